@@ -69,9 +69,9 @@ export function freeColor(from: number, taken: { has(color: string): boolean }):
 
 /** A colour as one wants it, or the one next to it if that is taken, which nobody sees but programs can tell. */
 export function unlike(color: string, taken: { has(color: string): boolean }): string {
-  let found = color;
-  while (taken.has(found)) found = hex((Number.parseInt(found.slice(1), 16) + 1) % 0x1000000);
-  return found;
+  let free = color;
+  while (taken.has(free)) free = hex((Number.parseInt(free.slice(1), 16) + 1) % 0x1000000);
+  return free;
 }
 
 /** Colours without end: hues as far from the last ones as can be, some darker than others. */
@@ -96,6 +96,6 @@ export function sixDigits(color: string): string | undefined {
   const context = document.createElement("canvas").getContext("2d");
   if (!context) return undefined;
   context.fillStyle = color;
-  const found = context.fillStyle;
-  return /^#[0-9a-f]{6}$/.test(found) ? found : undefined;
+  const read = context.fillStyle;
+  return /^#[0-9a-f]{6}$/.test(read) ? read : undefined;
 }

@@ -17,16 +17,16 @@ const hiddenAtFirst = new WeakMap<HTMLInputElement, string>();
 
 /** All controls below a node, in the order of the page. */
 export function controls(root: ParentNode): (Control | Field)[] {
-  const found: (Control | Field)[] = [];
+  const listed: (Control | Field)[] = [];
   for (const element of root.querySelectorAll("*")) {
     if (element instanceof Control) {
-      found.push(element);
-      if (element.innerForm) found.push(...controls(element.innerForm));
+      listed.push(element);
+      if (element.innerForm) listed.push(...controls(element.innerForm));
     } else if (isField(element) && !element.closest(`[${OWN}]`)) {
-      found.push(element);
+      listed.push(element);
     }
   }
-  return found;
+  return listed;
 }
 
 export function collect(all: (Control | Field)[]): Answer {
@@ -55,9 +55,9 @@ export function firstProblem(all: (Control | Field)[]): { control: Control | Fie
 
 /** Note what scripts may change without anybody's doing, so that a draft can tell. */
 export function rememberHidden(all: (Control | Field)[]): void {
-  for (const one of all) {
-    if (one instanceof HTMLInputElement && one.type === "hidden" && !hiddenAtFirst.has(one)) {
-      hiddenAtFirst.set(one, one.value);
+  for (const control of all) {
+    if (control instanceof HTMLInputElement && control.type === "hidden" && !hiddenAtFirst.has(control)) {
+      hiddenAtFirst.set(control, control.value);
     }
   }
 }
@@ -87,15 +87,15 @@ export function restore(root: ParentNode, draft: Draft, kept: Kept = "state"): v
 
 function places(root: ParentNode): Map<string, Control | Field> {
   const counts = new Map<string, number>();
-  const found = new Map<string, Control | Field>();
+  const at = new Map<string, Control | Field>();
   for (const control of controls(root)) {
     if (!(control instanceof Control) && NO_VALUE.test(control.type)) continue;
     const like = `${control.localName}:${control.getAttribute("name") ?? control.id}`;
     const number = (counts.get(like) ?? 0) + 1;
     counts.set(like, number);
-    found.set(`${like}:${number}`, control);
+    at.set(`${like}:${number}`, control);
   }
-  return found;
+  return at;
 }
 
 function isField(element: Element): element is Field {

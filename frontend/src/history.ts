@@ -19,7 +19,7 @@ export class History {
     const step = JSON.stringify(draft);
     if (step === this.#steps[this.#at]) return false;
     this.#steps.splice(this.#at + 1, Number.POSITIVE_INFINITY, step);
-    let characters = this.#steps.reduce((sum, one) => sum + one.length, 0);
+    let characters = this.#steps.reduce((sum, kept) => sum + kept.length, 0);
     while (this.#steps.length > 2 && (this.#steps.length > MAX_STEPS || characters > MAX_CHARACTERS)) {
       characters -= this.#steps.shift()?.length ?? 0;
     }
@@ -29,10 +29,10 @@ export class History {
 
   /** The draft one step back (-1) or forth (1), which is where we are then; none at the end. */
   go(step: -1 | 1): Draft | undefined {
-    const found = this.#steps[this.#at + step];
-    if (found === undefined) return undefined;
+    const kept = this.#steps[this.#at + step];
+    if (kept === undefined) return undefined;
     this.#at += step;
-    return JSON.parse(found) as Draft;
+    return JSON.parse(kept) as Draft;
   }
 
   /** Where the page has come to, which is not always where it was to go: an element may have forgotten its oldest steps. */

@@ -68,8 +68,8 @@ export function dialog(title: string, content: TemplateResult): TemplateResult {
 }
 
 export function showDialog(host: CrowdElement): void {
-  const found = host.renderRoot.querySelector("dialog");
-  if (found && !found.open) found.showModal();
+  const opened = host.renderRoot.querySelector("dialog");
+  if (opened && !opened.open) opened.showModal();
 }
 
 function closeOnBackdrop(event: MouseEvent): void {

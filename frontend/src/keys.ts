@@ -52,16 +52,16 @@ class Keys {
 
   /** All commands that have a key now. */
   list(): KeyEntry[] {
-    const found = new Map<string, KeyEntry>();
+    const entries = new Map<string, KeyEntry>();
     for (const element of this.#inOrder()) {
       const assigned = this.#keysOf(element);
       for (const { id, label } of element.commands()) {
         const key = assigned.get(id);
-        if (key && !found.has(id)) found.set(id, { command: id, label, key });
+        if (key && !entries.has(id)) entries.set(id, { command: id, label, key });
       }
     }
     const own = this.page.map(({ id, label, key }) => ({ command: id, label, key: this.#custom[id] ?? key ?? "" }));
-    return [...found.values(), ...own];
+    return [...entries.values(), ...own];
   }
 
   /** Whether somebody had a use for a key that was pressed. */
@@ -69,9 +69,9 @@ class Keys {
     const key = keyOf(event);
     const path = event.composedPath();
     const elements = this.#inOrder();
-    const near = elements.find((one) => path.includes(one));
+    const near = elements.find((element) => path.includes(element));
     if (near) this.#last = near;
-    const first = [near, this.#last, ...elements].filter((one) => one !== undefined);
+    const first = [near, this.#last, ...elements].filter((candidate) => candidate !== undefined);
     for (const element of new Set(first)) {
       if (!element.isConnected) continue;
       const assigned = this.#keysOf(element);
@@ -91,11 +91,11 @@ class Keys {
 
   /** Where the person works. */
   touched(path: EventTarget[]): void {
-    this.#last = this.#inOrder().find((one) => path.includes(one)) ?? this.#last;
+    this.#last = this.#inOrder().find((element) => path.includes(element)) ?? this.#last;
   }
 
   #inOrder(): Commanding[] {
-    return [...this.#elements].filter((one) => one.commands().length > 0).sort(byPlace);
+    return [...this.#elements].filter((element) => element.commands().length > 0).sort(byPlace);
   }
 
   #keysOf(element: Commanding): Map<string, string> {
@@ -103,23 +103,23 @@ class Keys {
     const ids = JSON.stringify(commands.map(({ id, key }) => [id, key]));
     const known = this.#assigned.get(element);
     if (known?.ids === ids) return known.keys;
-    const found = new Map<string, string>();
+    const assigned = new Map<string, string>();
     for (const { id } of commands) {
       const chosen = this.#custom[id];
-      if (chosen && ![...found.values()].includes(chosen)) found.set(id, chosen);
+      if (chosen && ![...assigned.values()].includes(chosen)) assigned.set(id, chosen);
     }
     const taken = new Set([
-      ...found.values(),
-      ...commands.flatMap(({ id, key }) => (key && !found.has(id) ? [key] : [])),
+      ...assigned.values(),
+      ...commands.flatMap(({ id, key }) => (key && !assigned.has(id) ? [key] : [])),
     ]);
     const free = FREE.filter((key) => !taken.has(key));
     for (const { id, key } of commands) {
-      if (found.has(id)) continue;
+      if (assigned.has(id)) continue;
       const given = key ?? free.shift();
-      if (given && ![...found.values()].includes(given)) found.set(id, given);
+      if (given && ![...assigned.values()].includes(given)) assigned.set(id, given);
     }
-    this.#assigned.set(element, { ids, keys: found });
-    return found;
+    this.#assigned.set(element, { ids, keys: assigned });
+    return assigned;
   }
 }
 
@@ -148,6 +148,6 @@ export function isWriting(event: KeyboardEvent): boolean {
   );
 }
 
-function byPlace(one: Element, other: Element): number {
-  return one.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1;
+function byPlace(first: Element, second: Element): number {
+  return first.compareDocumentPosition(second) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1;
 }

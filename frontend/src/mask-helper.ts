@@ -32,7 +32,7 @@ export interface Found {
 
 /** How many points tell what is meant: its leftmost, topmost, rightmost and lowest, in any order. */
 export const EXTREME_POINTS = 4;
-const waiting = new Map<number, (told: FoundMask | string) => void>();
+const waiting = new Map<number, (answer: FoundMask | string) => void>();
 let offered: readonly Prompt[] = [];
 let count = 0;
 let last: Promise<unknown> = Promise.resolve();
@@ -47,44 +47,44 @@ export function canFind(prompt: Prompt): boolean {
 }
 
 /** What the portal answers: a mask, or why there is none. */
-export function hearMask(id: number, told: FoundMask | string): void {
-  waiting.get(id)?.(told);
+export function hearMask(id: number, answer: FoundMask | string): void {
+  waiting.get(id)?.(answer);
   waiting.delete(id);
 }
 
 /** The service makes one mask at a time for each person: who asks sooner than it answers is asked for in turn. */
 function ask(asked: Asked): Promise<FoundMask> {
-  const found = last.then(() => askNow(asked));
-  last = found.catch(() => undefined);
-  return found;
+  const answer = last.then(() => askNow(asked));
+  last = answer.catch(() => undefined);
+  return answer;
 }
 
 async function askNow(asked: Asked): Promise<FoundMask> {
   count += 1;
   const id = count;
-  const told = await new Promise<FoundMask | string>((done) => {
+  const answer = await new Promise<FoundMask | string>((done) => {
     waiting.set(id, done);
     send({ type: "mask", id, asked });
   });
-  if (typeof told === "string") throw new Error(told);
-  return told;
+  if (typeof answer === "string") throw new Error(answer);
+  return answer;
 }
 
 /** The box around the object in a box. Throws the reason, in words, if nothing is found. */
 export async function findBox([[left, top], [right, bottom]]: readonly [Point, Point]): Promise<[Point, Point]> {
-  const found = await ask({ box: { left, top, width: right - left, height: bottom - top } });
+  const mask = await ask({ box: { left, top, width: right - left, height: bottom - top } });
   return [
-    [found.left, found.top],
-    [found.left + found.width, found.top + found.height],
+    [mask.left, mask.top],
+    [mask.left + mask.width, mask.top + mask.height],
   ];
 }
 
 /** The pixels of an object. Throws the reason, in words, if it is not found. */
 export async function findMask(asked: Asked): Promise<Found> {
-  const told = await ask(asked);
-  const { left, top, width, height } = told;
+  const mask = await ask(asked);
+  const { left, top, width, height } = mask;
   const picture = new Image();
-  picture.src = `data:image/png;base64,${told.pngImageData}`;
+  picture.src = `data:image/png;base64,${mask.pngImageData}`;
   await picture.decode();
   const { rows } = await readMask(picture, { width, height }, ["#ffffff"]);
   return { rows, size: { width, height }, at: [left, top] };

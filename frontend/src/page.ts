@@ -31,7 +31,7 @@ let hasBegun = false;
 /** What the person did before. */
 const early: (() => void)[] = [];
 let restoring = false;
-let told = false;
+let hasTold = false;
 /** What is still to be noted as a step. */
 let noting: "typing" | "change" | undefined;
 let sent = false;
@@ -71,7 +71,7 @@ export function start(): void {
     keys.custom = given.keys;
     setTheme(given.theme);
     offerMasks(given.masks);
-    for (const one of controls(document)) if (one instanceof Control) one.requestUpdate();
+    for (const control of controls(document)) if (control instanceof Control) control.requestUpdate();
     if (given.submits) document.documentElement.style.setProperty("--crowd-own-submit", "none");
   });
   const isStanding = ready();
@@ -117,7 +117,9 @@ async function ready(): Promise<void> {
 
 async function allUpdated(): Promise<void> {
   await Promise.all(
-    [...document.querySelectorAll("*")].map((one) => (one instanceof CrowdElement ? one.updateComplete : null)),
+    [...document.querySelectorAll("*")].map((element) =>
+      element instanceof CrowdElement ? element.updateComplete : null,
+    ),
   );
 }
 
@@ -128,23 +130,23 @@ async function meetPortal(): Promise<void> {
     await allUpdated();
     history.begin(capture(document, "mark"));
   }
-  const elements = [...document.querySelectorAll("*")].map((one) => one.localName);
+  const elements = [...document.querySelectorAll("*")].map((element) => element.localName);
   const crowd = [...new Set(elements)].filter((name) => name.startsWith("crowd-")).sort();
   send({ type: "ready", keys: keys.list(), elements: crowd });
 }
 
 function form(): CrowdForm | undefined {
-  for (const one of document.querySelectorAll("*")) {
-    if (one instanceof CrowdForm) return one;
-    if (one instanceof Control && one.innerForm instanceof CrowdForm) return one.innerForm;
+  for (const element of document.querySelectorAll("*")) {
+    if (element instanceof CrowdForm) return element;
+    if (element instanceof Control && element.innerForm instanceof CrowdForm) return element.innerForm;
   }
   return undefined;
 }
 
 function submit(): void {
-  const found = form();
-  if (found) {
-    found.requestSubmit();
+  const crowdForm = form();
+  if (crowdForm) {
+    crowdForm.requestSubmit();
     return;
   }
   // A page of plain controls alone.
@@ -158,25 +160,25 @@ function submit(): void {
   }
 }
 
-function submitted(found: CrowdForm | undefined, answer: Answer): void {
-  whenBegun(() => deliver(found, answer));
+function submitted(crowdForm: CrowdForm | undefined, answer: Answer): void {
+  whenBegun(() => deliver(crowdForm, answer));
 }
 
-function deliver(found: CrowdForm | undefined, answer: Answer): void {
+function deliver(crowdForm: CrowdForm | undefined, answer: Answer): void {
   note();
   clearTimeout(changeTimer);
   send({ type: "submit", answer, draft: draft() });
   sent = isConnected() && !init?.preview;
   if (sent) return;
   showAnswer(answer);
-  found?.reopen();
+  crowdForm?.reopen();
 }
 
 function draft(): Draft | null {
   const captured = capture(document);
   const fits = JSON.stringify(captured).length <= MAX_DRAFT;
-  if (!fits && !told) {
-    told = true;
+  if (!fits && !hasTold) {
+    hasTold = true;
     send({ type: "trouble", message: word("too_big_draft") });
   }
   return fits ? captured : null;
@@ -270,22 +272,22 @@ function hear(message: FromPortal): void {
     case "link": {
       const waiting = links.get(message.url) ?? [];
       links.delete(message.url);
-      for (const one of waiting) one(message.fresh ?? undefined);
+      for (const answer of waiting) answer(message.fresh ?? undefined);
     }
   }
 }
 
 function tellBefore(): void {
-  for (const one of controls(document)) {
-    if (one instanceof Control && Object.hasOwn(before, one.name)) one.remember(before[one.name]);
+  for (const control of controls(document)) {
+    if (control instanceof Control && Object.hasOwn(before, control.name)) control.remember(before[control.name]);
   }
 }
 
 /** The answer was not taken: the work goes on. */
 function refused(message: string): void {
   sent = false;
-  const found = form();
-  if (found) found.reopen(message);
+  const crowdForm = form();
+  if (crowdForm) crowdForm.reopen(message);
   else showNotice(message);
   changeSoon();
 }
@@ -311,7 +313,7 @@ function isUsable(control: HTMLElement): boolean {
 function listenToKeys(): void {
   window.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing) return;
-    if (event.composedPath().some((one) => one instanceof HTMLDialogElement)) return;
+    if (event.composedPath().some((target) => target instanceof HTMLDialogElement)) return;
     const writing = isWriting(event);
     whenBegun(() => pressed(event, writing));
   });
@@ -348,7 +350,9 @@ function listenToActivity(): void {
 /** A link that would replace the page, and the work on it, stays closed. */
 function keepLinksInside(): void {
   window.addEventListener("click", (event) => {
-    const link = event.composedPath().find((one): one is HTMLAnchorElement => one instanceof HTMLAnchorElement);
+    const link = event
+      .composedPath()
+      .find((target): target is HTMLAnchorElement => target instanceof HTMLAnchorElement);
     const href = link?.getAttribute("href");
     if (event.defaultPrevented || !link || !href || href.startsWith("#") || /^(javascript|blob|data):/i.test(href))
       return;
@@ -367,8 +371,10 @@ function setTheme(theme: Init["theme"]): void {
 /** A template with colours of its own was made for a white page, and stays on one. */
 function followOwnColors(): void {
   const colors = /(^|[\s;{"'])(color|background(-color)?)\s*:/i;
-  const styled = [...document.querySelectorAll("style")].some((one) => colors.test(one.textContent ?? ""));
-  const inline = [...document.querySelectorAll("[style]")].some((one) => colors.test(one.getAttribute("style") ?? ""));
+  const styled = [...document.querySelectorAll("style")].some((element) => colors.test(element.textContent ?? ""));
+  const inline = [...document.querySelectorAll("[style]")].some((element) =>
+    colors.test(element.getAttribute("style") ?? ""),
+  );
   if (!styled && !inline && !document.querySelector("[bgcolor], font[color], body[text]")) return;
   const { classList } = document.documentElement;
   classList.remove("dark");

@@ -16,7 +16,7 @@ export class Characters {
   readonly #wide: number[] = [];
 
   constructor(text: string) {
-    for (const found of text.matchAll(/[\u{10000}-\u{10ffff}]/gu)) this.#wide.push(found.index + 2);
+    for (const pair of text.matchAll(/[\u{10000}-\u{10ffff}]/gu)) this.#wide.push(pair.index + 2);
   }
 
   /** How many characters stand before an offset. */
@@ -73,8 +73,8 @@ export function wordAt(text: string, offset: number, language: string): Passage 
 /** The next word that begins at or after an offset. */
 export function wordAfter(text: string, offset: number, language: string): Passage | undefined {
   for (let from = offset; from < text.length; from += REACH) {
-    const found = wordsAround(text, from, language).find(({ start }) => start >= offset);
-    if (found) return found;
+    const next = wordsAround(text, from, language).find(({ start }) => start >= offset);
+    if (next) return next;
   }
   return undefined;
 }
@@ -82,8 +82,8 @@ export function wordAfter(text: string, offset: number, language: string): Passa
 /** The last word that ends at or before an offset. */
 export function wordBefore(text: string, offset: number, language: string): Passage | undefined {
   for (let from = offset; from > -REACH; from -= REACH) {
-    const found = wordsAround(text, Math.max(from, 0), language).findLast(({ end }) => end <= offset);
-    if (found) return found;
+    const before = wordsAround(text, Math.max(from, 0), language).findLast(({ end }) => end <= offset);
+    if (before) return before;
   }
   return undefined;
 }
@@ -91,19 +91,19 @@ export function wordBefore(text: string, offset: number, language: string): Pass
 /** All places where the passage's text stands, not inside words if it is not inside one itself; at most so many. */
 export function occurrences(text: string, passage: Passage, words: boolean, most: number): Passage[] {
   const wanted = text.slice(passage.start, passage.end);
-  const found: Passage[] = [];
-  for (let at = text.indexOf(wanted); at >= 0 && found.length < most; at = text.indexOf(wanted, at + wanted.length)) {
+  const listed: Passage[] = [];
+  for (let at = text.indexOf(wanted); at >= 0 && listed.length < most; at = text.indexOf(wanted, at + wanted.length)) {
     const end = at + wanted.length;
-    if (!words || (!joins(text, at) && !joins(text, end))) found.push({ start: at, end });
+    if (!words || (!joins(text, at) && !joins(text, end))) listed.push({ start: at, end });
   }
-  return found;
+  return listed;
 }
 
 /** Whether two passages share a part, but neither holds the other. */
-export function crosses(one: Passage, other: Passage): boolean {
+export function crosses(first: Passage, second: Passage): boolean {
   return (
-    (one.start < other.start && other.start < one.end && one.end < other.end) ||
-    (other.start < one.start && one.start < other.end && other.end < one.end)
+    (first.start < second.start && second.start < first.end && first.end < second.end) ||
+    (second.start < first.start && first.start < second.end && second.end < first.end)
   );
 }
 
@@ -139,6 +139,6 @@ function wordsAround(text: string, offset: number, language: string): Passage[] 
     segmenters.set(language, segmenter);
   }
   return [...segmenter.segment(part)]
-    .filter((one) => one.isWordLike)
-    .map((one) => ({ start: from + one.index, end: from + one.index + one.segment.length }));
+    .filter((segment) => segment.isWordLike)
+    .map((segment) => ({ start: from + segment.index, end: from + segment.index + segment.segment.length }));
 }

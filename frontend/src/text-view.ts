@@ -164,7 +164,7 @@ export class TextView {
       for (const { element, over } of part.pieces)
         element.classList.toggle(
           "current",
-          over.some((one) => this.#isCurrent(one)),
+          over.some((mark) => this.#isCurrent(mark)),
         );
     }
   }
@@ -179,7 +179,7 @@ export class TextView {
       borders.add(Math.max(mark.start, part.start));
       borders.add(Math.min(mark.end, part.end));
     }
-    const sorted = [...borders].sort((one, other) => one - other);
+    const sorted = [...borders].sort((first, second) => first - second);
     const nodes: HTMLElement[] = [];
     part.pieces = [];
     for (const [place, start] of sorted.entries()) {
@@ -190,7 +190,7 @@ export class TextView {
       piece.textContent = this.#text.slice(start, end);
       const over = inside
         .filter(({ mark }) => mark.start <= start && mark.end >= end)
-        .sort((one, other) => one.mark.end - one.mark.start - (other.mark.end - other.mark.start));
+        .sort((first, second) => first.mark.end - first.mark.start - (second.mark.end - second.mark.start));
       const [inner] = over;
       if (inner) {
         piece.className = "mark";
@@ -234,10 +234,10 @@ export class TextView {
       const end = document.createRange();
       end.selectNodeContents(part.element);
       if (end.comparePoint(node, offset) > 0) continue;
-      for (const one of part.element.querySelectorAll<HTMLElement>("[data-start]")) {
+      for (const element of part.element.querySelectorAll<HTMLElement>("[data-start]")) {
         const range = document.createRange();
-        range.selectNodeContents(one);
-        if (range.comparePoint(node, offset) <= 0) return Number(one.dataset.start);
+        range.selectNodeContents(element);
+        if (range.comparePoint(node, offset) <= 0) return Number(element.dataset.start);
       }
       return part.end;
     }
@@ -247,17 +247,17 @@ export class TextView {
   /** The place of an offset on the page; at the end of the piece before it, if that is wanted. */
   #pointOf(offset: number, before = false): { node: Node; offset: number } | undefined {
     const part =
-      this.#parts.find((one) =>
-        before ? one.start < offset && offset <= one.end : one.start <= offset && offset < one.end,
+      this.#parts.find((drawn) =>
+        before ? drawn.start < offset && offset <= drawn.end : drawn.start <= offset && offset < drawn.end,
       ) ?? this.#parts.at(before ? 0 : -1);
     if (!part) return undefined;
-    let found: HTMLElement | undefined;
-    for (const one of part.element.querySelectorAll<HTMLElement>("[data-start]")) {
-      const start = Number(one.dataset.start);
-      if (before ? start < offset : start <= offset) found = one;
+    let nearest: HTMLElement | undefined;
+    for (const element of part.element.querySelectorAll<HTMLElement>("[data-start]")) {
+      const start = Number(element.dataset.start);
+      if (before ? start < offset : start <= offset) nearest = element;
       else break;
     }
-    const piece = found ?? part.element.querySelector<HTMLElement>("[data-start]");
+    const piece = nearest ?? part.element.querySelector<HTMLElement>("[data-start]");
     const node = piece?.firstChild;
     if (!piece || !node) return undefined;
     return { node, offset: Math.min(offset - Number(piece.dataset.start), node.textContent?.length ?? 0) };

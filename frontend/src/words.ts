@@ -25,6 +25,6 @@ export function onLanguage(listener: () => void): () => void {
 }
 
 function chosen(...wanted: (string | undefined)[]): string {
-  const short = wanted.map((one) => one?.toLowerCase().split("-")[0] ?? "");
-  return short.find((one) => one in messages) ?? DEFAULT;
+  const short = wanted.map((code) => code?.toLowerCase().split("-")[0] ?? "");
+  return short.find((code) => code in messages) ?? DEFAULT;
 }

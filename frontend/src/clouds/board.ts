@@ -202,7 +202,7 @@ export abstract class CloudBoard extends Annotator {
     const { loaded, eye } = this;
     if (!loaded) return;
     const { least, most, origin } = loaded.cloud;
-    const world = (one: Vector): Vector => [one[0] + origin[0], one[1] + origin[1], one[2] + origin[2]];
+    const world = (vector: Vector): Vector => [vector[0] + origin[0], vector[1] + origin[1], vector[2] + origin[2]];
     eye.look(-QUARTER, 0.9);
     eye.fit(world(least), world(most));
     this.moved();
@@ -242,12 +242,12 @@ export abstract class CloudBoard extends Annotator {
 
   #mark(at: Vector): void {
     this.#marks.push(at);
-    const way = this.#marks.slice(1).map((one, place) => {
-      const before = this.#marks[place] ?? one;
-      return Math.hypot(one[0] - before[0], one[1] - before[1], one[2] - before[2]);
+    const way = this.#marks.slice(1).map((mark, place) => {
+      const before = this.#marks[place] ?? mark;
+      return Math.hypot(mark[0] - before[0], mark[1] - before[1], mark[2] - before[2]);
     });
     if (way.length > 0) {
-      const all = way.reduce((sum, one) => sum + one, 0);
+      const all = way.reduce((sum, leg) => sum + leg, 0);
       this.told = word("ruler_length", { last: (way.at(-1) ?? 0).toFixed(2), all: all.toFixed(2) });
     }
     this.draw();
@@ -296,7 +296,7 @@ export abstract class CloudBoard extends Annotator {
 
   protected override renderWork() {
     return html`
-      ${this.problems.map((one) => html`<p class="problem" role="status">${one}</p>`)}
+      ${this.problems.map((problem) => html`<p class="problem" role="status">${problem}</p>`)}
       <div class="drawing ${this.isWide ? "wide" : ""}">
         <div class="category-picker-wrapper" ${OWN}>${this.#renderLabels()}</div>
         <div class="board" ${OWN}>
@@ -353,7 +353,7 @@ export abstract class CloudBoard extends Annotator {
       ${look("view-front", word("view_front"), () => this.#look(0, 0))}
       <label>${word("colors")} <select .value=${live(this.coloring)} @change=${(event: Event) =>
         this.#color((event.target as HTMLSelectElement).value as Coloring)}>
-        ${COLORINGS.filter((one) => has[one]).map((one) => html`<option value=${one} ?selected=${one === this.coloring}>${names[one]}</option>`)}
+        ${COLORINGS.filter((coloring) => has[coloring]).map((coloring) => html`<option value=${coloring} ?selected=${coloring === this.coloring}>${names[coloring]}</option>`)}
       </select></label>
       <label>${word("point_size")} <input type="range" min="1" max="8" step="1" .value=${live(String(this.pointSize))}
         @input=${(event: Event) => this.#sizePoints((event.target as HTMLInputElement).valueAsNumber)}></label>

@@ -61,12 +61,12 @@ export class Boxes {
   /** The boxes in the picture. */
   get seen(): readonly Box[] {
     const camera = this.shown()?.camera.number;
-    return (this.#labels.boxes ?? []).filter((one) => one.camera === camera);
+    return (this.#labels.boxes ?? []).filter((box) => box.camera === camera);
   }
 
   get #own(): Box | undefined {
     const object = this.current?.object;
-    return this.seen.find((one) => one.object === object);
+    return this.seen.find((box) => box.object === object);
   }
 
   isChosen(box: Box): boolean {
@@ -78,11 +78,13 @@ export class Boxes {
     const around = this.seen.filter(
       ({ rect: [left, top, width, height] }) => x >= left && x <= left + width && y >= top && y <= top + height,
     );
-    const found = around.toSorted((one, other) => one.rect[2] * one.rect[3] - other.rect[2] * other.rect[3])[0];
-    if (!found) return false;
-    const mark = this.#labels.marks.find(({ object }) => object === found.object);
+    const smallest = around.toSorted(
+      (first, second) => first.rect[2] * first.rect[3] - second.rect[2] * second.rect[3],
+    )[0];
+    if (!smallest) return false;
+    const mark = this.#labels.marks.find(({ object }) => object === smallest.object);
     if (mark) this.chooser.pick(mark);
-    else this.chooser.goOn(found);
+    else this.chooser.goOn(smallest);
     return true;
   }
 

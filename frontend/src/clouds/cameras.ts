@@ -92,8 +92,8 @@ export function projected(camera: Camera, place: Vector): Pixel | undefined {
 export function edgesIn(camera: Camera, cuboid: Cuboid): Pixel[][] {
   const corners = cornersOf(cuboid);
   const lines: Pixel[][] = [];
-  for (const [one, other] of EDGES) {
-    const [from, to] = [corners[one] as Vector, corners[other] as Vector];
+  for (const [start, end] of EDGES) {
+    const [from, to] = [corners[start] as Vector, corners[end] as Vector];
     let line: Pixel[] = [];
     for (let part = 0; part <= PARTS; part++) {
       const share = part / PARTS;

@@ -161,9 +161,9 @@ function shuffled(count: number): Uint32Array {
     seed ^= seed >>> 17;
     seed ^= seed << 5;
     const other = (seed >>> 0) % (at + 1);
-    const one = order[at] as number;
+    const point = order[at] as number;
     order[at] = order[other] as number;
-    order[other] = one;
+    order[other] = point;
   }
   return order;
 }
@@ -186,6 +186,6 @@ function boundsOf(positions: Float32Array): [Vector, Vector] {
     Float32Array.from({ length: points }, (_, at) => positions[3 * at + axis] as number).sort(),
   );
   const at = (share: number) =>
-    axes.map((one) => one[Math.min(Math.floor(one.length * share), one.length - 1)] ?? 0) as unknown as Vector;
+    axes.map((ax) => ax[Math.min(Math.floor(ax.length * share), ax.length - 1)] ?? 0) as unknown as Vector;
   return [at(0.005), at(0.995)];
 }

@@ -58,8 +58,8 @@ export class Clouds {
     for (let at = place - 1; at >= Math.max(place - BEHIND, 0); at--) wanted.push(at);
     for (const known of [...this.#kept.keys()]) if (!wanted.includes(known)) this.#kept.delete(known);
     this.#wanted = wanted;
-    for (const one of wanted) {
-      await this.ready(one);
+    for (const next of wanted) {
+      await this.ready(next);
       // Somebody has gone on meanwhile.
       if (this.#wanted !== wanted) return;
     }

@@ -56,7 +56,7 @@ export class CuboidEdits {
       return undefined;
     }
     const marks = going ? page.sequence.flatMap((labels) => labels.marks) : [];
-    const known = marks.find((one) => one.object === going?.object);
+    const known = marks.find((mark) => mark.object === going?.object);
     const cuboid = placed(at, known?.cuboid ?? this.#last.get(label), loaded.grid);
     this.#last.set(label, cuboid);
     const labeled = going ?? this.#fresh(label);
@@ -76,7 +76,7 @@ export class CuboidEdits {
 
   #insert(mark: Mark): Mark {
     const { page } = this;
-    const isKnown = page.sequence.some((one) => one.marks.some(({ object }) => object === mark.object));
+    const isKnown = page.sequence.some((labels) => labels.marks.some(({ object }) => object === mark.object));
     const now = withFrame(page.sequence, page.place, { marks: [...this.labels.marks, mark] });
     // What is seen for the first time is in all frames; where it is not, a person takes it away.
     const isNew = page.tracks && this.follows && !isKnown;
@@ -87,7 +87,7 @@ export class CuboidEdits {
   remove(mark: Mark): void {
     const { page } = this;
     if (!this.#mayChange(mark)) return;
-    const now = withFrame(page.sequence, page.place, { marks: this.labels.marks.filter((one) => one !== mark) });
+    const now = withFrame(page.sequence, page.place, { marks: this.labels.marks.filter((kept) => kept !== mark) });
     page.become(this.#after(now, mark.object));
   }
 
@@ -107,7 +107,7 @@ export class CuboidEdits {
   letFollow(mark: Mark): void {
     const { page } = this;
     if (!mark.byHand || !this.isFree(mark)) return;
-    const marks = this.labels.marks.map((one) => (one === mark ? { ...one, byHand: false } : one));
+    const marks = this.labels.marks.map((each) => (each === mark ? { ...each, byHand: false } : each));
     page.become(followed(withFrame(page.sequence, page.place, { marks }), mark.object, page.times));
   }
 
@@ -122,7 +122,7 @@ export class CuboidEdits {
     const { page } = this;
     if (!this.#mayChange(mark)) return;
     const { name } = this.#fresh(label);
-    const marks = this.labels.marks.map((one) => (one === mark ? { ...one, label, name } : one));
+    const marks = this.labels.marks.map((each) => (each === mark ? { ...each, label, name } : each));
     page.become(
       page.tracks
         ? rename(page.sequence, mark.object, { label, name })

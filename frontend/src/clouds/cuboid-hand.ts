@@ -96,7 +96,7 @@ export class CuboidHand implements Hand {
   #stretch(cuboid: Cuboid, at: Place): ((to: Place) => Cuboid) | undefined {
     const project = this.owner.eye.projector();
     const turn = turnOf(cuboid.angles);
-    let found: { axis: Axis; side: 1 | -1; way: readonly [number, number] } | undefined;
+    let face: { axis: Axis; side: 1 | -1; way: readonly [number, number] } | undefined;
     let nearest = Number.POSITIVE_INFINITY;
     for (const axis of [0, 1, 2] as const) {
       for (const side of [1, -1] as const) {
@@ -108,11 +108,11 @@ export class CuboidHand implements Hand {
         const apart = Math.hypot(x - at[0], y - at[1]);
         // One that points to the eye has no way on the screen.
         if (Math.hypot(...way) < 2 || !(apart < nearest)) continue;
-        [found, nearest] = [{ axis, side, way }, apart];
+        [face, nearest] = [{ axis, side, way }, apart];
       }
     }
-    if (!found) return undefined;
-    const { axis, side, way } = found;
+    if (!face) return undefined;
+    const { axis, side, way } = face;
     const square = way[0] ** 2 + way[1] ** 2;
     return (to) => stretched(cuboid, axis, side, ((to[0] - at[0]) * way[0] + (to[1] - at[1]) * way[1]) / square);
   }

@@ -56,7 +56,7 @@ export class CuboidPanel {
     const { marks } = work.edits.labels;
     const chosen = selected ? marks.indexOf(selected) : 0;
     const first = Math.min(Math.max(chosen - MAX_ROWS / 2, 0), Math.max(marks.length - MAX_ROWS, 0));
-    const isAnyHidden = marks.some((one) => work.isHidden(one));
+    const isAnyHidden = marks.some((mark) => work.isHidden(mark));
     return html`
       <h3>${word(page.tracks ? "in_frame" : "cuboids", { count: marks.length })}</h3>
       <div class="acts"><button type="button" ?disabled=${marks.length === 0} @click=${() => work.hide(undefined)}
@@ -130,7 +130,7 @@ export class CuboidPanel {
   #renderFrames(selected: Mark) {
     const { page, work } = this;
     const { edits } = work;
-    const names = new Map(page.sequence.flatMap(({ marks }) => marks.map((one) => [one.object, one.name] as const)));
+    const names = new Map(page.sequence.flatMap(({ marks }) => marks.map((mark) => [mark.object, mark.name] as const)));
     names.delete(selected.object);
     const act = (text: string, run: () => unknown) =>
       html`<button type="button" @click=${() => page.act(run)}>${text}</button>`;

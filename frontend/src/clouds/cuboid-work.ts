@@ -236,13 +236,13 @@ export class CuboidWork implements Work {
   #click(at: Place, isSelecting: boolean): void {
     const { eye, loaded, picker } = this.page;
     const { from, direction } = eye.ray(at);
-    let [found, nearest] = [-1, Number.POSITIVE_INFINITY];
+    let [hit, nearest] = [-1, Number.POSITIVE_INFINITY];
     for (const [place, mark] of this.#labels.marks.entries()) {
       const far = this.isHidden(mark) ? undefined : rayHit(mark.cuboid, from, direction);
-      if (far !== undefined && far < nearest) [found, nearest] = [place, far];
+      if (far !== undefined && far < nearest) [hit, nearest] = [place, far];
     }
-    if (found >= 0) {
-      this.select(found);
+    if (hit >= 0) {
+      this.select(hit);
       return;
     }
     if (isSelecting || this.armed === undefined || this.selected) {
@@ -271,7 +271,7 @@ export class CuboidWork implements Work {
 
   /** Another frame is shown: the same object is selected in it. */
   arrive(object: string | undefined): void {
-    const place = object ? this.#labels.marks.findIndex((one) => one.object === object) : -1;
+    const place = object ? this.#labels.marks.findIndex((mark) => mark.object === object) : -1;
     this.#selected = place < 0 ? undefined : place;
     this.#shown = undefined;
   }
@@ -338,9 +338,9 @@ export class CuboidWork implements Work {
   fit(): boolean {
     const { selected, page } = this;
     if (!selected || !page.loaded) return false;
-    const found = fitted(selected.cuboid, page.loaded.grid);
-    if (!found) page.tell(word("nothing_to_fit"));
-    return found ? this.set(found) : true;
+    const fit = fitted(selected.cuboid, page.loaded.grid);
+    if (!fit) page.tell(word("nothing_to_fit"));
+    return fit ? this.set(fit) : true;
   }
 
   ground(): boolean {
@@ -365,8 +365,8 @@ export class CuboidWork implements Work {
 
   #hideAll(): boolean {
     const { marks } = this.#labels;
-    if (marks.some((one) => this.isHidden(one))) this.#hidden.clear();
-    else for (const one of marks) this.#hidden.add(keyOf(one));
+    if (marks.some((mark) => this.isHidden(mark))) this.#hidden.clear();
+    else for (const mark of marks) this.#hidden.add(keyOf(mark));
     this.page.draw();
     this.page.requestUpdate();
     return marks.length > 0;

@@ -92,35 +92,35 @@ export class CrowdPointClouds extends CloudBoard {
 
   #read(): void {
     if (this.#isRead) return;
-    const found = given(this);
-    if (!found) return;
+    const data = given(this);
+    if (!data) return;
     this.#isRead = true;
-    this.tracks = found.tracks === true;
-    this.#paints = found.kind === "classes";
-    const tools = isRecord(found.categories) ? found.categories.annotationType : undefined;
+    this.tracks = data.tracks === true;
+    this.#paints = data.kind === "classes";
+    const tools = isRecord(data.categories) ? data.categories.annotationType : undefined;
     if (this.tracks && Array.isArray(tools)) {
       const has = (place: number, camera: number) => this.#files[place]?.images[camera] !== undefined;
       this.#boxes = new Boxes(this.#asChooser(), () => this.#images.shown, has);
     }
-    this.audits = isRecord(found.initial);
-    this.categories = new Categories(found.categories, this.audits);
-    this.#files = found.frames.map((one, place) => ({
-      number: Number(one["frame-no"] ?? place),
-      name: String(one.frame),
-      src: String(one.src),
-      format: String(one.format ?? "binary/xyzi"),
-      time: Number(one["unix-timestamp"] ?? place),
-      images: asList(one.images),
+    this.audits = isRecord(data.initial);
+    this.categories = new Categories(data.categories, this.audits);
+    this.#files = data.frames.map((frame, place) => ({
+      number: Number(frame["frame-no"] ?? place),
+      name: String(frame.frame),
+      src: String(frame.src),
+      format: String(frame.format ?? "binary/xyzi"),
+      time: Number(frame["unix-timestamp"] ?? place),
+      images: asList(frame.images),
     }));
     this.times = this.#files.map(({ time }) => time);
     this.#clouds = new Clouds(this.#files);
-    const { sequence, unreadable } = fromAnswer(found.initial, this.#files, this.tracks);
+    const { sequence, unreadable } = fromAnswer(data.initial, this.#files, this.tracks);
     this.initial = sequence;
     this.sequence = sequence;
     this.unreadable = this.#paints ? 0 : unreadable;
     this.#colors = new Map(this.categories.labels.map((label, at) => [label, onDark(lookOf(at).color)]));
     if (this.audits) this.setAttribute("initial-value", "");
-    const points = isRecord(found.initial) ? found.initial.labeledPoints : undefined;
+    const points = isRecord(data.initial) ? data.initial.labeledPoints : undefined;
     if (!this.#paints || points === undefined) return;
     this.#hasGiven = true;
     this.#given = unpacked(String(points));
@@ -362,10 +362,10 @@ export class CrowdPointClouds extends CloudBoard {
   /** Where something is missing, the keyboard goes there. */
   override focus(options?: FocusOptions): void {
     const lack = this.categories.lack(this.sequence, this.#files);
-    const found = lack && this.problem() === lack ? this.categories.missing(this.sequence) : undefined;
-    if (found) {
-      void this.go(found.place).then(() => {
-        if (this.work instanceof CuboidWork && found.mark !== undefined) this.work.select(found.mark);
+    const missing = lack && this.problem() === lack ? this.categories.missing(this.sequence) : undefined;
+    if (missing) {
+      void this.go(missing.place).then(() => {
+        if (this.work instanceof CuboidWork && missing.mark !== undefined) this.work.select(missing.mark);
       });
     }
     super.focus(options);
@@ -409,7 +409,7 @@ export class CrowdPointClouds extends CloudBoard {
     if (!cloud || (this.pointNumbers && !isAnew)) return;
     let given = await this.#given;
     if (!given && this.#hasGiven) this.misfit = word("points_unreadable");
-    if (given && (given.length !== cloud.count || given.some((one) => one > this.labels.length))) {
+    if (given && (given.length !== cloud.count || given.some((number) => number > this.labels.length))) {
       this.misfit = word("points_misfit", { given: given.length, points: cloud.count });
       given = undefined;
     }
@@ -519,8 +519,8 @@ export class CrowdPointClouds extends CloudBoard {
 function onDark(color: string): string {
   const parts = [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16));
   const most = Math.max(...parts, 1);
-  const bright = parts.reduce((sum, one) => sum + one, 0) / 3;
+  const bright = parts.reduce((sum, part) => sum + part, 0) / 3;
   const lift = bright < BRIGHT ? (BRIGHT - bright) / 255 : 0;
-  const shown = parts.map((one) => Math.min(Math.round(one * Math.min(255 / most, 1.3) + 255 * lift), 255));
-  return `#${shown.map((one) => one.toString(16).padStart(2, "0")).join("")}`;
+  const shown = parts.map((part) => Math.min(Math.round(part * Math.min(255 / most, 1.3) + 255 * lift), 255));
+  return `#${shown.map((part) => part.toString(16).padStart(2, "0")).join("")}`;
 }

@@ -41,12 +41,12 @@ export function cross([a, b, c]: Vector, [x, y, z]: Vector): Vector {
   return [b * z - c * y, c * x - a * z, a * y - b * x];
 }
 
-export function lengthOf(one: Vector): number {
-  return Math.hypot(...one);
+export function lengthOf(vector: Vector): number {
+  return Math.hypot(...vector);
 }
 
-export function withAxis(one: Vector, axis: Axis, value: number): Vector {
-  return one.with(axis, value) as unknown as Vector;
+export function withAxis(vector: Vector, axis: Axis, value: number): Vector {
+  return vector.with(axis, value) as unknown as Vector;
 }
 
 export function turnOf([roll, pitch, yaw]: Vector): Turn {
@@ -95,8 +95,8 @@ export function cornersOf({ center, size, angles }: Cuboid): Vector[] {
 }
 
 /** The edges of a cuboid, by the places of their ends among its corners. */
-export const EDGES: readonly (readonly [number, number])[] = [0, 1, 2, 3, 4, 5, 6, 7].flatMap((one) =>
-  [1, 2, 4].flatMap((bit) => ((one & bit) === 0 ? [[one, one | bit] as const] : [])),
+export const EDGES: readonly (readonly [number, number])[] = [0, 1, 2, 3, 4, 5, 6, 7].flatMap((corner) =>
+  [1, 2, 4].flatMap((bit) => ((corner & bit) === 0 ? [[corner, corner | bit] as const] : [])),
 );
 
 /** A place as the cuboid sees it: along its length, width and height, from its center. */
@@ -116,9 +116,9 @@ export function rayHit(cuboid: Cuboid, from: Vector, direction: Vector): number 
       if (Math.abs(start[axis]) > half) return undefined;
       continue;
     }
-    const [one, other] = [(-half - start[axis]) / way[axis], (half - start[axis]) / way[axis]];
-    near = Math.max(near, Math.min(one, other));
-    far = Math.min(far, Math.max(one, other));
+    const [first, second] = [(-half - start[axis]) / way[axis], (half - start[axis]) / way[axis]];
+    near = Math.max(near, Math.min(first, second));
+    far = Math.min(far, Math.max(first, second));
   }
   return near <= far ? near : undefined;
 }
@@ -160,14 +160,15 @@ export function wrapped(angle: number): number {
 /** Whether it can be in an answer. */
 export function isProper({ center, size, angles }: Cuboid): boolean {
   return (
-    [...center, ...angles].every((one) => Math.abs(one) <= FARTHEST) && size.every((one) => one > 0 && one <= FARTHEST)
+    [...center, ...angles].every((value) => Math.abs(value) <= FARTHEST) &&
+    size.every((value) => value > 0 && value <= FARTHEST)
   );
 }
 
 /** The half extents of the upright box around a cuboid. */
 export function extentOf({ size, angles }: Cuboid): Vector {
   const turn = turnOf(angles);
-  return turn.map((row) => row.reduce((sum, one, axis) => sum + (Math.abs(one) * (size[axis] ?? 0)) / 2, 0)) as [
+  return turn.map((row) => row.reduce((sum, value, axis) => sum + (Math.abs(value) * (size[axis] ?? 0)) / 2, 0)) as [
     number,
     number,
     number,

@@ -84,9 +84,9 @@ export class Grid {
   }
 
   count(cuboid: Cuboid): number {
-    let found = 0;
-    this.inCuboid(cuboid, () => found++);
-    return found;
+    let inside = 0;
+    this.inCuboid(cuboid, () => inside++);
+    return inside;
   }
 
   /** The points in a ball. */
@@ -111,7 +111,7 @@ export class Grid {
       if (dx * dx + dy * dy <= radius * radius) heights.push(positions[3 * point + 2] as number);
     });
     if (heights.length === 0) return undefined;
-    heights.sort((one, other) => one - other);
+    heights.sort((first, second) => first - second);
     return (heights[Math.floor(heights.length * 0.05)] as number) + origin[2];
   }
 }

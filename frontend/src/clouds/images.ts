@@ -54,8 +54,8 @@ export class Images {
     if (this.#cameras.given !== given) {
       this.#cameras = {
         given,
-        found: given.flatMap((one, at) => {
-          const camera = cameraOf(one, at);
+        found: given.flatMap((entry, at) => {
+          const camera = cameraOf(entry, at);
           return camera?.src ? [camera] : [];
         }),
       };
@@ -161,7 +161,7 @@ export class Images {
             ? html`<label>${word("camera")} <select .value=${live(String(Math.min(this.#at, all.length - 1)))} @change=${(
                 event: Event,
               ) => this.#show(Number((event.target as HTMLSelectElement).value))}>
-              ${all.map((one, at) => html`<option value=${at} ?selected=${at === this.#at}>${at + 1} · ${one.name}</option>`)}
+              ${all.map((view, at) => html`<option value=${at} ?selected=${at === this.#at}>${at + 1} · ${view.name}</option>`)}
             </select></label>`
             : nothing
         }
@@ -302,9 +302,9 @@ export class Images {
     const [x, y] = this.#pixelOf(event, size);
     if (this.boxes()?.click([x, y]) || !this.#shows.cuboids) return;
     let smallest = Number.POSITIVE_INFINITY;
-    let found: Seen | undefined;
-    for (const one of this.seen()) {
-      const pixels = edgesIn(camera, one.cuboid).flat();
+    let hit: Seen | undefined;
+    for (const seen of this.seen()) {
+      const pixels = edgesIn(camera, seen.cuboid).flat();
       const [across, down] = [pixels.map((pixel) => pixel[0]), pixels.map((pixel) => pixel[1])];
       const [left, right, top, bottom] = [
         Math.min(...across),
@@ -313,8 +313,8 @@ export class Images {
         Math.max(...down),
       ];
       if (x < left || x > right || y < top || y > bottom || (right - left) * (bottom - top) >= smallest) continue;
-      [found, smallest] = [one, (right - left) * (bottom - top)];
+      [hit, smallest] = [seen, (right - left) * (bottom - top)];
     }
-    found?.select();
+    hit?.select();
   }
 }

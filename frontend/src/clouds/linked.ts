@@ -5,7 +5,7 @@ import { type Labels, MAX_CUBOIDS, type Sequence } from "./tracks";
 /** What the same box is in other frames: that of the same object in the same camera's pictures. */
 type Whose = Pick<Box, "object" | "camera">;
 
-function isOf(whose: Whose): (one: Box) => boolean {
+function isOf(whose: Whose): (box: Box) => boolean {
   return ({ object, camera }) => object === whose.object && camera === whose.camera;
 }
 
@@ -16,12 +16,12 @@ export function boxOf({ boxes }: Labels, whose: Whose): Box | undefined {
 /** The nearest places before and after one at which a person has drawn the box. */
 function around(sequence: Sequence, whose: Whose, place: number): [from: number | undefined, to: number | undefined] {
   const places = sequence.flatMap((labels, at) => (boxOf(labels, whose)?.byHand ? [at] : []));
-  return [places.findLast((one) => one < place), places.find((one) => one > place)];
+  return [places.findLast((known) => known < place), places.find((known) => known > place)];
 }
 
 /** Draw a box by hand. */
 export function withBox(sequence: Sequence, place: number, box: Box): Sequence {
-  const others = (sequence[place]?.boxes ?? []).filter((one) => !isOf(box)(one));
+  const others = (sequence[place]?.boxes ?? []).filter((drawn) => !isOf(box)(drawn));
   return withFrame(sequence, place, { boxes: [...others, { ...box, byHand: true }] });
 }
 
@@ -61,7 +61,7 @@ export function boxesFollowed(sequence: Sequence, object: string, times: readonl
       const rect = onTheWay(drawn.get(box.camera) ?? [], times[place] ?? place);
       return rect && String(rect) !== String(box.rect) ? { ...box, rect } : box;
     });
-    return boxes?.some((one, at) => one !== labels.boxes?.[at]) ? { ...labels, boxes } : labels;
+    return boxes?.some((box, at) => box !== labels.boxes?.[at]) ? { ...labels, boxes } : labels;
   });
 }
 
@@ -71,7 +71,7 @@ interface Drawn {
 }
 
 function onTheWay(drawn: readonly Drawn[], time: number): Rect | undefined {
-  const [from, to] = [drawn.findLast((one) => one.time < time), drawn.find((one) => one.time > time)];
+  const [from, to] = [drawn.findLast((frame) => frame.time < time), drawn.find((frame) => frame.time > time)];
   if (!from || !to) return undefined;
   const share = (time - from.time) / (to.time - from.time);
   return from.rect.map((side, at) => Math.round(side + ((to.rect[at] ?? side) - side) * share)) as unknown as Rect;
@@ -83,8 +83,8 @@ export function withoutBox(sequence: Sequence, place: number, box: Box): Sequenc
   const isLoose = box.byHand && (from === undefined || to === undefined);
   const [first, last] = [from ?? -1, to ?? sequence.length];
   return changed(sequence, (labels, at) => {
-    const found = boxOf(labels, box);
-    const goes = at === place || (isLoose && found?.byHand === false && at > first && at < last);
-    return found && goes ? { ...labels, boxes: labels.boxes?.filter((one) => one !== found) ?? [] } : labels;
+    const own = boxOf(labels, box);
+    const goes = at === place || (isLoose && own?.byHand === false && at > first && at < last);
+    return own && goes ? { ...labels, boxes: labels.boxes?.filter((drawn) => drawn !== own) ?? [] } : labels;
   });
 }

@@ -38,7 +38,7 @@ export function packedAtOnce(numbers: Uint8Array): string {
 /** The numbers of an answer; none if it is no zlib, or has too many. */
 export async function unpacked(text: string): Promise<Uint8Array | undefined> {
   try {
-    const bytes = Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+    const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
     const parts: Uint8Array[] = [];
     let length = 0;

@@ -107,7 +107,7 @@ export class PaintWork implements Work, Hand {
     } else {
       const isSeen = (point: number) => !this.#hidden.has(this.page.pointNumbers?.shown[point] ?? 0);
       const point = picker.at(at, REACH, loaded.cloud, isSeen);
-      if (point !== undefined) loaded.grid.inBall(placeOf(loaded.cloud, point), this.#ball, (one) => this.#set(one));
+      if (point !== undefined) loaded.grid.inBall(placeOf(loaded.cloud, point), this.#ball, (near) => this.#set(near));
     }
     this.page.renumbered(false);
   }

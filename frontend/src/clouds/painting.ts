@@ -37,8 +37,8 @@ export class Painting {
   }
 
   seen([x, y, z]: Vector): Seen | undefined {
-    const found = this.#project(x, y, z);
-    return found[2] > this.eye.near ? found : undefined;
+    const projected = this.#project(x, y, z);
+    return projected[2] > this.eye.near ? projected : undefined;
   }
 
   cuboid({ cuboid, color, name, isChosen, isLocked }: Shown): void {
@@ -48,7 +48,7 @@ export class Painting {
     context.lineWidth = isChosen ? 2.5 : 1.5;
     context.setLineDash(isLocked ? [4, 4] : []);
     context.beginPath();
-    for (const [one, other] of EDGES) this.#line(corners[one] as Vector, corners[other] as Vector);
+    for (const [start, end] of EDGES) this.#line(corners[start] as Vector, corners[end] as Vector);
     context.stroke();
     context.setLineDash([]);
     if (isChosen) this.#front(corners, color);
@@ -68,7 +68,7 @@ export class Painting {
 
   /** Its front, filled a little. */
   #front(corners: readonly Vector[], color: string): void {
-    const places = [0, 1, 3, 2].map((one) => this.seen(corners[one] as Vector));
+    const places = [0, 1, 3, 2].map((corner) => this.seen(corners[corner] as Vector));
     if (places.includes(undefined)) return;
     const { context } = this;
     context.globalAlpha = 0.25;
@@ -153,9 +153,9 @@ export class Painting {
   }
 
   /** A line, as far as it is in front of the eye. */
-  #line(one: Vector, other: Vector): void {
+  #line(first: Vector, second: Vector): void {
     const { near } = this.eye;
-    let [from, to] = [this.#project(...one), this.#project(...other)];
+    let [from, to] = [this.#project(...first), this.#project(...second)];
     if (from[2] <= near && to[2] <= near) return;
     const cut = (behind: Vector, before: Vector, depth: number, full: number) => {
       const share = (near * 1.01 - depth) / (full - depth);
@@ -167,8 +167,8 @@ export class Painting {
         ]),
       );
     };
-    if (from[2] <= near) from = cut(one, other, from[2], to[2]);
-    else if (to[2] <= near) to = cut(other, one, to[2], from[2]);
+    if (from[2] <= near) from = cut(first, second, from[2], to[2]);
+    else if (to[2] <= near) to = cut(second, first, to[2], from[2]);
     this.context.moveTo(from[0], from[1]);
     this.context.lineTo(to[0], to[1]);
   }

@@ -18,7 +18,7 @@ export class Picker {
     if (this.#places.length !== 3 * cloud.count) this.#places = new Float32Array(3 * cloud.count);
     const { positions, count } = cloud;
     const [right, up, forward] = eye.axes;
-    const from = eye.position.map((one, axis) => one - (cloud.origin[axis] ?? 0));
+    const from = eye.position.map((value, axis) => value - (cloud.origin[axis] ?? 0));
     const [a, b, c] = from as [number, number, number];
     const { scale, isOrthogonal, width, height, near } = eye;
     const places = this.#places;
@@ -41,7 +41,7 @@ export class Picker {
   /** The point that one sees at a place: of those within reach one that nothing hides. */
   at([x, y]: Place, reach: number, cloud: Cloud, isSeen: (point: number) => boolean = () => true): number | undefined {
     const places = this.#project(cloud);
-    let found: number | undefined;
+    let nearest: number | undefined;
     let best = Number.POSITIVE_INFINITY;
     for (let point = 0; point < cloud.count; point++) {
       const [dx, dy] = [(places[3 * point] as number) - x, (places[3 * point + 1] as number) - y];
@@ -49,9 +49,9 @@ export class Picker {
       if (!(apart <= reach * reach) || !isSeen(point)) continue;
       // Nearer to the eye counts, and nearer to the pointer a little.
       const value = (places[3 * point + 2] as number) * (1 + 0.1 * (apart / (reach * reach)));
-      if (value < best) [found, best] = [point, value];
+      if (value < best) [nearest, best] = [point, value];
     }
-    return found;
+    return nearest;
   }
 
   /** Look at each point that a circle of the screen goes over on a straight way. */

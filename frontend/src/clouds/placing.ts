@@ -28,7 +28,7 @@ export function fitted(cuboid: Cuboid, grid: Grid): Cuboid | undefined {
   const ground = isUpright ? grid.ground(cuboid.center, Math.hypot(cuboid.size[0], cuboid.size[1]) / 2 + 2) : undefined;
   // From the center, where the cuboid's z is the world's.
   const floor = ground === undefined ? Number.NEGATIVE_INFINITY : ground - cuboid.center[2] + GROUND;
-  const grown = { ...cuboid, size: cuboid.size.map((one) => one + 2 * AROUND) as unknown as Vector };
+  const grown = { ...cuboid, size: cuboid.size.map((side) => side + 2 * AROUND) as unknown as Vector };
   const least: [number, number, number] = [1e9, 1e9, 1e9];
   const most: [number, number, number] = [-1e9, -1e9, -1e9];
   let [count, hasGround] = [0, false];
@@ -46,8 +46,8 @@ export function fitted(cuboid: Cuboid, grid: Grid): Cuboid | undefined {
   if (count < FEWEST) return undefined;
   // What stands on the ground reaches down to it.
   if (hasGround && least[2] < floor + 2 * GROUND) least[2] = floor - GROUND;
-  const middle = least.map((one, axis) => (one + (most[axis] ?? 0)) / 2) as unknown as Vector;
-  const size = least.map((one, axis) => Math.max((most[axis] ?? 0) - one, LEAST)) as unknown as Vector;
+  const middle = least.map((low, axis) => (low + (most[axis] ?? 0)) / 2) as unknown as Vector;
+  const size = least.map((low, axis) => Math.max((most[axis] ?? 0) - low, LEAST)) as unknown as Vector;
   return { ...cuboid, size, center: plus(cuboid.center, turned(turnOf(cuboid.angles), middle)) };
 }
 
@@ -57,11 +57,11 @@ export function placed(at: Vector, like: Cuboid | undefined, grid: Grid): Cuboid
   let cuboid = onGround({ center: at, size, angles: [0, 0, like?.angles[2] ?? 0] }, grid);
   // What one clicks is rarely the middle of an object.
   for (let round = 0; round < ROUNDS; round++) {
-    const found = fitted(cuboid, grid);
-    if (!found) break;
-    const [x, y] = found.center;
+    const fit = fitted(cuboid, grid);
+    if (!fit) break;
+    const [x, y] = fit.center;
     cuboid = { ...cuboid, center: [x, y, cuboid.center[2]] };
-    if (!like && round === ROUNDS - 1) cuboid = found;
+    if (!like && round === ROUNDS - 1) cuboid = fit;
   }
   return cuboid;
 }

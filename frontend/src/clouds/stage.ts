@@ -147,13 +147,13 @@ export class Stage {
     const before = [...this.#pointers.values()];
     this.#pointers.set(id, at);
     const after = [...this.#pointers.values()];
-    const [one, other, first, second] = [before[0], before[1], after[0], after[1]];
-    if (!one || !other || !first || !second) return;
+    const [start, end, first, second] = [before[0], before[1], after[0], after[1]];
+    if (!start || !end || !first || !second) return;
     const apart = (a: Place, b: Place) => Math.max(Math.hypot(a[0] - b[0], a[1] - b[1]), 1);
     const middle = (a: Place, b: Place): Place => [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2];
-    const [from, to] = [middle(one, other), middle(first, second)];
+    const [from, to] = [middle(start, end), middle(first, second)];
     this.eye.pan(to[0] - from[0], to[1] - from[1]);
-    this.eye.zoom(apart(first, second) / apart(one, other), to);
+    this.eye.zoom(apart(first, second) / apart(start, end), to);
     this.moved();
   }
 
@@ -195,5 +195,5 @@ export class Stage {
 
 /** Whether something over the stage was meant. */
 function isControl(event: Event): boolean {
-  return event.composedPath().some((one) => one instanceof HTMLButtonElement);
+  return event.composedPath().some((target) => target instanceof HTMLButtonElement);
 }

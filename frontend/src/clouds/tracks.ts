@@ -36,15 +36,15 @@ export interface CloudFile {
 }
 
 /** What is between two cuboids, or beyond them on the straight way that leads through both. */
-function between(one: Cuboid, other: Cuboid, share: number): Cuboid {
+function between(first: Cuboid, second: Cuboid, share: number): Cuboid {
   const on = (from: Vector, to: Vector, by: number) => plus(from, times(minus(to, from), by));
   // Objects go on, but they neither grow nor turn on beyond what people have seen.
   const held = Math.min(Math.max(share, 0), 1);
   return {
-    center: on(one.center, other.center, share),
-    size: on(one.size, other.size, held).map((side) => Math.max(side, LEAST)) as unknown as Vector,
-    angles: one.angles.map((angle, axis) =>
-      wrapped(angle + wrapped((other.angles[axis] ?? 0) - angle) * held),
+    center: on(first.center, second.center, share),
+    size: on(first.size, second.size, held).map((side) => Math.max(side, LEAST)) as unknown as Vector,
+    angles: first.angles.map((angle, axis) =>
+      wrapped(angle + wrapped((second.angles[axis] ?? 0) - angle) * held),
     ) as unknown as Vector,
   };
 }
@@ -54,7 +54,7 @@ function at(known: readonly { time: number; cuboid: Cuboid }[], time: number): C
   const [first, second] = known;
   if (!first) return undefined;
   if (!second) return first.cuboid;
-  let after = known.findIndex((one) => one.time > time);
+  let after = known.findIndex((anchor) => anchor.time > time);
   if (after < 0) after = known.length - 1;
   const [from, to] = [known[Math.max(after, 1) - 1] ?? first, known[Math.max(after, 1)] ?? second];
   return between(from.cuboid, to.cuboid, (time - from.time) / (to.time - from.time || 1));
@@ -68,10 +68,10 @@ export function followed(sequence: Sequence, object: string, times: readonly num
   });
   if (known.length === 0) return sequence;
   return changed(sequence, (labels, place) => {
-    const mark = labels.marks.find((one) => one.object === object);
+    const mark = labels.marks.find((candidate) => candidate.object === object);
     const cuboid = mark && !mark.byHand ? at(known, times[place] ?? place) : undefined;
     if (!mark || !cuboid || JSON.stringify(cuboid) === JSON.stringify(mark.cuboid)) return labels;
-    return { ...labels, marks: labels.marks.map((one) => (one === mark ? { ...mark, cuboid } : one)) };
+    return { ...labels, marks: labels.marks.map((each) => (each === mark ? { ...mark, cuboid } : each)) };
   });
 }
 
@@ -88,7 +88,7 @@ export function filled(sequence: Sequence, mark: Mark, where: (place: number) =>
 export function setBy(sequence: Sequence, place: number, before: Mark, cuboid: Cuboid): Sequence {
   const marks = sequence[place]?.marks ?? [];
   return withFrame(sequence, place, {
-    marks: marks.map((one) => (one === before ? { ...one, cuboid, byHand: true } : one)),
+    marks: marks.map((mark) => (mark === before ? { ...mark, cuboid, byHand: true } : mark)),
   });
 }
 
@@ -96,18 +96,18 @@ export function setBy(sequence: Sequence, place: number, before: Mark, cuboid: C
 export function merged(sequence: Sequence, kept: Mark, gone: string): Sequence {
   const { object, label, name } = kept;
   return changed(sequence, (labels) => {
-    const boxes = labels.boxes?.flatMap((one) => {
-      if (one.object !== gone) return [one];
-      const hasBoth = labels.boxes?.some((other) => other.object === object && other.camera === one.camera);
-      return hasBoth ? [] : [{ ...one, object, label, name }];
+    const boxes = labels.boxes?.flatMap((box) => {
+      if (box.object !== gone) return [box];
+      const hasBoth = labels.boxes?.some((other) => other.object === object && other.camera === box.camera);
+      return hasBoth ? [] : [{ ...box, object, label, name }];
     });
-    if (![...labels.marks, ...(labels.boxes ?? [])].some((one) => one.object === gone)) return labels;
-    const hasBoth = labels.marks.some((one) => one.object === object);
+    if (![...labels.marks, ...(labels.boxes ?? [])].some((mark) => mark.object === gone)) return labels;
+    const hasBoth = labels.marks.some((mark) => mark.object === object);
     return {
       ...labels,
       ...(boxes ? { boxes } : {}),
-      marks: labels.marks.flatMap((one) =>
-        one.object !== gone ? [one] : hasBoth ? [] : [{ ...one, object, label, name }],
+      marks: labels.marks.flatMap((mark) =>
+        mark.object !== gone ? [mark] : hasBoth ? [] : [{ ...mark, object, label, name }],
       ),
     };
   });
@@ -131,7 +131,7 @@ function written({ label, name, object, cuboid, attributes }: Mark, tracks: bool
 export function toAnswer(sequence: Sequence, files: readonly CloudFile[], tracks: boolean): Record<string, unknown> {
   if (!tracks) {
     const { attributes = {}, marks = [] } = sequence[0] ?? {};
-    return { boundingCuboids: marks.map((one) => written(one, false)), frameAttributes: attributes };
+    return { boundingCuboids: marks.map((mark) => written(mark, false)), frameAttributes: attributes };
   }
   return {
     frames: sequence.flatMap(({ attributes, marks, boxes = [] }, place) => {
@@ -142,7 +142,7 @@ export function toAnswer(sequence: Sequence, files: readonly CloudFile[], tracks
           frameNumber: file.number,
           frameName: file.name,
           frameAttributes: attributes,
-          boundingCuboids: marks.map((one) => written(one, true)),
+          boundingCuboids: marks.map((mark) => written(mark, true)),
           ...(boxes.length > 0 ? { cameras: writtenBoxes(boxes) } : {}),
         },
       ];
@@ -152,13 +152,13 @@ export function toAnswer(sequence: Sequence, files: readonly CloudFile[], tracks
 
 /** The boxes of a frame, by camera. */
 function writtenBoxes(boxes: readonly Box[]): Record<string, unknown>[] {
-  const cameras = [...new Set(boxes.map(({ camera }) => camera))].toSorted((one, other) => one - other);
+  const cameras = [...new Set(boxes.map(({ camera }) => camera))].toSorted((first, second) => first - second);
   return cameras.map((cameraNumber) => ({
     cameraNumber,
-    boundingBoxes: boxes.flatMap(({ camera, rect: [left, top, width, height], ...one }) => {
-      const about = { objectId: one.object, objectName: one.name, label: one.label };
+    boundingBoxes: boxes.flatMap(({ camera, rect: [left, top, width, height], ...labeled }) => {
+      const about = { objectId: labeled.object, objectName: labeled.name, label: labeled.label };
       return camera === cameraNumber
-        ? [{ ...about, labelCategoryAttributes: one.attributes, left, top, width, height }]
+        ? [{ ...about, labelCategoryAttributes: labeled.attributes, left, top, width, height }]
         : [];
     }),
   }));
@@ -172,21 +172,21 @@ export function fromAnswer(
 ): { sequence: Sequence; unreadable: number } {
   const answer = isRecord(given) ? given : {};
   const listed = Array.isArray(answer.frames) ? answer.frames.filter(isRecord) : [];
-  const known = new Map(listed.map((one) => [one.frameNumber, one]));
+  const known = new Map(listed.map((frame) => [frame.frameNumber, frame]));
   let unreadable = 0;
   const sequence = files.map((file, place): Labels => {
     const frame = tracks ? known.get(file.number) : place === 0 ? answer : undefined;
     const cuboids: unknown[] = Array.isArray(frame?.boundingCuboids) ? frame.boundingCuboids : [];
-    const marks = cuboids.flatMap((one) => read(one, tracks));
+    const marks = cuboids.flatMap((cuboid) => read(cuboid, tracks));
     unreadable += cuboids.length - marks.length;
     const labels = { attributes: attributesOf(frame?.frameAttributes), marks };
     const cameras = Array.isArray(frame?.cameras) ? frame.cameras.filter(isRecord) : [];
     if (cameras.length === 0) return labels;
     const boxes = cameras.flatMap(({ cameraNumber, boundingBoxes }) => {
       const given: unknown[] = Array.isArray(boundingBoxes) ? boundingBoxes : [];
-      const found = given.flatMap((one) => readBox(one, cameraNumber));
-      unreadable += given.length - found.length;
-      return found;
+      const readable = given.flatMap((entry) => readBox(entry, cameraNumber));
+      unreadable += given.length - readable.length;
+      return readable;
     });
     return { ...labels, boxes };
   });

@@ -45,7 +45,7 @@ export class Edges {
     const [left, top] = [Math.round(point[0]) - reach, Math.round(point[1]) - reach];
     const wide = 2 * reach + 2;
     const light = this.#brightness(left - 1, top - 1, wide, wide, wide, wide);
-    let [found, most] = [point, LEAST];
+    let [best, most] = [point, LEAST];
     for (let row = 1; row < wide; row++) {
       for (let column = 1; column < wide; column++) {
         const corner: Point = [left + column - 1, top + row - 1];
@@ -54,10 +54,10 @@ export class Edges {
         const [before, above, aside, here] = [light[at - wide - 1], light[at - wide], light[at - 1], light[at]] as Four;
         const steep = Math.hypot(above + here - before - aside, aside + here - before - above) / 2;
         const counts = steep * nearness(far, reach);
-        if (counts > most) [found, most] = [corner, counts];
+        if (counts > most) [best, most] = [corner, counts];
       }
     }
-    return found;
+    return best;
   }
 
   /** A box with each side on the edge that is clearest near it. @param box its corners at the top left and bottom right */
@@ -128,7 +128,7 @@ function nearness(far: number, reach: number): number {
 
 /** By how much a side has to be moved to the clearest edge. @param step from place to place along an edge is `along`, across it `step` */
 function clearest(light: Float32Array, reach: number, places: number, step: number, along: number): number {
-  let [found, most] = [0, LEAST];
+  let [best, most] = [0, LEAST];
   for (let shift = -reach; shift <= reach; shift++) {
     let sum = 0;
     for (let place = 0; place < places; place++) {
@@ -136,7 +136,7 @@ function clearest(light: Float32Array, reach: number, places: number, step: numb
       sum += (light[at] as number) - (light[at - step] as number);
     }
     const counts = (Math.abs(sum) / places) * nearness(Math.abs(shift), reach);
-    if (counts > most) [found, most] = [shift, counts];
+    if (counts > most) [best, most] = [shift, counts];
   }
-  return found;
+  return best;
 }

@@ -46,7 +46,7 @@ export class Editor implements Hand {
     readonly kind: Kind,
     /** Shapes are other ones now. */
     private readonly changed: () => void,
-    private readonly tell: (told: Told) => void,
+    private readonly tell: (hint: Told) => void,
   ) {}
 
   get chosen(): Shape | undefined {
@@ -66,8 +66,8 @@ export class Editor implements Hand {
   load(shapes: readonly Shape[], path?: Shape): void {
     const before = this.#placesIn(shapes);
     const selected = this.selected === undefined ? -1 : before.indexOf(this.selected);
-    this.shapes = shapes.map((one, place) =>
-      this.shapes[before[place] as number]?.hidden ? { ...one, hidden: true } : one,
+    this.shapes = shapes.map((shape, place) =>
+      this.shapes[before[place] as number]?.hidden ? { ...shape, hidden: true } : shape,
     );
     this.path = path;
     this.#drop();
@@ -79,17 +79,17 @@ export class Editor implements Hand {
   /** Where each of other shapes stands now: who undoes a step goes on with the same ones. */
   #placesIn(shapes: readonly Shape[]): (number | undefined)[] {
     if (shapes.length === this.shapes.length) return shapes.map((_, place) => place);
-    const isKept = this.selected !== undefined || this.shapes.some((one) => one.hidden);
+    const isKept = this.selected !== undefined || this.shapes.some((shape) => shape.hidden);
     if (!isKept) return [];
     const text = ({ label, points }: Shape) => JSON.stringify([label, points]);
     // Of equal ones, the first is the first.
     const places = new Map<string, number[]>();
-    for (const [place, one] of this.shapes.entries()) {
-      const equal = places.get(text(one));
+    for (const [place, shape] of this.shapes.entries()) {
+      const equal = places.get(text(shape));
       if (equal) equal.push(place);
-      else places.set(text(one), [place]);
+      else places.set(text(shape), [place]);
     }
-    return shapes.map((one) => places.get(text(one))?.shift());
+    return shapes.map((shape) => places.get(text(shape))?.shift());
   }
 
   select(place: number | undefined, handle?: number): void {
@@ -121,8 +121,8 @@ export class Editor implements Hand {
     }
     const drawing = this.label !== undefined && !grabs;
     // Lines of other shapes are in the way of a path that begins on them.
-    const found = drawing && this.kind.most > 2 ? undefined : this.#under(at, reach, drawing)[0];
-    if (found !== undefined) return { does: "move", shape: found, from: at, moved: false };
+    const under = drawing && this.kind.most > 2 ? undefined : this.#under(at, reach, drawing)[0];
+    if (under !== undefined) return { does: "move", shape: under, from: at, moved: false };
     return drawing ? { does: "draw", from: at, moved: false } : undefined;
   }
 
@@ -226,7 +226,7 @@ export class Editor implements Hand {
       this.finish();
       return;
     }
-    const same = (one: Point | undefined) => one !== undefined && distance(one, point) === 0;
+    const same = (corner: Point | undefined) => corner !== undefined && distance(corner, point) === 0;
     if (same(points.at(-1)) || (!kind.mayCross && points.some(same))) return;
     const longer = [...points, point];
     if (!kind.mayCross && kind.most > 2 && crossesItself(longer, false)) {
@@ -393,7 +393,7 @@ export class Editor implements Hand {
 
   removeAt(place: number): void {
     this.select(undefined);
-    this.shapes = this.shapes.filter((_, other) => other !== place);
+    this.shapes = this.shapes.filter((_, shape) => shape !== place);
     this.changed();
   }
 
@@ -413,20 +413,20 @@ export class Editor implements Hand {
   /** Add shapes, as far as they have room in the picture. */
   add(shapes: readonly Shape[]): void {
     if (shapes.length === 0) return;
-    const fitting = shapes.map((one) => {
-      const inside = one.points.map((point) => whole(this.kind, point, this.size));
-      return { ...one, points: this.#proper(inside) };
+    const fitting = shapes.map((shape) => {
+      const inside = shape.points.map((point) => whole(this.kind, point, this.size));
+      return { ...shape, points: this.#proper(inside) };
     });
     this.shapes = [...this.shapes, ...fitting];
     this.changed();
   }
 
   hide(place: number, hidden: boolean): void {
-    this.shapes = this.shapes.map((one, other) => (other === place ? { ...one, hidden } : one));
+    this.shapes = this.shapes.map((first, second) => (second === place ? { ...first, hidden } : first));
   }
 
   hideAll(hidden: boolean): void {
-    this.shapes = this.shapes.map((one) => ({ ...one, hidden }));
+    this.shapes = this.shapes.map((shape) => ({ ...shape, hidden }));
   }
 
   /** A shape, if it is still there, gets other points. @returns whether it is */
@@ -439,7 +439,7 @@ export class Editor implements Hand {
   }
 
   #replace(shape: Shape): void {
-    this.shapes = this.shapes.map((one, place) => (place === this.selected ? shape : one));
+    this.shapes = this.shapes.map((each, place) => (place === this.selected ? shape : each));
     this.changed();
   }
 
@@ -505,12 +505,14 @@ export class Editor implements Hand {
 
   /** The visible shapes at a point, the smallest first. @param onLine only those whose line is there */
   #under(at: Point, reach: number, onLine: boolean): number[] {
-    const found = this.shapes.flatMap((one, place) =>
-      !one.hidden && (onLine ? this.#lineDistance(one, at) <= reach : this.#isAt(one, at, reach))
-        ? [{ place, area: area(this.kind.outline(one.points)), far: this.#lineDistance(one, at) }]
+    const candidates = this.shapes.flatMap((shape, place) =>
+      !shape.hidden && (onLine ? this.#lineDistance(shape, at) <= reach : this.#isAt(shape, at, reach))
+        ? [{ place, area: area(this.kind.outline(shape.points)), far: this.#lineDistance(shape, at) }]
         : [],
     );
-    return found.sort((one, other) => one.area - other.area || one.far - other.far).map(({ place }) => place);
+    return candidates
+      .sort((first, second) => first.area - second.area || first.far - second.far)
+      .map(({ place }) => place);
   }
 
   #isAt(shape: Shape, at: Point, reach: number): boolean {
@@ -552,13 +554,13 @@ export class Editor implements Hand {
 }
 
 function nearest(points: readonly Point[], at: Point, reach: number): number | undefined {
-  let found: number | undefined;
+  let closest: number | undefined;
   let least = reach;
   for (const [place, point] of points.entries()) {
     const far = distance(point, at);
     if (far > least) continue;
-    found = place;
+    closest = place;
     least = far;
   }
-  return found;
+  return closest;
 }

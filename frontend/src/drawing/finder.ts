@@ -35,7 +35,7 @@ export interface Ground {
   readonly isHeld: boolean;
   readonly step: number;
   /** Lay it, and keep its target up to date. */
-  lay(found: Found, target: Target): void;
+  lay(mask: Found, target: Target): void;
 }
 
 export class Finder {
@@ -46,7 +46,7 @@ export class Finder {
   constructor(
     private readonly ground: Ground,
     /** Ask for an object. @returns whether one can ask for it in this way */
-    private readonly ask: (asked: Asked, lay: (found: Found) => void) => boolean,
+    private readonly ask: (asked: Asked, lay: (mask: Found) => void) => boolean,
   ) {}
 
   /** The marks that further ones join; none once something else was done. */
@@ -75,8 +75,8 @@ export class Finder {
 
   /** Look for an object that is marked in another way. */
   find(asked: Asked, target: Target): boolean {
-    return this.ask(asked, (found) => {
-      this.#arrived.push(() => this.#lay(found, target));
+    return this.ask(asked, (mask) => {
+      this.#arrived.push(() => this.#lay(mask, target));
       this.arrive();
     });
   }
@@ -99,13 +99,13 @@ export class Finder {
   }
 
   /** In place of what was found of the same object before, unless something else was done since. */
-  #lay(found: Found, target: Target): void {
+  #lay(laid: Found, target: Target): void {
     const { mask, step } = this.ground;
     if (!mask) return;
     if (target.step !== step) target.base = [...mask.rows];
     for (const [row, runs] of target.base.entries())
       if (runs !== mask.rows[row]) eachRun(runs, (number, from, to) => mask.brush(number)(row, from, to));
-    this.ground.lay(found, target);
+    this.ground.lay(laid, target);
     target.step = this.ground.step;
   }
 }

@@ -6,17 +6,17 @@ export interface Size {
   height: number;
 }
 
-export function distance(one: Point, other: Point): number {
-  return Math.hypot(one[0] - other[0], one[1] - other[1]);
+export function distance(first: Point, second: Point): number {
+  return Math.hypot(first[0] - second[0], first[1] - second[1]);
 }
 
 /** The sides of a path; a closed one also has that from its last point to its first. */
 export function sides(points: readonly Point[], closed: boolean): [Point, Point][] {
-  const found: [Point, Point][] = [];
-  for (let at = 1; at < points.length; at++) found.push([points[at - 1] as Point, points[at] as Point]);
+  const pairs: [Point, Point][] = [];
+  for (let at = 1; at < points.length; at++) pairs.push([points[at - 1] as Point, points[at] as Point]);
   const [first, last] = [points[0], points.at(-1)];
-  if (closed && points.length > 2 && first && last) found.push([last, first]);
-  return found;
+  if (closed && points.length > 2 && first && last) pairs.push([last, first]);
+  return pairs;
 }
 
 /** How far a point is from the line of a path, or from its only point. */
@@ -55,13 +55,13 @@ export function area(points: readonly Point[]): number {
 export function crossesItself(points: readonly Point[], closed: boolean): boolean {
   const all = sides(points, closed);
   const spans = all.map(([[from], [to]], place) => ({ place, from: Math.min(from, to), to: Math.max(from, to) }));
-  spans.sort((one, other) => one.from - other.from);
+  spans.sort((first, second) => first.from - second.from);
   // Only sides that are above each other can meet; a path of thousands of points has few of them.
-  for (const [at, one] of spans.entries()) {
+  for (const [at, span] of spans.entries()) {
     for (let next = at + 1; next < spans.length; next++) {
       const other = spans[next] as (typeof spans)[number];
-      if (other.from > one.to) break;
-      if (clash(all, Math.min(one.place, other.place), Math.max(one.place, other.place), closed)) return true;
+      if (other.from > span.to) break;
+      if (clash(all, Math.min(span.place, other.place), Math.max(span.place, other.place), closed)) return true;
     }
   }
   return false;

@@ -17,7 +17,7 @@ export class Journal<Step> {
 
   note(step: Step, bytes: number): void {
     this.#steps.splice(this.#at, Number.POSITIVE_INFINITY, { id: ++this.#last, step, bytes: bytes + STEP_BYTES });
-    let all = this.#steps.reduce((sum, one) => sum + one.bytes, 0);
+    let all = this.#steps.reduce((sum, kept) => sum + kept.bytes, 0);
     while (this.#steps.length > 1 && all > MAX_BYTES) {
       const oldest = this.#steps.shift();
       all -= oldest?.bytes ?? 0;
@@ -28,7 +28,7 @@ export class Journal<Step> {
 
   /** Go where one was, or as near as steps are known. */
   go(id: number, back: (step: Step) => void, forth: (step: Step) => void): void {
-    const place = this.#steps.findIndex((one) => one.id === id) + 1;
+    const place = this.#steps.findIndex((step) => step.id === id) + 1;
     while (this.#at > place) back((this.#steps[--this.#at] as { step: Step }).step);
     while (this.#at < place) forth((this.#steps[this.#at++] as { step: Step }).step);
   }

@@ -106,8 +106,8 @@ export const box: Kind = {
       return [across === undefined ? middles[0] : all[across], down === undefined ? middles[1] : all[down]] as const;
     });
   },
-  proper([one, other]) {
-    const [from, to] = [one ?? [0, 0], other ?? [0, 0]];
+  proper([start, end]) {
+    const [from, to] = [start ?? [0, 0], end ?? [0, 0]];
     const [left, top] = [Math.min(from[0], to[0]), Math.min(from[1], to[1])];
     return [
       [left, top],
@@ -133,7 +133,7 @@ function edges(points: readonly Point[]): [number, number, number, number] {
 
 function readVertices(given: unknown): Point[] | undefined {
   if (!Array.isArray(given) || given.length === 0) return undefined;
-  const points = given.map((one) => [pixels(one?.x), pixels(one?.y)] as const);
+  const points = given.map((entry) => [pixels(entry?.x), pixels(entry?.y)] as const);
   return points.flat().every(Number.isFinite) ? points : undefined;
 }
 

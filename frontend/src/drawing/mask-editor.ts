@@ -68,15 +68,15 @@ export class MaskEditor implements Hand, Ground {
     private readonly colorOf: (label: string, others: Segments) => string,
     /** The mask is another one now, or a path that becomes one. */
     private readonly changed: () => void,
-    private readonly tell: (told: Told) => void,
+    private readonly tell: (hint: Told) => void,
     /** Ask for an object. @returns whether one can ask for it in this way */
-    ask: (asked: Asked, lay: (found: Found) => void) => boolean,
+    ask: (asked: Asked, lay: (mask: Found) => void) => boolean,
   ) {
     this.finder = new Finder(this, ask);
     this.#path = new Editor(
       { ...polygon, mayCross: true },
       () => this.#pathChanged(),
-      (told) => this.tell(told as Told),
+      (hint) => this.tell(hint as Told),
     );
   }
 
@@ -132,7 +132,7 @@ export class MaskEditor implements Hand, Ground {
   /** The segment that is chosen, by its place: an instance, or that of the label. */
   get chosen(): number | undefined {
     if (this.hasInstances) return this.#instance;
-    const place = this.label === undefined ? -1 : this.#segments.findIndex((one) => one?.label === this.label);
+    const place = this.label === undefined ? -1 : this.#segments.findIndex((segment) => segment?.label === this.label);
     return place < 0 ? undefined : place;
   }
 
@@ -195,7 +195,7 @@ export class MaskEditor implements Hand, Ground {
   add(rows: readonly Row[], given: Segments): void {
     const { mask } = this;
     if (!mask) return;
-    const numbers = given.map((one) => one && this.#numberFor(one.label, this.hasInstances));
+    const numbers = given.map((segment) => segment && this.#numberFor(segment.label, this.hasInstances));
     const paints = numbers.map((number) => (number === undefined ? undefined : mask.brush(number)));
     for (const [row, runs] of rows.entries()) eachRun(runs, (number, from, to) => paints[number - 1]?.(row, from, to));
     this.#settle();
@@ -388,14 +388,15 @@ export class MaskEditor implements Hand, Ground {
     if (!this.#segments[place]) return;
     this.cancel();
     this.mask?.exchange(place + 1, 0);
-    if (this.hasInstances) this.#segments = this.#segments.map((one, other) => (other === place ? undefined : one));
+    if (this.hasInstances)
+      this.#segments = this.#segments.map((first, second) => (second === place ? undefined : first));
     if (this.#instance === place) this.#instance = undefined;
     this.#settle(true);
   }
 
   relabel(place: number, label: string): void {
     this.cancel();
-    this.#segments = this.#segments.map((one, other) => (one && other === place ? { ...one, label } : one));
+    this.#segments = this.#segments.map((first, second) => (first && second === place ? { ...first, label } : first));
     this.#settle(true);
   }
 
@@ -548,7 +549,7 @@ export class MaskEditor implements Hand, Ground {
 
   /** The number of a label, which is a new one if there is none or it has to be. */
   #numberFor(label: string, isNew: boolean): number {
-    const known = isNew ? -1 : this.#segments.findIndex((one) => one?.label === label);
+    const known = isNew ? -1 : this.#segments.findIndex((taken) => taken?.label === label);
     if (known >= 0) return known + 1;
     const segment = { label, color: this.colorOf(label, this.#segments) };
     const free = this.#segments.indexOf(undefined);

@@ -106,7 +106,7 @@ export class Mask {
   exchange(old: number, number: number): void {
     const paint = this.brush(number);
     for (const [row, runs] of this.#rows.entries())
-      eachRun(runs, (one, from, to) => one === old && paint(row, from, to));
+      eachRun(runs, (value, from, to) => value === old && paint(row, from, to));
   }
 
   /** What was painted stays. @returns what is other than before, if anything is */
@@ -143,24 +143,24 @@ export class Mask {
 
   /** What was painted since the last time somebody asked. */
   unseen(): Rect | undefined {
-    const found = this.#unseen;
+    const painted = this.#unseen;
     this.#unseen = undefined;
-    return found;
+    return painted;
   }
 
   /** The box around all pixels of each number but 0. */
   boxes(): ReadonlyMap<number, Rect> {
     if (this.#boxes) return this.#boxes;
-    const found = new Map<number, Rect>();
+    const boxes = new Map<number, Rect>();
     for (const [row, runs] of this.#rows.entries()) {
       eachRun(runs, (number, left, right) => {
         if (number === 0) return;
         const more = { left, top: row, right, bottom: row + 1 };
-        found.set(number, around(found.get(number), more));
+        boxes.set(number, around(boxes.get(number), more));
       });
     }
-    this.#boxes = found;
-    return found;
+    this.#boxes = boxes;
+    return boxes;
   }
 
   #renew(): void {
@@ -188,14 +188,14 @@ export class Mask {
     const { width } = this.size;
     const { pixels } = this;
     const end = (row + 1) * width;
-    const found: number[] = [];
+    const runs: number[] = [];
     for (let at = row * width; at < end; ) {
       const from = at;
       const number = pixels[at] as number;
       while (at < end && pixels[at] === number) at++;
-      found.push(number, at - from);
+      runs.push(number, at - from);
     }
-    return Uint32Array.from(found);
+    return Uint32Array.from(runs);
   }
 
   /** Most masks have few numbers, so that a byte for each pixel is enough. */
@@ -222,16 +222,16 @@ export function sameRows(some: readonly Row[], others: readonly Row[]): boolean 
   return some.length === others.length && some.every((row, at) => isSame(row, others[at] as Row));
 }
 
-export function isSame(one: Row, other: Row): boolean {
-  return one === other || (one.length === other.length && one.every((value, at) => value === other[at]));
+export function isSame(first: Row, second: Row): boolean {
+  return first === second || (first.length === second.length && first.every((value, at) => value === second[at]));
 }
 
-function around(one: Rect | undefined, other: Rect): Rect {
-  if (!one) return other;
+function around(first: Rect | undefined, second: Rect): Rect {
+  if (!first) return second;
   return {
-    left: Math.min(one.left, other.left),
-    top: Math.min(one.top, other.top),
-    right: Math.max(one.right, other.right),
-    bottom: Math.max(one.bottom, other.bottom),
+    left: Math.min(first.left, second.left),
+    top: Math.min(first.top, second.top),
+    right: Math.max(first.right, second.right),
+    bottom: Math.max(first.bottom, second.bottom),
   };
 }

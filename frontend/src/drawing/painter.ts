@@ -79,7 +79,7 @@ export class Painter implements StagePainter {
     color = this.look(shape.label).color,
   ): void {
     const { kind } = this.editor;
-    const outline = kind.outline(points).map((one) => this.view.toScreen(one));
+    const outline = kind.outline(points).map((point) => this.view.toScreen(point));
     const [[left, top], [right, bottom]] = bounds(outline);
     const { width, height } = this.view.area;
     if (right < -20 || bottom < -30 || left > width + 20 || top > height + 30) return;
@@ -105,7 +105,7 @@ export class Painter implements StagePainter {
     else if (!kind.closed) for (const point of outline) dot(context, point, 3, color);
     // The corner of the box around a path may be far from the path itself.
     const isOpen = !kind.closed && kind.most > 1;
-    const [x, y] = isOpen ? outline.reduce((best, one) => (one[1] < best[1] ? one : best)) : [left, top];
+    const [x, y] = isOpen ? outline.reduce((best, corner) => (corner[1] < best[1] ? corner : best)) : [left, top];
     if (named) this.#paintName(context, shape.name ?? shape.label, color, x, y);
   }
 
@@ -145,7 +145,7 @@ export class Painter implements StagePainter {
     const { cursor, kind } = editor;
     const closes = cursor !== undefined && editor.closesAt(cursor, reach);
     const wrong = !kind.mayCross && cursor !== undefined && !closes && crossesItself([...placed, cursor], false);
-    const screen = placed.map((one) => view.toScreen(one));
+    const screen = placed.map((point) => view.toScreen(point));
     stroke(context, screen, color);
     const last = screen.at(-1);
     const end = closes && kind.closed ? screen[0] : cursor && view.toScreen(cursor);

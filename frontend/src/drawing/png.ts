@@ -148,9 +148,9 @@ function codesOf(lengths: readonly number[]): number[] {
 }
 
 function reversed(code: number, length: number): number {
-  let found = 0;
-  for (let bit = 0; bit < length; bit++) found |= ((code >> bit) & 1) << (length - 1 - bit);
-  return found;
+  let backward = 0;
+  for (let bit = 0; bit < length; bit++) backward |= ((code >> bit) & 1) << (length - 1 - bit);
+  return backward;
 }
 
 function writeSymbol(bits: Bits, symbol: number): void {

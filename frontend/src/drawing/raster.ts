@@ -46,20 +46,20 @@ export function polygonSpans(points: readonly Point[], height: number, span: Spa
   const rows = points.map(([, y]) => y);
   const last = Math.min(Math.ceil(Math.max(...rows)), height);
   for (let row = Math.max(Math.floor(Math.min(...rows)), 0); row < last; row++) {
-    const found = crossings(points, row + 0.5).sort((one, other) => one - other);
-    for (let at = 1; at < found.length; at += 2)
-      span(row, Math.ceil((found[at - 1] as number) - 0.5), Math.ceil((found[at] as number) - 0.5));
+    const borders = crossings(points, row + 0.5).sort((first, second) => first - second);
+    for (let at = 1; at < borders.length; at += 2)
+      span(row, Math.ceil((borders[at - 1] as number) - 0.5), Math.ceil((borders[at] as number) - 0.5));
   }
 }
 
 /** Where the sides of a polygon cross a horizontal line. */
 function crossings(points: readonly Point[], y: number): number[] {
-  const found: number[] = [];
+  const crossed: number[] = [];
   let from = points.at(-1);
   for (const to of points) {
     if (from && from[1] > y !== to[1] > y)
-      found.push(from[0] + ((y - from[1]) / (to[1] - from[1])) * (to[0] - from[0]));
+      crossed.push(from[0] + ((y - from[1]) / (to[1] - from[1])) * (to[0] - from[0]));
     from = to;
   }
-  return found;
+  return crossed;
 }

@@ -233,9 +233,9 @@ export class Surface {
       this.#hover(event, at);
       return;
     }
-    const [other] = [...this.#pointers].filter(([id]) => id !== event.pointerId).map(([, one]) => one);
+    const [other] = [...this.#pointers].filter(([id]) => id !== event.pointerId).map(([, where]) => where);
     if (other) {
-      const middle = (one: Point): Point => [(one[0] + other[0]) / 2, (one[1] + other[1]) / 2];
+      const middle = (point: Point): Point => [(point[0] + other[0]) / 2, (point[1] + other[1]) / 2];
       // Zoomed first: a picture that just fits can't be moved.
       this.view.zoomBy((distance(at, other) || 1) / (distance(before, other) || 1), middle(before));
       this.view.moveBy(middle(at)[0] - middle(before)[0], middle(at)[1] - middle(before)[1]);
@@ -247,8 +247,8 @@ export class Surface {
     } else {
       // Not every browser tells, and none does on a page without https.
       const passed = (this.hand.followsAll && event.getCoalescedEvents?.()) || [];
-      for (const one of passed.length > 0 ? passed : [event])
-        this.hand.move(this.view.toPicture(...this.#at(one)), CLICK / this.view.scale);
+      for (const move of passed.length > 0 ? passed : [event])
+        this.hand.move(this.view.toPicture(...this.#at(move)), CLICK / this.view.scale);
       this.painter.showsCursor = event.pointerType !== "touch";
       this.draw(false);
       return;
@@ -266,9 +266,9 @@ export class Surface {
     this.hand.cursor = point;
     this.painter.showsCursor = !isControl(event);
     const grabs = event.ctrlKey || event.metaKey;
-    const found = this.movesPicture ? undefined : this.hand.hover(point, reach, grabs);
-    this.painter.hovered = found?.does === "move" ? found.shape : undefined;
-    this.#element.dataset.does = found?.does ?? "";
+    const hovered = this.movesPicture ? undefined : this.hand.hover(point, reach, grabs);
+    this.painter.hovered = hovered?.does === "move" ? hovered.shape : undefined;
+    this.#element.dataset.does = hovered?.does ?? "";
     this.draw(false);
   }
 
@@ -375,5 +375,5 @@ export class Surface {
 }
 
 function isControl(event: Event): boolean {
-  return event.composedPath().some((one) => one instanceof HTMLButtonElement);
+  return event.composedPath().some((target) => target instanceof HTMLButtonElement);
 }

@@ -198,7 +198,7 @@ export abstract class Board extends Annotator {
   /** A list of what is drawn: as much of it as can be looked over, around the item that is chosen. */
   protected renderItems(items: readonly Item[], does: Record<"pick" | "hide" | "remove", (item: Item) => void>) {
     const at = Math.max(
-      items.findIndex((one) => one.isChosen),
+      items.findIndex((item) => item.isChosen),
       0,
     );
     const first = Math.min(Math.max(at - MAX_ROWS / 2, 0), Math.max(items.length - MAX_ROWS, 0));
@@ -229,7 +229,7 @@ export abstract class Board extends Annotator {
 
   /** Buttons for all that is drawn. @param copies takes over what was drawn before, if anything was */
   protected renderActs(items: readonly Item[], hideAll: (isHidden: boolean) => void, copies?: () => void) {
-    const isAnyHidden = items.some((one) => one.isHidden);
+    const isAnyHidden = items.some((item) => item.isHidden);
     return html`
       ${
         copies
@@ -244,7 +244,7 @@ export abstract class Board extends Annotator {
   #renderLabels() {
     const labels = labelTexts(this.labels);
     const wanted = this.filter.toLocaleLowerCase();
-    const found = wanted ? labels.filter((one) => one.toLocaleLowerCase().includes(wanted)) : labels;
+    const listed = wanted ? labels.filter((label) => label.toLocaleLowerCase().includes(wanted)) : labels;
     const caps = keys.of(this);
     const { pressed } = this;
     return html`
@@ -253,7 +253,7 @@ export abstract class Board extends Annotator {
         this.filter = text;
       })}
       <div class="labels" role="group" aria-label=${word("labels")}>
-        ${found.slice(0, MAX_ROWS).map(
+        ${listed.slice(0, MAX_ROWS).map(
           (label) => html`<button
             type="button"
             aria-pressed=${label === pressed}
@@ -261,8 +261,8 @@ export abstract class Board extends Annotator {
           >${this.renderMark(label)}<span dir="auto">${label}</span>${keyCap(caps.get(`label:${label}`))}</button>`,
         )}
       </div>
-      ${found.length > MAX_ROWS ? html`<p class="quiet help">${word("more_labels", { count: found.length - MAX_ROWS })}</p>` : nothing}
-      ${wanted && found.length === 0 ? html`<p class="quiet help" role="status">${word("no_label_found")}</p>` : nothing}
+      ${listed.length > MAX_ROWS ? html`<p class="quiet help">${word("more_labels", { count: listed.length - MAX_ROWS })}</p>` : nothing}
+      ${wanted && listed.length === 0 ? html`<p class="quiet help" role="status">${word("no_label_found")}</p>` : nothing}
     `;
   }
 

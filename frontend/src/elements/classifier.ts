@@ -68,14 +68,15 @@ abstract class Classifier extends Annotator {
   /** The labels of an answer, or bare ones, as far as the person could choose them. */
   #known(value: unknown): string[] {
     const given = asList(unwrapped(unwrapped(value, "labels"), "label")).map(labelText);
-    return given.filter((one) => this.names.includes(one)).slice(0, this.several ? undefined : 1);
+    return given.filter((name) => this.names.includes(name)).slice(0, this.several ? undefined : 1);
   }
 
   protected override get result(): Record<string, unknown> {
     const { chosen, names, exclusion } = this;
     if (!this.several) return chosen[0] === undefined ? {} : { label: chosen[0] };
     return {
-      labels: exclusion !== undefined && chosen.includes(exclusion) ? [] : names.filter((one) => chosen.includes(one)),
+      labels:
+        exclusion !== undefined && chosen.includes(exclusion) ? [] : names.filter((name) => chosen.includes(name)),
     };
   }
 
@@ -103,8 +104,8 @@ abstract class Classifier extends Annotator {
   pick(label: string, chosen = true): void {
     if (this.matches(":disabled")) return;
     if (!this.several || label === this.exclusion) this.#chosen = chosen ? [label] : [];
-    else if (chosen) this.#chosen = [...this.chosen.filter((one) => one !== label && one !== this.exclusion), label];
-    else this.#chosen = this.chosen.filter((one) => one !== label);
+    else if (chosen) this.#chosen = [...this.chosen.filter((name) => name !== label && name !== this.exclusion), label];
+    else this.#chosen = this.chosen.filter((name) => name !== label);
     this.changed();
   }
 
@@ -124,7 +125,7 @@ abstract class Classifier extends Annotator {
 
   override focus(options?: FocusOptions): void {
     const inputs = this.renderRoot.querySelectorAll<HTMLInputElement>(".option input");
-    ([...inputs].find((one) => one.checked) ?? inputs[0])?.focus(options);
+    ([...inputs].find((input) => input.checked) ?? inputs[0])?.focus(options);
   }
 
   protected renderSubject(): unknown {
@@ -148,7 +149,7 @@ abstract class Classifier extends Annotator {
   #renderPicker() {
     const { names, exclusion, chosen } = this;
     const wanted = this.filter.toLocaleLowerCase();
-    const shown = wanted ? names.filter((one) => one.toLocaleLowerCase().includes(wanted)) : names;
+    const shown = wanted ? names.filter((name) => name.toLocaleLowerCase().includes(wanted)) : names;
     const caps = keys.of(this);
     const set = new Set(chosen);
     const excluded = exclusion !== undefined && set.has(exclusion);
@@ -161,8 +162,8 @@ abstract class Classifier extends Annotator {
         <div class="options">
           ${repeat(
             shown,
-            (one) => one,
-            (one) => this.#renderOption(one, caps.get(`label:${one}`), set.has(one), excluded),
+            (name) => name,
+            (name) => this.#renderOption(name, caps.get(`label:${name}`), set.has(name), excluded),
           )}
         </div>
         ${wanted && shown.length === 0 ? html`<p class="quiet" role="status">${word("no_label_found")}</p>` : nothing}

@@ -94,8 +94,8 @@ abstract class Drawing extends ShapeBoard {
     this.#editorMade ??= new Editor(
       this.kind,
       () => this.#edited(),
-      (told: Told) => {
-        this.told = word(told);
+      (hint: Told) => {
+        this.told = word(hint);
       },
     );
     return this.#editorMade;
@@ -110,7 +110,10 @@ abstract class Drawing extends ShapeBoard {
   #adoptInitial(): void {
     if (this.#own) return;
     const { shapes } = this.#initial();
-    if (this.hand.shapes.length !== shapes.length || shapes.some((one, at) => !sameShape(one, this.hand.shapes[at])))
+    if (
+      this.hand.shapes.length !== shapes.length ||
+      shapes.some((shape, at) => !sameShape(shape, this.hand.shapes[at]))
+    )
       this.hand.load(shapes, this.hand.path);
   }
 
@@ -127,9 +130,9 @@ abstract class Drawing extends ShapeBoard {
   #read(value: unknown): { shapes: Shape[]; unreadable: number } {
     const given = asList(unwrapped(value, this.kind.list));
     const names = this.kind === keypoint ? new Set(labelTexts(this.labels)) : undefined;
-    const shapes = given.flatMap((one): Shape[] => {
-      if (!isRecord(one)) return [];
-      const [points, label] = [this.kind.read(one), labelText(one.label ?? "")];
+    const shapes = given.flatMap((entry): Shape[] => {
+      if (!isRecord(entry)) return [];
+      const [points, label] = [this.kind.read(entry), labelText(entry.label ?? "")];
       if (!points || points.length < this.kind.least || points.length > this.kind.most) return [];
       return names && !names.has(label) ? [] : [{ label, points }];
     });
@@ -163,7 +166,7 @@ abstract class Drawing extends ShapeBoard {
   protected override look(label: string): Look {
     if (!this.#looks) {
       const colors = asList(this.labelColors);
-      this.#looks = new Map(labelTexts(this.labels).map((one, place) => [one, lookOf(place, colors[place])]));
+      this.#looks = new Map(labelTexts(this.labels).map((name, place) => [name, lookOf(place, colors[place])]));
     }
     return this.#looks.get(label) ?? UNKNOWN;
   }
@@ -244,7 +247,7 @@ abstract class Drawing extends ShapeBoard {
   #hide(): boolean {
     const { chosen, selected, shapes } = this.hand;
     if (chosen) this.hand.hide(selected as number, !chosen.hidden);
-    else this.hand.hideAll(!shapes.some((one) => one.hidden));
+    else this.hand.hideAll(!shapes.some((shape) => shape.hidden));
     return shapes.length > 0;
   }
 
@@ -358,6 +361,6 @@ export class CrowdKeypoint extends Drawing {
   protected override readonly kind = keypoint;
 }
 
-function sameShape(one: Shape, other: Shape | undefined): boolean {
-  return other !== undefined && one.label === other.label && one.points === other.points;
+function sameShape(first: Shape, second: Shape | undefined): boolean {
+  return second !== undefined && first.label === second.label && first.points === second.points;
 }

@@ -97,18 +97,18 @@ export class CrowdEntityAnnotation extends Annotator {
     const map = this.#map();
     const entities = this.#all()
       .map(({ label, start, end }) => ({ label, startOffset: map.before(start), endOffset: map.before(end) }))
-      .sort((one, other) => one.startOffset - other.startOffset || one.endOffset - other.endOffset);
+      .sort((first, second) => first.startOffset - second.startOffset || first.endOffset - second.endOffset);
     return { entities };
   }
 
   override get state(): unknown {
     if (!this.#entities) return undefined;
     const list = (entities: Entity[]) =>
-      JSON.stringify(entities.map((one) => [one.start, one.end, one.label]).sort(byNumbers));
+      JSON.stringify(entities.map((entity) => [entity.start, entity.end, entity.label]).sort(byNumbers));
     return list(this.#entities) === list(this.#initial().entities) ? undefined : this.#entities;
   }
   override set state(state: unknown) {
-    this.#entities = Array.isArray(state) ? (state as Entity[]).filter((one) => this.#isInside(one)) : undefined;
+    this.#entities = Array.isArray(state) ? (state as Entity[]).filter((entity) => this.#isInside(entity)) : undefined;
     this.#passage = undefined;
     this.changed(false);
   }
@@ -133,11 +133,11 @@ export class CrowdEntityAnnotation extends Annotator {
 
   #readLabels(): Label[] {
     const seen = new Set<string>();
-    return asList(this.labels).flatMap((one) => {
-      const label = labelText(one);
+    return asList(this.labels).flatMap((entry) => {
+      const label = labelText(entry);
       if (seen.has(label)) return [];
       seen.add(label);
-      const given = isRecord(one) ? one : {};
+      const given = isRecord(entry) ? entry : {};
       const name = (key: string) => (typeof given[key] === "string" && given[key] ? given[key] : label);
       return [{ label, short: name("shortDisplayName"), full: name("fullDisplayName"), color: colorOf(seen.size - 1) }];
     });
@@ -160,10 +160,10 @@ export class CrowdEntityAnnotation extends Annotator {
   #read(value: unknown): { entities: Entity[]; outside: number } {
     const map = this.#map();
     let outside = 0;
-    const entities = asList(unwrapped(value, "entities")).flatMap((one) => {
-      if (!isRecord(one)) return [];
-      const [first, last] = [Number(one.startOffset), Number(one.endOffset)];
-      const entity = { label: labelText(one.label ?? ""), start: map.offset(first), end: map.offset(last) };
+    const entities = asList(unwrapped(value, "entities")).flatMap((entry) => {
+      if (!isRecord(entry)) return [];
+      const [first, last] = [Number(entry.startOffset), Number(entry.endOffset)];
+      const entity = { label: labelText(entry.label ?? ""), start: map.offset(first), end: map.offset(last) };
       if (Number.isInteger(first) && Number.isInteger(last) && first >= 0 && this.#isInside(entity)) return [entity];
       outside++;
       return [];
@@ -193,15 +193,16 @@ export class CrowdEntityAnnotation extends Annotator {
     const places = this.allOccurrences ? occurrences(this.text, passage, this.wholeWords, MAX_OCCURRENCES) : [passage];
     const known = new Set(entities.map(({ start, end }) => `${start}-${end}`));
     const fresh = places.filter(
-      (one) =>
-        same(one, passage) || (!known.has(`${one.start}-${one.end}`) && !entities.some((other) => crosses(one, other))),
+      (place) =>
+        same(place, passage) ||
+        (!known.has(`${place.start}-${place.end}`) && !entities.some((entity) => crosses(place, entity))),
     );
     const replaced = new Set(fresh.map(({ start, end }) => `${start}-${end}`));
     this.#entities = [
       ...entities.filter(({ start, end }) => !replaced.has(`${start}-${end}`)),
       ...fresh.map(({ start, end }) => ({ label, start, end })),
     ];
-    const full = this.#labels().find((one) => one.label === label)?.full ?? label;
+    const full = this.#labels().find((entry) => entry.label === label)?.full ?? label;
     this.told =
       fresh.length > 1
         ? word("marked_all", { count: fresh.length, label: full })
@@ -216,16 +217,16 @@ export class CrowdEntityAnnotation extends Annotator {
   #fitting(wanted: Passage): Passage | undefined {
     const entities = this.#all();
     let passage = trimmed(this.text, wanted);
-    if (!passage || entities.some((one) => same(one, wanted))) return passage ? wanted : undefined;
+    if (!passage || entities.some((entity) => same(entity, wanted))) return passage ? wanted : undefined;
     if (this.wholeWords) passage = toWords(this.text, passage, this.#language);
-    const around = entities.filter((one) => one.start <= wanted.start && wanted.end <= one.end);
-    const inner = around.sort((one, other) => one.end - one.start - (other.end - other.start))[0];
+    const around = entities.filter((entity) => entity.start <= wanted.start && wanted.end <= entity.end);
+    const inner = around.sort((first, second) => first.end - first.start - (second.end - second.start))[0];
     if (inner) return { start: inner.start, end: inner.end };
     for (let changed = true; changed; ) {
       changed = false;
-      for (const one of entities) {
-        if (!crosses(one, passage)) continue;
-        passage = { start: Math.min(one.start, passage.start), end: Math.max(one.end, passage.end) };
+      for (const entity of entities) {
+        if (!crosses(entity, passage)) continue;
+        passage = { start: Math.min(entity.start, passage.start), end: Math.max(entity.end, passage.end) };
         changed = true;
       }
     }
@@ -234,7 +235,7 @@ export class CrowdEntityAnnotation extends Annotator {
 
   #remove(removed: Entity | undefined): boolean {
     if (!removed) return false;
-    this.#entities = this.#all().filter((one) => one !== removed);
+    this.#entities = this.#all().filter((entity) => entity !== removed);
     this.told = word("removed", { text: this.#quote(removed) });
     this.#passage = undefined;
     this.changed();
@@ -247,16 +248,16 @@ export class CrowdEntityAnnotation extends Annotator {
 
   /** Select the next or previous labeled passage. */
   #goTo(step: number): boolean {
-    const sorted = [...this.#all()].sort((one, other) => one.start - other.start || one.end - other.end);
+    const sorted = [...this.#all()].sort((first, second) => first.start - second.start || first.end - second.end);
     if (sorted.length === 0) return false;
     const from = this.#passage ?? this.#caretPassage();
-    const at = from ? sorted.findIndex((one) => same(one, from)) : -1;
+    const at = from ? sorted.findIndex((entity) => same(entity, from)) : -1;
     const next =
       at >= 0
         ? sorted.at((at + step) % sorted.length)
         : step > 0
-          ? (sorted.find((one) => one.start >= (from?.start ?? 0)) ?? sorted[0])
-          : (sorted.findLast((one) => one.end <= (from?.end ?? this.text.length)) ?? sorted.at(-1));
+          ? (sorted.find((entity) => entity.start >= (from?.start ?? 0)) ?? sorted[0])
+          : (sorted.findLast((entity) => entity.end <= (from?.end ?? this.text.length)) ?? sorted.at(-1));
     if (next) this.#select({ start: next.start, end: next.end });
     this.area.focus();
     return true;
@@ -266,10 +267,10 @@ export class CrowdEntityAnnotation extends Annotator {
     this.#passage = passage;
     this.#backwards = backwards;
     this.#view?.select(passage, backwards);
-    const full = new Map(this.#labels().map((one) => [one.label, one.full]));
+    const full = new Map(this.#labels().map((label) => [label.label, label.full]));
     const labels = this.#all()
-      .filter((one) => same(one, passage))
-      .map((one) => full.get(one.label) ?? one.label);
+      .filter((entity) => same(entity, passage))
+      .map((entity) => full.get(entity.label) ?? entity.label);
     this.told = `“${this.#quote(passage)}”${labels.length > 0 ? `: ${labels.join(", ")}` : ""}`;
     this.requestUpdate();
   }
@@ -361,12 +362,12 @@ export class CrowdEntityAnnotation extends Annotator {
   /** The entity whose passage is selected. */
   #selectedEntity(): Entity | undefined {
     const passage = this.#passage;
-    return passage && this.#all().find((one) => same(one, passage));
+    return passage && this.#all().find((entity) => same(entity, passage));
   }
 
   #pointerDown(event: PointerEvent): void {
     this.#pointer = event.pointerType;
-    if (event.composedPath().some((one) => one instanceof Element && one.classList.contains("chip"))) return;
+    if (event.composedPath().some((target) => target instanceof Element && target.classList.contains("chip"))) return;
     this.#passage = undefined;
     // The button may be let go outside the text.
     window.addEventListener("pointerup", (up) => this.#pointerUp(up), { once: true });
@@ -396,16 +397,16 @@ export class CrowdEntityAnnotation extends Annotator {
   /** A click selects the labeled passage under it; a tap also a word, and labels it if a label is active. */
   #clicked(offset: number | undefined): void {
     if (offset === undefined) return;
-    const under = this.#all().filter((one) => one.start <= offset && offset < one.end);
-    const inner = under.sort((one, other) => one.end - one.start - (other.end - other.start))[0];
+    const under = this.#all().filter((entity) => entity.start <= offset && offset < entity.end);
+    const inner = under.sort((first, second) => first.end - first.start - (second.end - second.start))[0];
     if (inner) {
       this.#select({ start: inner.start, end: inner.end });
       return;
     }
     this.#cursor = offset;
-    const found = this.#pointer === "touch" ? wordAt(this.text, offset, this.#language) : undefined;
-    if (found && this.active !== undefined) this.#label(found, this.active);
-    else if (found) this.#select(found);
+    const tapped = this.#pointer === "touch" ? wordAt(this.text, offset, this.#language) : undefined;
+    if (tapped && this.active !== undefined) this.#label(tapped, this.active);
+    else if (tapped) this.#select(tapped);
     else this.requestUpdate();
   }
 
@@ -430,7 +431,7 @@ export class CrowdEntityAnnotation extends Annotator {
 
   protected override updated(changes?: PropertyValues): void {
     super.updated(changes);
-    const labels = new Map(this.#labels().map((one) => [one.label, one]));
+    const labels = new Map(this.#labels().map((label) => [label.label, label]));
     this.#view?.show(this.text);
     this.#view?.mark(
       this.#all().map(({ label, start, end }) => {
@@ -486,10 +487,10 @@ export class CrowdEntityAnnotation extends Annotator {
     const labels = this.#labels();
     const wanted = this.filter.toLocaleLowerCase();
     const shown = wanted
-      ? labels.filter((one) => `${one.label} ${one.full}`.toLocaleLowerCase().includes(wanted))
+      ? labels.filter((label) => `${label.label} ${label.full}`.toLocaleLowerCase().includes(wanted))
       : labels;
     const caps = keys.of(this);
-    const active = labels.find((one) => one.label === this.active);
+    const active = labels.find((label) => label.label === this.active);
     return html`
       ${findField(labels.length, (text) => {
         this.filter = text;
@@ -522,10 +523,10 @@ function isChecked(event: Event): boolean {
   return (event.target as HTMLInputElement).checked;
 }
 
-function same(one: Passage, other: Passage): boolean {
-  return one.start === other.start && one.end === other.end;
+function same(first: Passage, second: Passage): boolean {
+  return first.start === second.start && first.end === second.end;
 }
 
-function byNumbers(one: (string | number)[], other: (string | number)[]): number {
-  return Number(one[0]) - Number(other[0]) || Number(one[1]) - Number(other[1]);
+function byNumbers(first: (string | number)[], second: (string | number)[]): number {
+  return Number(first[0]) - Number(second[0]) || Number(first[1]) - Number(second[1]);
 }

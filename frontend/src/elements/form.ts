@@ -116,13 +116,13 @@ export class CrowdForm extends CrowdElement {
   }
 
   #isValid(): boolean {
-    const found = firstProblem(this.controls);
-    this.problem = found?.message ?? "";
-    if (!found) return true;
-    found.control.scrollIntoView({ block: "center" });
-    found.control.focus();
-    if (!(found.control instanceof Control)) found.control.reportValidity();
-    for (const receiver of receivers) receiver.invalid(found.message);
+    const first = firstProblem(this.controls);
+    this.problem = first?.message ?? "";
+    if (!first) return true;
+    first.control.scrollIntoView({ block: "center" });
+    first.control.focus();
+    if (!(first.control instanceof Control)) first.control.reportValidity();
+    for (const receiver of receivers) receiver.invalid(first.message);
     return false;
   }
 

@@ -112,14 +112,14 @@ export class CrowdInstructions extends Opener {
             content: html`${examples("positive-example", word("good_example"), "good")}${examples("negative-example", word("bad_example"), "bad")}`,
           }
         : undefined,
-    ].filter((one) => one !== undefined);
+    ].filter((part) => part !== undefined);
     const shown = Math.min(this.shown, Math.max(parts.length - 1, 0));
     const text = this.linkText || word("click_for_instructions");
     const content = html`
       ${
         parts.length > 1
           ? tabList(
-              parts.map((one) => one.title),
+              parts.map((part) => part.title),
               shown,
               (place) => {
                 this.shown = place;
@@ -127,7 +127,7 @@ export class CrowdInstructions extends Opener {
             )
           : nothing
       }
-      ${parts.map((one, place) => html`<div role=${parts.length > 1 ? "tabpanel" : nothing} aria-label=${one.title} ?hidden=${place !== shown}>${one.content}</div>`)}
+      ${parts.map((part, place) => html`<div role=${parts.length > 1 ? "tabpanel" : nothing} aria-label=${part.title} ?hidden=${place !== shown}>${part.content}</div>`)}
     `;
     return html`${this.renderOpener(text)}${dialog(word("instructions"), content)}<slot></slot>`;
   }

@@ -26,10 +26,12 @@ const BACKGROUND = "BACKGROUND";
 export function segmentsIn(value: unknown, hasInstances: boolean, labels: readonly string[]): Segment[] {
   const { labelMappings, instances } = isRecord(value) ? value : {};
   const pairs: [unknown, unknown][] = hasInstances
-    ? asList(instances).map((one) => (isRecord(one) ? [one.label, one.color] : [undefined, undefined]))
-    : Object.entries(isRecord(labelMappings) ? labelMappings : {}).map(([label, one]) => [
+    ? asList(instances).map((instance) =>
+        isRecord(instance) ? [instance.label, instance.color] : [undefined, undefined],
+      )
+    : Object.entries(isRecord(labelMappings) ? labelMappings : {}).map(([label, mapping]) => [
         label,
-        isRecord(one) ? one.color : one,
+        isRecord(mapping) ? mapping.color : mapping,
       ]);
   const taken = new Set<string>();
   return pairs.flatMap(([label, given]) => {
@@ -43,23 +45,23 @@ export function segmentsIn(value: unknown, hasInstances: boolean, labels: readon
 
 /** The colours of all labels: as they are given, as the template wants them, or as Ground Truth gives them in their order. */
 export function labelColors(labels: readonly string[], own: unknown, given: readonly Segment[]): Map<string, string> {
-  const found = new Map(given.map(({ label, color }) => [label, color]));
-  const taken = new Set([EMPTY, ...found.values()]);
+  const colors = new Map(given.map(({ label, color }) => [label, color]));
+  const taken = new Set([EMPTY, ...colors.values()]);
   const set = (label: string, color: string) => {
-    found.set(label, color);
+    colors.set(label, color);
     taken.add(color);
   };
-  const wanted = asList(own).map((one) => (typeof one === "string" ? sixDigits(one) : undefined));
+  const wanted = asList(own).map((color) => (typeof color === "string" ? sixDigits(color) : undefined));
   for (const [place, label] of labels.entries()) {
     const color = wanted[place];
-    if (color && !found.has(label)) set(label, unlike(color, taken));
+    if (color && !colors.has(label)) set(label, unlike(color, taken));
   }
   for (const [place, label] of labels.entries()) {
-    if (found.has(label)) continue;
+    if (colors.has(label)) continue;
     const usual = freeColor(place, { has: () => false });
     set(label, taken.has(usual) ? freeColor(labels.length, taken) : usual);
   }
-  return found;
+  return colors;
 }
 
 /** Where the mask of an initial value or an answer is. */
@@ -70,8 +72,8 @@ export function addressIn(value: unknown): string | undefined {
   return typeof value.src === "string" && value.src ? value.src : undefined;
 }
 
-export function isSize(one: Size | undefined, other: Size): boolean {
-  return one?.width === other.width && one.height === other.height;
+export function isSize(first: Size | undefined, second: Size): boolean {
+  return first?.width === second.width && first.height === second.height;
 }
 
 /** A draft's mask; none if it is not one. */
@@ -79,8 +81,13 @@ export function readStored(state: unknown) {
   if (!isRecord(state) || !Array.isArray(state.size) || !Array.isArray(state.segments)) return undefined;
   const stored = state as unknown as Stored;
   const size = { width: stored.size[0], height: stored.size[1] };
-  const segments = stored.segments.map((one) => (one ? { label: String(one[0]), color: String(one[1]) } : undefined));
-  if (!(size.width * size.height <= MAX_PIXELS) || segments.some((one) => one && sixDigits(one.color) !== one.color))
+  const segments = stored.segments.map((segment) =>
+    segment ? { label: String(segment[0]), color: String(segment[1]) } : undefined,
+  );
+  if (
+    !(size.width * size.height <= MAX_PIXELS) ||
+    segments.some((segment) => segment && sixDigits(segment.color) !== segment.color)
+  )
     return undefined;
   const rows = unpacked(String(stored.rows), size, segments.length);
   const path = stored.path && { label: stored.path[0], points: stored.path[1] };

@@ -103,7 +103,7 @@ abstract class TextControl extends Control {
     let { value } = field;
     if (this.allowedPattern && this.autoValidate) {
       const allowed = pattern(this.allowedPattern);
-      if (allowed) value = [...value].filter((one) => allowed.test(one)).join("");
+      if (allowed) value = [...value].filter((character) => allowed.test(character)).join("");
       if (value !== field.value) field.value = value;
     }
     this.#value = value;

@@ -63,7 +63,9 @@ abstract class Option extends Control {
     const path = event.composedPath();
     const inside = path.slice(0, path.indexOf(this));
     if (
-      inside.some((one) => one instanceof Element && one.matches("a, button, input, select, textarea, label, [name]"))
+      inside.some(
+        (target) => target instanceof Element && target.matches("a, button, input, select, textarea, label, [name]"),
+      )
     )
       return;
     this.input?.focus();
@@ -146,19 +148,19 @@ export class CrowdRadioButton extends Option {
     const group = this.closest("crowd-radio-group");
     const root = (group ?? this.getRootNode()) as ParentNode;
     return [...root.querySelectorAll("crowd-radio-button")].filter(
-      (one): one is CrowdRadioButton =>
-        one instanceof CrowdRadioButton &&
-        one.closest("crowd-radio-group") === group &&
-        (group !== null || one.name === this.name),
+      (button): button is CrowdRadioButton =>
+        button instanceof CrowdRadioButton &&
+        button.closest("crowd-radio-group") === group &&
+        (group !== null || button.name === this.name),
     );
   }
 
   override pick(checked: boolean): void {
-    for (const one of this.siblings) {
-      if (one !== this && one.checked) one.checked = false;
+    for (const sibling of this.siblings) {
+      if (sibling !== this && sibling.checked) sibling.checked = false;
     }
     super.pick(checked);
-    for (const one of this.siblings) one.requestUpdate();
+    for (const sibling of this.siblings) sibling.requestUpdate();
   }
 
   protected override picked(): boolean {
@@ -166,28 +168,29 @@ export class CrowdRadioButton extends Option {
   }
 
   protected override isTabStop(): boolean {
-    const usable = this.siblings.filter((one) => !one.disabled);
-    return (usable.find((one) => one.checked) ?? usable[0] ?? this) === this;
+    const usable = this.siblings.filter((sibling) => !sibling.disabled);
+    return (usable.find((button) => button.checked) ?? usable[0] ?? this) === this;
   }
 
   protected override problem(): string {
     const { siblings } = this;
-    if (siblings[0] !== this || siblings.some((one) => one.checked)) return "";
-    const wanted = siblings.some((one) => one.required) || this.closest("crowd-radio-group")?.hasAttribute("required");
+    if (siblings[0] !== this || siblings.some((sibling) => sibling.checked)) return "";
+    const wanted =
+      siblings.some((sibling) => sibling.required) || this.closest("crowd-radio-group")?.hasAttribute("required");
     return wanted ? word("choose_one") : "";
   }
 
   protected override updated(changes?: PropertyValues): void {
     super.updated();
     // A button that came later may be the one that Tab goes to.
-    if (changes?.has("disabled")) for (const one of this.siblings) if (one !== this) one.requestUpdate();
+    if (changes?.has("disabled")) for (const sibling of this.siblings) if (sibling !== this) sibling.requestUpdate();
   }
 
   #move(event: KeyboardEvent): void {
     const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
     if (step === undefined || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
-    const usable = this.siblings.filter((one) => !one.disabled);
+    const usable = this.siblings.filter((sibling) => !sibling.disabled);
     const next = usable.at((usable.indexOf(this) + step) % usable.length);
     next?.pick(true);
     next?.focus();
@@ -207,17 +210,17 @@ export class CrowdRadioGroup extends CrowdElement {
 
   /** Scripts read and set the chosen button by its name. */
   get selected(): string | undefined {
-    return this.#buttons().find((one) => one.checked)?.name;
+    return this.#buttons().find((button) => button.checked)?.name;
   }
 
   #buttons(): CrowdRadioButton[] {
-    return controls(this).filter((one): one is CrowdRadioButton => one instanceof CrowdRadioButton);
+    return controls(this).filter((control): control is CrowdRadioButton => control instanceof CrowdRadioButton);
   }
 
   override render() {
     return html`<slot @slotchange=${() =>
-      this.#buttons().forEach((one) => {
-        one.requestUpdate();
+      this.#buttons().forEach((button) => {
+        button.requestUpdate();
       })}></slot>`;
   }
 }

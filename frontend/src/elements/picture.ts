@@ -136,7 +136,7 @@ export class CrowdPicture extends CrowdElement {
 
   #down(event: PointerEvent): void {
     // A held pointer would take the click from the button.
-    if (event.button !== 0 || event.composedPath().some((one) => one instanceof HTMLButtonElement)) return;
+    if (event.button !== 0 || event.composedPath().some((target) => target instanceof HTMLButtonElement)) return;
     this.#pointers.set(event.pointerId, this.#inView(event));
     if (event.pointerType !== "touch" || this.zoom > 1 || this.#pointers.size > 1)
       this.view?.setPointerCapture(event.pointerId);
@@ -151,7 +151,7 @@ export class CrowdPicture extends CrowdElement {
     this.#pointers.set(event.pointerId, now);
     const [other] = others;
     if (other) {
-      const distance = (one: { x: number; y: number }) => Math.hypot(one.x - other.x, one.y - other.y) || 1;
+      const distance = (pointer: { x: number; y: number }) => Math.hypot(pointer.x - other.x, pointer.y - other.y) || 1;
       this.#zoomBy(distance(now) / distance(before), { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 });
     } else {
       this.#moveBy(now.x - before.x, now.y - before.y);
@@ -268,7 +268,7 @@ export class CrowdPicture extends CrowdElement {
     const { size } = this;
     if (!size) return nothing;
     const share = (part: number, whole: number) => `${(part / whole) * 100}%`;
-    const color = (label: string) => over.legend.find((one) => one.label === label)?.color ?? colorOf(0);
+    const color = (label: string) => over.legend.find((entry) => entry.label === label)?.color ?? colorOf(0);
     return html`
       ${over.mask ? html`<img class="mask" src=${over.mask} alt="" style="opacity: ${this.strength / 100}">` : nothing}
       <svg class="boxes" viewBox="0 0 ${size.width} ${size.height}" preserveAspectRatio="none" aria-hidden="true">
@@ -307,13 +307,13 @@ function readOverlay(given: unknown): Overlay {
   if (!isRecord(given)) return none;
   const { boundingBox, semanticSegmentation, instanceSegmentation } = given;
   if (isRecord(boundingBox)) {
-    const boxes = asList(boundingBox.value).flatMap((one) => {
-      if (!isRecord(one)) return [];
-      const [left, top, width, height] = [one.left, one.top, one.width, one.height].map(Number);
+    const boxes = asList(boundingBox.value).flatMap((box) => {
+      if (!isRecord(box)) return [];
+      const [left, top, width, height] = [box.left, box.top, box.width, box.height].map(Number);
       return [left, top, width, height].every(Number.isFinite)
         ? [
             {
-              label: labelText(one.label ?? ""),
+              label: labelText(box.label ?? ""),
               left: left ?? 0,
               top: top ?? 0,
               width: width ?? 0,
@@ -322,7 +322,7 @@ function readOverlay(given: unknown): Overlay {
           ]
         : [];
     });
-    const labels = [...new Set([...labelTexts(boundingBox.labels), ...boxes.map((one) => one.label)])];
+    const labels = [...new Set([...labelTexts(boundingBox.labels), ...boxes.map((box) => box.label)])];
     return { boxes, mask: undefined, legend: labels.map((label, place) => ({ label, color: colorOf(place) })) };
   }
   const mask = isRecord(semanticSegmentation) ? semanticSegmentation : instanceSegmentation;
@@ -330,8 +330,8 @@ function readOverlay(given: unknown): Overlay {
   const mappings = isRecord(mask.labelMappings) ? Object.entries(mask.labelMappings) : [];
   const instances = asList(mask.instances).filter(isRecord);
   const legend = [
-    ...mappings.map(([label, one]) => ({ label, color: String(isRecord(one) ? one.color : one) })),
-    ...instances.map((one) => ({ label: labelText(one.label ?? ""), color: String(one.color) })),
+    ...mappings.map(([label, mapping]) => ({ label, color: String(isRecord(mapping) ? mapping.color : mapping) })),
+    ...instances.map((instance) => ({ label: labelText(instance.label ?? ""), color: String(instance.color) })),
   ];
   return { boxes: [], mask: typeof mask.src === "string" ? mask.src : undefined, legend };
 }

@@ -82,23 +82,28 @@ export class CrowdQuestionAnswerGeneration extends Annotator {
   }
 
   override get state(): unknown {
-    return this.#pairs?.some((one) => isWritten(one) || one.tag || one.passages.length > 0) ? this.#pairs : undefined;
+    return this.#pairs?.some((pair) => isWritten(pair) || pair.tag || pair.passages.length > 0)
+      ? this.#pairs
+      : undefined;
   }
   override set state(state: unknown) {
-    this.#pairs = Array.isArray(state) ? state.filter(isRecord).map((one) => ({ ...EMPTY, ...one })) : undefined;
+    this.#pairs = Array.isArray(state) ? state.filter(isRecord).map((pair) => ({ ...EMPTY, ...pair })) : undefined;
     this.changed(false);
   }
 
   protected override take(value: unknown): void {
     const map = new Characters(this.text);
     const given = asList(isRecord(value) ? value.questionAnswerPairs : value).filter(isRecord);
-    this.#pairs = given.map((one) => ({
-      question: String(one.question ?? ""),
-      answer: String(one.answer ?? ""),
-      tag: String(one.questionTag ?? ""),
-      passages: asList(one.textReferences)
+    this.#pairs = given.map((entry) => ({
+      question: String(entry.question ?? ""),
+      answer: String(entry.answer ?? ""),
+      tag: String(entry.questionTag ?? ""),
+      passages: asList(entry.textReferences)
         .filter(isRecord)
-        .map((other) => ({ start: map.offset(Number(other.startOffset)), end: map.offset(Number(other.endOffset)) })),
+        .map((textReference) => ({
+          start: map.offset(Number(textReference.startOffset)),
+          end: map.offset(Number(textReference.endOffset)),
+        })),
     }));
   }
 
@@ -117,11 +122,11 @@ export class CrowdQuestionAnswerGeneration extends Annotator {
 
   override focus(options?: FocusOptions): void {
     const fields = [...this.renderRoot.querySelectorAll("textarea")];
-    (fields.find((one) => !one.value.trim()) ?? fields[0])?.focus(options);
+    (fields.find((field) => !field.value.trim()) ?? fields[0])?.focus(options);
   }
 
   #change(place: number, change: Partial<Pair>, done = true): void {
-    this.#pairs = this.#all().map((one, at) => (at === place ? { ...one, ...change } : one));
+    this.#pairs = this.#all().map((pair, at) => (at === place ? { ...pair, ...change } : pair));
     this.changed(done);
   }
 
@@ -136,7 +141,7 @@ export class CrowdQuestionAnswerGeneration extends Annotator {
     const passage = this.#passage && trimmed(this.text, this.#passage);
     const pair = this.#all()[place];
     this.told = passage ? "" : word("select_passage");
-    if (!passage || !pair || pair.passages.some((one) => one.start === passage.start && one.end === passage.end))
+    if (!passage || !pair || pair.passages.some((known) => known.start === passage.start && known.end === passage.end))
       return;
     this.#passage = undefined;
     window.getSelection()?.removeAllRanges();
@@ -163,10 +168,10 @@ export class CrowdQuestionAnswerGeneration extends Annotator {
   #tapped(event: MouseEvent): void {
     const offset = this.#view?.offsetAt(event.clientX, event.clientY);
     if ((event as PointerEvent).pointerType !== "touch" || offset === undefined || this.#view?.selected()) return;
-    const found = wordAt(this.text, offset, this.closest("[lang]")?.getAttribute("lang") ?? "");
-    if (!found) return;
-    this.#passage = found;
-    this.#view?.select(found);
+    const tapped = wordAt(this.text, offset, this.closest("[lang]")?.getAttribute("lang") ?? "");
+    if (!tapped) return;
+    this.#passage = tapped;
+    this.#view?.select(tapped);
   }
 
   protected override firstUpdated(): void {
@@ -178,8 +183,8 @@ export class CrowdQuestionAnswerGeneration extends Annotator {
     this.#view?.show(this.text);
     this.#view?.mark(
       this.#all().flatMap(({ passages }, place) =>
-        passages.map((one) => ({
-          ...one,
+        passages.map((passage) => ({
+          ...passage,
           color: colorOf(place),
           short: String(place + 1),
           title: word("question", { number: place + 1 }),
@@ -228,9 +233,10 @@ export class CrowdQuestionAnswerGeneration extends Annotator {
       ${
         pair.passages.length > 0
           ? html`<ul class="passages" aria-label=${word("passages_of_question", { number })}>
-              ${pair.passages.map((one) => {
-                const text = this.text.slice(one.start, one.end);
-                const remove = () => this.#change(place, { passages: pair.passages.filter((other) => other !== one) });
+              ${pair.passages.map((passage) => {
+                const text = this.text.slice(passage.start, passage.end);
+                const remove = () =>
+                  this.#change(place, { passages: pair.passages.filter((other) => other !== passage) });
                 return html`<li><q>${text}</q><button type="button" aria-label=${word("remove_passage", { text })} @click=${remove}>✕</button></li>`;
               })}
             </ul>`
@@ -295,9 +301,9 @@ function limits(least: number | undefined, most: number | undefined): string {
 /** Where the next word after an offset ends, or the one before it begins. */
 function nextBorder(text: string, offset: number, step: number): number {
   if (step > 0) {
-    const found = /\s*\S+/y;
-    found.lastIndex = offset;
-    return offset + (found.exec(text)?.[0].length ?? 0);
+    const pattern = /\s*\S+/y;
+    pattern.lastIndex = offset;
+    return offset + (pattern.exec(text)?.[0].length ?? 0);
   }
   let at = offset;
   while (at > 0 && /\s/.test(text[at - 1] ?? "")) at--;

@@ -59,8 +59,8 @@ abstract class Segmentation extends Board {
       this.hasInstances,
       (label, others) => this.#newColor(label, others),
       () => this.#edited(),
-      (told: Told) => {
-        this.told = word(told);
+      (hint: Told) => {
+        this.told = word(hint);
       },
       (asked, lay) => this.#asks(asked, lay),
     );
@@ -74,11 +74,11 @@ abstract class Segmentation extends Board {
     if (!mask || !this.size) return this.#named([]);
     const made = this.#made;
     if (made?.mask === mask && made.version === mask.version && made.segments === segments) return made.result;
-    const used = [...mask.boxes().keys()].sort((one, other) => one - other).map((number) => segments[number - 1]);
-    const png = pngOf(mask.size, mask.rows, [undefined, ...segments.map((one) => one?.color)]);
+    const used = [...mask.boxes().keys()].sort((first, second) => first - second).map((number) => segments[number - 1]);
+    const png = pngOf(mask.size, mask.rows, [undefined, ...segments.map((segment) => segment?.color)]);
     const result = {
       labeledImage: { pngImageData: toBase64(png) },
-      ...this.#named(used.filter((one) => one !== undefined)),
+      ...this.#named(used.filter((segment) => segment !== undefined)),
       inputImageProperties: { ...this.size },
     };
     this.#made = { mask, version: mask.version, segments, result };
@@ -97,7 +97,7 @@ abstract class Segmentation extends Board {
     const { path } = outline;
     return {
       size: [mask.size.width, mask.size.height],
-      segments: segments.map((one) => (one ? [one.label, one.color] : null)),
+      segments: segments.map((segment) => (segment ? [segment.label, segment.color] : null)),
       rows: packed(mask.rows),
       ...(path ? { path: [path.label, path.points] } : {}),
     };
@@ -136,8 +136,8 @@ abstract class Segmentation extends Board {
     const initial = this.#initial;
     if (!this.#own || !mask || !initial) return this.#own;
     const isSame = (number: number) => {
-      const [one, other] = [segments[number - 1], initial.segments[number - 1]];
-      return one?.label === other?.label && one?.color === other?.color;
+      const [now, before] = [segments[number - 1], initial.segments[number - 1]];
+      return now?.label === before?.label && now?.color === before?.color;
     };
     return !sameRows(mask.rows, initial.rows) || ![...mask.boxes().keys()].every(isSame);
   }
@@ -185,19 +185,19 @@ abstract class Segmentation extends Board {
   }
 
   /** Ask for an object. @returns whether one can in this way; else the person is told how */
-  #asks(asked: Asked, lay: (found: Found) => void): boolean {
-    const missing = (Object.keys(asked) as Prompt[]).find((one) => !canFind(one));
+  #asks(asked: Asked, lay: (mask: Found) => void): boolean {
+    const missing = (Object.keys(asked) as Prompt[]).find((prompt) => !canFind(prompt));
     if (missing) this.told = word(missing === "box" ? "click_object" : "drag_object");
     else void this.#find(asked, lay);
     return missing === undefined;
   }
 
-  async #find(asked: Asked, lay: (found: Found) => void): Promise<void> {
+  async #find(asked: Asked, lay: (mask: Found) => void): Promise<void> {
     const { size } = this;
     this.told = word("finding");
     try {
-      const found = await findMask(asked);
-      if (size === this.size) lay(found);
+      const mask = await findMask(asked);
+      if (size === this.size) lay(mask);
     } catch (error) {
       this.told = error instanceof Error ? error.message : String(error);
     }
@@ -225,22 +225,22 @@ abstract class Segmentation extends Board {
     if (!size || this.#initial || !isThere) return;
     const turn = ++this.#preparing;
     const { initialValue } = this;
-    const found = await this.#decoded(addressIn(initialValue) === undefined ? null : given, initialValue, size);
+    const decoded = await this.#decoded(addressIn(initialValue) === undefined ? null : given, initialValue, size);
     // The stage has to have its place, by which the brush gets its size.
     await this.updateComplete;
     if (turn !== this.#preparing || size !== this.size) return;
-    if (!found) {
+    if (!decoded) {
       this.givenLoading = "failed";
       return;
     }
-    [this.unknown, this.misfit] = [found.unknown, found.misfit];
-    this.#initial = found;
+    [this.unknown, this.misfit] = [decoded.unknown, decoded.misfit];
+    this.#initial = decoded;
     // A draft is there before its picture.
     const kept = this.#own ? hand.mask : undefined;
     const mask = isSize(kept?.size, size) ? kept : undefined;
     if (kept && !mask) this.told = this.#misfitText(kept.size, size);
     const path = mask && hand.outline.path;
-    hand.begin(mask ?? new Mask(size, found.rows), mask ? hand.segments : found.segments, this.view.scale);
+    hand.begin(mask ?? new Mask(size, decoded.rows), mask ? hand.segments : decoded.segments, this.view.scale);
     hand.loadPath(path);
     if (!mask) this.#own = false;
     this.surface?.draw();
@@ -256,10 +256,10 @@ abstract class Segmentation extends Board {
       picture.crossOrigin = "anonymous";
       picture.src = address;
     }
-    const found = await this.#decoded(picture, value, size);
-    if (!found) this.told = word("not_loaded");
-    else if (found.misfit) this.told = this.#misfitText(found.misfit, size);
-    return found?.misfit ? undefined : found;
+    const decoded = await this.#decoded(picture, value, size);
+    if (!decoded) this.told = word("not_loaded");
+    else if (decoded.misfit) this.told = this.#misfitText(decoded.misfit, size);
+    return decoded?.misfit ? undefined : decoded;
   }
 
   /** What a mask holds, which is nothing if it has another size than the picture; none if it can't be decoded. */
@@ -275,7 +275,7 @@ abstract class Segmentation extends Board {
       await picture.decode();
       const own = { width: picture.naturalWidth, height: picture.naturalHeight };
       if (!isSize(size, own)) return { ...empty, misfit: own };
-      const colors = segments.map((one) => one.color);
+      const colors = segments.map((segment) => segment.color);
       return { ...empty, ...(await readMask(picture, size, colors)) };
     } catch {
       return undefined;
@@ -293,7 +293,7 @@ abstract class Segmentation extends Board {
   // Colours: of the answer, and of the screen
 
   #newColor(label: string, others: Segments): string {
-    const taken = new Set([EMPTY, ...others.flatMap((one) => (one ? [one.color] : []))]);
+    const taken = new Set([EMPTY, ...others.flatMap((other) => (other ? [other.color] : []))]);
     if (this.hasInstances) return freeColor(0, taken);
     this.#colors ??= labelColors(labelTexts(this.labels), this.labelColors, this.#segmentsIn(this.initialValue));
     return unlike(this.#colors.get(label) ?? freeColor(this.#colors.size, taken), taken);
@@ -302,7 +302,7 @@ abstract class Segmentation extends Board {
   /** The colour of a label on the screen. */
   protected override look(label: string): Look {
     const labels = labelTexts(this.labels);
-    this.#places ??= new Map(labels.map((one, place) => [one, place]));
+    this.#places ??= new Map(labels.map((name, place) => [name, place]));
     const place = this.#places.get(label);
     const color = place === undefined ? fillOf(labels.length) : fillOf(place, asList(this.labelColors)[place]);
     return { color, dashes: [] };
@@ -324,8 +324,8 @@ abstract class Segmentation extends Board {
 
   protected override choose(label: string): void {
     this.hand.choose(label, this.keepsLabel);
-    const told = this.hasInstances ? "draws_new" : "draws_label";
-    this.told = this.hand.label === undefined ? "" : word(told, { label });
+    const hint = this.hasInstances ? "draws_new" : "draws_label";
+    this.told = this.hand.label === undefined ? "" : word(hint, { label });
     this.surface?.draw();
     this.requestUpdate();
   }
@@ -404,7 +404,7 @@ abstract class Segmentation extends Board {
   #hide(): boolean {
     const { chosen, hidden } = this.hand;
     const places = chosen === undefined ? this.#listed() : [chosen];
-    this.hand.hide(places, !places.some((one) => hidden.has(one)));
+    this.hand.hide(places, !places.some((place) => hidden.has(place)));
     return places.length > 0;
   }
 
@@ -505,8 +505,8 @@ abstract class Segmentation extends Board {
   #listed(): number[] {
     const { mask, segments } = this.hand;
     const boxes = mask?.boxes();
-    const places = segments.flatMap((one, place) =>
-      one && (this.hasInstances || boxes?.has(place + 1)) ? [place] : [],
+    const places = segments.flatMap((segment, place) =>
+      segment && (this.hasInstances || boxes?.has(place + 1)) ? [place] : [],
     );
     return places;
   }
@@ -544,7 +544,7 @@ abstract class Segmentation extends Board {
       <select .value=${live(label)} @change=${(event: Event) => {
         this.hand.relabel(place, (event.target as HTMLSelectElement).value);
         this.told = word("shape_is_now", { label: this.hand.segments[place]?.label ?? "" });
-      }}>${labels.map((one) => html`<option .value=${one} ?selected=${one === label}>${one}</option>`)}</select></label>`;
+      }}>${labels.map((name) => html`<option .value=${name} ?selected=${name === label}>${name}</option>`)}</select></label>`;
   }
 
   /** A button has done something with a segment; the keyboard goes on in the picture. */

@@ -37,9 +37,11 @@ export class CrowdTextRanking extends Annotator {
   #ranks: Ranks = {};
 
   #dimensions(): Dimension[] {
-    return asList(this.ordinalRankingDimensions).map((one) => ({
-      name: labelText(one),
-      allowTie: isRecord(one) && (one.allowTie === true || one.allowTie === "true"),
+    return asList(this.ordinalRankingDimensions).map((ordinalRankingDimension) => ({
+      name: labelText(ordinalRankingDimension),
+      allowTie:
+        isRecord(ordinalRankingDimension) &&
+        (ordinalRankingDimension.allowTie === true || ordinalRankingDimension.allowTie === "true"),
     }));
   }
 
@@ -73,7 +75,9 @@ export class CrowdTextRanking extends Annotator {
 
   protected override take(value: unknown): void {
     const given = asList(isRecord(value) ? value.ordinalRankingDimensions : value).filter(isRecord);
-    this.#ranks = Object.fromEntries(given.map((one) => [labelText(one), asList(one.responseRankings).map(Number)]));
+    this.#ranks = Object.fromEntries(
+      given.map((entry) => [labelText(entry), asList(entry.responseRankings).map(Number)]),
+    );
   }
 
   protected override problem(): string {
@@ -84,8 +88,8 @@ export class CrowdTextRanking extends Annotator {
   override focus(options?: FocusOptions): void {
     const inputs = [...this.renderRoot.querySelectorAll<HTMLInputElement>("input")];
     const groups = new Map<string, HTMLInputElement[]>();
-    for (const one of inputs) groups.set(one.name, [...(groups.get(one.name) ?? []), one]);
-    const open = [...groups.values()].find((group) => !group.some((one) => one.checked));
+    for (const input of inputs) groups.set(input.name, [...(groups.get(input.name) ?? []), input]);
+    const open = [...groups.values()].find((group) => !group.some((button) => button.checked));
     (open?.[0] ?? inputs[0])?.focus(options);
   }
 

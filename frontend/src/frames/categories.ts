@@ -49,9 +49,9 @@ export class Categories {
       entries.flatMap(({ label, editsAllowed }) => (audits && editsAllowed === "none" ? [String(label)] : [])),
     );
     this.#ofLabels = new Map(
-      entries.map((one) => [
-        String(one.label),
-        [...shared, ...asList(one.categoryAttributes)].map((each) => read(each, audits)),
+      entries.map((entry) => [
+        String(entry.label),
+        [...shared, ...asList(entry.categoryAttributes)].map((each) => read(each, audits)),
       ]),
     );
     this.ofFrames = asList(given.frameAttributes).map((each) => read(each, audits));
@@ -74,12 +74,12 @@ export class Categories {
 
   /** The same in words; nothing if nothing is missing. @param files the frames, for their numbers */
   lack(sequence: SequenceOf<LabeledObject>, files: readonly { number: number }[]): string {
-    const found = this.missing(sequence);
-    if (!found) return "";
-    const frame = files[found.place]?.number ?? 0;
-    return found.of
-      ? word("object_lacks", { frame, object: found.of, attribute: found.name })
-      : word("frame_lacks", { frame, attribute: found.name });
+    const missing = this.missing(sequence);
+    if (!missing) return "";
+    const frame = files[missing.place]?.number ?? 0;
+    return missing.of
+      ? word("object_lacks", { frame, object: missing.of, attribute: missing.name })
+      : word("frame_lacks", { frame, attribute: missing.name });
   }
 
   #missing(sequence: SequenceOf<LabeledObject>): Missing | undefined {
@@ -87,9 +87,9 @@ export class Categories {
     for (const [place, { attributes, marks }] of sequence.entries()) {
       const name = lacking(attributes, this.ofFrames);
       if (name !== undefined) return { place, name, of: "" };
-      for (const [mark, one] of marks.entries()) {
-        const lacks = lacking(one.attributes, this.of(one.label));
-        if (lacks !== undefined) return { place, name: lacks, of: one.name, mark };
+      for (const [mark, labeled] of marks.entries()) {
+        const lacks = lacking(labeled.attributes, this.of(labeled.label));
+        if (lacks !== undefined) return { place, name: lacks, of: labeled.name, mark };
       }
     }
     return undefined;
@@ -118,16 +118,16 @@ function lacking(attributes: Attributes, of: readonly Attribute[]): string | und
 }
 
 function read(given: unknown, audits: boolean): Attribute {
-  const one = isRecord(given) ? given : {};
+  const rule = isRecord(given) ? given : {};
   const limit = (value: unknown) => (typeof value === "number" ? value : undefined);
   return {
-    name: String(one.name),
-    isNumber: one.type === "number",
-    choices: asList(one.enum).map(String),
-    least: limit(one.minimum),
-    most: limit(one.maximum),
-    description: typeof one.description === "string" ? one.description : "",
-    isRequired: one.isRequired === true,
-    isLocked: audits && one.editsAllowed === "none",
+    name: String(rule.name),
+    isNumber: rule.type === "number",
+    choices: asList(rule.enum).map(String),
+    least: limit(rule.minimum),
+    most: limit(rule.maximum),
+    description: typeof rule.description === "string" ? rule.description : "",
+    isRequired: rule.isRequired === true,
+    isLocked: audits && rule.editsAllowed === "none",
   };
 }

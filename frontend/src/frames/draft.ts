@@ -6,9 +6,9 @@ import type { Attributes, Box, LabeledObject, LabelsOf, Rect, SequenceOf } from 
 export function given(host: Element): (Record<string, unknown> & { frames: Record<string, unknown>[] }) | undefined {
   const text = document.getElementById(host.getAttribute("data") ?? "")?.textContent;
   if (!text) return undefined;
-  const found: unknown = JSON.parse(text);
-  if (!isRecord(found) || !Array.isArray(found.frames)) return undefined;
-  return { ...found, frames: found.frames.filter(isRecord) };
+  const data: unknown = JSON.parse(text);
+  if (!isRecord(data) || !Array.isArray(data.frames)) return undefined;
+  return { ...data, frames: data.frames.filter(isRecord) };
 }
 
 /** What is kept of a mark: its object, the numbers of its shape, whether by hand, attributes if there are any. */
@@ -40,11 +40,13 @@ export function shortened<T extends LabeledObject>(
   const frames: Kept["frames"] = {};
   for (const [place, labels] of sequence.entries()) {
     if (labels === initial[place]) continue;
-    const more = (one: LabeledObject): [] | [Attributes] =>
-      Object.keys(one.attributes).length > 0 ? [one.attributes] : [];
-    const marks = labels.marks.map((one): KeptMark => [placeOf(one), numbersOf(one), one.byHand ? 1 : 0, ...more(one)]);
+    const more = (labeledObject: LabeledObject): [] | [Attributes] =>
+      Object.keys(labeledObject.attributes).length > 0 ? [labeledObject.attributes] : [];
+    const marks = labels.marks.map(
+      (mark): KeptMark => [placeOf(mark), numbersOf(mark), mark.byHand ? 1 : 0, ...more(mark)],
+    );
     const boxes = labels.boxes?.map(
-      (one): KeptBox => [placeOf(one), one.camera, one.rect, one.byHand ? 1 : 0, ...more(one)],
+      (box): KeptBox => [placeOf(box), box.camera, box.rect, box.byHand ? 1 : 0, ...more(box)],
     );
     frames[place] = { marks, attributes: labels.attributes, ...(boxes ? { boxes } : {}) };
   }

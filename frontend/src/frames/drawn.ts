@@ -26,13 +26,13 @@ export function drawn(sequence: Sequence, place: number, shapes: readonly Shape[
   for (const shape of shapes) {
     const now = asMark(shape, sequence, place, marks, drawing);
     // What is only hidden has not been moved.
-    if (!before.marks.some((one) => isWhere(one, now))) moved = now;
+    if (!before.marks.some((mark) => isWhere(mark, now))) moved = now;
     marks.push(now);
   }
   const after = { ...before, marks };
   const { going, tracks } = drawing;
-  const isGoing = going !== undefined && marks.some((one) => isIt(one, going) && !before.marks.includes(one));
-  const isSame = marks.length === before.marks.length && marks.every((one, at) => one === before.marks[at]);
+  const isGoing = going !== undefined && marks.some((mark) => isIt(mark, going) && !before.marks.includes(mark));
+  const isSame = marks.length === before.marks.length && marks.every((mark, at) => mark === before.marks[at]);
   if (isSame) return { sequence, before, after: before, isGoing, latest: undefined };
   const latest = marks.length > before.marks.length ? marks.length - 1 : undefined;
   const now = withFrame(sequence, place, { marks });
@@ -42,7 +42,7 @@ export function drawn(sequence: Sequence, place: number, shapes: readonly Shape[
 /** The object has its label in all frames, and what was filled in around it follows. */
 function taken(sequence: Sequence, before: Labels, moved: Mark, place: number): Sequence {
   const { object, label } = moved;
-  const isRelabeled = before.marks.some((one) => one.object === object && one.label !== label);
+  const isRelabeled = before.marks.some((mark) => mark.object === object && mark.label !== label);
   if (!isRelabeled) return follow(sequence, object, place);
   return rename(sequence, object, { label, name: freeName(sequence, label) });
 }
@@ -66,12 +66,12 @@ function asMark(
     byHand: true,
     ...(shape.hidden ? { hidden: true } : {}),
   };
-  const twin = before.find((one) => isWhere(one, mark));
+  const twin = before.find((there) => isWhere(there, mark));
   // Only its being hidden has changed.
   if (known.attributes && twin) return { ...mark, byHand: twin.byHand };
   if (!tracks) return { ...mark, name: mark.label };
   if (mark.object) return mark;
-  if (going?.label === mark.label && ![...before, ...others].some((one) => isIt(one, going))) {
+  if (going?.label === mark.label && ![...before, ...others].some((there) => isIt(there, going))) {
     // Until it is described anew, it is as it was.
     return { ...mark, object: going.object, name: going.name, attributes: going.attributes };
   }
@@ -80,10 +80,10 @@ function asMark(
   return { ...mark, object: newId(), name };
 }
 
-function isIt(one: Mark, other: Mark): boolean {
-  return one.object === other.object;
+function isIt(first: Mark, second: Mark): boolean {
+  return first.object === second.object;
 }
 
-function isWhere(one: Mark, other: Mark): boolean {
-  return isIt(one, other) && one.points === other.points && one.label === other.label;
+function isWhere(first: Mark, second: Mark): boolean {
+  return isIt(first, second) && first.points === second.points && first.label === second.label;
 }

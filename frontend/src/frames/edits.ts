@@ -38,7 +38,7 @@ export class FrameEdits {
   #copy(places: readonly number[]): true {
     const { page } = this;
     return this.#withChosen((marks) => {
-      page.become(copyTo(page.sequence, page.place, places, (one) => marks.includes(one), page.tracks));
+      page.become(copyTo(page.sequence, page.place, places, (mark) => marks.includes(mark), page.tracks));
       page.tell(word("copied_frames", { count: marks.length, frames: places.length }));
     });
   }
@@ -68,7 +68,7 @@ export class FrameEdits {
     if (this.#chosen.length > 0 && !this.#hasNext) return false;
     return this.#withChosen((marks) => {
       const object = page.selected?.object;
-      const is = (one: Mark) => marks.includes(one);
+      const is = (mark: Mark) => marks.includes(mark);
       page.become(predict(page.sequence, page.place, is, page.tracks, (points) => page.inward(points)));
       void page.go(page.place + 1).then(() => page.select(object));
     });

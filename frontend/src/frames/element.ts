@@ -87,19 +87,19 @@ export class CrowdVideoFrames extends ShapeBoard {
 
   #read(): void {
     if (this.#isRead) return;
-    const found = given(this);
-    if (!found) return;
+    const data = given(this);
+    if (!data) return;
     this.#isRead = true;
-    this.#tracks = found.tracks === true;
-    const audits = isRecord(found.initial);
-    this.#categories = new Categories(found.categories, audits);
-    this.#files = found.frames.map((one) => ({
-      number: Number(one["frame-no"]),
-      name: String(one.frame),
-      src: String(one.src),
+    this.#tracks = data.tracks === true;
+    const audits = isRecord(data.initial);
+    this.#categories = new Categories(data.categories, audits);
+    this.#files = data.frames.map((frame) => ({
+      number: Number(frame["frame-no"]),
+      name: String(frame.frame),
+      src: String(frame.src),
     }));
     this.#pictures = new Pictures(this.#files);
-    this.#initial = fromAnswer(found.initial, this.#files, this.#categories.kind);
+    this.#initial = fromAnswer(data.initial, this.#files, this.#categories.kind);
     this.#sequence = this.#initial;
     this.labels = this.#categories.labels;
     this.#looks = new Map(this.#categories.labels.map((label, at) => [label, lookOf(at)]));
@@ -167,8 +167,8 @@ export class CrowdVideoFrames extends ShapeBoard {
   }
 
   protected override get isModified(): boolean {
-    const same = (one: Labels, other: Labels | undefined) =>
-      one === other || JSON.stringify(bare(one)) === JSON.stringify(other && bare(other));
+    const same = (first: Labels, second: Labels | undefined) =>
+      first === second || JSON.stringify(bare(first)) === JSON.stringify(second && bare(second));
     return !this.#sequence.every((labels, place) => same(labels, this.#initial[place]));
   }
 
@@ -181,10 +181,10 @@ export class CrowdVideoFrames extends ShapeBoard {
   /** Where something is missing, the keyboard goes there. */
   override focus(options?: FocusOptions): void {
     const lack = this.#categories.lack(this.#sequence, this.#files);
-    const found = lack && this.problem() === lack ? this.#categories.missing(this.#sequence) : undefined;
-    if (found) {
-      void this.go(found.place).then(() => {
-        if (found.mark !== undefined) this.hand.select(found.mark);
+    const missing = lack && this.problem() === lack ? this.#categories.missing(this.#sequence) : undefined;
+    if (missing) {
+      void this.go(missing.place).then(() => {
+        if (missing.mark !== undefined) this.hand.select(missing.mark);
         this.requestUpdate();
       });
     }
@@ -197,8 +197,8 @@ export class CrowdVideoFrames extends ShapeBoard {
     this.#editor ??= new Editor(
       this.#categories.kind,
       () => this.#edited(),
-      (told: Told) => {
-        this.told = word(told);
+      (hint: Told) => {
+        this.told = word(hint);
       },
     );
     return this.#editor;
@@ -211,24 +211,24 @@ export class CrowdVideoFrames extends ShapeBoard {
   /** The person has drawn, changed or removed something in this frame. */
   #edited(): void {
     const { hand, place, going } = this;
-    const found = drawn(this.#sequence, place, hand.shapes, { tracks: this.#tracks, going });
-    if (!this.#categories.keeps(found.before, found.after, ({ points }) => points)) {
-      hand.load(found.before.marks);
+    const now = drawn(this.#sequence, place, hand.shapes, { tracks: this.#tracks, going });
+    if (!this.#categories.keeps(now.before, now.after, ({ points }) => points)) {
+      hand.load(now.before.marks);
       this.told = word("label_locked");
       this.surface?.draw();
       return;
     }
-    if (found.isGoing) this.going = undefined;
-    if (found.sequence === this.#sequence) {
+    if (now.isGoing) this.going = undefined;
+    if (now.sequence === this.#sequence) {
       // A point of a shape that is not finished yet.
       this.told = "";
       this.surface?.draw();
       this.changed();
       return;
     }
-    hand.shapes = found.after.marks;
-    this.latest = found.latest;
-    this.#become(found.sequence);
+    hand.shapes = now.after.marks;
+    this.latest = now.latest;
+    this.#become(now.sequence);
   }
 
   /** The labels are other ones now: a step that can be undone. */
@@ -254,7 +254,7 @@ export class CrowdVideoFrames extends ShapeBoard {
     const { size } = this;
     const { kind } = this.#categories;
     if (!size) return points;
-    return kind.proper(points.map((one) => whole(kind, one, size)));
+    return kind.proper(points.map((point) => whole(kind, point, size)));
   }
 
   /** The shape whose attributes are shown: the selected one, else that which was drawn just now. */
@@ -271,7 +271,7 @@ export class CrowdVideoFrames extends ShapeBoard {
   }
 
   #select(object: string | undefined): void {
-    const at = object ? this.#labels.marks.findIndex((one) => one.object === object) : -1;
+    const at = object ? this.#labels.marks.findIndex((mark) => mark.object === object) : -1;
     this.hand.select(at < 0 ? undefined : at);
     this.surface?.draw();
     this.requestUpdate();
@@ -450,7 +450,7 @@ export class CrowdVideoFrames extends ShapeBoard {
   #hide(): boolean {
     const { chosen, selected, shapes } = this.hand;
     if (chosen) this.hand.hide(selected as number, !chosen.hidden);
-    else this.hand.hideAll(!shapes.some((one) => one.hidden));
+    else this.hand.hideAll(!shapes.some((shape) => shape.hidden));
     return shapes.length > 0;
   }
 
@@ -506,7 +506,7 @@ export class CrowdVideoFrames extends ShapeBoard {
 
   /** Show the frame with a number. */
   #goTo(number: number): void {
-    const place = this.#files.findIndex((one) => one.number === number);
+    const place = this.#files.findIndex((file) => file.number === number);
     if (place < 0) this.told = word("no_such_frame", { frame: String(number) });
     else void this.go(place);
     this.requestUpdate();

@@ -47,7 +47,7 @@ export function attributeField(
     choices.length > 0
       ? html`<select ?disabled=${isLocked} .value=${live(text)} @change=${change}>
           <option value="" ?selected=${text === ""}></option>
-          ${choices.map((one) => html`<option value=${one} ?selected=${one === text}>${one}</option>`)}
+          ${choices.map((choice) => html`<option value=${choice} ?selected=${choice === text}>${choice}</option>`)}
         </select>`
       : html`<input type=${isNumber ? "number" : "text"} step="any" min=${least ?? nothing} max=${most ?? nothing}
           maxlength=${isNumber ? nothing : longest} ?disabled=${isLocked} .value=${live(text)} @change=${change}>`;

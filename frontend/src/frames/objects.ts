@@ -47,25 +47,25 @@ export function changed<T extends LabeledObject>(
   sequence: SequenceOf<T>,
   change: (labels: LabelsOf<T>, place: number) => LabelsOf<T>,
 ): SequenceOf<T> {
-  let found: LabelsOf<T>[] | undefined;
+  let result: LabelsOf<T>[] | undefined;
   for (const [place, labels] of sequence.entries()) {
     const now = change(labels, place);
     if (now === labels) continue;
-    found ??= [...sequence];
-    found[place] = now;
+    result ??= [...sequence];
+    result[place] = now;
   }
-  return found ?? sequence;
+  return result ?? sequence;
 }
 
 /** The places at which a person has made an object's marks. */
 export function anchors(sequence: SequenceOf<LabeledObject>, object: string): number[] {
   return sequence.flatMap(({ marks }, place) =>
-    marks.some((one) => one.object === object && one.byHand) ? [place] : [],
+    marks.some((mark) => mark.object === object && mark.byHand) ? [place] : [],
   );
 }
 
 export function markOf<T extends LabeledObject>(sequence: SequenceOf<T>, place: number, object: string): T | undefined {
-  return sequence[place]?.marks.find((one) => one.object === object);
+  return sequence[place]?.marks.find((mark) => mark.object === object);
 }
 
 function objectsOf({ marks, boxes = [] }: LabelsOf<LabeledObject>): readonly LabeledObject[] {
@@ -85,17 +85,17 @@ function eachObject<T extends LabeledObject>(
 export function boxedOnly(sequence: SequenceOf<LabeledObject>): Box[] {
   const marked = new Set(sequence.flatMap(({ marks }) => marks.map(({ object }) => object)));
   const boxes = sequence.flatMap((labels) => labels.boxes ?? []).filter(({ object }) => !marked.has(object));
-  return [...new Map(boxes.map((one) => [one.object, one])).values()];
+  return [...new Map(boxes.map((box) => [box.object, box])).values()];
 }
 
 /** One mark of each object that is not in a frame. */
 export function elsewhere<T extends LabeledObject>(sequence: SequenceOf<T>, place: number): T[] {
   const here = new Set(sequence[place]?.marks.map(({ object }) => object));
-  const found = new Map<string, T>();
+  const absent = new Map<string, T>();
   for (const { marks } of sequence) {
-    for (const one of marks) if (!here.has(one.object) && !found.has(one.object)) found.set(one.object, one);
+    for (const mark of marks) if (!here.has(mark.object) && !absent.has(mark.object)) absent.set(mark.object, mark);
   }
-  return [...found.values()];
+  return [...absent.values()];
 }
 
 /** Remove an object from the frames of which `where` is true. */
@@ -106,8 +106,8 @@ export function removeObject<T extends LabeledObject>(
 ): SequenceOf<T> {
   return changed(sequence, (labels, place) => {
     if (!where(place)) return labels;
-    if (!objectsOf(labels).some((one) => one.object === object)) return labels;
-    return eachObject(labels, (objects) => objects.filter((one) => one.object !== object));
+    if (!objectsOf(labels).some((labeled) => labeled.object === object)) return labels;
+    return eachObject(labels, (objects) => objects.filter((labeled) => labeled.object !== object));
   });
 }
 
@@ -118,8 +118,10 @@ export function rename<T extends LabeledObject>(
   change: Pick<LabeledObject, "label" | "name">,
 ): SequenceOf<T> {
   return changed(sequence, (labels) =>
-    objectsOf(labels).some((one) => one.object === object)
-      ? eachObject(labels, (objects) => objects.map((one) => (one.object === object ? { ...one, ...change } : one)))
+    objectsOf(labels).some((labeled) => labeled.object === object)
+      ? eachObject(labels, (objects) =>
+          objects.map((labeled) => (labeled.object === object ? { ...labeled, ...change } : labeled)),
+        )
       : labels,
   );
 }
@@ -148,8 +150,8 @@ export function setAttribute<T extends LabeledObject>(
     if (!places.has(place)) return labels;
     const { marks, boxes } = labels;
     if (!whose.marks && !whose.boxes) return { ...labels, attributes: set(labels.attributes) };
-    const each = <S extends LabeledObject>(objects: readonly S[], is: (one: S) => boolean) =>
-      objects.map((one) => (is(one) ? { ...one, attributes: set(one.attributes) } : one));
+    const each = <S extends LabeledObject>(objects: readonly S[], is: (labeled: S) => boolean) =>
+      objects.map((labeled) => (is(labeled) ? { ...labeled, attributes: set(labeled.attributes) } : labeled));
     return {
       ...labels,
       ...(whose.marks ? { marks: each(marks, whose.marks) } : {}),
@@ -174,22 +176,22 @@ export function nameOf(
 ): string | undefined {
   const name = `${label}:${text}`;
   const isTaken = sequence.some((labels) =>
-    objectsOf(labels).some((one) => one.name === name && one.object !== object),
+    objectsOf(labels).some((labeled) => labeled.name === name && labeled.object !== object),
   );
   return /^[1-9]\d{0,8}$/.test(text) && !isTaken ? name : undefined;
 }
 
 /** Frames by number, such as `2-5,8-10,20`, both ends of a range included; what is wrong with the text otherwise. */
 export function readRanges(text: string): number[] | undefined {
-  const found: number[] = [];
+  const numbers: number[] = [];
   for (const part of text.split(",")) {
     const range = /^\s*(\d{1,9})\s*(?:[-–]\s*(\d{1,9})\s*)?$/.exec(part);
     if (!range) return undefined;
     const [first, last] = [Number(range[1]), Number(range[2] ?? range[1])];
     if (last < first || last - first > 100_000) return undefined;
-    for (let number = first; number <= last; number++) found.push(number);
+    for (let number = first; number <= last; number++) numbers.push(number);
   }
-  return found;
+  return numbers;
 }
 
 export function attributesOf(given: unknown): Attributes {
@@ -202,6 +204,6 @@ export function newId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = ((bytes[6] ?? 0) & 15) | 64;
   bytes[8] = ((bytes[8] ?? 0) & 63) | 128;
-  const text = [...bytes].map((one) => one.toString(16).padStart(2, "0")).join("");
+  const text = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   return text.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }

@@ -57,13 +57,13 @@ export class Panels<T extends LabeledObject> {
     const inOthers = (name: string) => () =>
       this.#renderRanges((places) => this.#setOfFrame(name, attributes[name], places));
     return html`<h3>${word("frame_attributes")}</h3>
-      ${categories.ofFrames.map((one) =>
+      ${categories.ofFrames.map((ofFrame) =>
         attributeField(
-          one,
-          attributes[one.name],
+          ofFrame,
+          attributes[ofFrame.name],
           MAX_CHARACTERS.frame,
-          (value) => this.#setOfFrame(one.name, value, new Set([place])),
-          numbers.length > 1 ? inOthers(one.name) : undefined,
+          (value) => this.#setOfFrame(ofFrame.name, value, new Set([place])),
+          numbers.length > 1 ? inOthers(ofFrame.name) : undefined,
         ),
       )}`;
   }
@@ -72,7 +72,7 @@ export class Panels<T extends LabeledObject> {
   renderMark(mark: T) {
     const { categories, tracks } = this.page;
     if (!tracks && categories.of(mark.label).length === 0) return nothing;
-    const marks = (one: T) => (tracks ? one.object === mark.object : one === mark);
+    const marks = (drawn: T) => (tracks ? drawn.object === mark.object : drawn === mark);
     const isIn = (labels: LabelsOf<T>) => labels.marks.some(marks);
     return html`<h3>${tracks ? mark.name : mark.label}</h3>
       ${tracks && !categories.locked.has(mark.label) ? this.#renderNumber(mark) : nothing}
@@ -81,8 +81,8 @@ export class Panels<T extends LabeledObject> {
 
   /** The attributes of a box in a picture, none of which it must have. */
   renderBox(box: Box) {
-    const boxes = (one: Box) => one.object === box.object && one.camera === box.camera;
-    const attributes = this.page.categories.of(box.label).map((one) => ({ ...one, isRequired: false }));
+    const boxes = (drawn: Box) => drawn.object === box.object && drawn.camera === box.camera;
+    const attributes = this.page.categories.of(box.label).map((attribute) => ({ ...attribute, isRequired: false }));
     return this.#renderAttributes(box, attributes, { boxes }, (labels) => labels.boxes?.some(boxes) ?? false);
   }
 
@@ -96,7 +96,7 @@ export class Panels<T extends LabeledObject> {
     const { tracks, place } = this.page;
     const set = (name: string, value: Value, places: ReadonlySet<number>) => {
       const { page } = this;
-      const lacking = [...places].find((one) => !isIn(page.sequence[one] ?? NO_LABELS));
+      const lacking = [...places].find((candidate) => !isIn(page.sequence[candidate] ?? NO_LABELS));
       if (lacking !== undefined) {
         page.tell(word("not_in_frame", { object: labeled.name, frame: page.numbers[lacking] ?? 0 }));
         return;
@@ -106,13 +106,13 @@ export class Panels<T extends LabeledObject> {
     };
     const inOthers = (name: string) => () =>
       this.#renderRanges((places) => set(name, labeled.attributes[name], places));
-    return attributes.map((one) =>
+    return attributes.map((attribute) =>
       attributeField(
-        one,
-        labeled.attributes[one.name],
+        attribute,
+        labeled.attributes[attribute.name],
         MAX_CHARACTERS.label,
-        (value) => set(one.name, value, new Set([place])),
-        tracks ? inOthers(one.name) : undefined,
+        (value) => set(attribute.name, value, new Set([place])),
+        tracks ? inOthers(attribute.name) : undefined,
       ),
     );
   }
@@ -129,8 +129,8 @@ export class Panels<T extends LabeledObject> {
     if (objects.length === 0) return nothing;
     return html`<h3>${word("in_other")}</h3>
       <div class="acts elsewhere">${objects.slice(0, MAX_OBJECTS).map(
-        (one) => html`<button type="button" aria-pressed=${going === one.object}
-          @click=${() => this.page.act(() => goOn(one))}>${one.name}</button>`,
+        (object) => html`<button type="button" aria-pressed=${going === object.object}
+          @click=${() => this.page.act(() => goOn(object))}>${object.name}</button>`,
       )}</div>`;
   }
 
@@ -146,8 +146,8 @@ export class Panels<T extends LabeledObject> {
             @change=${(event: Event) => this.#renumber(mark, (event.target as HTMLInputElement).value)}></label>
       </div>
       <div class="acts">
-        <button type="button" @click=${remove((one) => one < place)}>${word("remove_before")}</button>
-        <button type="button" @click=${remove((one) => one > place)}>${word("remove_after")}</button>
+        <button type="button" @click=${remove((at) => at < place)}>${word("remove_before")}</button>
+        <button type="button" @click=${remove((at) => at > place)}>${word("remove_after")}</button>
         <button type="button" @click=${remove(() => true)}>${word("remove_all_frames")}</button>
       </div>
     `;

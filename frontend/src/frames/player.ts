@@ -100,7 +100,7 @@ function barMarks(sequence: SequenceOf<LabeledObject>, object: string | undefine
   const count = sequence.length;
   const by = object ? new Set(anchors(sequence, object)) : new Set<number>();
   const looks = sequence.map(({ marks }, place) => {
-    const is = object ? marks.some((one) => one.object === object) : marks.length > 0;
+    const is = object ? marks.some((mark) => mark.object === object) : marks.length > 0;
     return by.has(place) ? "hand" : is ? "some" : "";
   });
   // Neighbours alike are one piece.

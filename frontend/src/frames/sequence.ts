@@ -26,14 +26,14 @@ export type Chosen = (mark: Mark) => boolean;
 
 /** Put a mark into a frame; one that a person made there of the same object stays. @param tracks whether objects have ids */
 function put(labels: Labels, mark: Mark, tracks: boolean): Labels {
-  const same = labels.marks.findIndex((one) => (tracks ? one.object === mark.object : isSame(one, mark)));
+  const same = labels.marks.findIndex((known) => (tracks ? known.object === mark.object : isSame(known, mark)));
   if (same < 0) return { ...labels, marks: [...labels.marks, mark] };
   if (!tracks || labels.marks[same]?.byHand) return labels;
   return { ...labels, marks: labels.marks.with(same, mark) };
 }
 
-function isSame(one: Mark, other: Mark): boolean {
-  return one.label === other.label && JSON.stringify(one.points) === JSON.stringify(other.points);
+function isSame(first: Mark, second: Mark): boolean {
+  return first.label === second.label && JSON.stringify(first.points) === JSON.stringify(second.points);
 }
 
 /** Copy marks of a frame into others. */
@@ -44,7 +44,7 @@ export function copyTo(
   chosen: Chosen,
   tracks: boolean,
 ): Sequence {
-  const marks = (sequence[from]?.marks ?? []).filter(chosen).map((one) => ({ ...one, byHand: false }));
+  const marks = (sequence[from]?.marks ?? []).filter(chosen).map((mark) => ({ ...mark, byHand: false }));
   const into = new Set(places);
   if (marks.length === 0) return sequence;
   return changed(sequence, (labels, place) =>
@@ -62,19 +62,19 @@ export function predict(
 ): Sequence {
   const before = sequence[from - 1]?.marks ?? [];
   const predicted = (sequence[from]?.marks ?? []).filter(chosen).map((mark): Mark => {
-    const last = tracks ? before.find((one) => one.object === mark.object) : nearest(before, mark);
+    const last = tracks ? before.find((known) => known.object === mark.object) : nearest(before, mark);
     const points = last?.points.length === mark.points.length ? onward(last.points, mark.points) : mark.points;
     return { ...mark, points: inward(points), byHand: false };
   });
   const next = sequence[from + 1];
   if (!next) return sequence;
   // Without ids, what was predicted before stays: it may have been moved since.
-  const room = tracks ? predicted : predicted.filter((mark) => !next.marks.some((one) => isNear(one, mark)));
+  const room = tracks ? predicted : predicted.filter((mark) => !next.marks.some((known) => isNear(known, mark)));
   return room.length === 0
     ? sequence
     : sequence.with(
         from + 1,
-        room.reduce((now, one) => put(now, one, tracks), next),
+        room.reduce((now, mark) => put(now, mark, tracks), next),
       );
 }
 
@@ -87,22 +87,22 @@ function onward(before: readonly Point[], now: readonly Point[]): Point[] {
 
 /** The mark of the same label that overlaps most with another one. */
 function nearest(marks: readonly Mark[], to: Mark): Mark | undefined {
-  let found: Mark | undefined;
+  let best: Mark | undefined;
   let most = 0.3;
-  for (const one of marks) {
-    const overlap = one.label === to.label ? overlapOf(one.points, to.points) : 0;
-    if (overlap > most) [found, most] = [one, overlap];
+  for (const mark of marks) {
+    const overlap = mark.label === to.label ? overlapOf(mark.points, to.points) : 0;
+    if (overlap > most) [best, most] = [mark, overlap];
   }
-  return found;
+  return best;
 }
 
-function isNear(one: Mark, other: Mark): boolean {
-  return one.label === other.label && overlapOf(one.points, other.points) > 0.5;
+function isNear(first: Mark, second: Mark): boolean {
+  return first.label === second.label && overlapOf(first.points, second.points) > 0.5;
 }
 
 /** The share of two boxes' area that is in both. */
-export function overlapOf(one: readonly Point[], other: readonly Point[]): number {
-  const [a, b, c, d] = [one[0], one[1], other[0], other[1]];
+export function overlapOf(first: readonly Point[], second: readonly Point[]): number {
+  const [a, b, c, d] = [first[0], first[1], second[0], second[1]];
   if (!a || !b || !c || !d) return 0;
   const across = Math.min(b[0], d[0]) - Math.max(a[0], c[0]);
   const down = Math.min(b[1], d[1]) - Math.max(a[1], c[1]);
@@ -134,7 +134,7 @@ export function fillBetween(sequence: Sequence, object: string, only?: (place: n
 /** A person has moved an object in a frame: what was filled in around it follows. */
 export function follow(sequence: Sequence, object: string, at: number): Sequence {
   const places = anchors(sequence, object);
-  const [from, to] = [places.findLast((one) => one < at) ?? at, places.find((one) => one > at) ?? at];
+  const [from, to] = [places.findLast((place) => place < at) ?? at, places.find((place) => place > at) ?? at];
   return fillBetween(sequence, object, (place) => {
     const mark = markOf(sequence, place, object);
     return place > from && place < to && mark !== undefined && !mark.byHand;
@@ -155,11 +155,11 @@ export function toAnswer(sequence: Sequence, files: readonly FrameFile[], kind: 
   return sequence.flatMap(({ attributes, marks }, place) => {
     const file = files[place];
     if (!file || (marks.length === 0 && Object.keys(attributes).length === 0)) return [];
-    const shapes = marks.map((one) => ({
-      label: one.label,
-      ...(tracks ? { objectId: one.object, objectName: one.name } : {}),
-      labelCategoryAttributes: one.attributes,
-      ...kind.write(one.points),
+    const shapes = marks.map((mark) => ({
+      label: mark.label,
+      ...(tracks ? { objectId: mark.object, objectName: mark.name } : {}),
+      labelCategoryAttributes: mark.attributes,
+      ...kind.write(mark.points),
     }));
     return [{ frameNumber: file.number, frame: file.name, frameAttributes: attributes, [kind.list]: shapes }];
   });
@@ -167,20 +167,20 @@ export function toAnswer(sequence: Sequence, files: readonly FrameFile[], kind: 
 
 export function fromAnswer(given: unknown, files: readonly FrameFile[], kind: Kind): Sequence {
   const frames = isRecord(given) && Array.isArray(given.frames) ? given.frames.filter(isRecord) : [];
-  const known = new Map(frames.map((one) => [one.frameNumber, one]));
+  const known = new Map(frames.map((frame) => [frame.frameNumber, frame]));
   return files.map((file) => {
     const frame = known.get(file.number);
     const listed = Array.isArray(frame?.[kind.list]) ? (frame[kind.list] as unknown[]).filter(isRecord) : [];
-    const marks = listed.flatMap((one): Mark[] => {
-      const points = kind.read(one);
+    const marks = listed.flatMap((entry): Mark[] => {
+      const points = kind.read(entry);
       if (!points) return [];
       return [
         {
-          label: String(one.label),
+          label: String(entry.label),
           points,
-          object: String(one.objectId ?? ""),
-          name: String(one.objectName ?? one.label),
-          attributes: attributesOf(one.labelCategoryAttributes),
+          object: String(entry.objectId ?? ""),
+          name: String(entry.objectName ?? entry.label),
+          attributes: attributesOf(entry.labelCategoryAttributes),
           byHand: true,
         },
       ];

@@ -356,8 +356,8 @@ export class TaskPage {
 
   private async refreshLink(work: Work, url: string): Promise<void> {
     try {
-      const told = await this.service.ask<{ fresh: string | null }>(`/tasks/${work.task.id}/link`, { url });
-      work.frame.send({ type: "link", url, fresh: told.fresh });
+      const answer = await this.service.ask<{ fresh: string | null }>(`/tasks/${work.task.id}/link`, { url });
+      work.frame.send({ type: "link", url, fresh: answer.fresh });
     } catch {
       work.frame.send({ type: "link", url, fresh: null });
     }
@@ -367,8 +367,8 @@ export class TaskPage {
   private async makeMask(work: Work, id: number, given: unknown): Promise<void> {
     const asked = typeof given === "object" && given !== null ? given : {};
     try {
-      const told = await this.service.ask<object>(`/tasks/${work.task.id}/mask`, asked, () => this.work === work);
-      work.frame.send({ type: "mask", id, told });
+      const mask = await this.service.ask<object>(`/tasks/${work.task.id}/mask`, asked, () => this.work === work);
+      work.frame.send({ type: "mask", id, told: mask });
     } catch (error) {
       work.frame.send({ type: "mask", id, told: error instanceof Refused ? error.message : String(error) });
     }
@@ -538,9 +538,9 @@ function versionOf(draft: unknown): number {
 }
 
 function element(id: string): HTMLElement {
-  const found = document.getElementById(id);
-  if (!found) throw new Error(`the page has no ${id}`);
-  return found;
+  const node = document.getElementById(id);
+  if (!node) throw new Error(`the page has no ${id}`);
+  return node;
 }
 
 function isField(target: EventTarget | null): boolean {

@@ -82,7 +82,7 @@ export class Service {
     } catch {
       return { reason: "not_saved" };
     }
-    const told = (await response.json().catch(() => ({}))) as { refused?: string; message?: string };
-    throw new Refused(told.refused ?? "invalid", told.message ?? `${response.status}`);
+    const refusal = (await response.json().catch(() => ({}))) as { refused?: string; message?: string };
+    throw new Refused(refusal.refused ?? "invalid", refusal.message ?? `${response.status}`);
   }
 }

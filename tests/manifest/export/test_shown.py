@@ -114,4 +114,4 @@ def test_masks_of_voc_are_not_larger_than_pictures_may_be(export: Exporting) -> 
     found = export("pascal-voc", *lines)
     told = [message for _, message in reasons(found)]
     assert "at most 100,000,000 pixels can be masks" in told[0]
-    assert "a mask has at most 254 classes and things" in told[1]
+    assert "a mask has at most 254 classes and instances" in told[1]

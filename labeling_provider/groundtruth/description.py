@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from labeling_provider.groundtruth.facts import workforce_kind
-from labeling_provider.groundtruth.job import JobState, is_streaming
+from labeling_provider.groundtruth.job import JobState, JobStatus, is_streaming
 from labeling_provider.groundtruth.layout import output_manifest_uri
 from labeling_provider.groundtruth.uris import as_s3_uri, join_s3_uri
 
@@ -197,7 +197,7 @@ class JobDescription(JobRequest):
     def was_stopped_as_asked(self) -> bool:
         """Whether the job was stopped by its own stopping conditions."""
         state, people, percentage = self.state, self.max_human_labeled, self.max_percentage_labeled
-        return state.status == "Stopped" and (
+        return state.status == JobStatus.STOPPED and (
             (people is not None and state.human_labeled >= people)
             or (percentage is not None and state.labeled * 100 >= percentage * state.total)
         )
@@ -210,4 +210,4 @@ class JobDescription(JobRequest):
         """
         state, reason = self.state, self.state.reason.lower()
         is_old = state.modified - state.created >= _LIFETIME_SECONDS
-        return state.status == "Failed" and (is_old or "expired" in reason or "30 days" in reason)
+        return state.status == JobStatus.FAILED and (is_old or "expired" in reason or "30 days" in reason)

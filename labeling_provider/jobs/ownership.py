@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from labeling_provider.errors import JobNameTakenError
 from labeling_provider.groundtruth.description import JobDescription
+from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.request.names import MAX_JOB_NAME, derive_job_name, fingerprint
 
 if TYPE_CHECKING:
@@ -95,17 +96,19 @@ class OwnJob(JobDescription):
     @property
     def is_good(self) -> bool:
         """Whether it is running or has ended as intended."""
-        return self.status not in {"Failed", "Stopped", "Stopping"} or self.was_stopped_as_asked
+        return self.status not in {JobStatus.FAILED, JobStatus.STOPPED, JobStatus.STOPPING} or self.was_stopped_as_asked
 
     @property
     def has_run_its_course(self) -> bool:
         """Whether it completed or expired, so that another job may label the remaining objects."""
-        return self.status == "Completed" or self.has_expired
+        return self.status == JobStatus.COMPLETED or self.has_expired
 
     def was_killed_before(self, try_number: int) -> bool:
         """Whether it was stopped because a user killed an earlier try of the task."""
         killed = self.tags.get(KILLED_TRY_TAG)
-        return self.status in {"Stopping", "Stopped"} and killed is not None and killed != str(try_number)
+        return (
+            self.status in {JobStatus.STOPPING, JobStatus.STOPPED} and killed is not None and killed != str(try_number)
+        )
 
 
 def killed_tags(try_number: int | None) -> dict[str, str]:

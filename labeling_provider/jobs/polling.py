@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from labeling_provider.client.retries import is_missing, is_refused, is_transient
 from labeling_provider.errors import LabelingError
-from labeling_provider.groundtruth.job import RUNNING, JobState
+from labeling_provider.groundtruth.job import RUNNING, JobState, JobStatus
 
 PAGE: Final = 100
 _FEW: Final = 2
@@ -35,7 +35,7 @@ class Watched:
 
     __slots__ = ("created", "status")
 
-    def __init__(self, created: float | None = None, status: str = "InProgress") -> None:
+    def __init__(self, created: float | None = None, status: str = JobStatus.IN_PROGRESS) -> None:
         self.created, self.status = created, status
 
     def saw(self, state: JobState) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from labeling_provider.errors import counted
 from labeling_provider.groundtruth.description import JobDescription
-from labeling_provider.groundtruth.job import JobState
+from labeling_provider.groundtruth.job import JobState, JobStatus
 
 
 def stall_report(job: JobDescription, seconds: float) -> str:
@@ -22,9 +22,9 @@ def stall_report(job: JobDescription, seconds: float) -> str:
         f"{state.total:,} objects labeled ({state.human_labeled:,} by people, {state.machine_labeled:,} by machine), "
         f"{state.failed:,} failed, {state.unlabeled:,} open; workteam {job.workteam_arn}; last changed at {modified}."
     )
-    if state.status == "Initializing":
+    if state.status == JobStatus.INITIALIZING:
         cause = "the execution role can't be assumed or can't read the manifest, or the manifest is very large."
-    elif state.status == "Stopping":
+    elif state.status == JobStatus.STOPPING:
         cause = "workers still have tasks, which may take until their time limit."
     elif state.labeled + state.failed == 0:
         cause = (
@@ -74,7 +74,7 @@ class Progress:
         assert self._first is not None  # noqa: S101 - set by line()
         first, since = self._first
         done = state.labeled + state.failed - first.labeled - first.failed
-        if state.status != "InProgress" or done <= 0 or now <= since:
+        if state.status != JobStatus.IN_PROGRESS or done <= 0 or now <= since:
             return
         per_second = done / (now - since)
         yield f"{per_second * 3600:,.0f} objects/hour"

@@ -14,7 +14,7 @@ from labeling_provider.errors import (
     LabelingJobStoppedError,
     LabelingTimeoutError,
 )
-from labeling_provider.groundtruth.job import queue_name, service_time
+from labeling_provider.groundtruth.job import JobStatus, queue_name, service_time
 from labeling_provider.jobs.caller import Caller, RunOptions, Wait
 from labeling_provider.jobs.create import Creation
 from labeling_provider.jobs.ownership import OwnJob, killed_tags
@@ -102,7 +102,7 @@ class LabelingRun:
                 self._caller.follows(job)
             if not self._options.wait_for_completion:
                 return Rounds(self._ground_truth, [job]).result()
-            if job.is_streaming and job.state.status == "InProgress":
+            if job.is_streaming and job.state.status == JobStatus.IN_PROGRESS:
                 return self._takes_objects(job)
             if job.state.has_ended:
                 self._caller.has_ended(job.state)
@@ -141,7 +141,7 @@ class LabelingRun:
         stall = self._options.stall_timeout
         return Wait(
             job.state,
-            targets=frozenset({"InProgress"}) if job.is_streaming else frozenset(),
+            targets=frozenset({JobStatus.IN_PROGRESS.value}) if job.is_streaming else frozenset(),
             deadline=min(limits, default=None),
             stall_timeout=None if stall is None else stall.total_seconds(),
         )
@@ -184,7 +184,7 @@ class LabelingRun:
             f"Labeling job {state.name} ended as {state.status}: {reason}. {state.labeled:,} of {state.total:,} "
             f"objects were labeled; they are in {state.output_manifest_uri}."
         )
-        if state.status == "Stopped":
+        if state.status == JobStatus.STOPPED:
             raise LabelingJobStoppedError(
                 f"{message} The task is not retried automatically; clear it to start another job."
             )

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from labeling_provider.errors import JobNameTakenError, LabelingError
-from labeling_provider.groundtruth.job import JobState, queue_name
+from labeling_provider.groundtruth.job import JobState, JobStatus, queue_name
 from labeling_provider.jobs.ownership import Owner, OwnJobs
 from labeling_provider.jobs.waiting import Vigil, wait_for_job
 from labeling_provider.links import push_job_links
@@ -151,7 +151,7 @@ class StopLabelingJobOperator(LabelingTask):
         for number, name in enumerate(names, 1):
             job = self.ground_truth.job(name)
             push_job_links(context, self.ground_truth, job)
-            if self.drain and job.is_streaming and job.status == "InProgress":
+            if self.drain and job.is_streaming and job.status == JobStatus.IN_PROGRESS:
                 trigger = self._until_empty(name)
                 if self.deferrable:
                     state = {"left": list(names[number:]), "done": done, "failures": failures}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from labeling_provider.errors import counted
-from labeling_provider.groundtruth.job import JobState
+from labeling_provider.groundtruth.job import JobState, JobStatus
 
 if TYPE_CHECKING:
     from labeling_provider.client.ground_truth import GroundTruth
@@ -91,4 +91,4 @@ def take_snapshot(ground_truth: GroundTruth, job_name: str, backlog: Backlog) ->
     if job is None:
         return None
     # The queue of a job that has ended may have been deleted.
-    return Snapshot(job.state, backlog.depth() if job.status == "InProgress" else 0)
+    return Snapshot(job.state, backlog.depth() if job.status == JobStatus.IN_PROGRESS else 0)

@@ -13,7 +13,7 @@ from labeling_provider.client.queue import is_missing_queue
 from labeling_provider.client.retries import answer_to
 from labeling_provider.errors import LabelingError, counted
 from labeling_provider.groundtruth.description import JobRequest
-from labeling_provider.groundtruth.job import queue_name
+from labeling_provider.groundtruth.job import JobStatus, queue_name
 from labeling_provider.streaming.messages import Message, message_of
 from labeling_provider.streaming.publisher import Publisher, Refused
 from labeling_provider.streaming.sources import Source, SourceObject
@@ -150,10 +150,10 @@ class Pusher:
         if job is None:
             raise LabelingError(f"There is no labeling job named {self._job_name} in {self._ground_truth.region}.")
         state = job.state
-        if state.status == "Initializing":
+        if state.status == JobStatus.INITIALIZING:
             self._checked = (0.0, None)
             return Step(blocked=f"{state.name} is Initializing")
-        if state.status != "InProgress":
+        if state.status != JobStatus.IN_PROGRESS:
             return Step(
                 ended=f"Labeling job {state.name} is {state.status}" + (f": {state.reason}" * bool(state.reason))
             )
@@ -174,7 +174,12 @@ def listeners(ground_truth: GroundTruth, topic_arn: str) -> list[str]:
     :raises LabelingError: if the service refuses or does not answer.
     """
     action = f"Listing labeling jobs that listen to {topic_arn}"
-    wanted = {"StatusEquals": "InProgress", "SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 100}
+    wanted = {
+        "StatusEquals": JobStatus.IN_PROGRESS.value,
+        "SortBy": "CreationTime",
+        "SortOrder": "Descending",
+        "MaxResults": 100,
+    }
     running: list[dict[str, Any]] = []
     token: dict[str, str] | None = {}
     while token is not None:

@@ -17,7 +17,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.description import JobRequest
-from labeling_provider.groundtruth.job import JobState
+from labeling_provider.groundtruth.job import JobState, JobStatus
 from labeling_provider.groundtruth.uris import as_s3_uri
 from labeling_provider.ui.task_jobs import TaskConnection, TaskJob, TaskKey
 
@@ -239,7 +239,9 @@ class LiveJobs:
                     self._seen.put(_key(job), _LastAnswer(True, state))
                 else:
                     by_name[job.name] = job
-            watched = {name: Watched(job.created or None, job.status or "InProgress") for name, job in by_name.items()}
+            watched = {
+                name: Watched(job.created or None, job.status or JobStatus.IN_PROGRESS) for name, job in by_name.items()
+            }
             for states in Lookout(self._hook(connection).sagemaker).poll(watched):
                 for name, answer in states.items():
                     seen = (

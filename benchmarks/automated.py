@@ -5,9 +5,10 @@ with the same workers' labels, the same model and the same threshold: a loop tha
 those that the model is least sure of (the median of five tries); and a job in which people label everything. A further
 job labels 5,200 messages of a grammar (``dev/messages.py``).
 
-Once, a job draws boxes on 2,000 pictures of 800 × 600 pixels, and one paints masks on them (``dev/pictures.py``): how
-many are labeled by machine, their mean overlap with the truth and that of people's labels, the processor time of the
-service, and its memory at most. The last line is JSON.
+Once, a job draws boxes on 2,000 pictures of 800 × 600 pixels, and one paints masks on them (``dev/pictures.py``), by
+workers who answer at once: how many are labeled by machine, their mean overlap with the truth and that of people's
+labels, the seconds from the job's creation to its end, the processor time of the service meanwhile, and its memory at
+most. ``--scenes 2000`` does only this. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ import math
 import os
 import statistics
 import tempfile
+import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from random import Random
@@ -28,6 +32,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from benchmarks.local import peak_mb
 from dev.messages import CLASSES, messages
 from dev.pictures import SCENE_LABELS, digits, scene
 from dev.stack import Service, wait_until
@@ -54,14 +59,20 @@ PICTURES = digits()
 
 
 class Bench:
-    """A service with the digits and the messages in it."""
+    """A service in which jobs are measured.
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    :param minimum: how many objects automated labeling needs at least.
+    """
+
+    def __init__(self, folder: Path, seed: int, minimum: int) -> None:
         workforce = folder / "workforce.json"
         workforce.write_text(json.dumps({"seed": seed, "workteams": {"private-simulated": {"workers": 3}}}))
-        self.service = Service(folder, "--workforce", str(workforce), "--minimum-automated", str(MINIMUM))
+        self.service = Service(folder, "--workforce", str(workforce), "--minimum-automated", str(minimum))
         self.s3, self.sagemaker = self.service.client("s3"), self.service.client("sagemaker")
         self.s3.create_bucket(Bucket="bench")
+
+    def put_digits_and_messages(self, seed: int) -> None:
+        """Store the digits, and messages."""
         with ThreadPoolExecutor(8) as pool:
             self._put(ALGORITHM, list(pool.map(self._picture, range(len(PICTURES)))))
         texts = [{"source": text, "truth": name} for text, name in messages(MESSAGES, seed)]
@@ -72,10 +83,10 @@ class Bench:
         self.s3.put_object(Bucket="bench", Key=f"{number}.png", Body=picture)
         return {"source-ref": f"s3://bench/{number}.png", "truth": digit}
 
-    def put_scenes(self) -> None:
-        """Store the scenes, with the truth for each task."""
+    def put_scenes(self, count: int) -> None:
+        """Store scenes, with the truth for each task."""
         with ThreadPoolExecutor(4) as pool:
-            lines = list(pool.map(self._scene, range(SCENES)))
+            lines = list(pool.map(self._scene, range(count)))
         for task_type in SCENE_TASKS:
             self._put(task_type, [{"source-ref": source, "truth": truths[task_type]} for source, truths in lines])
 
@@ -101,10 +112,9 @@ class Bench:
         stat = Path(f"/proc/{self.service.group.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
 
-    def most_megabytes(self) -> float:
-        """The service's largest memory so far."""
-        status = Path(f"/proc/{self.service.group.process.pid}/status").read_text()
-        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+    def forget_memory(self) -> None:
+        """Let the service's largest memory be what it has now."""
+        Path(f"/proc/{self.service.group.process.pid}/clear_refs").write_text("5")
 
     def overlap(self, line: dict[str, Any], attribute: str) -> float:
         """What a label and the truth share of what they cover together, all classes at once."""
@@ -204,90 +214,117 @@ def by_machine(output: list[dict[str, Any]], attribute: str = "label") -> list[d
     return [line for line in output if line[f"{attribute}-metadata"]["human-annotated"] == "no"]
 
 
-def of_scenes() -> dict[str, float]:
-    """The figures of the jobs over scenes."""
-    figures: dict[str, float] = {"scenes": SCENES}
-    with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder), 0)
-        try:
-            bench.put_scenes()
-            for task_type, attribute in SCENE_TASKS.items():
-                before = bench.processor_seconds()
-                output = bench.job(task_type, task_type, SCENE_LABELS, SCENE_SET_SIZE, AutomatedLabeling())
-                seconds = bench.processor_seconds() - before
-                machine = by_machine(output, attribute)
-                overlaps = [bench.overlap(line, attribute) for line in machine]
-                of_people = [bench.overlap(line, attribute) for line in output if line not in machine]
-                name = task_type.replace("-", "_")
-                figures[f"{name}_machine_share"] = round(len(machine) / len(output), 4)
-                figures[f"{name}_overlap"] = round(statistics.fmean(overlaps), 4) if overlaps else 1.0
-                figures[f"{name}_overlap_of_people"] = round(statistics.fmean(of_people), 4)
-                figures[f"{name}_processor_seconds"] = round(seconds, 1)
-                print(f"{task_type}: {len(machine):,} of {len(output):,} by machine, {seconds:.0f} s", flush=True)
-            figures["scene_megabytes"] = round(bench.most_megabytes())
-        finally:
-            bench.service.stop()
+def by_people(output: list[dict[str, Any]], attribute: str = "label") -> list[dict[str, Any]]:
+    """The objects that people have labeled."""
+    return [line for line in output if line[f"{attribute}-metadata"]["human-annotated"] == "yes"]
+
+
+def of_scenes(bench: Bench, count: int, tasks: Sequence[str]) -> dict[str, float]:
+    """The figures of the jobs over scenes.
+
+    :param tasks: of :data:`SCENE_TASKS`.
+    """
+    bench.put_scenes(count)
+    figures: dict[str, float] = {"scenes": count}
+    for task_type in tasks:
+        measured, output = of_scene_job(bench, task_type)
+        figures |= {f"{task_type.replace('-', '_')}_{name}": figure for name, figure in measured.items()}
+        print(f"{task_type}, {len(output):,} pictures: {measured}", flush=True)
     return figures
 
 
-def main() -> None:
-    """Measure, and print lines for each seed."""
-    global SEEDS, SHUFFLES, MESSAGES, MINIMUM, PICTURES, SCENES, SCENE_SET_SIZE
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--smallest", action="store_true", help="as little as runs all of it")
-    if options.parse_args().smallest:
-        SEEDS, SHUFFLES, MESSAGES, MINIMUM, PICTURES = range(1), 1, 250, 1, PICTURES[:150]
-        SCENES, SCENE_SET_SIZE = 30, 10
-    shares, accuracies, by_people, random_people = [], [], [], []
+def of_scene_job(bench: Bench, task_type: str) -> tuple[dict[str, float], list[dict[str, Any]]]:
+    """The figures of one job over scenes, and its output."""
+    attribute = SCENE_TASKS[task_type]
+    bench.forget_memory()
+    processor, began = bench.processor_seconds(), time.monotonic()
+    output = bench.job(task_type, task_type, SCENE_LABELS, SCENE_SET_SIZE, AutomatedLabeling())
+    seconds, processor = time.monotonic() - began, bench.processor_seconds() - processor
+    overlaps = [bench.overlap(line, attribute) for line in by_machine(output, attribute)]
+    of_people = [bench.overlap(line, attribute) for line in by_people(output, attribute)]
+    return {
+        "machine_share": round(len(overlaps) / len(output), 4),
+        "overlap": round(statistics.fmean(overlaps), 4) if overlaps else 1.0,
+        "overlap_of_people": round(statistics.fmean(of_people), 4),
+        "seconds": round(seconds, 1),
+        "processor_seconds": round(processor, 1),
+        "peak_mb": round(peak_mb(bench.service)),
+    }, output
+
+
+@contextmanager
+def benches(seed: int, minimum: int) -> Iterator[Bench]:
+    """A service for a while."""
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder), seed, minimum)
+        try:
+            yield bench
+        finally:
+            bench.service.stop()
+
+
+def of_digits_and_messages() -> dict[str, float]:
+    """The figures of the jobs over digits and messages; prints lines for each seed."""
+    shares, accuracies, humans, random_people = [], [], [], []
     text_shares, text_accuracies = [], []
     for seed in SEEDS:
-        with tempfile.TemporaryDirectory() as folder:
-            bench = Bench(Path(folder), seed)
-            try:
-                output = bench.job("automated", ALGORITHM, LABELS, SET_SIZE, AutomatedLabeling())
-                everything = bench.job("people", ALGORITHM, LABELS, 1000, None)
-                texts = bench.job("texts", "text-classification", CLASSES, TEXT_SET_SIZE, AutomatedLabeling())
-            finally:
-                bench.service.stop()
+        with benches(seed, MINIMUM) as bench:
+            bench.put_digits_and_messages(seed)
+            output = bench.job("automated", ALGORITHM, LABELS, SET_SIZE, AutomatedLabeling())
+            everything = bench.job("people", ALGORITHM, LABELS, 1000, None)
+            texts = bench.job("texts", "text-classification", CLASSES, TEXT_SET_SIZE, AutomatedLabeling())
         machine = by_machine(output)
         people = [line["label"] for line in everything]
         tries = [at_random(people, SHUFFLES * seed + number) for number in range(SHUFFLES)]
         randomly, random_accuracy = (statistics.median(one) for one in zip(*tries, strict=True))
         shares.append(len(machine) / len(output))
         accuracies.append(share_right(machine) if machine else 1.0)
-        by_people.append(len(output) - len(machine))
+        humans.append(len(output) - len(machine))
         random_people.append(randomly)
         text_machine = by_machine(texts)
         text_shares.append(len(text_machine) / len(texts))
         text_accuracies.append(share_right(text_machine) if text_machine else 1.0)
         print(
             f"seed {seed}: {shares[-1]:.1%} by machine, {accuracies[-1]:.2%} of them right, all labels "
-            f"{share_right(output):.2%}; people label {by_people[-1]:,}; at random {randomly:,} "
+            f"{share_right(output):.2%}; people label {humans[-1]:,}; at random {randomly:,} "
             f"({random_accuracy:.2%}); people alone {len(everything):,} ({share_right(everything):.2%})\n"
             f"  {len(texts):,} messages: {text_shares[-1]:.1%} by machine, {text_accuracies[-1]:.2%} of them right",
             flush=True,
         )
-    ratios = [ours / other for ours, other in zip(by_people, random_people, strict=True)]
-    print(
-        json.dumps(
-            {
-                "objects": len(PICTURES),
-                "machine_share": round(statistics.median(shares), 4),
-                "worst_machine_share": round(min(shares), 4),
-                "machine_accuracy": round(statistics.median(accuracies), 4),
-                "worst_machine_accuracy": round(min(accuracies), 4),
-                "human_labels": statistics.median(by_people),
-                "human_labels_vs_random": round(statistics.median(ratios), 4),
-                "human_labels_vs_all_human": round(statistics.median(by_people) / len(PICTURES), 4),
-                "messages": MESSAGES,
-                "message_machine_share": round(statistics.median(text_shares), 4),
-                "worst_message_machine_share": round(min(text_shares), 4),
-                "message_machine_accuracy": round(statistics.median(text_accuracies), 4),
-                "worst_message_machine_accuracy": round(min(text_accuracies), 4),
-                **of_scenes(),
-            }
-        )
-    )
+    ratios = [ours / other for ours, other in zip(humans, random_people, strict=True)]
+    return {
+        "objects": len(PICTURES),
+        "machine_share": round(statistics.median(shares), 4),
+        "worst_machine_share": round(min(shares), 4),
+        "machine_accuracy": round(statistics.median(accuracies), 4),
+        "worst_machine_accuracy": round(min(accuracies), 4),
+        "human_labels": statistics.median(humans),
+        "human_labels_vs_random": round(statistics.median(ratios), 4),
+        "human_labels_vs_all_human": round(statistics.median(humans) / len(PICTURES), 4),
+        "messages": MESSAGES,
+        "message_machine_share": round(statistics.median(text_shares), 4),
+        "worst_message_machine_share": round(min(text_shares), 4),
+        "message_machine_accuracy": round(statistics.median(text_accuracies), 4),
+        "worst_message_machine_accuracy": round(min(text_accuracies), 4),
+    }
+
+
+def main() -> None:
+    """Measure, and print the figures."""
+    global SEEDS, SHUFFLES, MESSAGES, MINIMUM, PICTURES, SCENES, SCENE_SET_SIZE, ENLARGED
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--smallest", action="store_true", help="as little as runs all of it")
+    options.add_argument("--scenes", type=int, help="only the jobs over scenes, with so many")
+    options.add_argument("--tasks", nargs="+", choices=SCENE_TASKS, default=[*SCENE_TASKS], help="what to do on scenes")
+    chosen = options.parse_args()
+    if chosen.smallest:
+        SEEDS, SHUFFLES, MESSAGES, MINIMUM, PICTURES = range(1), 1, 250, 1, PICTURES[:150]
+        SCENES, SCENE_SET_SIZE, ENLARGED = 30, 10, 1
+    figures = of_digits_and_messages() if chosen.scenes is None else {}
+    scenes = chosen.scenes or SCENES
+    with benches(0, min(MINIMUM, scenes)) as bench:
+        figures |= of_scenes(bench, scenes, chosen.tasks)
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -158,6 +158,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
                     "moody": {"workers": 10, "accuracy": 1, "declined": 0.4},
                     "reluctant": {"workers": 10, "declined": 1},
                     "careless": {"workers": 10, "accuracy": 0.8},
+                    "hasty": {"workers": 10, "accuracy": 0},
+                    "one-hasty": {"workers": 5, "accuracy": [1, 1, 1, 1, 0]},
                 },
                 "functions": {
                     f"arn:aws:lambda:us-east-1:123456789012:function:{name}": f"tests.functions:{name}"

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from dev.stack import ROOT, Service
 from labeling_provider.groundtruth.facts import algorithm_arn, lambda_arn, public_workteam_arn
 from labeling_provider.service.learning.models import load_model
 from tests.conftest import Lab
+from tests.service.likeness import boxes_of, likeness
 
 REGION = "us-east-1"
 FUNCTION = f"arn:aws:lambda:{REGION}:123456789012:function:serverlessrepo-aws-sagemaker-ground-truth-recipe-GtRecipe"
@@ -109,13 +111,13 @@ def by_people(lab: Lab, folder: str) -> Counter[int]:
     return counts
 
 
-def by_machine(lab: Lab, folder: str) -> dict[int, list[dict[str, Any]]]:
-    """The labels of the model by iteration, which is the second folder above the file."""
+def by_machine(lab: Lab, folder: str) -> dict[int, dict[int, dict[str, Any]]]:
+    """The labels of the model by object, by iteration, which is the second folder above the file."""
     found = {}
     for key in lab.keys(f"{folder}/activelearning/"):
         if key.endswith("auto_annotator_output.txt"):
-            lines = lab.get(f"s3://lab/{key}").decode().splitlines()
-            found[int(key.split("/")[-3])] = [json.loads(line.partition(" ")[2]) for line in lines]
+            lines = [line.partition(" ") for line in lab.get(f"s3://lab/{key}").decode().splitlines()]
+            found[int(key.split("/")[-3])] = {int(number): json.loads(label) for number, _, label in lines}
     return found
 
 
@@ -167,13 +169,21 @@ def test_images_are_classified_from_unlabeled_data_to_a_model(
     counters = description["LabelCounters"]
     assert sum(people.values()) == counters["HumanLabeled"]
     assert sum(map(len, machine.values())) == counters["MachineLabeled"] > 0
-    for label in (label for labels in machine.values() for label in labels):
+    for label in (label for labels in machine.values() for label in labels.values()):
         assert label["category-metadata"]["class-name"] in "0123456789"
         datetime.strptime(label["category-metadata"]["creation-date"], "%Y-%m-%dT%H:%M:%S.%f")
+    truths = [line["truth"] for line in notebook.output(description)]
+    named = [
+        label["category-metadata"]["class-name"] == truths[number]
+        for labels in machine.values()
+        for number, label in labels.items()
+    ]
+    assert mean(named) > 0.9, "95 % are promised"
     learned = trainings(notebook, folder, "Validation-accuracy=")
     assert {iteration for iteration, *_ in learned} >= machine.keys()
     assert learned[0][2] == 40
-    assert all(len(figures) == 1 and 0 < figures[0] <= 1 for *_, figures in learned[:1])
+    assert len(learned[0][3]) == 1
+    assert all(0 < figure <= 1 for *_, figures in learned for figure in figures)
     archive = learned[-1][1]
     with tarfile.open(fileobj=BytesIO(archive)) as files:
         assert sorted(files.getnames()) == ["about.json", "model"]
@@ -215,24 +225,39 @@ def test_objects_are_detected_and_the_boxes_of_people_and_machine_are_read(noteb
     machine = by_machine(notebook, folder)
     assert sum(map(len, machine.values())) == description["LabelCounters"]["MachineLabeled"] > 0
     learned = trainings(notebook, folder, "validation mAP <score>=(")
-    assert all(0.5 < figures[0] <= 1 for *_, figures in learned[:1])
+    assert {iteration for iteration, *_ in learned} >= machine.keys()
+    assert all(0.5 < figure <= 1 for *_, figures in learned for figure in figures[:1])
     output = notebook.output(description)
-    for line in output:
-        assert line["category"]["image_size"] == [{"width": 160, "height": 120, "depth": 3}]
-        confidences = line["category-metadata"]["objects"]
-        assert len(confidences) == len(line["category"]["annotations"])
-        assert all(0 <= one["confidence"] <= 1 for one in confidences)
+    labeled = {number: label for labels in machine.values() for number, label in labels.items()}
+    right: dict[str, list[float]] = {"yes": [], "no": []}
+    for number, (line, one) in enumerate(zip(output, scenes, strict=True)):
+        label, metadata = line["category"], line["category-metadata"]
+        assert label["image_size"] == [{"width": 160, "height": 120, "depth": 3}]
+        assert len(metadata["objects"]) == len(label["annotations"])
+        assert all(0 <= one["confidence"] <= 1 for one in metadata["objects"])
+        by = metadata["human-annotated"]
+        assert (by == "no") == (number in labeled)
+        assert by == "yes" or labeled[number]["category"] == label
+        right[by].append(likeness(boxes_of(label, SCENE_LABELS), one.boxes))
+    assert min(right["yes"]) > 0.9, "these workers are right"
+    assert mean(right["no"]) > 0.7
+    answered = set()
     for key in notebook.keys(f"{folder}/annotations/worker-response/"):
-        people = output[int(key.split("/")[-2])]
-        assert people["category-metadata"]["human-annotated"] == "yes"
+        number = int(key.split("/")[-2])
+        answered.add(number)
         for answer in json.loads(notebook.get(f"s3://lab/{key}"))["answers"]:
             boxes = answer["answerContent"]["boundingBox"]["boundingBoxes"]
             assert all(box.keys() == {"label", "left", "top", "width", "height"} for box in boxes)
+            assert likeness(boxes, scenes[number].boxes) > 0.85
+    assert answered == set(range(len(output))) - labeled.keys()
 
 
 def test_a_recipe_of_ones_own_labels_what_its_functions_say(notebook: Lab, tmp_path: Path) -> None:
-    form = {"answer": {"label": "Bird"}}
-    lines = [{"source": f"text {number}", "truth": form, "known": number == 3} for number in range(12)]
+    species = [("Bird", "Cat", "Dog")[number % 3] for number in range(12)]
+    lines = [
+        {"source": f"text {number}", "truth": {"answer": {"label": name}}, "known": number == 3}
+        for number, name in enumerate(species)
+    ]
     name = f"custom-recipe-{uuid.uuid4().hex[:8]}"
     notebook.sagemaker.create_labeling_job(
         LabelingJobName=name,
@@ -255,8 +280,10 @@ def test_a_recipe_of_ones_own_labels_what_its_functions_say(notebook: Lab, tmp_p
     assert description["LabelingJobStatus"] == "Completed", description
     output = notebook.output(description)
     assert ["species" in line for line in output] == [number != 3 for number in range(12)]
-    said = output[0]["species"]
-    assert [one["answer"] for one in said["annotations"]] == [{"label": "Bird"}] * 2
-    assert len({one["workerId"] for one in said["annotations"]}) == 2
-    assert 0 < said["millis"] <= 900_000, "Lambda's 15 minutes"
+    for name, line in zip(species, output, strict=True):
+        if not line["known"]:
+            said = line["species"]
+            assert [one["answer"] for one in said["annotations"]] == [{"label": name}] * 2
+            assert len({one["workerId"] for one in said["annotations"]}) == 2
+            assert 0 < said["millis"] <= 900_000, "Lambda's 15 minutes"
     assert description["LabelCounters"]["HumanLabeled"] == 11

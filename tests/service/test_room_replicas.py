@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import cycle, pairwise
 from pathlib import Path
@@ -27,6 +28,9 @@ from tests.conftest import Lab, texts
 
 ID_KEY = "dataset-objectid-attribute-name"
 PUSHED = 60
+POLICY = json.dumps(
+    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
+)
 
 
 class Anyone:
@@ -202,6 +206,41 @@ def test_services_that_are_killed_again_and_again_do_each_thing_once(tmp_path: P
             one.stop()
 
 
+class Clients:
+    """Clients of one of the services."""
+
+    def __init__(self, service: Service, signed: dict[str, str]) -> None:
+        self.iam, self.events, self.sns = (service.client(name, **signed) for name in ("iam", "events", "sns"))
+
+
+def check_what_both_change(both: Sequence[Clients]) -> None:
+    """See that nothing is lost of a role, a rule and a topic that two services change at once."""
+    first = both[0]
+    topic = first.sns.create_topic(Name="common")["TopicArn"]
+    first.iam.create_role(RoleName="common", AssumeRolePolicyDocument="{}")
+    first.events.put_rule(Name="common", ScheduleExpression="rate(5 minutes)")
+    first.events.put_targets(Rule="common", Targets=[{"Id": "gone", "Arn": topic}])
+    names = [f"{who}-{number}" for number in range(8) for who in range(2)]
+
+    def change(who: int) -> None:
+        mine = both[who]
+        for name in names[who::2]:
+            mine.events.put_targets(Rule="common", Targets=[{"Id": name, "Arn": topic}])
+            mine.iam.put_role_policy(RoleName="common", PolicyName=name, PolicyDocument=POLICY)
+            mine.sns.tag_resource(ResourceArn=topic, Tags=[{"Key": name, "Value": name}])
+        mine.events.remove_targets(Rule="common", Ids=["gone"])
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(change, range(2)))
+    for mine in both:
+        targets = mine.events.list_targets_by_rule(Rule="common")["Targets"]
+        assert sorted(one["Id"] for one in targets) == sorted(names)
+        assert sorted(mine.iam.list_role_policies(RoleName="common")["PolicyNames"]) == sorted(names)
+        assert sorted(one["Key"] for one in mine.sns.list_tags_for_resource(ResourceArn=topic)["Tags"]) == sorted(names)
+    first.events.remove_targets(Rule="common", Ids=names)
+    first.events.delete_rule(Name="common")
+
+
 def upgrade(url: str) -> None:
     """Prepare an empty database."""
     assert database(["--database-url", url, "upgrade"]) == 0
@@ -242,6 +281,7 @@ def test_jobs_of_a_process_that_died_go_on_within_ten_seconds_and_everybody_answ
         assert [one["Body"] for one in waiting] == [large]
         assert "Messages" not in sqs[0].receive_message(QueueUrl=queue), "it is with a receiver"
         sqs[0].delete_message(QueueUrl=queue, ReceiptHandle=waiting[0]["ReceiptHandle"])
+        check_what_both_change([Clients(one, signed) for one in serving])
         # Who only works has no API.
         probes = working[0].ready["probes_url"]
         assert urlopen(f"{probes}/readyz").status == 200

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling_provider.service.database import queue_rows
+from labeling_provider.service.database.merging import merge, merge_fields
 from labeling_provider.service.database.schema import queues, subscriptions, topics
 
 
@@ -26,8 +27,9 @@ Recorded = dict[str, Any]
 
 _TABLES: Final = {ResourceKind.QUEUE: queues, ResourceKind.TOPIC: topics, ResourceKind.SUBSCRIPTION: subscriptions}
 
-_OBJECTS: Final = frozenset({"settings", "tags", "fields", "attributes"})
-"""Columns that are JSON objects."""
+# Among a topic's fields are its tags. What else is an object, such as a redrive policy, is one value.
+_OBJECTS: Final = {"settings": merge, "tags": merge, "attributes": merge, "fields": merge_fields}
+"""Columns that are JSON objects, and how they are merged."""
 
 
 def kept(connection: Connection, kind: ResourceKind) -> list[Recorded]:
@@ -60,12 +62,8 @@ def merged(before: Recorded, after: Recorded, stored: Recorded) -> Recorded:
     Both changes are in it. What both have changed is as in ``after``.
     """
     changed = {column: value for column, value in after.items() if before.get(column) != value}
-    for column in changed.keys() & _OBJECTS:
-        known, wanted, current = (json.loads(row[column]) for row in (before, after, stored))
-        gone = known.keys() - wanted.keys()
-        own = {name: value for name, value in wanted.items() if name not in known or known[name] != value}
-        kept_of_others = {name: value for name, value in current.items() if name not in gone}
-        changed[column] = json.dumps({**kept_of_others, **own})
+    for column in changed.keys() & _OBJECTS.keys():
+        changed[column] = json.dumps(_OBJECTS[column](*(json.loads(row[column]) for row in (before, after, stored))))
     return {**stored, **changed}
 
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import log
@@ -230,12 +230,18 @@ class _Table:
 
     def __init__(self, objects: Ints, workers: Ints, classes: Ints, class_count: int) -> None:
         self.objects, self.workers, self.classes, self.class_count = objects, workers, classes, class_count
+        self.votes, self.worker_count = np.arange(len(objects)), int(workers.max()) + 1
+        # The worker and the class of each vote, as one number.
+        self.cells = workers * class_count + classes
         self.starts = np.flatnonzero(np.diff(objects, prepend=-1))
         self.count = len(self.starts)
         self.sizes = np.diff(self.starts, append=len(objects))
         flat = np.bincount(classes * self.count + objects, minlength=self.count * class_count)
         # How many votes each class (row) has on each object.
         self.counts = flat.reshape(class_count, self.count).astype(np.float64)
+        self.shares, self.against = _normalized(self.counts), self.sizes - self.counts
+        # How many votes on its object are as each vote is.
+        self.alike = self.counts[classes, objects]
 
     def among(self, wanted: npt.NDArray[np.bool_]) -> _Table:
         """The votes on some of the objects, which get new numbers."""
@@ -291,7 +297,7 @@ class _Table:
     @cached_property
     def _before(self) -> tuple[Ints, Ints]:
         """How many votes on its object, for the same class and in all, are before each vote."""
-        places = np.arange(len(self.objects))
+        places = self.votes
         cells = self.objects * self.class_count + self.classes
         order = cells.argsort(kind="stable")
         ranked = cells[order]
@@ -302,7 +308,7 @@ class _Table:
     @cached_property
     def disagreement(self) -> Floats:
         """The probability that two of each object's votes, drawn with replacement, differ, against the mean of all."""
-        differ: Floats = 1 - (_normalized(self.counts) ** 2).sum(axis=0)
+        differ: Floats = 1 - (self.shares**2).sum(axis=0)
         return differ / max(float(differ.mean()), _LEAST)
 
 
@@ -317,6 +323,18 @@ class _Beliefs:
     def __init__(self, truth: Floats, guessed: Floats, evidence: Floats) -> None:
         self.truth, self.guessed, self.evidence = truth, guessed, evidence
         self.known = truth * (1 - guessed)
+        self._by_vote: tuple[Floats, Floats, Floats] | None = None
+
+    def by_vote(self, table: _Table) -> tuple[Floats, Floats, Floats]:
+        """What is known of the object of each vote.
+
+        :param table: the votes on these objects, always the same.
+        :return: the probability of each class (row), that of the class chosen, and that the object is not guessed.
+        """
+        if self._by_vote is None:
+            known = self.known.take(table.objects, axis=1)
+            self._by_vote = known, known[table.classes, table.votes], (1 - self.guessed)[table.objects]
+        return self._by_vote
 
 
 class _Crowd:
@@ -324,12 +342,11 @@ class _Crowd:
 
     def __init__(self, model: _Model, table: _Table, beliefs: _Beliefs) -> None:
         size = table.class_count
-        self._model, self._workers = model, int(table.workers.max()) + 1
-        soft = beliefs.known[:, table.objects]
-        right = soft[table.classes, np.arange(len(table.objects))]
-        answers = (1 - beliefs.guessed)[table.objects]
+        self._model, self._workers = model, table.worker_count
+        soft, right, answers = beliefs.by_vote(table)
         self._accuracy = (right.sum() + _CROWD_WEIGHT * _START_ACCURACY) / (answers.sum() + _CROWD_WEIGHT)
-        self._answers, self._hits = _sums(table.workers, np.stack([answers, right]), self._workers)
+        if np.isfinite(model.skill):
+            self._answers, self._hits = _sums(table.workers, (answers, right), self._workers)
         self._shares = beliefs.known.sum(axis=1) + _PRIOR_WEIGHT
         if model.typical:
             # The crowd's answers (columns) where it is wrong, given each true class (row).
@@ -339,12 +356,12 @@ class _Crowd:
             np.fill_diagonal(self._mistakes, 0.0)
         if model.habits:
             guesses = beliefs.guessed[table.objects]
-            cells = np.bincount(table.workers * size + table.classes, guesses, self._workers * size)
+            cells = np.bincount(table.cells, guesses, self._workers * size)
             self._guesses = cells.reshape(self._workers, size)
             of_all = self._guesses.sum(axis=0) + _TYPICAL_WEIGHT / size
             self._habit = of_all / of_all.sum()
         if np.isfinite(model.own):
-            self._confusions = _sums(table.workers * size + table.classes, soft, self._workers * size)
+            self._confusions = _sums(table.cells, soft, self._workers * size)
             self._rows = _sums(table.workers, soft, self._workers)
 
     def believe(self, table: _Table, own: _Beliefs | None = None) -> _Beliefs:
@@ -352,18 +369,20 @@ class _Crowd:
 
         :param own: what was believed about these objects, if the crowd was learned from them; it is not used for them.
         """
-        likely = np.log(self._likelihood(table, own).clip(_LEAST))
+        likely = self._likelihood(table, own)
+        np.log(np.maximum(likely, _LEAST, out=likely), out=likely)
         shares = self._shares[:, None] - (0.0 if own is None else own.known)
         log = np.log(_normalized(shares)) + np.add.reduceat(likely, table.starts, axis=1)
         top = log.max(axis=0)
         weights = np.exp(log - top)
-        evidence = top + np.log(weights.sum(axis=0))
+        total = weights.sum(axis=0)
+        evidence = top + np.log(total)
         guessed = np.zeros(table.count)
         if self._model.guessed:
             meant = np.log(1 - self._model.guessed) + evidence
             evidence = np.logaddexp(meant, np.log(self._model.guessed) + self._scattered(table, own))
             guessed = 1 - np.exp(meant - evidence).clip(max=1.0)
-        return _Beliefs(_normalized(weights), guessed, evidence)
+        return _Beliefs(weights / total, guessed, evidence)
 
     def if_guessed(self, table: _Table) -> Floats:
         """Class probabilities of objects that are guessed, classes × objects."""
@@ -374,32 +393,31 @@ class _Crowd:
 
         :param own: what the crowd has learned from the votes themselves; it is left out.
         """
-        votes = np.arange(len(table.objects))
         # Workers that the crowd did not have are as accurate as the crowd.
-        is_new = table.workers >= self._workers
-        any_new = bool(is_new.any())
-        workers = np.where(is_new, 0, table.workers) if any_new else table.workers
-        itself = None if own is None else own.known[:, table.objects]
-        accuracy: Floats = np.full(len(votes), self._accuracy)
+        is_new = table.workers >= self._workers if own is None else None
+        if is_new is not None and not is_new.any():
+            is_new = None
+        workers = table.workers if is_new is None else np.where(is_new, 0, table.workers)
+        itself, its_hits, its_answers = (None, None, None) if own is None else own.by_vote(table)
+        accuracy: Floats = np.full(len(table.votes), self._accuracy)
         if np.isfinite(self._model.skill):
             answers, hits = self._answers[workers], self._hits[workers]
-            if own is not None and itself is not None:
-                answers = answers - (1 - own.guessed)[table.objects]
-                hits = hits - itself[table.classes, votes]
+            if own is not None:
+                answers, hits = answers - its_answers, hits - its_hits
             likely_right = (hits + self._model.skill * self._accuracy) / (answers + self._model.skill)
-            accuracy = np.where(is_new, self._accuracy, likely_right) if any_new else likely_right
+            accuracy = likely_right if is_new is None else np.where(is_new, self._accuracy, likely_right)
         if self._model.uneven:
             accuracy = self._uneven(accuracy, table, own)
         likely = (1 - accuracy) * self._typical(table, own, itself)
-        likely[table.classes, votes] = accuracy[table.classes, votes] if self._model.uneven else accuracy
+        chosen = table.classes, table.votes
+        likely[chosen] = accuracy[chosen] if self._model.uneven else accuracy
         if np.isfinite(self._model.own):
-            cells = self._confusions[:, workers * table.class_count + table.classes]
-            rows = self._rows[:, workers]
+            cells = table.cells if is_new is None else workers * table.class_count + table.classes
+            said, rows = self._confusions.take(cells, axis=1), self._rows.take(workers, axis=1)
             if itself is not None:
-                cells, rows = cells - itself, rows - itself
-            usual = self._model.own * likely
-            confused = (cells + usual) / (rows + self._model.own)
-            likely = np.where(is_new, likely, confused) if any_new else confused
+                said, rows = said - itself, rows - itself
+            confused = (said + self._model.own * likely) / (rows + self._model.own)
+            likely = confused if is_new is None else np.where(is_new, likely, confused)
         return likely
 
     def _uneven(self, accuracy: Floats, table: _Table, own: _Beliefs | None) -> Floats:
@@ -413,7 +431,7 @@ class _Crowd:
         usual = (right.clip(min=0) + _TYPICAL_WEIGHT * self._accuracy) / (known.clip(min=0) + _TYPICAL_WEIGHT)
         odds = usual / (1 - usual)
         more = accuracy / (1 - accuracy) * (1 / self._accuracy - 1)
-        odds = more * (odds if own is None else odds[:, table.objects])
+        odds = more * (odds if own is None else odds.take(table.objects, axis=1))
         uneven: Floats = odds / (1 + odds)
         return uneven
 
@@ -451,14 +469,13 @@ class _Crowd:
         """
         if not self._model.typical:
             return np.full((table.class_count, 1), 1 / max(table.class_count - 1, 1))
-        alike = table.counts[table.classes, table.objects]
-        mistakes = table.sizes - table.counts
-        same = self._mistakes[:, table.classes] + (alike - 1) / 2
-        all_mistakes = self._mistakes.sum(axis=1)[:, None] + (mistakes - 1) / 2
+        same = self._mistakes.take(table.classes, axis=1) + (table.alike - 1) / 2
+        all_mistakes = self._mistakes.sum(axis=1)[:, None] + (table.against - 1) / 2
         if own is not None and itself is not None:
-            same -= itself * alike
-            all_mistakes -= own.known * mistakes
-        shares: Floats = same.clip(min=0) / all_mistakes.clip(min=_LEAST)[:, table.objects]
+            same -= itself * table.alike
+            all_mistakes -= own.known * table.against
+        shares: Floats = np.maximum(same, 0, out=same)
+        shares /= np.maximum(all_mistakes, _LEAST, out=all_mistakes).take(table.objects, axis=1)
         return shares
 
 
@@ -471,7 +488,7 @@ def _learn(model: _Model, table: _Table) -> tuple[_Crowd, _Beliefs]:
     # Workers who choose between two classes disagree less than careless ones, who say anything.
     likely = np.ones(table.count) if model.pairs else table.disagreement
     guessed = (model.guessed * likely).clip(max=_MAX_GUESSED)
-    beliefs = _Beliefs(_normalized(table.counts), guessed, np.zeros(table.count))
+    beliefs = _Beliefs(table.shares, guessed, np.zeros(table.count))
     crowd = _Crowd(model, table, beliefs)
     for _ in range(_ROUNDS - 1):
         beliefs = crowd.believe(table, beliefs)
@@ -511,7 +528,7 @@ def _weighed(table: _Table) -> list[tuple[_Model, float]]:
         guess(alike, pairs=True)
     simple = _weights(scores)
     weighed = best(*(replace(alike, typical=True, uneven=uneven) for uneven in (False, True)))
-    if (int(table.workers.max()) + 1) * table.class_count**2 <= _MAX_CELLS:
+    if table.worker_count * table.class_count**2 <= _MAX_CELLS:
         weighed = best(*(replace(weighed, typical=True, own=weight) for weight in (100.0, 30.0, 10.0, 3.0)))
         weighed = best(replace(weighed, typical=True, uneven=not weighed.uneven))
     bare = replace(weighed, guessed=0.0, pairs=False)
@@ -567,11 +584,9 @@ def _decided(table: _Table, views: Sequence[_View]) -> tuple[Ints, Floats]:
     return chosen, probabilities[chosen, everyone]
 
 
-def _sums(groups: Ints, values: Floats, group_count: int) -> Floats:
-    """The sums of an array's columns by group: rows × groups."""
-    cells = groups + group_count * np.arange(len(values))[:, None]
-    sums: Floats = np.bincount(cells.ravel(), values.ravel(), len(values) * group_count).astype(np.float64)
-    return sums.reshape(len(values), group_count)
+def _sums(groups: Ints, rows: Iterable[Floats], group_count: int) -> Floats:
+    """The sums of rows by group: rows × groups."""
+    return np.array([np.bincount(groups, row, group_count) for row in rows])
 
 
 def _normalized(columns: Floats) -> Floats:

@@ -30,6 +30,14 @@ def test_what_two_change_at_once_is_changed_by_both(connection: Connection) -> N
     assert record.kept(connection, ResourceKind.QUEUE) == [
         {**base, "settings": '{"delay": 5, "size": 7}', "tags": '{"a": "b"}'}
     ]
+    topic = {"arn": "t", "name": "t", "fields": '{"name": "n", "_tags": {"a": "1", "b": "2"}}'}
+    record.keep(connection, ResourceKind.TOPIC, topic)
+    for tags in ('{"b": "2", "c": "3"}', '{"a": "1", "b": "4"}'):
+        after = {**topic, "fields": f'{{"name": "n", "_tags": {tags}}}'}
+        record.change(connection, ResourceKind.TOPIC, topic, after)
+    assert record.kept(connection, ResourceKind.TOPIC) == [
+        {**topic, "fields": '{"name": "n", "_tags": {"b": "4", "c": "3"}}'}
+    ]
     record.change(connection, ResourceKind.QUEUE, {**base, "arn": "gone"}, {**first, "arn": "gone"})
     assert [row["arn"] for row in record.kept(connection, ResourceKind.QUEUE)] == ["q"], "what is deleted stays deleted"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from labeling_provider.service.database.database import Connection
@@ -10,8 +12,32 @@ from labeling_provider.service.database.recorded_states import ROLES, RULES, Sta
 
 @pytest.mark.parametrize("states", [RULES, ROLES])
 def test_each_is_kept_once_as_it_is_now(connection: Connection, states: States) -> None:
-    for name, state in (("ends", "1"), ("begins", "2"), ("ends", "3")):
-        states.keep(connection, name, state)
-    assert states.kept(connection) == {"begins": "2", "ends": "3"}
+    states.change(connection, "ends", None, '{"n": 1}')
+    states.change(connection, "begins", None, '{"n": 2}')
+    states.change(connection, "ends", '{"n": 1}', '{"n": 3}')
+    assert states.kept(connection) == {"begins": '{"n": 2}', "ends": '{"n": 3}'}
     states.delete(connection, "begins")
-    assert states.kept(connection) == {"ends": "3"}
+    assert states.kept(connection) == {"ends": '{"n": 3}'}
+
+
+def test_what_two_change_at_once_is_changed_by_both_and_what_is_deleted_stays_deleted(connection: Connection) -> None:
+    before = {"description": "d", "targets": [{"Id": "1", "Arn": "a"}, {"Id": "2", "Arn": "a"}], "attached": ["x"]}
+    first = {**before, "targets": [{"Id": "1", "Arn": "b"}, {"Id": "2", "Arn": "a"}], "attached": ["x", "y"]}
+    second = {**before, "description": "e", "targets": [{"Id": "1", "Arn": "a"}, {"Id": "3", "Arn": "a"}]}
+    second |= {"attached": ["z"], "tags": {"k": "v"}}
+    RULES.change(connection, "ends", None, json.dumps(before))
+    for one in (first, second):
+        RULES.change(connection, "ends", json.dumps(before), json.dumps(one))
+    assert json.loads(RULES.kept(connection)["ends"]) == {
+        "description": "e",
+        "targets": [{"Id": "1", "Arn": "b"}, {"Id": "3", "Arn": "a"}],
+        "attached": ["y", "z"],
+        "tags": {"k": "v"},
+    }
+    RULES.delete(connection, "ends")
+    RULES.change(connection, "ends", json.dumps(before), json.dumps(first))
+    assert RULES.kept(connection) == {}
+    for one in (first, second):
+        RULES.change(connection, "both have made it", None, json.dumps(one))
+    made = json.loads(RULES.kept(connection)["both have made it"])
+    assert [one["Id"] for one in made["targets"]] == ["1", "2", "3"]

@@ -54,7 +54,10 @@ class InStep:
 
 
 class RecordedStates:
-    """What moto holds of one kind of thing, written through to the database as one text for each.
+    """What moto holds of one kind of thing, written through to the database as one JSON object for each.
+
+    What this process knows of each is as moto describes it, not as it is stored: moto may not be able to hold all of
+    it, or any of it, and what it doesn't hold this process has not deleted.
 
     :param described: what moto holds, by name.
     :param recall: lets moto hold one thing, by its name and what it is.
@@ -72,7 +75,7 @@ class RecordedStates:
     ) -> None:
         self._database, self._in_step, self._states = database, in_step, states
         self._described, self._recall, self._drop = described, recall, drop
-        self._kept: _Described = {}
+        self._known: _Described = {}
         self._changing = threading.Lock()
         in_step.restore_also(self._restore)
 
@@ -90,24 +93,26 @@ class RecordedStates:
 
     def _keep(self) -> None:
         now = self._described()
-        if now == self._kept:
+        if now == self._known:
             return
         try:
             with self._in_step.writing() as connection:
-                for name in self._kept.keys() - now.keys():
+                for name in self._known.keys() - now.keys():
                     self._states.delete(connection, name)
-                for name, state in now.items() - self._kept.items():
-                    self._states.keep(connection, name, state)
+                for name, state in now.items() - self._known.items():
+                    # Another process may have changed it since this one has looked.
+                    self._states.change(connection, name, self._known.get(name), state)
         except BaseException:
-            self._return_to(self._kept)
+            self._return_to(self._known)
             raise
-        self._kept = now
+        self._known = now
 
     def _restore(self) -> None:
         with self._changing:
             with self._database.read() as connection:
-                self._kept = self._states.kept(connection)
-            self._return_to(self._kept)
+                kept = self._states.kept(connection)
+            self._return_to(kept)
+            self._known = self._described()
 
     def _return_to(self, kept: _Described) -> None:
         now = self._described()

@@ -60,7 +60,7 @@ def test_a_rule_that_the_database_does_not_take_is_not_there(inside: Inside, mon
     def full(*_: Any) -> None:
         raise DatabaseError("the disk is full")
 
-    monkeypatch.setattr("labeling_provider.service.database.recorded_states.States.keep", full)
+    monkeypatch.setattr("labeling_provider.service.database.recorded_states.States.change", full)
     for name in ("kept", "new"):
         with pytest.raises(ClientError, match="can't store this now"):
             events.put_rule(Name=name, ScheduleExpression="rate(9 minutes)")

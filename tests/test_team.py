@@ -29,7 +29,7 @@ PASSWORD = "a password of one's own"
 @pytest.mark.e2e
 @pytest.mark.once
 def test_from_nothing_to_ten_people_who_label(tmp_path: Path) -> None:
-    prepare, start, people, job, backup, delete = blocks(GUIDE, "bash")
+    prepare, start, people, provider, job, backup, delete = blocks(GUIDE, "bash")
     exported = dict(re.findall(r"(\w+)=(\S+)", "".join(one for one in blocks(GUIDE, "sh") if "export" in one)))
     with ExitStack() as running:
         server = running.enter_context(postgresql())
@@ -130,7 +130,7 @@ def test_from_nothing_to_ten_people_who_label(tmp_path: Path) -> None:
         output = described["LabelingJobOutput"]["OutputDatasetS3Uri"].removeprefix("s3://first/")
         lines = list(map(json.loads, bucket.get_object(Bucket="first", Key=output)["Body"].iter_lines()))
         assert [line["source"] for line in lines] == [f"text {number}" for number in range(20)]
-        assert {line["class-metadata"]["class-name"] for line in lines} == {"good"}
+        assert {line["label-metadata"]["class-name"] for line in lines} == {"good"}
         page = sagemaker.render_ui_template(
             UiTemplate={"Content": "{{ task.input.taskObject | grant_read_access }}"},
             Task={"Input": json.dumps({"taskObject": "s3://first/pictures/a b.png"})},
@@ -141,7 +141,7 @@ def test_from_nothing_to_ten_people_who_label(tmp_path: Path) -> None:
         Browser(restored.endpoint_url).sign_in("Ada", PASSWORD)
         # From now on, with an identity provider.
         env |= {"AWS_ENDPOINT_URL": restored.endpoint_url, "PROVIDER_CLIENT_SECRET": "p" * 32}
-        run(f"python - <<'PYTHON'\n{blocks(GUIDE, 'python')[0]}\nPYTHON")
+        run(provider)
         _, headers, _ = Browser(restored.endpoint_url).ask("GET", "/portal/sign-in/provider?onward=/")
         asked = headers["location"]
         assert asked.startswith("https://auth.labeling.example.com/api/oidc/authorization?response_type=code&")

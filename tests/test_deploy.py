@@ -10,6 +10,7 @@ import shlex
 import socket
 import ssl
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -70,6 +71,17 @@ def test_the_comment_names_each_secret() -> None:
     text = (DEPLOY / "compose.yaml").read_text()
     comment = text.partition("x-labeling")[0]
     assert set(re.findall(r"\$\{(\w+)", text)) == set(SECRETS) == set(re.findall(r"([A-Z_0-9]+)=", comment))
+
+
+def test_the_image_has_what_the_package_is_built_from_and_no_secrets() -> None:
+    first, *rest = [one for one in (ROOT / ".dockerignore").read_text().splitlines() if not one.startswith("#")]
+    let_in = {one.removeprefix("!") for one in rest if one.startswith("!")}
+    assert first == "*"
+    assert {"labeling_provider", "frontend", "hatch_build.py", "pyproject.toml"} <= let_in
+    assert not let_in & {".", "*", "deploy", "deploy/.env"}
+    described = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert described["readme"] in let_in
+    assert set(described.get("license-files", [])) <= let_in
 
 
 def test_the_settings_are_settings() -> None:

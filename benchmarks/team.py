@@ -2,22 +2,30 @@
 
 A job of 10,000 and one of 100,000 texts with one instant worker each. In the middle of the large one the service is
 killed and started again. Times per object are CPU time of the service's process, so that they do not depend on what
-else the machine does. The last line is JSON.
+else the machine does. Then there are 100,000 jobs, and pages of their list are asked for; and 100 clients ask for a
+job once a second each, while 200 others wait for messages. The last line is JSON.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+from botocore.config import Config
+
 from benchmarks.local import request_for_texts
-from dev.postgresql import postgresql
+from benchmarks.work import p95_ms
+from dev.postgresql import PostgreSQL, postgresql
 from dev.stack import Service, wait_until
 
 MAX_SECONDS = 3_000
@@ -83,25 +91,115 @@ def restart(service: Service, name: str, objects: int) -> float:
     return seconds
 
 
-def measure(options: list[str], few: int, many: int) -> dict[str, float]:
-    """The figures of a service with options of its own."""
+def costs(service: Service, few: int, many: int) -> dict[str, float]:
+    """What objects cost, and a restart."""
+    small = cost(service, "small", few)
+    large = cost(service, "large", many)
+    peak = peak_mb(service)
+    seconds = restart(service, "killed", many)
+    return {
+        "ms_per_object": large,
+        "ms_per_object_100k_over_10k": large / small,
+        "peak_mb": max(peak, peak_mb(service)),
+        "restart_s": seconds,
+    }
+
+
+def add_jobs(url: str, count: int) -> None:
+    """Add jobs like the first one, as if one had been made each minute. The service must not run."""
+    engine = sa.create_engine(url)
+    jobs = sa.Table("jobs", sa.MetaData(), autoload_with=engine)
+    with engine.begin() as connection:
+        first = connection.execute(sa.select(jobs).order_by(jobs.c.id)).mappings().first()
+        assert first is not None
+        states = ("Completed",) * 8 + ("Failed", "Stopped")
+        rows = [
+            {
+                **first,
+                "id": 1_000_000 + number,
+                "status": states[number % len(states)],
+                **dict.fromkeys(("name", "name_key"), f"listed-{number:06}"),
+                "arn": first["arn"].replace(first["name"], f"listed-{number:06}"),
+                **dict.fromkeys(("created", "modified"), first["created"] - 60 * number),
+            }
+            for number in range(count)
+        ]
+        connection.execute(sa.insert(jobs), rows)
+    engine.dispose()
+
+
+def page_ms(service: Service, count: int, times: int) -> dict[str, float]:
+    """What 95 % of pages of 100 jobs stay below, in milliseconds, by what is asked for."""
+    client = service.client("sagemaker")
+    middle = client.describe_labeling_job(LabelingJobName=f"listed-{count // 2:06}")["CreationTime"]
+    asked: dict[str, dict[str, Any]] = {
+        "newest": {"SortBy": "CreationTime", "SortOrder": "Descending"},
+        "middle": {"SortBy": "CreationTime", "CreationTimeBefore": middle},
+        "by_name": {"SortBy": "Name", "NameContains": "99"},
+        "rare_name": {"NameContains": f"-{count - 1:06}"},
+        "failed": {"SortBy": "Status", "StatusEquals": "Failed"},
+        "changed": {"LastModifiedTimeAfter": middle, "SortOrder": "Descending"},
+        "unchanged": {"LastModifiedTimeAfter": datetime.now(UTC)},
+    }
+    taken = {}
+    for what, filters in asked.items():
+        seconds = []
+        for _ in range(times):
+            began = time.perf_counter()
+            page = client.list_labeling_jobs(MaxResults=100, **filters)
+            seconds.append(time.perf_counter() - began)
+            assert bool(page["LabelingJobSummaryList"]) == (what != "unchanged"), what
+        taken[what] = p95_ms(seconds)
+    return taken
+
+
+def describe_p95_ms(service: Service, polls: int, clients: int, seconds: float) -> float:
+    """What 95 % of Describe calls stay below, in milliseconds: each client's once a second, while others wait."""
+    waiting = service.client("sqs", config=Config(max_pool_connections=polls))
+    asking = service.client("sagemaker", config=Config(max_pool_connections=clients))
+    queues = [waiting.create_queue(QueueName=f"queue-{number}")["QueueUrl"] for number in range(min(polls, 10))]
+    end = time.monotonic() + seconds
+    taken: list[float] = []
+
+    def poll(number: int) -> None:
+        while (left := end - time.monotonic()) > 0:
+            waiting.receive_message(QueueUrl=queues[number % len(queues)], WaitTimeSeconds=min(20, math.ceil(left)))
+
+    def ask(number: int) -> None:
+        time.sleep(number / clients)
+        while time.monotonic() < end:
+            began = time.perf_counter()
+            asking.describe_labeling_job(LabelingJobName="small")
+            taken.append(time.perf_counter() - began)
+            time.sleep(max(1 - taken[-1], 0))
+
+    with ThreadPoolExecutor(polls + clients) as pool:
+        for done in (pool.map(poll, range(polls)), pool.map(ask, range(clients))):
+            list(done)
+    return p95_ms(taken)
+
+
+def measure(server: PostgreSQL | None, chosen: argparse.Namespace) -> dict[str, float]:
+    """The figures of a service."""
     with tempfile.TemporaryDirectory(prefix="labeling-bench-") as name:
-        service = Service(Path(name), *options)
+        url = server.create("team") if server else f"sqlite:///{name}/data/labeling.sqlite"
+        service = Service(Path(name), *(["--database-url", url] if server else []))
         try:
-            cost(service, "warm", min(few, 500))
-            small = cost(service, "small", few)
-            large = cost(service, "large", many)
-            peak = peak_mb(service)
-            seconds = restart(service, "killed", many)
-            peak = max(peak, peak_mb(service))
+            cost(service, "warm", min(chosen.objects[0], 500))
+            if chosen.requests_only:
+                cost(service, "small", 100)
+                figures = {}
+            else:
+                figures = costs(service, *chosen.objects)
+            service.kill()
+            add_jobs(url, chosen.jobs)
+            service.start()
+            figures["describe_p95_ms"] = describe_p95_ms(service, chosen.polls, chosen.clients, chosen.seconds)
+            pages = page_ms(service, chosen.jobs, 40 if chosen.seconds > 1 else 2)
         finally:
             service.stop()
-    return {
-        "ms_per_object": round(large, 3),
-        "ms_per_object_100k_over_10k": round(large / small, 3),
-        "peak_mb": round(peak, 1),
-        "restart_s": round(seconds, 2),
-    }
+    print("95 % of pages within", ", ".join(f"{taken} ms ({what.replace('_', ' ')})" for what, taken in pages.items()))
+    return {**figures, "list_page_p95_ms": max(pages.values())}
 
 
 def main() -> None:
@@ -110,17 +208,30 @@ def main() -> None:
     parser.add_argument("--smallest", action="store_true", help="as little as runs all of it, on SQLite only")
     parser.add_argument("--objects", type=int, nargs=2, default=(10_000, 100_000), help="of the two jobs")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--jobs", type=int, default=100_000, help="in the list")
+    parser.add_argument("--polls", type=int, default=200, help="how many wait for messages")
+    parser.add_argument("--clients", type=int, default=100, help="how many ask for a job, once a second")
+    parser.add_argument("--seconds", type=float, default=20, help="for how long they do")
+    parser.add_argument("--requests-only", action="store_true", help="leave out what objects cost")
     options = parser.parse_args()
-    few, many = (50, 100) if options.smallest else options.objects
+    if options.smallest:
+        vars(options).update(objects=(50, 100), jobs=200, polls=5, clients=3, seconds=1)
     with postgresql() if options.database == "postgresql" else nullcontext() as server:
-        used = ["--database-url", server.create("team")] if server else []
-        figures = measure(used, few, many)
+        figures = measure(server, options)
+    if not options.requests_only:
+        few, many = options.objects
+        print(
+            f"{options.database}, {many:,} texts, one instant worker each: {figures['ms_per_object']:.2f} ms CPU an "
+            f"object (limit {2 if server else 1.5}), {figures['ms_per_object_100k_over_10k']:.2f} times that of "
+            f"{few:,} (limit 1.15), {figures['peak_mb']:.0f} MB (limit 350), back after {figures['restart_s']:.1f} s "
+            "(limit 3)"
+        )
     print(
-        f"{options.database}, {many:,} texts, one instant worker each: {figures['ms_per_object']:.2f} ms CPU an object "
-        f"(limit {2 if used else 1.5}), {figures['ms_per_object_100k_over_10k']:.2f} times that of {few:,} (limit "
-        f"1.15), {figures['peak_mb']:.0f} MB (limit 350), back after {figures['restart_s']:.1f} s (limit 3)"
+        f"{options.database}: 95 % of Describe calls of {options.clients} clients within "
+        f"{figures['describe_p95_ms']} ms beside {options.polls} long polls (limit 100); of pages of {options.jobs:,} "
+        f"jobs within {figures['list_page_p95_ms']} ms (limit 25)"
     )
-    print(json.dumps(figures))
+    print(json.dumps({name: round(value, 3) for name, value in figures.items()}))
 
 
 if __name__ == "__main__":

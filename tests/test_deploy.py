@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import html
+import json
 import os
 import re
 import shlex
+import socket
+import ssl
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack
-from itertools import cycle
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import pytest
 import yaml
 
+from dev.caddy import Caddy, known_here
 from dev.postgresql import postgresql
+from dev.seaweedfs import SeaweedFS
 from dev.stack import BIN, ROOT, Service, free_port
 from labeling_provider.service.__main__ import parser
+from labeling_provider.service.cloud.openid import worker_of
 from labeling_provider.service.settings import PREFIX, unknown_variables
 from tests.conftest import Lab, texts
 
@@ -29,12 +40,13 @@ PARTS = {
     if "build" in service and name != "upgrade"
 }
 KUBERNETES = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))
+OF_DATABASE = ("USER", "PASSWORD", "DB")
 OF_S3 = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 SECRETS = {
     "DOMAIN": "labeling.example.com",
     "POSTGRES_PASSWORD": "p",
-    "S3_ACCESS_KEY_ID": "local",
-    "S3_SECRET_ACCESS_KEY": "local",
+    "S3_ACCESS_KEY_ID": "of-the-object-store",
+    "S3_SECRET_ACCESS_KEY": "its-secret",
     "LABELING_ACCESS_KEY_ID": "owner",
     "LABELING_SECRET_ACCESS_KEY": "the-secret-of-the-owner",
     "LABELING_ENCRYPTION_KEY": "k" * 32,
@@ -59,6 +71,17 @@ def test_the_comment_names_each_secret() -> None:
     text = (DEPLOY / "compose.yaml").read_text()
     comment = text.partition("x-labeling")[0]
     assert set(re.findall(r"\$\{(\w+)", text)) == set(SECRETS) == set(re.findall(r"([A-Z_0-9]+)=", comment))
+
+
+def test_the_image_has_what_the_package_is_built_from_and_no_secrets() -> None:
+    first, *rest = [one for one in (ROOT / ".dockerignore").read_text().splitlines() if not one.startswith("#")]
+    let_in = {one.removeprefix("!") for one in rest if one.startswith("!")}
+    assert first == "*"
+    assert {"labeling_provider", "frontend", "hatch_build.py", "pyproject.toml"} <= let_in
+    assert not let_in & {".", "*", "deploy", "deploy/.env"}
+    described = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert described["readme"] in let_in
+    assert set(described.get("license-files", [])) <= let_in
 
 
 def test_the_settings_are_settings() -> None:
@@ -102,6 +125,7 @@ EVERYTHING = {
     "image": {"pullSecrets": ["registry"]},
     "work": {"autoscaling": {"enabled": True}},
     "ingress": {"className": "nginx"},
+    "objects": {"host": "s3.example.com", "service": {"name": "seaweedfs-s3"}},
     "podMonitor": {"enabled": True, "tokenSecret": {"name": "metrics"}},
     "podAnnotations": {"a": "b"},
     "nodeSelector": {"disk": "fast"},
@@ -110,8 +134,61 @@ EVERYTHING = {
 }
 
 
+_TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
+POD_MONITOR = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["apiVersion", "kind", "metadata", "spec"],
+    "properties": {
+        "apiVersion": {"const": "monitoring.coreos.com/v1"},
+        "kind": {"const": "PodMonitor"},
+        "metadata": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["name"],
+            "properties": {"name": {"type": "string"}, "labels": _TEXTS},
+        },
+        "spec": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["selector", "podMetricsEndpoints"],
+            "properties": {
+                "jobLabel": {"type": "string"},
+                "selector": {"type": "object", "additionalProperties": False, "properties": {"matchLabels": _TEXTS}},
+                "podMetricsEndpoints": {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/endpoint"}},
+            },
+        },
+    },
+    "definitions": {
+        "endpoint": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["port"],
+            "properties": {
+                "port": {"type": "string"},
+                "path": {"type": "string"},
+                "interval": {"type": "string", "pattern": "^[0-9]+(ms|s|m|h)$"},
+                "authorization": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {"credentials": {"$ref": "#/definitions/key"}},
+                },
+            },
+        },
+        "key": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["name", "key"],
+            "properties": {"name": {"type": "string", "minLength": 1}, "key": {"type": "string", "minLength": 1}},
+        },
+    },
+}
+"""What we use of Prometheus Operator's kind, whose schema is no part of Kubernetes. A pod's port goes by its name."""
+
+
 def rendered(name: str, values: dict[str, Any]) -> dict[tuple[str, str], Any]:
     """What Helm makes of the chart, by kind and name, checked against the schemas of Kubernetes."""
+    import jsonschema
     import kubernetes_validate
     from helm_python import Chart
 
@@ -119,7 +196,9 @@ def rendered(name: str, values: dict[str, Any]) -> dict[tuple[str, str], Any]:
         files = chart.render(values, name=name, namespace="team")
     made = [one for text in files.values() for one in yaml.safe_load_all(text) if one]
     for one in made:
-        if one["kind"] != "PodMonitor":
+        if one["kind"] == "PodMonitor":
+            jsonschema.validate(one, POD_MONITOR)
+        else:
             kubernetes_validate.validate(one, "1.34", strict=True)
     return {(one["kind"], one["metadata"]["name"]): one for one in made}
 
@@ -160,8 +239,19 @@ def test_helm_starts_what_the_manifests_do(values: dict[str, Any]) -> None:
         given = made["ConfigMap", "labeling"]["data"]
         assert unknown_variables(parser("work"), given) == []
         assert shlex.split(given["LABELING_LOCAL_TRUSTED_PROXY"]) == values["trustedProxies"]
+        assert given["LABELING_LOCAL_S3_PUBLIC_ENDPOINT"] == "https://s3.example.com"
+        of_objects = made["Ingress", "labeling-objects"]["spec"]
+        assert [one["host"] for one in of_objects["rules"]] == of_objects["tls"][0]["hosts"] == ["s3.example.com"]
+        (path,) = of_objects["rules"][0]["http"]["paths"]
+        assert path["backend"]["service"] == {"name": "seaweedfs-s3", "port": {"number": 8333}}
         scaled = made["HorizontalPodAutoscaler", "labeling-work"]["spec"]["scaleTargetRef"]
         assert scaled["name"] == "labeling-work"
+        monitored = made["PodMonitor", "labeling"]["spec"]
+        (scraped,) = monitored["podMetricsEndpoints"]
+        for part in ("serve", "work"):
+            pod = made["Deployment", f"labeling-{part}"]["spec"]["template"]
+            assert monitored["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+            assert scraped["port"] in {one["name"] for one in pod["spec"]["containers"][0]["ports"]}
 
 
 def test_two_releases_of_the_chart_share_nothing() -> None:
@@ -175,6 +265,7 @@ def test_two_releases_of_the_chart_share_nothing() -> None:
     ("values", "told"),
     [
         ({}, "existingSecret: name the secret"),
+        ({"existingSecret": "a", "objects": {"service": {"name": "s3"}}}, "objects.host: say by which name"),
         ({"existingSecret": "a", "replicas": 3}, "'replicas' not allowed"),
         ({"existingSecret": "a", "settings": {"LABELING_LOCAL_SEED": 1}}, "/settings/LABELING_LOCAL_SEED"),
     ],
@@ -187,10 +278,12 @@ def test_helm_refuses_values_that_are_none(values: dict[str, Any], told: str) ->
 
 
 def test_the_proxy_asks_the_services_of_the_compose_file() -> None:
-    proxied = re.search(r"reverse_proxy (.*) \{", (DEPLOY / "Caddyfile").read_text())
-    assert proxied
+    proxied = re.findall(r"reverse_proxy ([^{\n]*)", (DEPLOY / "Caddyfile").read_text())
     port = image()[0]["LABELING_LOCAL_PORT"]
-    assert proxied[1].split() == [f"{name}:{port}" for name, part in PARTS.items() if part == ["serve"]]
+    serving = [f"{name}:{port}" for name, part in PARTS.items() if part == ["serve"]]
+    environment = COMPOSE["services"]["work"]["environment"]
+    assert [one.split() for one in proxied] == [serving, [urlsplit(environment["LABELING_LOCAL_S3_ENDPOINT"]).netloc]]
+    assert filled(environment["LABELING_LOCAL_S3_PUBLIC_ENDPOINT"]) == f"https://s3.{SECRETS['DOMAIN']}"
 
 
 def test_the_object_store_makes_no_bucket_by_itself() -> None:
@@ -198,49 +291,124 @@ def test_the_object_store_makes_no_bucket_by_itself() -> None:
     assert {"-s3", "-s3.autoCreateBucket=false"} <= set(options)
 
 
+def test_the_identity_provider_tells_what_the_portal_asks_for() -> None:
+    text, template = ((DEPLOY / name).read_text() for name in ("provider.yaml", "provider/configuration.yaml"))
+    provider, keys, proxy = (yaml.safe_load(text)["services"][one] for one in ("provider", "provider-keys", "proxy"))
+    given = {"DOMAIN": SECRETS["DOMAIN"], "PROVIDER_CLIENT_SECRET": "p" * 32}
+    assert set(re.findall(r"\$\{(\w+)", text)) == set(re.findall(r'mustEnv "(\w+)"', template)) == given.keys()
+    assert given.keys() <= provider["environment"].keys()
+    assert "PROVIDER_CLIENT_SECRET=" in text.partition("services:")[0]
+    files = set(re.findall(r'secret "/secrets/(\w+)', template))
+    files |= {Path(value).name for name, value in provider["environment"].items() if name.endswith("_FILE")}
+    (made,) = re.findall(r"for name in ([\w ]+);", keys["command"][-1])
+    assert files == {"private", *made.split()}
+    template = re.sub(r'\{\{ mustEnv "(\w+)" \}\}', lambda found: given[found[1]], template)
+    configuration = yaml.safe_load(re.sub(r"\{\{ secret .* \}\}", "the-key", template))
+    oidc = configuration["identity_providers"]["oidc"]
+    (client,) = oidc["clients"]
+    assert client["redirect_uris"] == [f"https://{SECRETS['DOMAIN']}/portal/oauth2/idpresponse"]
+    assert client["client_secret"] == f"$plaintext${'p' * 32}"
+    # What is told of somebody, of what Authelia knows.
+    known = {"username": "ada", "display_name": "Ada", "groups": ["labelers"]}
+    for name, one in configuration["definitions"]["user_attributes"].items():
+        known[name] = json.loads(one["expression"])
+    policy = oidc["claims_policies"][client["claims_policy"]]["custom_claims"]
+    told = {claim: known[one["attribute"]] for claim, one in policy.items()}
+    assert set(oidc["scopes"][client["scopes"][1]]["claims"]) == told.keys()
+    worker = worker_of(told, client["client_id"])
+    assert (worker.sub, worker.name, worker.groups) == ("ada", "Ada", {"labelers"})
+    # The service asks it where browsers do.
+    (cookie,) = configuration["session"]["cookies"]
+    aliases = [filled(one) for one in proxy["networks"]["default"]["aliases"]]
+    assert aliases == [cookie["domain"]] == [urlsplit(cookie["authelia_url"]).netloc] == [f"auth.{SECRETS['DOMAIN']}"]
+    assert "auth.{$DOMAIN} {\n\treverse_proxy provider:9091\n" in (DEPLOY / "provider/Caddyfile").read_text()
+
+
+@dataclass
+class Deployed:
+    """The services of the compose file, on this machine.
+
+    :ivar work: the process that does jobs.
+    """
+
+    proxy: Caddy
+    work: Service
+    ready: dict[str, Any]
+
+    def client(self, name: str, **arguments: Any) -> Any:
+        """A client from outside."""
+        import boto3
+
+        of = "S3" if name == "s3" else "LABELING"
+        keys = {f"aws_{one}": SECRETS[f"{of}_{one.upper()}"] for one in ("access_key_id", "secret_access_key")}
+        where = self.proxy.url("s3" if name == "s3" else "")
+        return boto3.client(
+            name, endpoint_url=where, region_name="us-east-1", verify=self.proxy.authority, **keys, **arguments
+        )
+
+
 @pytest.fixture
-def deployed(tmp_path: Path) -> Iterator[list[Service]]:
-    """The services of the compose file, on this machine."""
+def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
+    monkeypatch.setattr(socket, "getaddrinfo", known_here)
+    composed = COMPOSE["services"]
     with ExitStack() as running:
-        server = running.enter_context(postgresql())
-        objects = Service(tmp_path / "objects")
+        database = running.enter_context(postgresql())
+        user, password, name = (filled(composed["database"]["environment"][f"POSTGRES_{one}"]) for one in OF_DATABASE)
+        database.execute(f"CREATE ROLE {user} LOGIN PASSWORD '{password}'")
+        database.execute(f"CREATE DATABASE {name} OWNER {user}")
+        _, *options = shlex.split(composed["objects"]["command"])
+        options.remove("-dir=/data")
+        keys = {name: filled(value) for name, value in composed["objects"]["environment"].items()}
+        objects = SeaweedFS(tmp_path / "objects", options, keys)
         running.callback(objects.stop)
-        here = {
-            "LABELING_LOCAL_DATABASE_URL": server.create("labeling"),
-            "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
-            "LABELING_LOCAL_S3_ENDPOINT": objects.endpoint_url,
-            "LABELING_LOCAL_HOST": "127.0.0.1",
-        }
-        services = []
-        upgrade = [str(BIN / "labeling"), *COMPOSE["services"]["upgrade"]["command"]]
-        subprocess.run(upgrade, env={**os.environ, **here}, check=True)
+        places = {"database": f"127.0.0.1:{database.port}", "objects:8333": urlsplit(objects.endpoint_url).netloc}
+        places |= {f"{name}:8000": f"127.0.0.1:{free_port()}" for name in PARTS}
+        proxy = Caddy(tmp_path / "proxy", (DEPLOY / "Caddyfile").read_text(), places)
+        running.callback(proxy.stop)
+
+        def environment(name: str) -> dict[str, str]:
+            given = {key: filled(value) for key, value in composed[name]["environment"].items()}
+            here = {"LABELING_LOCAL_S3_PUBLIC_ENDPOINT": proxy.url("s3"), "LABELING_LOCAL_TRUSTED_PROXY": "127.0.0.1"}
+            made = {**image()[0], **given, **{key: here[key] for key in here if key in given}}
+            # The database's name is that of its host, too.
+            made["LABELING_LOCAL_DATABASE_URL"] = made["LABELING_LOCAL_DATABASE_URL"].replace(
+                "@database/", f"@{places['database']}/"
+            )
+            for there, place in places.items():
+                if there != "database":
+                    made = {key: value.replace(there, place) for key, value in made.items()}
+            _, _, port = places.get(f"{name}:8000", "").rpartition(":")
+            return {**made, "LABELING_LOCAL_HOST": "127.0.0.1", "LABELING_LOCAL_PORT": port}
+
+        upgrade = [str(BIN / "labeling"), *composed["upgrade"]["command"]]
+        subprocess.run(upgrade, env={**os.environ, **environment("upgrade")}, check=True)
+        services = {}
         for name, (part,) in PARTS.items():
-            given = {key: filled(value) for key, value in COMPOSE["services"][name]["environment"].items()}
-            env = {**image()[0], **given, **here, "LABELING_LOCAL_PORT": str(free_port())}
-            services.append(Service(tmp_path / name, env=env, part=part))
-            running.callback(services[-1].stop)
-        yield [*services, objects]
+            services[name] = Service(tmp_path / name, env=environment(name), part=part)
+            running.callback(services[name].stop)
+        yield Deployed(proxy, services["work"], services["serve-1"].ready)
 
 
 @pytest.mark.once
 @pytest.mark.e2e
-def test_the_services_label_together_whichever_is_asked(deployed: list[Service]) -> None:
-    *serving, _, objects = deployed
-    keys = {
-        "aws_access_key_id": SECRETS["LABELING_ACCESS_KEY_ID"],
-        "aws_secret_access_key": SECRETS["LABELING_SECRET_ACCESS_KEY"],
-    }
-    clients = cycle(service.client("sagemaker", **keys) for service in serving)
-
-    class Balanced(Lab):
-        def connect(self) -> None:
-            self.s3 = objects.client("s3")
-
-        @property
-        def sagemaker(self) -> Any:
-            return next(clients)
-
-    description, output = Balanced(serving[0]).run(texts(6), workers_per_object=1)
+def test_the_services_label_together_for_whoever_is_outside(deployed: Deployed) -> None:
+    lab = Lab(deployed)  # type: ignore[arg-type]
+    description, output = lab.run(texts(6), workers_per_object=1)
     assert description["LabelCounters"]["HumanLabeled"] == 6
     assert [line["source"] for line in output] == [line["source"] for line in texts(6)]
     assert all("label-metadata" in line for line in output)
+    # A worker's browser loads a picture by its link. The page in its frame is of no site.
+    uri = lab.put("a picture.png", b"pixels")
+    page = lab.sagemaker.render_ui_template(
+        UiTemplate={"Content": "{{ task.input.taskObject | grant_read_access }}"},
+        Task={"Input": json.dumps({"taskObject": uri})},
+        RoleArn=lab.role,
+    )
+    link = html.unescape(page["RenderedContent"])
+    assert link.startswith(f"{deployed.proxy.url('s3')}/lab/a%20picture.png?")
+    trusted = ssl.create_default_context(cafile=deployed.proxy.authority)
+    with urlopen(Request(link, headers={"origin": "null"}), context=trusted) as answer:
+        assert answer.read() == b"pixels"
+        assert answer.headers["access-control-allow-origin"] in {"*", "null"}
+    with pytest.raises(HTTPError, match="403"):
+        urlopen(link.replace("picture", "secret"), context=trusted)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import os
 import re
 import shlex
@@ -10,6 +12,7 @@ import threading
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
 
@@ -26,7 +29,7 @@ PASSWORD = "a password of one's own"
 @pytest.mark.e2e
 @pytest.mark.once
 def test_from_nothing_to_ten_people_who_label(tmp_path: Path) -> None:
-    prepare, start, people, job, backup, delete = blocks(GUIDE, "bash")
+    prepare, start, people, provider, job, backup, delete = blocks(GUIDE, "bash")
     exported = dict(re.findall(r"(\w+)=(\S+)", "".join(one for one in blocks(GUIDE, "sh") if "export" in one)))
     with ExitStack() as running:
         server = running.enter_context(postgresql())
@@ -105,16 +108,41 @@ def test_from_nothing_to_ten_people_who_label(tmp_path: Path) -> None:
         assert troubles == []
         wait_until(lambda: status() == "Completed", 60, "the job ends")
         assert len(labeled) == 20
+        # A picture of another job, which people see by a link.
+        bucket = objects.client("s3")
+        bucket.put_object(Bucket="first", Key="pictures/a b.png", Body=b"pixels")
         run(backup)
         run(delete)
         with pytest.raises(sagemaker.exceptions.ClientError, match="no labeling job named first"):
             status()
-        # What was backed up comes back.
+        # Database and bucket are lost. What was backed up comes back.
+        for one in bucket.list_objects_v2(Bucket="first")["Contents"]:
+            bucket.delete_object(Bucket="first", Key=one["Key"])
+        bucket.delete_bucket(Bucket="first")
         env["LABELING_LOCAL_DATABASE_URL"] = server.create("restored")
         restore = next(one for one in blocks(GUIDE, "sh") if " restore " in one)
         run(re.sub(r"--database-url \S+ ", "", restore))
         restored = Service(tmp_path / "restored", env=env, part="serve")
         running.callback(restored.stop)
-        described = restored.client("sagemaker", **keys).describe_labeling_job(LabelingJobName="first")
+        sagemaker = restored.client("sagemaker", **keys)
+        described = sagemaker.describe_labeling_job(LabelingJobName="first")
         assert described["LabelCounters"]["HumanLabeled"] == 20
+        output = described["LabelingJobOutput"]["OutputDatasetS3Uri"].removeprefix("s3://first/")
+        lines = list(map(json.loads, bucket.get_object(Bucket="first", Key=output)["Body"].iter_lines()))
+        assert [line["source"] for line in lines] == [f"text {number}" for number in range(20)]
+        assert {line["label-metadata"]["class-name"] for line in lines} == {"good"}
+        page = sagemaker.render_ui_template(
+            UiTemplate={"Content": "{{ task.input.taskObject | grant_read_access }}"},
+            Task={"Input": json.dumps({"taskObject": "s3://first/pictures/a b.png"})},
+            RoleArn=described["RoleArn"],
+        )
+        with urlopen(html.unescape(page["RenderedContent"])) as picture:
+            assert picture.read() == b"pixels"
         Browser(restored.endpoint_url).sign_in("Ada", PASSWORD)
+        # From now on, with an identity provider.
+        env |= {"AWS_ENDPOINT_URL": restored.endpoint_url, "PROVIDER_CLIENT_SECRET": "p" * 32}
+        run(provider)
+        _, headers, _ = Browser(restored.endpoint_url).ask("GET", "/portal/sign-in/provider?onward=/")
+        asked = headers["location"]
+        assert asked.startswith("https://auth.labeling.example.com/api/oidc/authorization?response_type=code&")
+        assert "scope=openid+labeling&" in asked

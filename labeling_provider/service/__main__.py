@@ -114,6 +114,12 @@ def parser(part: str = "local") -> OptionParser:
         metavar="URL",
         help="use the S3 service at this URL instead of the embedded one; boto3 finds the credentials as usual",
     )
+    options.add_argument(
+        "--s3-public-endpoint",
+        metavar="URL",
+        help="where browsers and other machines reach that S3, if not at --s3-endpoint; links to pictures lead there. "
+        "A proxy in front of it must keep the Host header.",
+    )
     options.add_argument("--region", default="us-east-1", help="AWS region to emulate (default %(default)s)")
     options.add_argument(
         "--truth",
@@ -242,8 +248,11 @@ def _check(options: argparse.Namespace) -> None:
             ipaddress.ip_network(proxy)
         except ValueError:
             raise StartError(f"--trusted-proxy {proxy!r} must be like 192.0.2.7 or 192.0.2.0/24") from None
-    if options.s3_endpoint is not None and not _is_address(options.s3_endpoint):
-        raise StartError(f"--s3-endpoint {options.s3_endpoint!r} must be a URL such as https://s3.example.com")
+    for name, url in (("--s3-endpoint", options.s3_endpoint), ("--s3-public-endpoint", options.s3_public_endpoint)):
+        if url is not None and not _is_address(url):
+            raise StartError(f"{name} {url!r} must be a URL such as https://s3.example.com")
+    if options.s3_public_endpoint is not None and options.s3_endpoint is None:
+        raise StartError("--s3-public-endpoint is another address of the S3 that --s3-endpoint names: set that, too")
 
 
 def _is_address(url: str) -> bool:
@@ -268,6 +277,7 @@ def _serve(options: argparse.Namespace, folder: Path) -> None:
             database_url=options.database_url or f"sqlite:///{folder / 'labeling.sqlite'}",
             shared=options.shared,
             s3_endpoint=options.s3_endpoint,
+            s3_public_endpoint=options.s3_public_endpoint,
             truth=options.truth,
             workforce=options.workforce,
             seed=options.seed,

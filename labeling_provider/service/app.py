@@ -98,6 +98,7 @@ class ServiceSettings:
     database_url: str
     shared: bool
     s3_endpoint: str | None
+    s3_public_endpoint: str | None
     truth: Sequence[str]
     workforce: Path | None
     seed: int
@@ -127,6 +128,7 @@ def serve(settings: ServiceSettings) -> None:
         ACCOUNT,
         settings.region,
         settings.s3_endpoint,
+        settings.s3_public_endpoint,
         staff=Staff(simulated_identities(workforce), is_open=credentials is None),
     )
     truth = Truth(settings.truth, cloud.objects)
@@ -238,7 +240,7 @@ def _application(parts: _Parts, monitoring: Monitoring) -> Application:
         make_portal(database, engine.desk, people, single_sign_on, audit, task_pages, engine.mask_helper),
         cloud.services,
         monitoring,
-        s3_endpoint=settings.s3_endpoint,
+        s3_endpoint=settings.s3_public_endpoint or settings.s3_endpoint,
         region=settings.region,
         credentials=credentials,
         static=Router([Mount(TEMPLATES_PATH, templates), Mount(STATIC_PATH, assets)]),

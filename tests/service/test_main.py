@@ -70,6 +70,8 @@ def test_help_explains_every_option() -> None:
         (["--s3-endpoint", "nonsense"], "--s3-endpoint 'nonsense'"),
         (["--s3-endpoint", "http://["], "--s3-endpoint"),
         (["--s3-endpoint", "ftp://example.com"], "--s3-endpoint"),
+        (["--s3-endpoint", "http://s3", "--s3-public-endpoint", "s3.example.com"], "--s3-public-endpoint 's3.exam"),
+        (["--s3-public-endpoint", "https://s3.example.com"], "the S3 that --s3-endpoint names: set that, too"),
         (["--region", "moon-1"], "--region moon-1"),
         (["--region", "eu-north-1"], "eu-north-1 has no Ground Truth"),
         (["--workforce", "/nowhere/workforce.json"], "/nowhere/workforce.json"),

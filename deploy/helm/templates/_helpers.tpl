@@ -17,11 +17,23 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end -}}
 
+{{- /* The settings that are no secret, as YAML; nothing if there are none. */ -}}
+{{- define "labeling.plain" -}}
+{{- $plain := deepCopy .Values.settings -}}
+{{- with .Values.trustedProxies -}}
+{{- $_ := set $plain "LABELING_LOCAL_TRUSTED_PROXY" (join " " .) -}}
+{{- end -}}
+{{- with .Values.objects.host -}}
+{{- $_ := set $plain "LABELING_LOCAL_S3_PUBLIC_ENDPOINT" (printf "https://%s" .) -}}
+{{- end -}}
+{{- with $plain }}{{ toYaml . }}{{ end -}}
+{{- end -}}
+
 {{- /* Where a container's settings come from. */ -}}
 {{- define "labeling.settings" -}}
 envFrom:
   - secretRef: {name: {{ required "existingSecret: name the secret with the settings of the service" .Values.existingSecret | quote }}}
-  {{- if or .Values.settings .Values.trustedProxies }}
+  {{- if include "labeling.plain" . }}
   - configMapRef: {name: {{ include "labeling.name" . }}}
   {{- end }}
 {{- end -}}
@@ -48,7 +60,7 @@ spec:
       labels: {{- include "labeling.labels" . | nindent 8 }}
       annotations:
         # A change of the settings starts the processes anew.
-        checksum/settings: {{ list $values.settings $values.trustedProxies | toJson | sha256sum }}
+        checksum/settings: {{ include "labeling.plain" .root | sha256sum }}
         {{- with $values.podAnnotations }}{{ toYaml . | nindent 8 }}{{ end }}
     spec:
       {{- with $values.image.pullSecrets }}

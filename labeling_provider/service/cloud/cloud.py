@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from labeling_provider.service.cloud.embedded.services import EmbeddedServices
 from labeling_provider.service.cloud.eventbridge import Announce
 from labeling_provider.service.cloud.identity import Directory, Roles, Staff
@@ -19,12 +21,23 @@ class Cloud:
     :param account: the account that owns everything.
     :param region: the one region of all services.
     :param s3_endpoint: the URL of a real S3 to use instead of the embedded one.
+    :param s3_public_endpoint: its URL as browsers reach it, if that is another one.
     :param staff: who works in workteams besides the people of the database.
     """
 
-    def __init__(self, database: Database, account: str, region: str, s3_endpoint: str | None, *, staff: Staff) -> None:
-        embedded = EmbeddedServices(database, account, region, keeps_objects=s3_endpoint is None, staff=staff)
-        self.objects: ObjectStore = embedded.objects or EndpointObjectStore(s3_endpoint, region)
+    def __init__(
+        self,
+        database: Database,
+        account: str,
+        region: str,
+        s3_endpoint: str | None,
+        s3_public_endpoint: str | None = None,
+        *,
+        staff: Staff,
+    ) -> None:
+        external = EndpointObjectStore(s3_endpoint, region, s3_public_endpoint) if s3_endpoint else None
+        embedded = EmbeddedServices(database, account, region, keeps_objects=external is None, staff=staff)
+        self.objects: ObjectStore = external or cast(ObjectStore, embedded.objects)
         self.messaging: Messaging = embedded.messaging
         self.announce: Announce = embedded.events.announce
         self.roles: Roles = embedded.roles

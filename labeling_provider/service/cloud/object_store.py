@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from datetime import datetime
 from io import BytesIO
 from typing import IO
 
@@ -74,9 +75,10 @@ class ObjectStore(ABC):
         :return: how many.
         """
 
-    def link(self, bucket: str, key: str, seconds: int) -> str | None:
-        """An address at which anybody can read an object for a while.
+    def link(self, bucket: str, key: str, signed_at: datetime, seconds: int) -> str | None:
+        """An address at which anybody can read an object for a while: the same one whenever the arguments are the same.
 
+        :param signed_at: when its time begins, in UTC.
         :param seconds: for how long.
         :return: None if the objects are read at the service's own address.
         """

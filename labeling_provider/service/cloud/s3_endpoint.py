@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
+from datetime import datetime
 from http import HTTPStatus
 from shutil import copyfileobj
 from typing import IO, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from labeling_provider.groundtruth.uris import split_s3_uri
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
@@ -24,18 +25,21 @@ _MISSING: Final = frozenset({"404", "NoSuchKey", "NoSuchBucket"})
 class EndpointObjectStore(ObjectStore):
     """A real S3 endpoint. boto3 finds the credentials as usual.
 
-    :param endpoint_url: its URL; None for Amazon's.
+    :param endpoint_url: its URL.
     :param region: its region.
+    :param public_endpoint_url: its URL as browsers reach it, if that is another one.
     """
 
-    def __init__(self, endpoint_url: str | None, region: str) -> None:
+    def __init__(self, endpoint_url: str, region: str, public_endpoint_url: str | None = None) -> None:
         import boto3
         from botocore.config import Config
 
+        self._region, self._public_endpoint_url = region, public_endpoint_url or endpoint_url
+        self._credentials = boto3.Session().get_credentials()
         config = Config(max_pool_connections=MAX_WRITES_AT_ONCE)
         self._client = boto3.client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
         self._client.meta.events.register("before-sign.s3.PutObject", _send_at_once)
-        self._short = None if endpoint_url is None else _ShortWrites(endpoint_url, region, config)
+        self._short = _ShortWrites(endpoint_url, region, self._credentials, config)
         # Shared by all writers, so that the load on the endpoint is limited, however many jobs there are.
         self._writers = ThreadPoolExecutor(MAX_WRITES_AT_ONCE, thread_name_prefix="labeling-s3")
 
@@ -71,7 +75,7 @@ class EndpointObjectStore(ObjectStore):
             wait([write for write in writes if not write.cancel()])
 
     def _write(self, uri: str, body: bytes, content_type: str) -> None:
-        if self._short is None or not self._short.write(*split_s3_uri(uri), body, content_type):
+        if not self._short.write(*split_s3_uri(uri), body, content_type):
             self._put(uri, body, content_type)
 
     def write_long(self, uri: str, body: IO[bytes], content_type: str) -> None:
@@ -98,10 +102,29 @@ class EndpointObjectStore(ObjectStore):
                     count += len(keys)
         return count
 
-    def link(self, bucket: str, key: str, seconds: int) -> str:
-        where = {"Bucket": bucket, "Key": key}
-        lifetime = min(seconds, _MAX_LINK_SECONDS)
-        return str(self._client.generate_presigned_url("get_object", Params=where, ExpiresIn=lifetime))
+    def link(self, bucket: str, key: str, signed_at: datetime, seconds: int) -> str:
+        from botocore.auth import S3SigV4QueryAuth
+        from botocore.awsrequest import AWSRequest
+        from botocore.exceptions import NoCredentialsError
+
+        if self._credentials is None:
+            raise NoCredentialsError
+        keys = self._credentials.get_frozen_credentials()
+        # botocore's presigned URLs begin now, and so are other ones each time.
+        signer = S3SigV4QueryAuth(keys, "s3", self._region)
+        request = AWSRequest("GET", _address(self._public_endpoint_url, bucket, key))
+        request.context["timestamp"] = signed_at.strftime("%Y%m%dT%H%M%SZ")
+        parameters = {
+            "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+            "X-Amz-Credential": signer.scope(request),
+            "X-Amz-Date": request.context["timestamp"],
+            "X-Amz-Expires": str(min(seconds, _MAX_LINK_SECONDS)),
+            "X-Amz-SignedHeaders": "host",
+            **({"X-Amz-Security-Token": keys.token} if keys.token else {}),
+        }
+        request.url += f"?{urlencode(parameters, quote_via=quote, safe='~')}"
+        value = signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
+        return f"{request.url}&X-Amz-Signature={value}"
 
     def version(self, uri: str) -> str | None:
         bucket, key = split_s3_uri(uri)
@@ -118,13 +141,11 @@ class _ShortWrites:
     :param endpoint_url: an S3 server's, which has buckets in its paths.
     """
 
-    def __init__(self, endpoint_url: str, region: str, config: Any) -> None:
-        import boto3
+    def __init__(self, endpoint_url: str, region: str, credentials: Any, config: Any) -> None:
         from botocore.httpsession import URLLib3Session
         from botocore.utils import get_environ_proxies
 
-        self._url, self._region = endpoint_url.rstrip("/"), region
-        self._credentials = boto3.Session().get_credentials()
+        self._endpoint_url, self._region, self._credentials = endpoint_url, region, credentials
         self._session = URLLib3Session(
             verify=os.environ.get("AWS_CA_BUNDLE") or True,
             proxies=get_environ_proxies(endpoint_url),
@@ -142,14 +163,18 @@ class _ShortWrites:
 
         if self._credentials is None:
             return False
-        url = f"{self._url}/{bucket}/{quote(key, safe='/~')}"
         headers = {"Content-Type": content_type, "Content-Length": str(len(body))}
-        request = AWSRequest("PUT", url, headers, body)
+        request = AWSRequest("PUT", _address(self._endpoint_url, bucket, key), headers, body)
         S3SigV4Auth(self._credentials.get_frozen_credentials(), "s3", self._region).add_auth(request)
         try:
             return bool(self._session.send(request.prepare()).status_code == HTTPStatus.OK)
         except HTTPClientError:
             return False
+
+
+def _address(endpoint_url: str, bucket: str, key: str) -> str:
+    """The URL of an object."""
+    return f"{endpoint_url.rstrip('/')}/{bucket}/{quote(key, safe='/~')}"
 
 
 @contextmanager

@@ -103,7 +103,7 @@ class Application:
     :param portal: serves the worker portal; its paths start after ``/portal``.
     :param services: the supporting services, such as S3 and SQS.
     :param monitoring: tells an operator's machines how the service is.
-    :param s3_endpoint: the URL of an external S3; None for the embedded one.
+    :param s3_endpoint: the URL of an external S3 as clients reach it; None for the embedded one.
     :param region: the only region that labeling operations are served for.
     :param credentials: the administrator's; if set, every request must be signed with them or a requester's key.
     :param static: the files that workers' pages load.

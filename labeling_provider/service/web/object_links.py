@@ -75,7 +75,7 @@ class Links:
         signed_at = datetime.fromtimestamp(now - now % _SAME_SECONDS, UTC)
         # A page may be loaded ahead, a while before its task's time begins.
         seconds = int(self.seconds) + 2 * _SAME_SECONDS
-        link = self.signer.objects.link(*place, seconds)
+        link = self.signer.objects.link(*place, signed_at, seconds)
         if link is None:
             host = urlsplit(self.base).netloc
             keys, region = self.signer.credentials, self.signer.region

@@ -11,6 +11,7 @@ import mimetypes
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, unquote
@@ -238,7 +239,7 @@ class FolderObjects(ObjectStore):
         except (OSError, ValueError):
             return None
 
-    def link(self, bucket: str, key: str, seconds: int) -> str:
+    def link(self, bucket: str, key: str, signed_at: datetime, seconds: int) -> str:
         file = self.find(bucket, key)
         if file is None:
             return _link_at_amazon(bucket, key, seconds)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from labeling_provider.service.cloud.s3_endpoint import EndpointObjectStore
 from labeling_provider.service.web.object_links import Links, Signer, object_place
-from labeling_provider.service.web.signatures import Credentials
+from labeling_provider.service.web.signatures import Credentials, presigned
 from tests.service.in_process import Memory
 from tests.service.inside import LINKS, REGION, Inside
 
@@ -149,11 +150,26 @@ def test_a_fresh_link_is_one_that_the_page_has() -> None:
     assert page.fresh(f"{BASE}/lab/b.png") is None
 
 
-def test_with_a_real_s3_the_link_leads_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("public", [None, "https://pictures.example.com:8443"])
+@pytest.mark.parametrize("key", KEYS)
+def test_with_a_real_s3_the_link_leads_there(monkeypatch: pytest.MonkeyPatch, public: str | None, key: str) -> None:
+    """botocore signs it: as S3, and so we, would."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    store = EndpointObjectStore("https://s3.example.com", REGION)
+    store = EndpointObjectStore("https://s3.example.com", REGION, public)
     page = Signer(store, LINKS, REGION).links(BASE, 30 * 24 * 3600)
-    link = page.grant("s3://lab/a b.png")
-    assert link.startswith("https://s3.example.com/lab/a%20b.png?")
+    link = page.grant(f"s3://lab/{key}")
+    base = public or "https://s3.example.com"
+    stamp = re.search(r"X-Amz-Date=(\d{8}T\d{2}0000Z)&", link)
+    assert stamp, "it is the same for an hour"
+    signed_at = datetime.strptime(stamp[1], "%Y%m%dT%H%M%SZ")
+    keys, week = Credentials("key", "secret"), 7 * 24 * 3600
+    assert link == base + presigned(urlsplit(base).netloc, "lab", key, keys, REGION, signed_at, week)
     assert list(page.given) == [link]
+
+
+def test_a_link_of_temporary_credentials_carries_their_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN"):
+        monkeypatch.setenv(f"AWS_{name}", f"the+{name}")
+    link = EndpointObjectStore("https://s3.example.com", REGION).link("lab", "a", datetime(2026, 1, 1), 60)
+    assert "&X-Amz-Security-Token=the%2BSESSION_TOKEN&X-Amz-Signature=" in link

@@ -387,6 +387,18 @@ def test_a_picture_that_fails_gets_a_fresh_link(portal: Portal) -> None:
     assert not task.all_heard("trouble")
 
 
+@pytest.mark.parametrize("element", ["image-classifier categories", "bounding-box labels"])
+def test_a_picture_that_is_too_large_is_not_shown_but_reported(portal: Portal, element: str) -> None:
+    wall = b'<svg xmlns="http://www.w3.org/2000/svg" width="20000" height="6000"/>'
+    portal.files["/wall.svg"] = ("image/svg+xml", wall)
+    name = element.split()[0]
+    task = portal.open(f"<crowd-form><crowd-{element}='[\"a\"]' name=c src='/wall.svg'></crowd-{name}></crowd-form>")
+    told = "The picture has 20000 × 6000 pixels; more than 100 million can't be labeled."
+    assert task.heard("trouble") == {"type": "trouble", "message": told, "url": f"{portal.origin}/wall.svg"}
+    task("text=This picture is too large to be labeled").wait_for()
+    assert task("img.subject").get_attribute("src") is None
+
+
 def test_a_picture_that_can_not_be_had_is_reported_and_tried_again_on_demand(portal: Portal) -> None:
     task = portal.open(
         "<crowd-form><crowd-image-classifier name=c src='/late.svg' categories=\"['a']\"></crowd-image-classifier>"

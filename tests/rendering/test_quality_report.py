@@ -124,9 +124,11 @@ def test_the_page_tells_what_was_measured(bucket: MemoryStore) -> None:
     measure.labels(manifest)
     file = answered(bucket, 0, answer("worker-1", "b", 6), answer("worker-2", "a"))
     measure.answers([AnsweredJob(manifest, [file], 1)])
-    page = report_html(
-        measure.quality, Files(bucket), title="m", label_attribute="bird", shortfalls=["too few"]
-    ).decode().replace("<wbr>", "")
+    page = (
+        report_html(measure.quality, Files(bucket), title="m", label_attribute="bird", shortfalls=["too few"])
+        .decode()
+        .replace("<wbr>", "")
+    )
     for words in ("too few", "worker-1", "0.42", "No &lt;b&gt;answer", "6.0 s", "50.0%", "2 answers were read"):
         assert words in page, words
     good = report_html(Quality(), Files(bucket), title="m", label_attribute="bird").decode()
@@ -147,9 +149,11 @@ def test_what_an_adjustment_has_changed_is_shown_before_and_after(bucket: Memory
     measure.labels(manifest)
     file = answered(bucket, 0, box_answer(EVIL, new, initialValueModified=True))
     measure.answers([AnsweredJob(manifest, [file], 1)])
-    page = report_html(
-        measure.quality, Files(bucket), title="t", label_attribute="new", audited_attribute="old"
-    ).decode().replace("<wbr>", "")
+    page = (
+        report_html(measure.quality, Files(bucket), title="t", label_attribute="new", audited_attribute="old")
+        .decode()
+        .replace("<wbr>", "")
+    )
     elements = Elements(page)
     assert not elements.names & {"script", "img", "iframe", "object", "link", "a"}
     shown = page[page.index("Labels that changed most") :]

@@ -387,6 +387,16 @@ def test_a_picture_that_fails_gets_a_fresh_link(portal: Portal) -> None:
     assert not task.all_heard("trouble")
 
 
+def test_a_label_leaves_the_direction_of_a_sentence_as_it_is(portal: Portal) -> None:
+    labels = json.dumps(["x\u202ey\u2069", "plain"])
+    task = portal.open(
+        f"<crowd-form><crowd-bounding-box labels='{labels}' name=c src='/picture.svg'></crowd-bounding-box>"
+    )
+    for key, told in (("1", "\u2068x\u202ey\u2069"), ("2", "plain")):
+        task.press(key)
+        task(f"text=What you draw becomes {told}.").wait_for(state="attached")
+
+
 @pytest.mark.parametrize("element", ["image-classifier categories", "bounding-box labels"])
 def test_a_picture_that_is_too_large_is_not_shown_but_reported(portal: Portal, element: str) -> None:
     wall = b'<svg xmlns="http://www.w3.org/2000/svg" width="20000" height="6000"/>'

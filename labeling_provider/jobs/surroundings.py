@@ -202,14 +202,14 @@ class Inspection:
     def _other_workteams(self, name: str) -> str:
         """What to do about a workteam that is not there: which ones are, the one of the nearest name first."""
         try:
-            found = self._once("sagemaker").list_workteams(MaxResults=_LISTED)
+            page = self._once("sagemaker").list_workteams(MaxResults=_LISTED)
         except (BotoCoreError, ClientError):
             return "Create it, or correct the ARN."
-        arns = {team["WorkteamName"]: team["WorkteamArn"] for team in found["Workteams"]}
+        arns = {team["WorkteamName"]: team["WorkteamArn"] for team in page["Workteams"]}
         if not arns:
             return "Create it: there is none yet."
         names = sorted(arns, key=lambda other: SequenceMatcher(None, name, other).ratio(), reverse=True)
-        more = len(names) > _NAMED or "NextToken" in found
+        more = len(names) > _NAMED or "NextToken" in page
         others = f", and of others: {', '.join(names[1:_NAMED])}{' …' if more else ''}" if names[1:] else ""
         return f"Create it, or correct the ARN. There is {arns[names[0]]}{others}."
 

@@ -5,8 +5,10 @@ Truth service. The task is deferred meanwhile, so waiting takes no worker's plac
 classifier learns from the labels.
 
 How good the classifier is, is measured on the same 24 sentences, by leaving out one at a time: it learns from 23 and
-reads the one that it has not seen. Guests use the same words again and again, or it could not learn from so few. Set
-``people`` to 2 or more to have each sentence labeled by several people, who don't see each other's answers.
+reads the one that it has not seen. Guests use the same words again and again, or it could not learn from so few.
+
+One person labels each sentence, and that answer is the label. Set ``people`` to 2 or more to have each labeled by
+several, who don't see each other's answers: the label is then what most of them say, with a confidence.
 """
 
 from __future__ import annotations
@@ -67,7 +69,13 @@ with DAG(
             examples=WORKTEAMS,
             description="private workteam that labels",
         ),
-        "people": Param(1, type="integer", minimum=1, maximum=9, description="how many people label each sentence"),
+        "people": Param(
+            1,
+            type="integer",
+            minimum=1,
+            maximum=9,
+            description="how many people label each sentence; with 1, nobody's mistake shows",
+        ),
     },
 ) as dag:
 

@@ -120,7 +120,11 @@ def main() -> int:
                     RUN_SECONDS,
                     f"{BY_HAND} creates its labeling job",
                 )
-            print(f"  label some yourself: {service.ready['portal_url']} (the DAG {BY_HAND} waits for you)", flush=True)
+            print(
+                f"  label some yourself: {service.ready['portal_url']} (the DAG {BY_HAND} waits for you; one "
+                "answer to each sentence is its label)",
+                flush=True,
+            )
         else:
             print(f"Running the DAG {DAG_ID} …", flush=True)
             run_id = airflow.trigger(DAG_ID)

@@ -1,7 +1,7 @@
 """``make dist``: wheel and source distribution, tried in fresh environments with the oldest and the newest Airflow.
 
 Nothing of the checkout is in reach there, and no node. Beside the packages come a bill of materials (CycloneDX) and a
-list of the licences of all that is installed with them.
+list of the licenses of all that is installed with them.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ NEEDED: Final = (
 )
 PAIRS: Final = {"oldest": "constraints-lowest.txt", "newest": "constraints.txt"}
 DAG: Final = "label_digits"
-# Prints the name, version and licence of everything that is installed.
-_LICENCES: Final = """
+# Prints the name, version and license of everything that is installed.
+_LICENSES: Final = """
 from importlib import metadata
 for one in sorted(metadata.distributions(), key=lambda one: one.name.lower()):
     told = one.metadata
     named = [name.rpartition(" :: ")[2] for name in told.get_all("Classifier", []) if name.startswith("License ::")]
-    licence = told["License-Expression"] or ", ".join(named) or (told["License"] or "").strip().partition("\\n")[0]
-    print(f"{one.name} {one.version}: {licence or 'not told'}")
+    license = told["License-Expression"] or ", ".join(named) or (told["License"] or "").strip().partition("\\n")[0]
+    print(f"{one.name} {one.version}: {license or 'not told'}")
 """
 
 
@@ -151,9 +151,9 @@ class Fresh:
             service.terminate()
             service.wait(30)
 
-    def licences(self) -> str:
-        """Name, version and licence of all that is installed, a line each."""
-        return self.run(str(self.bin / "python"), "-c", _LICENCES)
+    def licenses(self) -> str:
+        """Name, version and license of all that is installed, a line each."""
+        return self.run(str(self.bin / "python"), "-c", _LICENSES)
 
 
 def main() -> int:
@@ -177,8 +177,8 @@ def main() -> int:
                 tell(f"running {DAG} there")
                 fresh.try_out()
                 if pair == "newest":
-                    tell("writing the bill of materials and the licences")
-                    (DIST / "licenses.txt").write_text(fresh.licences())
+                    tell("writing the bill of materials and the licenses")
+                    (DIST / "licenses.txt").write_text(fresh.licenses())
                     bill = [str(BIN / "cyclonedx-py"), "environment", str(fresh.bin / "python"), "--output-file"]
                     subprocess.run([*bill, str(DIST / "sbom.cdx.json")], check=True)
     except DistError as error:

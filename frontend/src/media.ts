@@ -3,6 +3,10 @@ import { html, nothing, type TemplateResult } from "lit";
 import { word } from "./words";
 
 const PAUSES = [500, 2000];
+/** Ground Truth's largest picture: a larger one takes more memory than many a phone has. */
+const MAX_PIXELS = 100_000_000;
+/** How it stands with a file: tried again, given up, too large to be shown, or there. */
+export type Loading = "again" | "failed" | "large" | "";
 type Media = HTMLImageElement | HTMLMediaElement | HTMLSourceElement | SVGImageElement;
 
 /** Asks for a fresh link in place of one that has failed; none if there is none. */
@@ -27,7 +31,7 @@ export function freshLink(url: string): Promise<string | undefined> {
 /** Look after everything that is loaded below a root; a shadow root has to be named itself. */
 export function watchMedia(root: Document | ShadowRoot): void {
   root.addEventListener("error", (event) => void failed(event.target), { capture: true });
-  root.addEventListener("load", (event) => loaded(event.target), { capture: true });
+  root.addEventListener("load", (event) => tooLarge(event) || loaded(event.target), { capture: true });
   root.addEventListener("loadeddata", (event) => loaded(event.target), { capture: true });
 }
 
@@ -70,6 +74,19 @@ function tell(target: Media, url: string): void {
   report(word("not_loaded"), url);
 }
 
+/** Take a picture that is to be labeled away again if it is too large, before anybody measures it. */
+function tooLarge(event: Event): boolean {
+  const picture = event.target;
+  if (!(picture instanceof HTMLImageElement && picture.classList.contains("subject"))) return false;
+  const { naturalWidth: width, naturalHeight: height, src } = picture;
+  if (width * height <= MAX_PIXELS) return false;
+  event.stopImmediatePropagation();
+  picture.removeAttribute("src");
+  mark(picture, "large");
+  report(word("too_many_pixels", { width, height }), src);
+  return true;
+}
+
 function loaded(target: EventTarget | null): void {
   if (isMedia(target)) {
     attempts.delete(target);
@@ -78,7 +95,7 @@ function loaded(target: EventTarget | null): void {
 }
 
 /** Elements show how it stands. */
-function mark(target: Media, state: string): void {
+function mark(target: Media, state: Loading): void {
   if (state) target.setAttribute("data-crowd-loading", state);
   else target.removeAttribute("data-crowd-loading");
   target.dispatchEvent(new CustomEvent("crowd-loading", { detail: state }));
@@ -110,14 +127,11 @@ function setAddress(target: Media, url: string): void {
 }
 
 /** What is shown in place of a picture that does not come; nothing if it is there. */
-export function loadingNote(
-  loading: "again" | "failed" | "",
-  picture: Media | null | undefined,
-): TemplateResult | typeof nothing {
+export function loadingNote(loading: Loading, picture: Media | null | undefined): TemplateResult | typeof nothing {
   if (!loading) return nothing;
   const failed = loading === "failed";
   return html`<div class="state" role="status">
-    ${word(failed ? "not_loaded" : "loading_again")}
+    ${loading === "large" ? word("too_large") : word(failed ? "not_loaded" : "loading_again")}
     ${failed ? html`<button type="button" @click=${() => picture && tryAgain(picture)}>${word("try_again")}</button>` : nothing}
   </div>`;
 }

@@ -44,7 +44,9 @@ export function start(): void {
   catchNativeForms();
   watchMedia(document);
   mediaHelpers(freshLink, (message, url) =>
-    send(url && url.length < MAX_URL ? { type: "trouble", message, url } : { type: "trouble", message }),
+    whenBegun(() =>
+      send(url && url.length < MAX_URL ? { type: "trouble", message, url } : { type: "trouble", message }),
+    ),
   );
   receive({ submitted, invalid: (message) => send({ type: "invalid", message }) });
   keys.page = [

@@ -1,11 +1,15 @@
-"""Adjusts how boto3 clients parse responses: refuses truncated and foreign ones, and parses times fast."""
+"""Adjusts how boto3 clients parse responses: refuses truncated and foreign ones, parses times fast, quotes little."""
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 
+MAX_MESSAGE: Final = 2_000
+"""Longest text of an error, in characters; Amazon's own lists of violations are shorter."""
+_PAGE: Final = re.compile(r"<!doctype html|<html", re.IGNORECASE)
 _WITH_ETAG: Final = frozenset({"GetObject", "HeadObject"})
 
 
@@ -78,3 +82,23 @@ def _is_foreign(model: Any, answer: Any) -> bool:
     # The header tells nothing: moto names HTML where an answer has no body, or XML.
     body = answer["body"]
     return isinstance(body, bytes) and body[:200].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+
+
+def quote_little(error: Exception) -> None:
+    """Cut the text of an error of botocore's to one line of readable length.
+
+    botocore quotes the whole body of an answer that it can't parse, such as a proxy's page.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
+
+    if not isinstance(error, BotoCoreError | ClientError | ResponseParserError):
+        return
+    text = str(error)
+    if isinstance(error, ResponseParserError):
+        # The body follows in lines of its own.
+        text = text.partition("\n")[0].rstrip(":")
+    elif page := _PAGE.search(text):
+        text = f"{text[: page.start()]}a web page of {len(text) - page.start():,} characters"
+    short = " ".join(text[: 2 * MAX_MESSAGE].split())
+    error.args = (short if len(short) <= MAX_MESSAGE else f"{short[:MAX_MESSAGE]} …",)

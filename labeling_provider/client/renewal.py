@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from labeling_provider.client.parsing import quote_little
 from labeling_provider.client.retries import is_credentials_trouble
 
 _PAUSE: Final = 5.0
@@ -52,6 +53,8 @@ class Renewal:
 class RenewedClient:
     """A proxy for a boto3 client, which is created on first use and again after credentials failed.
 
+    The text of its errors is one line, whatever a server has sent.
+
     :param renewal: decides when to create the client again.
     :param make: creates the client.
     """
@@ -72,6 +75,7 @@ class RenewedClient:
             try:
                 return getattr(client, name)(*arguments, **named)
             except Exception as error:
+                quote_little(error)
                 if is_credentials_trouble(error):
                     self._renewal.failed(generation)
                 raise

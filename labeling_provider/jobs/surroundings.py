@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from labeling_provider.request import LabelingJobDraft
 
 _SAGEMAKER: Final = "sagemaker.amazonaws.com"
+_NAMED: Final = 10
+_LISTED: Final = 100
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +187,7 @@ class Inspection:
             team = self._ground_truth.sagemaker.describe_workteam(WorkteamName=name)["Workteam"]
         except (BotoCoreError, ClientError) as error:
             if error_code(error) in {"ValidationException", "ResourceNotFound"}:
-                self._findings.wrong("WorkteamArn", f"there is no workteam {name}.", "Create it, or correct the ARN.")
+                self._findings.wrong("WorkteamArn", f"there is no workteam {name}.", self._other_workteams(name))
             else:
                 self._findings.not_seen(f"the workteam {name}", error)
             return
@@ -195,6 +198,20 @@ class Inspection:
             self._findings.wrong(
                 "WorkteamArn", f"the user groups of the workteam {name} are empty.", "Add people to them."
             )
+
+    def _other_workteams(self, name: str) -> str:
+        """What to do about a workteam that is not there: which ones are, the one of the nearest name first."""
+        try:
+            page = self._once("sagemaker").list_workteams(MaxResults=_LISTED)
+        except (BotoCoreError, ClientError):
+            return "Create it, or correct the ARN."
+        arns = {team["WorkteamName"]: team["WorkteamArn"] for team in page["Workteams"]}
+        if not arns:
+            return "Create it: there is none yet."
+        names = sorted(arns, key=lambda other: SequenceMatcher(None, name, other).ratio(), reverse=True)
+        more = len(names) > _NAMED or "NextToken" in page
+        others = f", and of others: {', '.join(names[1:_NAMED])}{' …' if more else ''}" if names[1:] else ""
+        return f"Create it, or correct the ARN. There is {arns[names[0]]}{others}."
 
     def _has_people(self, group: Mapping[str, str]) -> bool:
         cognito = self._once("cognito-idp")

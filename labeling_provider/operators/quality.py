@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from logging import INFO, WARNING
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow.sdk.bases.branch import BranchMixIn
@@ -53,7 +54,8 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
     ``objects``, ``labeled``, ``failed``, ``unlabeled``, ``by_machine``, ``classes``, ``mean_confidence``,
     ``confidence`` (number of labels in 20 bins), ``agreement``, ``answers``, ``workers``, ``golden``,
     ``golden_accuracy``, ``golden_apart`` (objects with the source of a golden object but a different value in another
-    key), ``id_switches`` (of tracked objects, against golden ones), ``unreadable``; for labels by machine
+    key), ``id_switches`` (of tracked objects, against golden ones), ``unreadable``, ``uncompared`` (what was left
+    out of the comparisons: number by reason); for labels by machine
     ``mean_machine_confidence``, ``machine_confidence``, ``machine_golden`` and ``machine_golden_accuracy``; and for an
     adjustment ``adjusted``, ``unadjusted``, ``adjustment_iou`` (mean IoU of the changed labels before and after) and
     ``golden_accuracy_before``. The same is in the XCom ``labeling_quality``, even if the task fails.
@@ -192,6 +194,9 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
                 "compared. Set object_keys to the keys that identify an object",
                 quality.golden_apart,
             )
+        expected = self.golden_uri is not None and not quality.golden
+        for reason, count in quality.uncompared.items():
+            self.log.log(WARNING if expected else INFO, "Left out of the comparisons: %s %s", count, reason)
         shortfalls = list(self._shortfalls(quality))
         page = report_html(
             quality,
@@ -293,6 +298,7 @@ def _measurements(quality: Quality) -> dict[str, Any]:
         "machine_golden": quality.machine.golden,
         "machine_golden_accuracy": quality.machine.golden_accuracy,
         "unreadable": quality.unreadable,
+        "uncompared": dict(quality.uncompared),
         "adjusted": changes.adjusted if changes else None,
         "unadjusted": changes.unadjusted if changes else None,
         "adjustment_iou": changes.mean_overlap if changes else None,

@@ -33,8 +33,8 @@ from labeling_provider.quality.adjustments import (
 )
 from labeling_provider.quality.agreement import Agreement
 from labeling_provider.quality.judgement import Judgement
-from labeling_provider.quality.reading import judgement_of_answer, judgement_of_label
-from labeling_provider.quality.result import MAX_REASONS, Quality, Sample, Worker
+from labeling_provider.quality.reading import judgement_of_answer, judgement_of_label, why_not_compared
+from labeling_provider.quality.result import Quality, Sample, Worker
 from labeling_provider.quality.worker_responses import AnswerFile, RecordedAnswer, read_answers
 
 _THREADS: Final = 10
@@ -112,11 +112,13 @@ class _ObjectAnswers(NamedTuple):
 
     :param label: the consolidated label; None if it can't be compared.
     :param problem: why the label's mask can't be read; empty if it can.
+    :param uncompared: why the label can't be compared; empty if it can, or if there is none.
     """
 
     label: Judgement | None
     answers: list[_Compared]
     problem: str = ""
+    uncompared: str = ""
 
 
 class Measure:
@@ -149,6 +151,7 @@ class Measure:
         self._keys, self._objects = object_keys, ObjectKeys(object_keys, (label_attribute,))
         self._golden: dict[bytes, Judgement] = {}
         self._golden_sources: set[bytes] = set()
+        self._golden_found: set[bytes] = set()
         self.quality = Quality(adjustments=None if audited_attribute is None else Adjustments())
         self.quality.classes.update(dict.fromkeys(classes or (), 0))
 
@@ -163,20 +166,24 @@ class Measure:
         self._objects = ObjectKeys(self._keys, (self._attribute, label_attribute))
         count, lines = 0, scan_labels(self._files.lines(manifest), label_attribute, manifest)
         for _, line in lines:
-            if not line.is_labeled:
-                continue
-            judgement = self._judgement(line.data, label_attribute, f"{manifest}, line {lines.number}")
+            where = f"{manifest}, line {lines.number}"
+            judgement = self._judgement(line.data, label_attribute, where, "golden labels")
             if judgement is not None:
                 try:
-                    self._golden[self._objects.digest(line.data)] = judgement
+                    digest = self._objects.digest(line.data)
                 except ValueError as error:
                     lines.refuse(str(error))
+                    continue
+                if self._golden.get(digest, judgement) != judgement:
+                    self.quality.leave_out("golden labels that a later line for the same object contradicts")
+                self._golden[digest] = judgement
                 self._golden_sources.add(line.source_digest())
                 count += 1
             if len(self._golden) > _MAX_GOLDEN:
                 raise LabelingError(f"{manifest} has more than {_MAX_GOLDEN:,} golden objects.")
         if not count:
-            raise LabelingError(f"{manifest} has no label {label_attribute!r} to compare labels with.")
+            left_out = "".join(f" {number:,} {reason}." for reason, number in self.quality.uncompared.items())
+            raise LabelingError(f"{manifest} has no label {label_attribute!r} to compare labels with.{left_out}")
 
     def labels(self, manifest: str, relabel_below: float | None = None, relabel_to: str | None = None) -> None:
         """Measure the labels of a manifest.
@@ -206,8 +213,7 @@ class Measure:
                     except ValueError as error:
                         lines.refuse(str(error))
                 elif line.has_failed:
-                    quality.failed += 1
-                    self._failure(line)
+                    quality.fail(str(line.metadata.failure_reason if line.metadata else "")[:_MAX_REASON])
                 if relabel_below is None or relabel_to is None:
                     continue
                 if not line.is_labeled or (confidence is not None and confidence < relabel_below):
@@ -216,6 +222,8 @@ class Measure:
                     relabel.write(without_label(raw, self._attribute))
                     quality.relabel += 1
         self._compare_changed()
+        for _ in range(len(self._golden) - len(self._golden_found)):
+            quality.leave_out("golden objects that are not among the labeled objects")
         # Line numbers are unique, so raw lines are never compared.
         quality.samples = [Sample(parse_line(raw), -confidence) for confidence, _, raw in sorted(least, reverse=True)]
 
@@ -237,9 +245,14 @@ class Measure:
         quality.labeled += 1
         share.labels += 1
         quality.classes.update(line.classes)
-        golden = self._golden.get(self._objects.digest(line.data)) if self._golden else None
+        digest = self._objects.digest(line.data) if self._golden else b""
+        golden = self._golden.get(digest)
+        if golden is not None:
+            self._golden_found.add(digest)
         quality.golden_apart += golden is None and line.source_digest() in self._golden_sources
-        judgement = self._judgement(line.data, self._attribute, where) if golden is not None else None
+        judgement = None
+        if golden is not None:
+            judgement = self._judgement(line.data, self._attribute, where, "labels of golden objects")
         if golden is not None and judgement is not None:
             share.golden += 1
             difference = golden.difference(judgement)
@@ -247,7 +260,7 @@ class Measure:
             if difference.id_switches is not None:
                 quality.id_switches = (quality.id_switches or 0) + difference.id_switches
         if golden is not None and quality.adjustments is not None and self._audited is not None:
-            before = self._judgement(line.data, self._audited, where)
+            before = self._judgement(line.data, self._audited, where, "earlier labels of golden objects")
             if before is not None:
                 quality.adjustments.golden += 1
                 quality.adjustments.golden_near += 1 - before.distance(golden)
@@ -260,6 +273,8 @@ class Measure:
         where = f"{self._measured}, line {number}"
         before, after = self._read(line.data, self._audited, where), self._read(line.data, self._attribute, where)
         if before is None or after is None:
+            if line.data.get(self._audited) is None:
+                self.quality.leave_out(f"adjusted labels without an earlier label {self._audited!r}")
             return
         is_changed = is_adjusted(after)
         if is_changed or (is_changed is None and before.value != after.value):
@@ -280,7 +295,9 @@ class Measure:
         for (number, raw, _, _), overlap in zip(self._changed, overlaps, strict=True):
             if isinstance(overlap, LabelingError):
                 self.quality.note(f"{self._measured}, line {number}: {overlap}")
-            elif overlap is not None:
+            elif isinstance(overlap, str):
+                self.quality.leave_out(f"adjusted labels {overlap}")
+            else:
                 adjustments.compared += 1
                 adjustments.near += overlap
                 heapq.heappush(self._most_changed, (-overlap, -number, raw))
@@ -292,9 +309,13 @@ class Measure:
             for overlap, number, raw in sorted(self._most_changed, reverse=True)
         ]
 
-    def _overlap(self, before: Label, after: Label) -> float | LabelingError | None:
+    def _overlap(self, before: Label, after: Label) -> float | str | LabelingError:
+        """IoU of two labels; why they can't be compared, or can't be read."""
         try:
-            return overlap_of_labels(self._files, before, after)
+            overlap = overlap_of_labels(self._files, before, after)
+            if overlap is not None:
+                return overlap
+            return why_not_compared(after if judgement_of_label(before, self._files) else before)
         except LabelingError as error:
             return error
 
@@ -305,19 +326,25 @@ class Measure:
             self.quality.note(f"{where}: {error}")
             return None
 
-    def _judgement(self, line: Mapping[str, Any], attribute: str, where: str) -> Judgement | None:
+    def _judgement(self, line: Mapping[str, Any], attribute: str, where: str, whose: str) -> Judgement | None:
+        """The judgement in a line's label. If there is none to compare, this is counted.
+
+        :param whose: which labels these are, in words.
+        """
+        if line.get(attribute) is None:
+            self.quality.leave_out(f"{whose} that are missing")
+            return None
         label = self._read(line, attribute, where)
+        if label is None:
+            return None
         try:
-            return None if label is None else judgement_of_label(label, self._files)
+            judgement = judgement_of_label(label, self._files)
         except LabelingError as error:
             self.quality.note(f"{where}: {error}")
             return None
-
-    def _failure(self, line: LabeledLine) -> None:
-        reason = str(line.metadata.failure_reason if line.metadata else "")[:_MAX_REASON]
-        # Reasons come from outside, so their number is limited; every failure is counted as failed.
-        if reason in self.quality.reasons or len(self.quality.reasons) < MAX_REASONS:
-            self.quality.reasons[reason] += 1
+        if judgement is None:
+            self.quality.leave_out(f"{whose} {why_not_compared(label)}")
+        return judgement
 
     def answers(self, jobs: Iterable[AnsweredJob]) -> None:
         """Measure the workers' answers in some jobs. Answers and labels that can't be read are counted and noted.
@@ -338,6 +365,8 @@ class Measure:
                             continue
                         if answers.problem:
                             self.quality.note(answers.problem)
+                        if answers.uncompared:
+                            self.quality.leave_out(f"labels of objects with answers {answers.uncompared}")
                         self._compare(answers, agreement, workers)
                         if job.manifest == self._measured:
                             self._note_workers(file.object_id, answers.answers)
@@ -354,7 +383,8 @@ class Measure:
             label = None if known.label is None else judgement_of_label(known.label, self._files)
         except LabelingError as error:
             return _ObjectAnswers(None, answers, str(error))
-        return _ObjectAnswers(label, answers)
+        uncompared = "" if known.label is None or label is not None else why_not_compared(known.label)
+        return _ObjectAnswers(label, answers, uncompared=uncompared)
 
     def _compared(self, answer: RecordedAnswer, known: _ObjectLabels) -> _Compared:
         content, before = answer.answer_content, known.before
@@ -374,6 +404,8 @@ class Measure:
             self.quality.answers += 1
             if judgement is not None:
                 judgements.append(judgement)
+            else:
+                self.quality.leave_out("workers' answers that are malformed, too large, or of a kind not compared")
         agreement.add(judgements)
 
     def _labels_of(self, job: AnsweredJob) -> Mapping[int, _ObjectLabels]:

@@ -20,9 +20,14 @@ from labeling_provider.manifest import (
     EntitiesLabel,
     Files,
     InstancesLabel,
+    KeypointsLabel,
     Label,
+    LabelError,
+    LinesLabel,
     MaskLabel,
     PointMaskLabel,
+    PolygonsLabel,
+    PolylinesLabel,
     SequenceLabel,
 )
 from labeling_provider.quality.cuboid_agreement import (
@@ -36,6 +41,24 @@ from labeling_provider.quality.judgement import Boxes, Choice, Judgement, NamedB
 from labeling_provider.quality.sequence_agreement import frames_of_label
 
 _MAX_PARTS: Final = 300
+_MAX_KIND: Final = 100
+_STRUCTURES: Final[dict[str, tuple[type[Label], ...]]] = {
+    "class-name": (ClassLabel,),
+    "internal-color-map": (MaskLabel,),
+    "color-map": (PointMaskLabel,),
+    "class-map": (
+        ClassesLabel,
+        BoxesLabel,
+        PolygonsLabel,
+        PolylinesLabel,
+        LinesLabel,
+        KeypointsLabel,
+        InstancesLabel,
+        CuboidsLabel,
+    ),
+    "entities": (EntitiesLabel,),
+}
+"""The classes of labels that can be told by their structure, by a key that their metadata have."""
 
 
 class _Box(msgspec.Struct):
@@ -103,12 +126,13 @@ def judgement_of_answer(content: Any) -> Judgement | None:
 def judgement_of_label(label: Label, files: Files | None = None) -> Judgement | None:
     """The judgement in a label; None if it is too large, or of a kind that can't be compared.
 
-    A label without metadata, as in data from elsewhere, is the name of a class or a list of names. That of a custom
-    task may be what its form has sent.
+    A label without metadata, as in data from elsewhere, is the name of a class or a list of names. One whose metadata
+    have no type is of the type whose structure it has. That of a custom task may be what its form has sent.
 
     :param files: reads the files of masks and of sequences; without it, these are not compared.
     :raises LabelingError: if such a file can't be read.
     """
+    label = _of_its_structure(label)
     if isinstance(label, ClassLabel):
         return Choice(frozenset([label.class_name])) if label.class_name is not None else None
     if isinstance(label, ClassesLabel):
@@ -137,6 +161,33 @@ def judgement_of_label(label: Label, files: Files | None = None) -> Judgement | 
     if label.metadata is None and isinstance(plain_names, list) and all(isinstance(name, str) for name in plain_names):
         return Choice(frozenset(plain_names))
     return None
+
+
+def why_not_compared(label: Label) -> str:
+    """Why a label has no judgement, as what follows "labels"."""
+    label = _of_its_structure(label)
+    kind = (label.metadata or {}).get("type")
+    if type(label) is Label and kind is None:
+        return f'without "type" in {label.attribute}-metadata, and not of the structure of any type'
+    if type(label) is Label:
+        return f"of the type {str(kind)[:_MAX_KIND]!r}, which can't be compared"
+    if isinstance(label, ClassLabel):
+        return f'without "class-name" in {label.attribute}-metadata'
+    return "with too many parts to compare, or with parts far outside of the picture"
+
+
+def _of_its_structure(label: Label) -> Label:
+    """A label whose metadata have no type, as one of the type whose structure it has; itself if there is none."""
+    metadata = label.metadata
+    if type(label) is not Label or metadata is None or metadata.get("type") is not None:
+        return label
+    for key, classes in _STRUCTURES.items():
+        for label_class in classes if key in metadata else ():
+            try:
+                return label_class(label.attribute, label.value, metadata)
+            except LabelError:
+                continue
+    return label
 
 
 def _bounded(judgement: Judgement | None) -> Judgement | None:

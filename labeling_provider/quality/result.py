@@ -11,7 +11,8 @@ from labeling_provider.quality.adjustments import Adjustments
 BINS: Final = 20
 """Number of bins in a histogram of confidence."""
 MAX_REASONS: Final = 20
-"""Most failure reasons and most problems that are kept."""
+"""Most failure reasons, most reasons for leaving something out and most problems that are kept."""
+OTHER_REASONS: Final = "for other reasons"
 
 
 class Worker(NamedTuple):
@@ -99,6 +100,7 @@ class Quality:
     :param reasons: failure reasons and their counts.
     :param unreadable: number of labels and answers that can't be read.
     :param problems: the reasons for the first of those.
+    :param uncompared: what there was to compare and was left out of the comparisons, by reason, and how many.
     :param samples: the objects with the least confident labels.
     :param relabel: number of objects written to the manifest of a follow-up round.
     :param adjustments: what an adjustment has changed; None if the labels are not compared with earlier ones.
@@ -119,6 +121,7 @@ class Quality:
     reasons: Counter[str] = field(default_factory=Counter)
     unreadable: int = 0
     problems: list[str] = field(default_factory=list)
+    uncompared: Counter[str] = field(default_factory=Counter)
     samples: list[Sample] = field(default_factory=list)
     relabel: int = 0
     adjustments: Adjustments | None = None
@@ -158,8 +161,22 @@ class Quality:
         """Accuracy of the worst worker, 0 to 1; None if no worker has one."""
         return min((worker.accuracy for worker in self.workers if worker.accuracy is not None), default=None)
 
+    def fail(self, reason: str) -> None:
+        """Count an object that a job gave up on."""
+        self.failed += 1
+        _count(self.reasons, reason)
+
+    def leave_out(self, reason: str) -> None:
+        """Count something that can't be compared, such as ``golden labels without …``."""
+        _count(self.uncompared, reason)
+
     def note(self, problem: str) -> None:
         """Count a label or an answer that can't be read."""
         self.unreadable += 1
         if len(self.problems) < MAX_REASONS:
             self.problems.append(problem)
+
+
+def _count(reasons: Counter[str], reason: str) -> None:
+    """Count a reason. They come from outside, so the number of different ones is limited."""
+    reasons[reason if reason in reasons or len(reasons) < MAX_REASONS else OTHER_REASONS] += 1

@@ -6,12 +6,16 @@ markup, and an undefined name is an error.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
+
+_BREAKS = re.compile(r"[-_/.:](?=[^\W_])")
+"""After which signs a name may go on in the next line."""
 
 
 def render(template: str, **values: Any) -> str:
@@ -39,6 +43,15 @@ def share(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
 
 
+def isolated(text: Any) -> Markup:
+    """A name or a text from outside, as HTML: marks for writing from right to left end with it.
+
+    A long name goes on in the next line after one of its signs. What is markup already keeps its form.
+    """
+    parted = text if isinstance(text, Markup) else Markup(_BREAKS.sub(r"\g<0><wbr>", str(escape(text))))  # noqa: S704
+    return Markup("<bdi>{}</bdi>").format(parted)
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -49,5 +62,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["style_sheet"] = lambda: Markup(style_sheet())  # noqa: S704 - our own file
-    environment.filters.update(number="{:,}".format, share=share)
+    environment.filters.update(number="{:,}".format, share=share, isolated=isolated)
     return environment

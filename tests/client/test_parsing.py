@@ -12,7 +12,8 @@ from botocore.exceptions import ClientError, IncompleteReadError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling_provider.client.parsing import parse_time, refuse_foreign_answers, refuse_half_answers
+from labeling_provider.client.parsing import MAX_MESSAGE, parse_time, refuse_foreign_answers, refuse_half_answers
+from labeling_provider.client.renewal import Renewal, RenewedClient
 from tests.conftest import Lab
 from tests.flaky import running
 
@@ -160,3 +161,29 @@ def test_what_ground_truth_answers_is_let_through(lab: Lab, foreign: Any) -> Non
     with pytest.raises(ClientError) as unavailable:
         client.list_labeling_jobs()
     assert "endpoint_url" not in str(unavailable.value)
+
+
+def test_the_error_that_another_server_causes_is_one_short_line(lab: Lab, foreign: Any) -> None:
+    from botocore.config import Config
+
+    handler, url = foreign
+    once = Config(retries={"total_max_attempts": 1})
+    bodies = (
+        b"<!DOCTYPE html>\n" + b"<p>\nbroken\n" * 5000,
+        b"<x>\n" * 5000,
+        b'{"message": "' + b"no\\n " * 9000 + b'"}',
+    )
+    for service, operation in (("sagemaker", "list_workteams"), ("s3", "list_buckets"), ("sns", "list_topics")):
+
+        def make(service: str = service) -> Any:
+            return lab.service.client(service, endpoint_url=url, config=once)
+
+        ask = getattr(RenewedClient(Renewal(lambda: None), make), operation)
+        # Of SageMaker's, a page is as good as an answer without fields to botocore.
+        for status in (400, 502) if service == "sagemaker" else (200, 400, 502):
+            for body in bodies:
+                handler.said = (status, "text/html", body)
+                with pytest.raises(Exception, match="An error occurred|Unable to parse") as told:
+                    ask()
+                text = str(told.value)
+                assert (len(text) < MAX_MESSAGE + 9, "\n" in text, "<p>" in text) == (True, False, False), text[:300]

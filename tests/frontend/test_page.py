@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from tests.frontend.conftest import PICTURE, SCRIPT, Portal, Task
 
 pytestmark = pytest.mark.browser
 
+TEXT = "element => element.shadowRoot.textContent"
 FORM = """<crowd-form><crowd-classifier name="animal" categories="['cat', 'dog']"></crowd-classifier>
 <crowd-input name="note" label="Note"></crowd-input><crowd-checkbox name="sure">Sure</crowd-checkbox>
 <select name="size"><option>S</option><option>M</option></select><input type="radio" name="way" value="in"> In
@@ -385,6 +387,28 @@ def test_a_picture_that_fails_gets_a_fresh_link(portal: Portal) -> None:
     task.say("link", url=f"{portal.origin}/gone.svg?1", fresh=f"{portal.origin}/picture.svg")
     wait_until(lambda: task("img").evaluate("one => one.naturalWidth") == 400, 5, "the picture", pause=0.02)
     assert not task.all_heard("trouble")
+
+
+def test_a_label_leaves_the_direction_of_a_sentence_as_it_is(portal: Portal) -> None:
+    labels = json.dumps(["x\u202ey\u2069", "plain"])
+    task = portal.open(
+        f"<crowd-form><crowd-bounding-box labels='{labels}' name=c src='/picture.svg'></crowd-bounding-box>"
+    )
+    for place, told in enumerate(("\u2068x\u202ey\u2069", "plain")):
+        task("button[aria-pressed]:has(span[dir])").nth(place).click()
+        wait_until(lambda: f"What you draw becomes {told}." in task("crowd-bounding-box").evaluate(TEXT), 5, told, 0.02)  # noqa: B023
+
+
+@pytest.mark.parametrize("element", ["image-classifier categories", "bounding-box labels"])
+def test_a_picture_that_is_too_large_is_not_shown_but_reported(portal: Portal, element: str) -> None:
+    wall = b'<svg xmlns="http://www.w3.org/2000/svg" width="20000" height="6000"/>'
+    portal.files["/wall.svg"] = ("image/svg+xml", wall)
+    name = element.split()[0]
+    task = portal.open(f"<crowd-form><crowd-{element}='[\"a\"]' name=c src='/wall.svg'></crowd-{name}></crowd-form>")
+    told = "The picture has 20000 × 6000 pixels; more than 100 million can't be labeled."
+    assert task.heard("trouble") == {"type": "trouble", "message": told, "url": f"{portal.origin}/wall.svg"}
+    task("text=This picture is too large to be labeled").wait_for()
+    assert task("img.subject").get_attribute("src") is None
 
 
 def test_a_picture_that_can_not_be_had_is_reported_and_tried_again_on_demand(portal: Portal) -> None:

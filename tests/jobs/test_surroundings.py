@@ -82,9 +82,13 @@ def test_role_and_workteam_are_looked_at(lab: Lab) -> None:
     assert f"the role {name} does not let sagemaker.amazonaws.com assume it" in problem
     (problem,) = complaints(looked_at(lab, role_arn=f"{arn}-gone"))
     assert f"there is no role {name}-gone" in problem
-    team = lab.team().replace("private-simulated", "nobody")
-    (problem,) = complaints(looked_at(lab, workforce=PrivateWorkteam(team)))
-    assert "there is no workteam nobody" in problem
+    for mistaken, nearest in (("private-peple", "private-people"), ("simulated", "private-simulated")):
+        team = lab.team().replace("private-simulated", mistaken)
+        (problem,) = complaints(looked_at(lab, workforce=PrivateWorkteam(team)))
+        assert (
+            f"there is no workteam {mistaken}. Create it, or correct the ARN. There is {lab.team(nearest)}" in problem
+        )
+        assert ({"private-people", "private-simulated"} - {nearest}).pop() in problem.partition("and of others: ")[2]
 
 
 def test_a_right_that_the_role_lacks_is_named(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -164,3 +164,59 @@ def test_a_manifest_with_a_wrong_line_is_an_error_and_nothing_is_written(bucket:
     with pytest.raises(ManifestError, match="line 2"):
         Measure(Files(bucket), "bird").labels("s3://marsh/m", 0.5, "s3://marsh/again")
     assert "s3://marsh/again" not in bucket.objects
+
+
+def test_what_is_left_out_of_a_comparison_is_counted_by_reason(bucket: MemoryStore) -> None:
+    def boxed(source: str, **about: Any) -> dict[str, Any]:
+        boxes = [{"class_id": 0, "left": 1, "top": 2, "width": 3, "height": 4}]
+        value = {"image_size": [{"width": 9, "height": 9}], "annotations": boxes}
+        return {"source": source, "bird": value, "bird-metadata": about}
+
+    kind = {"type": "groundtruth/object-detection"}
+    names = {"class-map": {"0": "a"}}
+    golden = [
+        boxed("typed", **kind, **names),
+        boxed("untyped", **names),
+        boxed("nameless"),
+        boxed("other", type="mine", **names),
+        boxed("gone", **kind, **names),
+        {"source": "unlabeled"},
+        boxed("twice", **kind, **names),
+        boxed("twice", **kind, **{"class-map": {"0": "b"}}),
+    ]
+    measure = Measure(Files(bucket), "bird")
+    measure.add_golden(put(bucket, "g", golden), "bird")
+    labels = [boxed("typed", **kind, **names), boxed("untyped", **kind, **names), boxed("twice", type="mine")]
+    measure.labels(put(bucket, "m", labels))
+    found = measure.quality
+    assert (found.golden, found.golden_accuracy) == (2, 1), "what has no type is compared by its structure"
+    assert found.uncompared == {
+        'golden labels without "type" in bird-metadata, and not of the structure of any type': 1,
+        "golden labels of the type 'mine', which can't be compared": 1,
+        "golden labels that are missing": 1,
+        "golden labels that a later line for the same object contradicts": 1,
+        "labels of golden objects of the type 'mine', which can't be compared": 1,
+        "golden objects that are not among the labeled objects": 1,
+    }
+    page = report_html(found, Files(bucket), title="m", label_attribute="bird").decode()
+    assert "golden labels of the type &#39;mine&#39;, which can&#39;t be compared" in page
+    with pytest.raises(LabelingError, match=r"no label 'bird' to compare labels with.* 1 golden labels of the type"):
+        Measure(Files(bucket), "bird").add_golden(put(bucket, "g", golden[3:4]), "bird")
+
+
+def test_answers_and_changed_labels_that_can_not_be_compared_are_counted(bucket: MemoryStore) -> None:
+    lines = [
+        {"source": "0", "bird": {"mine": 1}, "bird-metadata": {"type": "x"}, "egg": {"mine": 2}},
+        classed("1", "a"),
+    ]
+    manifest = put(bucket, "m", lines)
+    measure = Measure(Files(bucket), "bird", audited_attribute="egg")
+    measure.labels(manifest)
+    files = [answered(bucket, 0, answer("w", ["no", "label"])), answered(bucket, 1, answer("w", "a"))]
+    measure.answers([AnsweredJob(manifest, files, 2)])
+    assert measure.quality.uncompared == {
+        'adjusted labels without "type" in egg-metadata, and not of the structure of any type': 1,
+        "adjusted labels without an earlier label 'egg'": 1,
+        "labels of objects with answers of the type 'x', which can't be compared": 1,
+        "workers' answers that are malformed, too large, or of a kind not compared": 1,
+    }

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from jinja2 import UndefinedError
+from markupsafe import Markup
 
 from dev.stack import ROOT
-from labeling_provider.rendering.environment import render, replace_surrogates, style_sheet
+from labeling_provider.rendering.environment import isolated, render, replace_surrogates, style_sheet
 
 PACKAGE = ROOT / "labeling_provider"
 BUILT = PACKAGE / "service" / "web" / "static"
@@ -18,7 +19,7 @@ PORTAL = PACKAGE / "service" / "web" / "portal"
 
 def test_what_a_page_shows_is_escaped() -> None:
     page = render("service/web/templates/page.html", title="<b>\"'", text="<script>", refresh=False)
-    assert "<h1>&lt;b&gt;&#34;&#39;</h1>" in page
+    assert "<h1><bdi>&lt;b&gt;&#34;&#39;</bdi></h1>" in page
     assert "<script" not in page
 
 
@@ -51,3 +52,36 @@ def test_every_class_of_a_template_is_in_the_style_sheet() -> None:
 
 def _sources() -> list[Path]:
     return sorted([*PACKAGE.rglob("*.html"), *PACKAGE.rglob("*.py")])
+
+
+def test_a_name_is_isolated_and_goes_on_in_the_next_line_after_its_signs() -> None:
+    assert isolated("a_b-3.c/d:e") == "<bdi>a_<wbr>b-<wbr>3.<wbr>c/<wbr>d:<wbr>e</bdi>"
+    assert isolated("s3://a__b/") == "<bdi>s3://<wbr>a__<wbr>b/</bdi>"
+    assert isolated("<i>'x' & \u202e") == "<bdi>&lt;i&gt;&#39;x&#39; &amp; \u202e</bdi>"
+    assert isolated(Markup('<a href="a/b">')) == '<bdi><a href="a/b"></bdi>'
+    assert isolated(7) == "<bdi>7</bdi>"
+
+
+OURS = re.compile(
+    r'"|(?:word|time|age|duration|moment|day|price|status|progress|share_bar|counted|figures|facts|class_names|super|'
+    r"style_sheet)\(|.*(?:\|(?:number|length|share|isolated|format\(.*\))|\.format\(.*\))( if .* else .*)?$"
+)
+"""Numbers, times, our own words, and what is isolated."""
+MARKUP = {"card", "card.shown", "card.names", "change.shown[0]", "change.shown[1]", "start"}
+MARKUP |= {f'change.names[{place}] or "nothing"' for place in (0, 1)}
+WORDS = {"title", "text", "words", "figure", "whose", "name", "status", "chart.span", "one if count == 1 else many"}
+NUMBERS = {"number", "pages", "wanted.page", "training.iteration", "job.facts.workers_per_object"}
+ALONE = {
+    "name[:100]",
+    'job.name if job and job.name else "Labeling"',
+    'person.settings.get("keys", {}).get(command, key)',
+}
+"""Texts in an element of their own, which isolates them: an option, a key, a title."""
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.html")), ids=lambda path: path.name)
+def test_no_page_shows_what_comes_from_outside_without_isolating_it(path: Path) -> None:
+    tag = r"<(?:[^<>{}]|\{\{.*?\}\}|\{%.*?%\})*>"
+    text = re.sub(tag, lambda found: found[0] if found[0] == "<bdi>" else "<>", path.read_text())
+    shown = {found[1].strip() for found in re.finditer(r"(?<!<bdi>)(?<!<bdi>“)\{\{(.*?)\}\}", text)}
+    assert {one for one in shown if not OURS.match(one)} <= MARKUP | WORDS | NUMBERS | ALONE

@@ -44,7 +44,8 @@ EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&\u202e"
 def page_of(bucket: MemoryStore, lines: list[dict[str, Any]], **more: Any) -> str:
     measure = Measure(Files(bucket), "bird")
     measure.labels(put(bucket, "m", lines))
-    return report_html(measure.quality, Files(bucket), title=EVIL, label_attribute="bird", **more).decode()
+    page = report_html(measure.quality, Files(bucket), title=EVIL, label_attribute="bird", **more)
+    return page.decode().replace("<wbr>", "")
 
 
 def test_what_comes_from_outside_is_shown_as_data(bucket: MemoryStore) -> None:
@@ -123,9 +124,11 @@ def test_the_page_tells_what_was_measured(bucket: MemoryStore) -> None:
     measure.labels(manifest)
     file = answered(bucket, 0, answer("worker-1", "b", 6), answer("worker-2", "a"))
     measure.answers([AnsweredJob(manifest, [file], 1)])
-    page = report_html(
-        measure.quality, Files(bucket), title="m", label_attribute="bird", shortfalls=["too few"]
-    ).decode()
+    page = (
+        report_html(measure.quality, Files(bucket), title="m", label_attribute="bird", shortfalls=["too few"])
+        .decode()
+        .replace("<wbr>", "")
+    )
     for words in ("too few", "worker-1", "0.42", "No &lt;b&gt;answer", "6.0 s", "50.0%", "2 answers were read"):
         assert words in page, words
     good = report_html(Quality(), Files(bucket), title="m", label_attribute="bird").decode()
@@ -146,15 +149,17 @@ def test_what_an_adjustment_has_changed_is_shown_before_and_after(bucket: Memory
     measure.labels(manifest)
     file = answered(bucket, 0, box_answer(EVIL, new, initialValueModified=True))
     measure.answers([AnsweredJob(manifest, [file], 1)])
-    page = report_html(
-        measure.quality, Files(bucket), title="t", label_attribute="new", audited_attribute="old"
-    ).decode()
+    page = (
+        report_html(measure.quality, Files(bucket), title="t", label_attribute="new", audited_attribute="old")
+        .decode()
+        .replace("<wbr>", "")
+    )
     elements = Elements(page)
     assert not elements.names & {"script", "img", "iframe", "object", "link", "a"}
     shown = page[page.index("Labels that changed most") :]
     assert shown.index("<title>heron") < shown.index("<title>stork")
     assert shown.count('<image class="mask"') == 2
-    assert "<b>IoU 0.00</b> changed by &lt;script&gt;" in shown
+    assert "<b>IoU 0.00</b> changed by <bdi>&lt;script&gt;" in shown
     assert "“&lt;script&gt;" in shown
     assert re.search(
         r'data-name="Labels changed">1</td><td class="number" data-name="IoU before and after">0.00<', page

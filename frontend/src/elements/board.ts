@@ -15,7 +15,7 @@ import { findField, keyCap } from "../element";
 import { OWN } from "../form";
 import { iconPath } from "../icons";
 import { type Command, keys } from "../keys";
-import { freshLink, loadingNote, watchMedia } from "../media";
+import { freshLink, type Loading, loadingNote, watchMedia } from "../media";
 import { word } from "../words";
 import { drawingStyle } from "./drawing-style";
 
@@ -44,7 +44,7 @@ export abstract class Board extends Annotator {
   @state() private filter = "";
   /** What the person is told. */
   @state() protected told = "";
-  @state() private loading: "again" | "failed" | "" = "";
+  @state() private loading: Loading = "";
   @state() private brightness = 100;
   @state() private contrast = 100;
   @state() private snaps = false;

@@ -7,7 +7,7 @@ import { colorOf } from "../colors";
 import { base, CrowdElement, element } from "../element";
 import { OWN } from "../form";
 import type { Command } from "../keys";
-import { loadingNote, watchMedia } from "../media";
+import { type Loading, loadingNote, watchMedia } from "../media";
 import { word } from "../words";
 
 const MAX_ZOOM = 32;
@@ -64,7 +64,7 @@ export class CrowdPicture extends CrowdElement {
   @state() private strength = 60;
   @state() private showsOverlay = true;
   @state() private size: { width: number; height: number } | undefined;
-  @state() private loading: "again" | "failed" | "" = "";
+  @state() private loading: Loading = "";
   /** Whether the picture is asked for with CORS, without which a browser turns it as the camera says. */
   @state() private asksWithCors = true;
   @query(".view") private readonly view!: HTMLElement | null;

@@ -234,6 +234,12 @@ def jobs_of_teams(connection: Connection, workteam_arns: Collection[str]) -> lis
     return [_job(row) for row in connection.execute(query.order_by(jobs.c.id))]
 
 
+def have_had_jobs(connection: Connection, workteam_arns: Collection[str]) -> bool:
+    """Whether any of some workteams has or had a job."""
+    query = sa.select(sa.exists().where(jobs.c.workteam_arn.in_(workteam_arns)))
+    return bool(connection.execute(query).scalar_one())
+
+
 def request_stop(connection: Connection, job_id: int) -> bool:
     """Tell a job to stop.
 

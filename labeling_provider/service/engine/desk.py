@@ -70,6 +70,17 @@ class Waiting(StrEnum):
     """The service is at work: it prepares the next objects, or the end."""
 
 
+class NoJobs(StrEnum):
+    """Why there is no job for a person."""
+
+    TEAM = "team"
+    """The person is in no workteam."""
+    ENDED = "ended"
+    """All jobs of the person's workteams have ended."""
+    NONE = "none"
+    """The person's workteams have had no job yet."""
+
+
 _OVER: Final = {
     JobStatus.COMPLETED: Waiting.OVER,
     JobStatus.STOPPING: Waiting.STOPPED,
@@ -142,12 +153,14 @@ class OfferedJob:
     :param left: objects that the person may label, those that are not with workers yet among them.
     :param in_hand: whether the person has a task of it that is begun.
     :param others: how many other people are at work on it.
+    :param waiting: what the person waits for; None if there is something to do.
     """
 
     job: JobRow
     left: int
     in_hand: bool
     others: int
+    waiting: Waiting | None
 
 
 class Desk:
@@ -166,7 +179,7 @@ class Desk:
     # Looking
 
     def jobs(self, person: Person) -> list[OfferedJob]:
-        """The jobs that a person may work on."""
+        """The jobs that a person may work on, those with nothing to do right now among them."""
         now = self._clock.now()
         with self._database.read() as connection:
             offered = []
@@ -175,8 +188,20 @@ class Desk:
                 waiting = object_rows.count(connection, job.id, ObjectState.WAITING)
                 in_hand = task_rows.in_hand(connection, job.id, person.worker_id, now) is not None
                 others = task_rows.workers_at_work(connection, job.id, now) - {person.worker_id}
-                offered.append(OfferedJob(job, open_now + waiting, in_hand, len(others)))
+                left = open_now + waiting
+                is_streaming = JobRequest(job.request).is_streaming
+                why = None if left or in_hand else self._waits_for(connection, person, job.id, is_streaming)
+                # A job may end meanwhile.
+                if why not in _OVER.values():
+                    offered.append(OfferedJob(job, left, in_hand, len(others), why))
         return offered
+
+    def no_jobs(self, person: Person) -> NoJobs:
+        """Why there is no job for a person who has none."""
+        if not person.teams:
+            return NoJobs.TEAM
+        with self._database.read() as connection:
+            return NoJobs.ENDED if job_rows.have_had_jobs(connection, person.teams) else NoJobs.NONE
 
     def job(self, person: Person, job_id: int) -> JobAtDesk:
         """A job of a person's workteams.
@@ -201,16 +226,7 @@ class Desk:
     def waits_for(self, person: Person, job: JobAtDesk) -> Waiting:
         """What a person without a task of a job waits for."""
         with self._database.read() as connection:
-            row = running.find(connection, job.id)
-            if row is None or row.status in _OVER:
-                return Waiting.OVER if row is None else _OVER[row.status]
-            if row.status == JobStatus.INITIALIZING:
-                return Waiting.STARTING
-            if task_rows.held_by_others(connection, job.id, person.worker_id, self._clock.now()):
-                return Waiting.OTHERS
-            if task_rows.has_undecided(connection, job.id):
-                return Waiting.ANSWERS
-        return Waiting.ARRIVALS if job.request.is_streaming else Waiting.OBJECTS
+            return self._waits_for(connection, person, job.id, job.request.is_streaming)
 
     def wanted(self, job_id: int, waiting: int) -> int:
         """How many of those who wait for a task of a job had better ask for one now.
@@ -347,6 +363,18 @@ class Desk:
             self._remark(connection, task, person, RemarkKind.COMMENT, text, self._clock.now())
 
     # Details
+
+    def _waits_for(self, connection: Connection, person: Person, job_id: int, is_streaming: bool) -> Waiting:
+        row = running.find(connection, job_id)
+        if row is None or row.status in _OVER:
+            return Waiting.OVER if row is None else _OVER[row.status]
+        if row.status == JobStatus.INITIALIZING:
+            return Waiting.STARTING
+        if task_rows.held_by_others(connection, job_id, person.worker_id, self._clock.now()):
+            return Waiting.OTHERS
+        if task_rows.has_undecided(connection, job_id):
+            return Waiting.ANSWERS
+        return Waiting.ARRIVALS if is_streaming else Waiting.OBJECTS
 
     def _read(self, job_id: int) -> JobAtDesk | None:
         with self._database.read() as connection:

@@ -6,28 +6,42 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from labeling_provider.manifest.pictures import PictureError, picture_header
+from labeling_provider.groundtruth.facts import Quota
+from labeling_provider.manifest.pictures import BEGINNING_BYTES, PictureError, picture_header
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 
 
 def image_size(object_store: ObjectStore, uri: str) -> tuple[int, int, int]:
-    """An image's width and height in pixels, and its number of channels.
+    """An image's width and height in pixels, and its number of channels. Mostly its first bytes tell.
 
-    :raises ValueError: if it is missing or not an image.
+    :raises ValueError: if it is missing, not an image, or too large.
     """
     try:
+        beginning = _first(object_store, uri, BEGINNING_BYTES)
+        try:
+            return picture_header(beginning)
+        except PictureError:
+            if len(beginning) < BEGINNING_BYTES:
+                raise
         return picture_header(stored(object_store, uri))
     except PictureError as error:
         raise ValueError(f"{uri}: {error}") from None
 
 
 def stored(object_store: ObjectStore, uri: str) -> bytes:
-    """An object's bytes.
+    """The bytes of an object that may be as large as an image.
 
-    :raises ValueError: if it does not exist.
+    :raises ValueError: if it does not exist, or is larger.
     """
+    body = _first(object_store, uri, Quota.IMAGE_BYTES + 1)
+    if len(body) > Quota.IMAGE_BYTES:
+        raise ValueError(f"{uri} has more than {Quota.IMAGE_BYTES:,} bytes")
+    return body
+
+
+def _first(object_store: ObjectStore, uri: str, most: int) -> bytes:
     try:
-        return object_store.read(uri)
+        return object_store.beginning(uri, most)
     except MissingObject:
         raise ValueError(f"there is no object at {uri}") from None
 

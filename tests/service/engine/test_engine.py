@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from dev.stack import wait_until
 from labeling_provider.service.database.schema import jobs, tasks
 from labeling_provider.service.database.states import TaskState
 from labeling_provider.service.engine import scheduler as scheduling
-from labeling_provider.service.engine.desk import MoveRefused
+from labeling_provider.service.engine.desk import MoveRefused, NoJobs
 from labeling_provider.service.engine.scheduler import Scheduler
 from labeling_provider.service.work.people import Person
 from labeling_provider.service.work.tasks import Refusal
@@ -125,6 +126,17 @@ def test_answers_of_a_job_that_is_stopped_before_its_next_step_become_labels(tmp
             assert output.count(b"\n") == 30
     finally:
         second.close()
+
+
+def test_who_has_no_job_is_told_why(engine: InProcess) -> None:
+    desk = engine.engine.desk
+    assert desk.no_jobs(replace(person(0), teams=frozenset())) is NoJobs.TEAM
+    assert desk.no_jobs(person(0)) is NoJobs.NONE
+    name = waits_for_people(engine)
+    assert len(desk.jobs(person(0))) == 1
+    engine.operations.call("StopLabelingJob", {"LabelingJobName": name})
+    assert engine.wait(name)["LabelingJobStatus"] == "Stopped"
+    assert (desk.jobs(person(0)), desk.no_jobs(person(0))) == ([], NoJobs.ENDED)
 
 
 def test_who_submits_to_a_job_that_has_stopped_is_told_so(engine: InProcess) -> None:

@@ -35,7 +35,7 @@ def test_a_page_has_its_guards(lab: Lab, job: str, path: str) -> None:
 
 def test_a_page_tells_of_the_job(lab: Lab, job: str) -> None:
     overview = ask(lab.service, "GET", f"/_labeling/jobs/{job.upper()}")[1].decode()
-    assert "<tr><th>Labeled by people</th><td>3</td></tr>" in overview
+    assert "<tr><th>Labeled by people</th><td><bdi>3</bdi></td></tr>" in overview
     assert '<span class="people" style="width:100.00%"></span>' in overview
     assert 'http-equiv="refresh"' not in overview, "it has ended"
     assert "text 2" in ask(lab.service, "GET", f"/_labeling/jobs/{job}/output")[1].decode()

@@ -166,7 +166,9 @@ class Pages:
 
     def jobs(self, person: Person, request: Request) -> Response:
         """The labeling jobs that a person may work on."""
-        return self._own_page(person, request, "jobs.html", title="my_jobs", jobs=self._desk.jobs(person))
+        jobs = self._desk.jobs(person)
+        why_none = None if jobs else self._desk.no_jobs(person)
+        return self._own_page(person, request, "jobs.html", title="my_jobs", jobs=jobs, why_none=why_none)
 
     def task_page(self, person: Person, request: Request) -> Response:
         """Where a person labels."""

@@ -6,6 +6,7 @@ import base64
 import html
 import io
 import json
+import re
 import threading
 import time
 from collections import Counter
@@ -211,11 +212,21 @@ def test_who_waits_hears_at_once_that_the_job_is_over(browser: Browsers, people_
 def test_who_has_no_task_hears_why(lab: Lab, browser: Browsers, people_job: Jobs) -> None:
     job = people_job(texts(1), workers_per_object=2)
     rosa, sam, tim = browser("Rosa"), browser("Sam"), browser("Tim")
+
+    def listed(person: Browser, number: int) -> str:
+        """What the list of jobs says of a job."""
+        (item,) = re.findall(rf'jobs/{number}"><bdi>.*?</li>', person.page("/"), re.DOTALL)
+        return str(re.findall("<dt>Left for you</dt><dd>(.*?)</dd>", item)[0])
+
+    assert listed(tim, job.number) == "1"
     first, second = rosa.next(job.number)["task"]["id"], sam.next(job.number)["task"]["id"]
+    assert listed(sam, job.number) == "0", "it is in Sam's hands"
     assert tim.next(job.number)["waiting"] == "others"
+    assert listed(tim, job.number) == "Nothing right now: others are at work on what is left"
     rosa.submit(job.number, first, "cat")
     # The other task is in Sam's hands, but Rosa has had this object.
     assert rosa.next(job.number)["waiting"] == "answers"
+    assert listed(rosa, job.number) == "Nothing right now: the job waits for answers from others"
     assert tim.next(job.number)["waiting"] == "others"
     sam.move(f"/tasks/{second}/release")
     assert rosa.next(job.number)["waiting"] == "answers"
@@ -225,6 +236,7 @@ def test_who_has_no_task_hears_why(lab: Lab, browser: Browsers, people_job: Jobs
     topic = lab.service.client("sns").create_topic(Name=f"groundtruth-{job.number}")["TopicArn"]
     stream = people_job(None, workers_per_object=1, input_topic_arn=topic)
     assert rosa.next(stream.number)["waiting"] == "arrivals"
+    assert listed(rosa, stream.number) == "Nothing right now: all that has arrived is done"
     lab.sagemaker.stop_labeling_job(LabelingJobName=stream.name)
 
 

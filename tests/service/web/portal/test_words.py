@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dev.stack import ROOT
-from labeling_provider.service.engine.desk import Waiting
+from labeling_provider.service.engine.desk import NoJobs, Waiting
 from labeling_provider.service.web.portal import words
 
 PORTAL = ROOT / "labeling_provider" / "service" / "web" / "portal"
@@ -28,8 +28,9 @@ def test_every_language_has_all_texts() -> None:
 def test_every_text_is_used() -> None:
     files = [*PORTAL.rglob("*.html"), *PORTAL.rglob("*.py"), *(ROOT / "frontend" / "src" / "portal").glob("*.ts")]
     sources = "".join(path.read_text() for path in files)
-    # The task page makes the keys of these from what the protocol says.
-    made = {f"wait_{why}" for why in Waiting}
+    # The task page makes the keys of these from what the protocol says, and the list of jobs from what the desk says.
+    made = {f"wait_{why}" for why in Waiting} | {f"no_jobs_{why}" for why in NoJobs}
+    made |= {f"left_{why}" for why in Waiting} - {"left_over", "left_stopped", "left_failed"}
     assert {key for key in words.words_of("en") if not re.search(rf"""["'.]{key}\b""", sources)} == made
 
 

@@ -51,7 +51,7 @@ class Person:
         self.reader, self.writer = await asyncio.open_connection(name, int(port))
         form = urlencode({"name": self.name}).encode()
         _, headers, _ = await self.ask("POST", "/portal/sign-in", form, "application/x-www-form-urlencoded")
-        self.cookie = re.search(rb"(?i)set-cookie: ([^;\r]+)", headers)[1].decode()  # type: ignore[index]
+        self.cookie = re.search(rb"(?i)set-cookie: (labeling_session=[^;\r]+)", headers)[1].decode()  # type: ignore[index]
         _, _, page = await self.ask("GET", "/portal/")
         self.token = re.search(rb'name="token" value="([0-9a-f]+)"', page)[1].decode()  # type: ignore[index]
 

@@ -73,7 +73,7 @@ def ask(endpoint_url: str, path: str, body: dict[str, Any] | None = None, second
             if error.code == HTTPStatus.NOT_FOUND:
                 message += f"; {_WRONG}"
         if error.code == HTTPStatus.UNAUTHORIZED:
-            message += f"; {' and '.join(_KEYS)} must be the service's own keys"
+            message += f"; {' and '.join(_KEYS)} must be the service's own keys, or an administrator's"
         raise AskError(message) from None
     except (ValueError, HTTPException):
         raise AskError(f"{endpoint_url} answered something else than JSON; {_WRONG}") from None

@@ -70,7 +70,8 @@ def _line(key: dict[str, Any]) -> str:
     limits = [f"team {team}" for team in key["teams"]]
     limits += [f"tag {name}={value}" for name, value in key["tags"].items()]
     limits += [f"bucket {bucket}" for bucket in key["buckets"]]
+    rights = "everything" if key.get("is_administrator") else ", ".join(key["rights"])
     used = f"used {time_of(key['last_used'])}" if key["last_used"] else "never used"
     ends = f"until {time_of(key['expires'])}" if key["expires"] else ""
-    parts = [key["access_key_id"], key["requester"], ", ".join(key["rights"]), ", ".join(limits), used, ends]
+    parts = [key["access_key_id"], key["requester"], rights, ", ".join(limits), used, ends]
     return "  ".join(filter(None, parts))

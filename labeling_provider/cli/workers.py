@@ -50,7 +50,9 @@ def main(arguments: Sequence[str]) -> int:
             for person in ask(chosen.endpoint_url, f"/workers{query}"):
                 has = "" if person["has_password"] else "  (no password)"
                 has = f"  ({person['issuer']})" if person["issuer"] else has
-                print(f"{person['name']}  {person['worker_id']}  {', '.join(person['workteams']) or '–'}{has}")
+                role = "" if person["role"] == "worker" else f"  {person['role']}"
+                teams = ", ".join(person["workteams"]) or "–"
+                print(f"{person['name']}  {person['worker_id']}  {teams}{role}{has}")
             return 0
         given = {"name": chosen.name, "team": getattr(chosen, "team", None)}
         answer = ask(chosen.endpoint_url, f"/workers/{chosen.move}", given)

@@ -76,6 +76,28 @@ def parser(part: str = "local") -> OptionParser:
         help="address or network of a proxy whose X-Forwarded-For and X-Forwarded-Proto say where requests come from; "
         "may be given more than once. The proxy must keep the Host header.",
     )
+    for role, may in (("requester", "have labeling jobs of their own"), ("administrator", "see and do everything")):
+        options.add_argument(
+            f"--{role}-group",
+            metavar="GROUP",
+            action="append",
+            default=[],
+            help=f"group of the identity provider whose people may {may} at /_labeling; may be given more than once",
+        )
+    options.add_argument(
+        "--requester-bucket",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="bucket that all people of these groups may use, such as one of a real S3; may be given more than once",
+    )
+    options.add_argument(
+        "--own-key-days",
+        type=float,
+        default=90.0,
+        metavar="DAYS",
+        help="for how long an API key holds that one of these people makes (default %(default)s)",
+    )
     options.add_argument(
         "--audit-days",
         type=float,
@@ -218,6 +240,7 @@ def _check(options: argparse.Namespace) -> None:
     :raises StartError: if an option is invalid.
     """
     from labeling_provider.groundtruth.facts import LAMBDA_ACCOUNTS
+    from labeling_provider.service.cloud.openid import MAX_GROUP_CHARACTERS
     from labeling_provider.service.web.origins import is_loopback
     from labeling_provider.service.web.signatures import Credentials
 
@@ -237,8 +260,19 @@ def _check(options: argparse.Namespace) -> None:
     if options.shared and not (str(options.database_url).startswith("postgresql") and options.s3_endpoint):
         who = "--shared" if options.part == "local" else "this command"
         raise StartError(f"{who} needs --database-url postgresql+psycopg://… and --s3-endpoint")
-    if not 0 < options.audit_days < 100_000:
-        raise StartError(f"--audit-days {options.audit_days} must be a number greater than 0")
+    for name in ("audit_days", "own_key_days"):
+        if not 0 < getattr(options, name) < 100_000:
+            option = name.replace("_", "-")
+            raise StartError(f"--{option} {getattr(options, name)} must be a number greater than 0")
+    for role in ("requester", "administrator"):
+        groups = getattr(options, f"{role}_group")
+        if any(not 0 < len(group) <= MAX_GROUP_CHARACTERS for group in groups):
+            raise StartError(f"--{role}-group must be the name of a group, of 1 to {MAX_GROUP_CHARACTERS} characters")
+        if groups and Credentials.from_environment() is None:
+            raise StartError(
+                f"--{role}-group is for a service that demands credentials: set LABELING_LOCAL_ACCESS_KEY_ID and "
+                "LABELING_LOCAL_SECRET_ACCESS_KEY"
+            )
     if options.keep_jobs_days is not None and not 0 < options.keep_jobs_days < 100_000:
         raise StartError(f"--keep-jobs-days {options.keep_jobs_days} must be a number greater than 0")
     if (options.tls_certificate is None) != (options.tls_key is None):
@@ -268,6 +302,7 @@ def _serve(options: argparse.Namespace, folder: Path) -> None:
     from labeling_provider.service.app import ProcessRole, ServiceSettings
     from labeling_provider.service.app import serve as serve_until_stopped
     from labeling_provider.service.web.listener import Tls
+    from labeling_provider.service.work.requesters import GroupRoles
 
     serve_until_stopped(
         ServiceSettings(
@@ -290,6 +325,12 @@ def _serve(options: argparse.Namespace, folder: Path) -> None:
             audit_days=options.audit_days,
             part=ProcessRole(options.part),
             keep_jobs_days=options.keep_jobs_days,
+            roles=GroupRoles(
+                frozenset(options.requester_group),
+                frozenset(options.administrator_group),
+                frozenset(options.requester_bucket),
+                options.own_key_days * 86_400,
+            ),
         )
     )
 

@@ -41,6 +41,7 @@ from labeling_provider.service.web.monitoring import Monitoring
 from labeling_provider.service.web.object_links import Signer, make_link_credentials
 from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.origins import is_unspecified
+from labeling_provider.service.web.own_keys import OwnKeys
 from labeling_provider.service.web.pages import make_pages
 from labeling_provider.service.web.people_of_job import PeopleOfJobs
 from labeling_provider.service.web.portal.portal import make_portal
@@ -52,11 +53,12 @@ from labeling_provider.service.web.rights import Rights
 from labeling_provider.service.web.signatures import Credentials
 from labeling_provider.service.web.tags import Tags
 from labeling_provider.service.web.task_pages import TaskPages
+from labeling_provider.service.web.visitors import Visitors
 from labeling_provider.service.web.worker_requests import Workers
 from labeling_provider.service.web.workteams import Workteams
 from labeling_provider.service.work.audit_trail import AuditTrail
 from labeling_provider.service.work.people import People
-from labeling_provider.service.work.requesters import ApiKeys
+from labeling_provider.service.work.requesters import ApiKeys, GroupRoles
 from labeling_provider.service.work.single_sign_on import SingleSignOn
 from labeling_provider.service.work.truth import Truth
 from labeling_provider.service.work.workforce import WorkforceFile, load_workforce, simulated_identities
@@ -111,6 +113,7 @@ class ServiceSettings:
     audit_days: float = 365.0
     part: ProcessRole = ProcessRole.LOCAL
     keep_jobs_days: float | None = None
+    roles: GroupRoles = GroupRoles()  # noqa: RUF009 - it can't be changed
 
 
 def serve(settings: ServiceSettings) -> None:
@@ -222,15 +225,18 @@ def _application(parts: _Parts, monitoring: Monitoring) -> Application:
         Tags(database),
         models,
     )
-    people = People(database, parts.clock, settings.region, passwords=credentials is not None)
-    keys = ApiKeys(database, seal if credentials is not None else Seal())
+    people = People(database, parts.clock, settings.region, passwords=credentials is not None, roles=settings.roles)
+    keys = ApiKeys(database, seal if credentials is not None else Seal(), settings.roles, people.role_of)
     single_sign_on = SingleSignOn(database, people, settings.region, seal)
+    visitors = Visitors(people, single_sign_on, audit, workforces.may_enter)
     return Application(
         operations,
         make_pages(
             database,
             cloud.objects,
             [
+                *visitors.routes,
+                *OwnKeys(keys, audit, settings.roles).routes,
                 *Workers(people, audit, operations, settings.region).routes,
                 *Administration(keys, audit, parts.deletion).routes,
                 *Previews(database, engine.kinds, task_pages).routes,
@@ -247,6 +253,7 @@ def _application(parts: _Parts, monitoring: Monitoring) -> Application:
         link_credentials=signer.credentials,
         may_enter=workforces.may_enter,
         keys=keys,
+        visitors=visitors,
         rights=Rights(database, **place),
         audit=audit,
     )

@@ -67,8 +67,21 @@ def erase_person(connection: Connection, person: people_rows.PersonRow, worker_i
     is_done = audit_trail.c.what.startswith("workers ") | audit_trail.c.what.contains("User", autoescape=True)
     is_about = sa.or_(*(_is_said(audit_trail.c.target, name, more=True) for name in known))
     connection.execute(sa.update(audit_trail).where(is_done | of_people, is_about).values(target=_ERASED))
+    _erase_requester(connection, person, worker_id)
     people_rows.delete_person(connection, person.id)
     revisions.people_changed(connection)
+
+
+def _erase_requester(connection: Connection, person: people_rows.PersonRow, worker_id: str) -> None:
+    """Let the pseudonym have what a person has as a requester, whose name is the worker id."""
+    own = owners.c.requester == person.worker_id
+    connection.execute(sa.update(owners).where(own).values(requester=worker_id))
+    is_own = audit_trail.c.who == person.worker_id
+    is_named = is_own & _is_said(audit_trail.c.target, person.name, more=True)
+    connection.execute(sa.update(audit_trail).where(is_named).values(target=_ERASED))
+    connection.execute(sa.update(audit_trail).where(is_own).values(who=worker_id, address=""))
+    is_of_keys = audit_trail.c.what.startswith("keys ") & _is_said(audit_trail.c.target, person.worker_id, more=True)
+    connection.execute(sa.update(audit_trail).where(is_of_keys).values(target=_ERASED))
 
 
 def _is_said(column: sa.Column[str], name: str, *, more: bool = False) -> sa.ColumnElement[bool]:

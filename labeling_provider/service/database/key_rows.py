@@ -39,11 +39,17 @@ class KeyRow:
 
 
 def insert_key(
-    connection: Connection, *, access_key_id: str, requester: str, secret: str, scope: dict[str, Any]
+    connection: Connection,
+    *,
+    access_key_id: str,
+    requester: str,
+    secret: str,
+    scope: dict[str, Any],
+    expires: float | None = None,
 ) -> None:
     """Store a new key."""
     row = {"access_key_id": access_key_id, "requester": requester, "secret": secret, "scope": json.dumps(scope)}
-    connection.execute(sa.insert(api_keys).values(**row, created=now()))
+    connection.execute(sa.insert(api_keys).values(**row, created=now(), expires=expires))
 
 
 def find_key(connection: Connection, access_key_id: str) -> KeyRow | None:
@@ -52,15 +58,28 @@ def find_key(connection: Connection, access_key_id: str) -> KeyRow | None:
     return None if row is None else _key(row)
 
 
-def list_keys(connection: Connection) -> list[KeyRow]:
-    """All keys, by requester."""
+def list_keys(connection: Connection, requester: str | None = None) -> list[KeyRow]:
+    """All keys, or those of a requester, by requester."""
     query = sa.select(api_keys).order_by(api_keys.c.requester, api_keys.c.created)
+    if requester is not None:
+        query = query.where(api_keys.c.requester == requester)
     return [_key(row) for row in connection.execute(query)]
 
 
-def delete_key(connection: Connection, access_key_id: str) -> bool:
-    """Delete a key; whether there was one."""
-    return bool(connection.execute(sa.delete(api_keys).where(api_keys.c.access_key_id == access_key_id)).rowcount)
+def delete_key(connection: Connection, access_key_id: str, requester: str | None = None) -> bool:
+    """Delete a key; whether there was one.
+
+    :param requester: the only one whose key is deleted; None for anybody's.
+    """
+    delete = sa.delete(api_keys).where(api_keys.c.access_key_id == access_key_id)
+    if requester is not None:
+        delete = delete.where(api_keys.c.requester == requester)
+    return bool(connection.execute(delete).rowcount)
+
+
+def forget_expired(connection: Connection, before: float) -> None:
+    """Delete keys that have held no more since some time, in epoch seconds."""
+    connection.execute(sa.delete(api_keys).where(api_keys.c.expires < before))
 
 
 def let_expire(connection: Connection, access_key_id: str, at: float) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from labeling_provider.service.database import revisions
 from labeling_provider.service.database.database import Row, now
 from labeling_provider.service.database.job_rows import NameTaken
-from labeling_provider.service.database.schema import memberships, people, remarks, sessions, tasks
+from labeling_provider.service.database.schema import api_keys, memberships, people, remarks, sessions, tasks
 from labeling_provider.service.database.states import RemarkKind, TaskState
 
 MAX_NAME_CHARACTERS: Final = 64
@@ -121,6 +121,12 @@ def find_worker(connection: Connection, worker_id: str) -> PersonRow | None:
     return _person_of(connection, sa.select(*_COLUMNS).where(people.c.worker_id == worker_id))
 
 
+def hold(connection: Connection, worker_id: str) -> bool:
+    """See that somebody is not removed before the end of the transaction; whether the person is there."""
+    query = sa.select(people.c.id).where(people.c.worker_id == worker_id).with_for_update()
+    return connection.execute(query).first() is not None
+
+
 def list_people(
     connection: Connection, workteam_arn: str | None = None, *, only_by_name: bool = False
 ) -> list[PersonRow]:
@@ -138,9 +144,12 @@ def list_people(
 
 
 def delete_person(connection: Connection, person_id: int) -> None:
-    """Forget a person and sign the person out everywhere. Answers stay, under the worker id."""
+    """Forget a person, with all keys, and sign the person out everywhere. Answers stay, under the worker id."""
     connection.execute(sa.delete(memberships).where(memberships.c.person_id == person_id))
-    connection.execute(sa.delete(people).where(people.c.id == person_id))
+    worker_id = sa.delete(people).where(people.c.id == person_id).returning(people.c.worker_id)
+    connection.execute(
+        sa.delete(api_keys).where(api_keys.c.requester.in_(connection.execute(worker_id).scalars().all()))
+    )
     close_sessions(connection, person_id)
 
 

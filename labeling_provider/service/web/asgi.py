@@ -51,7 +51,9 @@ from labeling_provider.service.web.signatures import (
     Credentials,
     Signature,
 )
+from labeling_provider.service.web.visitors import Visitors
 from labeling_provider.service.work.audit_trail import OK, AuditTrail
+from labeling_provider.service.work.people import Person
 from labeling_provider.service.work.requesters import ADMINISTRATOR, ApiKeys, Requester, Role
 
 log = logging.getLogger(__name__)
@@ -79,11 +81,13 @@ class _Admitted:
 
     :param signature: the request's; None if it has none.
     :param credentials: what it was made with; None if the service does not know that.
+    :param person: who is signed in in a browser; None for whoever has shown a key.
     """
 
     signature: Signature | None = None
     credentials: Credentials | None = None
     who: Requester = ADMINISTRATOR
+    person: Person | None = None
 
 
 @dataclass
@@ -110,6 +114,7 @@ class Application:
     :param link_credentials: what links in workers' pages are signed with: they read objects and do nothing else.
     :param may_enter: whether people may come to the portal from an IP address.
     :param keys: the keys of requesters.
+    :param visitors: people with a session at the requester's pages.
     :param rights: what requesters may ask.
     :param audit: where changes and refusals are written down, if credentials are demanded.
     """
@@ -129,11 +134,12 @@ class Application:
         link_credentials: Credentials | None = None,
         may_enter: Callable[[str], bool] | None = None,
         keys: ApiKeys | None = None,
+        visitors: Visitors | None = None,
         rights: Rights | None = None,
         audit: AuditTrail | None = None,
     ) -> None:
         self._keys, self._rights, self._audit = keys, rights, audit
-        self._may_enter = may_enter
+        self._may_enter, self._visitors = may_enter, visitors
         self._static, self._link_credentials = static, link_credentials
         self._operations, self._pages, self._portal, self._services = operations, pages, portal, services
         self._monitoring = monitoring
@@ -178,7 +184,7 @@ class Application:
             if request.is_portal and self._may_enter and not self._may_enter(address):
                 seen.is_refused = True
                 raise ApiError("NotFound", "There is nothing here.", HTTPStatus.NOT_FOUND)
-            response = await self._answer(request, receive, seen)
+            response = await self._answer(request, receive, seen, address)
         except ClientGone:
             return
         except ApiError as error:
@@ -217,8 +223,16 @@ class Application:
     async def _run(self, function: Callable[[], _T], limiter: CapacityLimiter | None = None) -> _T:
         return await to_thread.run_sync(function, abandon_on_cancel=True, limiter=limiter or self._working)
 
-    async def _answer(self, request: RequestHead, receive: Receive, seen: _Audited) -> ASGIApp:
-        admitted = await self._admit(request)
+    async def _answer(self, request: RequestHead, receive: Receive, seen: _Audited, address: str) -> ASGIApp:
+        try:
+            admitted = await self._admit(request, address)
+        except ApiError as error:
+            if not (self._visitors and request.is_page and error.status == HTTPStatus.UNAUTHORIZED):
+                raise
+            invitation = await self._run(partial(self._visitors.invitation, request))
+            if invitation is None:
+                raise
+            return invitation
         signature, who = admitted.signature, admitted.who
         seen.who = who
         if request.is_monitoring:
@@ -229,9 +243,9 @@ class Application:
             return self._static_file(request, self._static)
         if request.is_page:
             path = _clean(request.path, PAGES_PATH)
-            check_page_right(who, path)
+            check_page_right(who, path, request.method, has_session=admitted.person is not None)
             body = await self._body(request, None, admitted, receive)
-            return _inner(self._pages, "pages", path, body, who)
+            return _inner(self._pages, "pages", path, body, who, admitted.person)
         if request.is_portal:
             body = await read_body(request, receive, MAX_PORTAL_BODY_BYTES)
             return _inner(self._portal, "portal", _clean(request.path, PORTAL_PATH), body, who)
@@ -280,9 +294,10 @@ class Application:
 
         return answer
 
-    async def _admit(self, request: RequestHead) -> _Admitted:
+    async def _admit(self, request: RequestHead, address: str) -> _Admitted:
         """Check who is asking.
 
+        :param address: the IP address.
         :raises ApiError: if the request is refused.
         """
         if not self._demanding and not is_local_name(request.host_name):
@@ -307,6 +322,10 @@ class Application:
             return _Admitted()
         signature = Signature.of(request)
         if self._demanding and request.is_page and not _is_signed_read(request, signature):
+            person = await self._run(partial(self._visitors.of, request, address)) if self._visitors else None
+            if person is not None and self._visitors:
+                check_page(request, presigned=False, secret=True)
+                return _Admitted(who=self._visitors.requester(person), person=person)
             who = await self._basic(request.headers.get("authorization", ""))
             check_page(request, presigned=False, secret=True)
             return _Admitted(who=who)
@@ -362,11 +381,11 @@ class Application:
         signature.check_cover(request, datetime.fromtimestamp(time.time(), UTC))
         if signature.payload is not None:
             signature.check(request, credentials, None)
-            await self._was_used(who, credentials)
+            await self._was_used(credentials)
         return _Admitted(signature, credentials, who)
 
-    async def _was_used(self, who: Requester, credentials: Credentials) -> None:
-        if self._keys is not None and not who.is_administrator:
+    async def _was_used(self, credentials: Credentials) -> None:
+        if self._keys is not None and credentials is not self._credentials:
             await self._run(partial(self._keys.was_used, credentials.access_key_id))
 
     async def _basic(self, authorization: str) -> Requester:
@@ -383,7 +402,7 @@ class Application:
         if known is None or not hmac.compare_digest(password.encode(), known[1].secret_access_key.encode()):
             message = "Sign in with an access key and its secret key."
             raise ApiError("Unauthorized", message, HTTPStatus.UNAUTHORIZED)
-        await self._was_used(*known)
+        await self._was_used(known[1])
         return known[0]
 
     async def _body(self, request: RequestHead, named: Service | None, admitted: _Admitted, receive: Receive) -> Body:
@@ -407,7 +426,7 @@ class Application:
         elif signature and signature.payload is None:
             if credentials:
                 signature.check(request, credentials, body.sha256)
-                await self._was_used(admitted.who, credentials)
+                await self._was_used(credentials)
         elif signature and signature.payload not in {UNSIGNED_PAYLOAD, body.sha256}:
             raise ApiError("XAmzContentSHA256Mismatch", "The body does not match its signature.")
         if named == Service.S3 and is_upload(request):
@@ -428,7 +447,9 @@ def _route(service: Service, operation: str) -> str:
     return f"{service} {operation}" if operation == "ReceiveMessage" else str(service)
 
 
-def _inner(application: ASGIApp, name: str, path: str, body: Body, who: Requester) -> ASGIApp:
+def _inner(
+    application: ASGIApp, name: str, path: str, body: Body, who: Requester, person: Person | None = None
+) -> ASGIApp:
     """An application's answer to one request, whose body has been read; it finds who asks in the scope.
 
     :param name: of the application, for the metrics.
@@ -439,7 +460,7 @@ def _inner(application: ASGIApp, name: str, path: str, body: Body, who: Requeste
         async def read() -> Message:
             return unread.pop() if unread else await receive()
 
-        inner = {**scope, "path": path, "root_path": "", "requester": who}
+        inner = {**scope, "path": path, "root_path": "", "requester": who, "person": person}
         await application(inner, read, send)
         # The router has noted there which of its functions answered.
         ROUTE.set(f"{name} {getattr(inner.get('endpoint'), '__name__', 'none')}")

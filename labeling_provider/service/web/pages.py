@@ -35,6 +35,7 @@ from labeling_provider.service.web.labeling_jobs import scope_of
 from labeling_provider.service.web.requests import PAGES_PATH
 from labeling_provider.service.web.tags import is_own_job
 from labeling_provider.service.work.audit_trail import AuditTrail
+from labeling_provider.service.work.people import Person
 from labeling_provider.service.work.requesters import Requester
 
 MAX_JOBS: Final = 200
@@ -46,7 +47,9 @@ MAX_OUTPUT_BYTES: Final = 1 << 20
 MAX_REPORT_BYTES: Final = 64 << 20
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _REPORT_POLICY: Final = f"{POLICY}; img-src data:; sandbox"
+_FORM_POLICY: Final = POLICY.replace("form-action 'none'", "form-action 'self'")
 _MESSAGES: Final = {
+    403: ("Not from here", "Open the page again and try once more: this was not sent from a page of your session."),
     404: ("Not found", "There is no such page."),
     405: ("Not allowed", "These pages are read-only."),
     503: ("Unavailable", "The service's database does not respond. Try again."),
@@ -70,15 +73,32 @@ def make_pages(database: Database, object_store: ObjectStore, more: Sequence[Rou
     return Starlette(routes=routes, exception_handlers={HTTPException: _refused, DatabaseError: _unavailable})
 
 
-def page(template: str, *, status: int = 200, policy: str = POLICY, refresh: bool = False, **values: Any) -> Response:
+def page(
+    request: Request | None,
+    template: str,
+    *,
+    status: int = 200,
+    policy: str = POLICY,
+    refresh: bool = False,
+    has_form: bool = False,
+    **values: Any,
+) -> Response:
     """An answer with one of ``service/web/templates``.
 
+    :param request: whose session the page shows; None if nobody is signed in.
     :param template: a file in ``service/web/templates``.
     :param policy: its content security policy.
     :param refresh: whether the browser reloads it every two seconds.
+    :param has_form: whether it sends something to the service.
     """
     names = {"address": _address, "time": _time, "pages_path": PAGES_PATH, "refresh": refresh}
-    return _answer(render(f"service/web/templates/{template}", **names, **values), status, policy)
+    person = person_of_page(request) if request else None
+    content = render(f"service/web/templates/{template}", person=person, **names, **values)
+    response = _answer(content, status, _FORM_POLICY if has_form else policy)
+    if has_form:
+        # With none at all a form would not say whose it is.
+        response.headers["referrer-policy"] = "same-origin"
+    return response
 
 
 def _answer(content: str | bytes, status: int, policy: str) -> Response:
@@ -92,18 +112,18 @@ def _answer(content: str | bytes, status: int, policy: str) -> Response:
     return HTMLResponse(content, status, headers)
 
 
-def _message(status: int) -> Response:
+def _message(request: Request, status: int) -> Response:
     title, text = _MESSAGES[status]
-    return page("page.html", status=status, title=title, text=text)
+    return page(request, "page.html", status=status, title=title, text=text)
 
 
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - this handler is registered for nothing else
-    return _message(error.status_code)
+    return _message(request, error.status_code)
 
 
 def _unavailable(request: Request, error: Exception) -> Response:
-    return _message(503)
+    return _message(request, 503)
 
 
 class _JobPages:
@@ -116,7 +136,7 @@ class _JobPages:
         """The latest jobs."""
         with self._database.read() as connection:
             latest = job_rows.latest_jobs(connection, MAX_JOBS, scope_of(requester_of(request)))
-        return page("jobs.html", title="Labeling jobs", jobs=latest)
+        return page(request, "jobs.html", title="Labeling jobs", jobs=latest)
 
     def overview(self, request: Request) -> Response:
         """A job's settings, its progress, and what automated labeling has done."""
@@ -149,6 +169,7 @@ class _JobPages:
         }
         counts = {"given": job.given, "people": job.labeled, "machine": job.machine_labeled, "failed": job.failed}
         return page(
+            request,
             "overview.html",
             title=job.name,
             refresh=job.runs,
@@ -165,7 +186,7 @@ class _JobPages:
         job = job_of(self._database, request)
         with self._database.read() as connection:
             lines = job_rows.latest_log_lines(connection, job.id, MAX_LINES)
-        return page("log.html", title=job.name, refresh=job.runs, job=job, lines=lines)
+        return page(request, "log.html", title=job.name, refresh=job.runs, job=job, lines=lines)
 
     def output(self, request: Request) -> Response:
         """The first lines of a job's output manifest."""
@@ -175,10 +196,10 @@ class _JobPages:
         try:
             beginning = self._object_store.beginning(uri, MAX_OUTPUT_BYTES)
         except (MissingObject, ValueError):
-            return page("output.html", **values, lines=None)
+            return page(request, "output.html", **values, lines=None)
         lines = beginning.decode(errors="replace").splitlines()
         shown = [line[:MAX_LINE_CHARACTERS] for line in lines[:MAX_LINES]]
-        return page("output.html", **values, lines=shown, is_cut=len(lines) > MAX_LINES)
+        return page(request, "output.html", **values, lines=shown, is_cut=len(lines) > MAX_LINES)
 
     def report(self, request: Request) -> Response:
         """A report in S3. Anybody may have written it, so the browser shows it in a sandbox."""
@@ -219,6 +240,12 @@ def requester_of(request: Request) -> Requester:
     """Who asks for a page."""
     who: Requester = request.scope["requester"]
     return who
+
+
+def person_of_page(request: Request) -> Person | None:
+    """Who is signed in; None for whoever asks with a key."""
+    person: Person | None = request.scope.get("person")
+    return person
 
 
 def _address(job: JobRow) -> str:

@@ -39,6 +39,7 @@ class Previews:
         """An object's page, and the way to the next one's."""
         job, number = job_of(self._database, request), _number(request)
         return page(
+            request,
             "preview.html",
             policy=f"{POLICY}; frame-src 'self'",
             title=job.name,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 from labeling_provider.service.cloud.offered import SERVICE_OF_TARGET, SERVICE_OF_VERSION, Service
 from labeling_provider.service.failures import ApiError
@@ -178,6 +178,14 @@ class RequestHead:
         """
         reads = self.method in {"GET", "HEAD", "OPTIONS"} and bool(self.bucket_and_key[1])
         return reads and self.target is None and not self.is_page and not self.is_portal
+
+
+def form_fields(body: bytes, most: int = 20) -> dict[str, list[str]]:
+    """The fields of a form that a browser has sent; none if it is no form, or has more than some."""
+    try:
+        return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=most)
+    except ValueError:
+        return {}
 
 
 def service_of_form(fields: Iterable[tuple[str, str]]) -> tuple[Service | None, str]:

@@ -22,6 +22,10 @@ from labeling_provider.service.web.bodies import Body
 from labeling_provider.service.web.requests import RequestHead
 from labeling_provider.service.work.requesters import Requester, Right
 
+SIGN_IN: Final = "/sign-in"
+SIGN_OUT: Final = "/sign-out"
+OWN_KEYS: Final = "/own-keys"
+"""Pages below ``/_labeling`` that ask who is there."""
 _OF_SAGEMAKER: Final[dict[str, Right]] = {
     "CreateLabelingJob": Right.CREATE,
     "AddTags": Right.CREATE,
@@ -192,7 +196,9 @@ class Rights:
         if asked.operation == "Subscribe" and {value for name, value in asked.fields if name == "Protocol"} != {"sqs"}:
             raise _denied("A requester's topic has queues as subscribers, and nothing else.")
         arns = self._named(asked)
-        buckets = {f"arn:aws:s3:::{bucket}" for bucket in who.buckets}
+        # To use a bucket of somebody else is not to end it.
+        given = who.buckets if asked.operation != "DeleteBucket" else ()
+        buckets = {f"arn:aws:s3:::{bucket}" for bucket in given}
         if asked.operation in {*_MAKES, "CreateBucket"}:
             own = self._made(asked)
             with self._database.write() as connection:
@@ -237,12 +243,17 @@ class Rights:
         return arns
 
 
-def check_page_right(who: Requester, path: str) -> None:
-    """Refuse pages that are for the administrator.
+def check_page_right(who: Requester, path: str, method: str = "GET", *, has_session: bool = False) -> None:
+    """Refuse pages that are for the administrator, and those that are for people with a session.
 
     :param path: below ``/_labeling``. Whose a job or a report is, its page looks at.
+    :param has_session: whether somebody is signed in, and has shown no key. That is enough to read, and for own keys.
     :raises ApiError: if it is refused.
     """
+    if path == SIGN_IN or (has_session and (path == SIGN_OUT or (path + "/").startswith(f"{OWN_KEYS}/"))):
+        return
+    if has_session and method not in {"GET", "HEAD"}:
+        raise _denied("Whoever is signed in in a browser may only read here. Use an access key.")
     is_own = path == "/" or path.startswith(("/jobs/", "/reports/"))
     if not who.is_administrator and not (is_own and Right.READ in who.rights):
         raise _denied("This page is for the administrator of the service.")

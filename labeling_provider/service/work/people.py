@@ -25,6 +25,7 @@ from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.database.people_rows import PersonRow
 from labeling_provider.service.database.revisions import PEOPLE
 from labeling_provider.service.database.workforce_rows import own_user_pool
+from labeling_provider.service.work.requesters import GroupRoles, Role
 
 MIN_PASSWORD_CHARACTERS: Final = 10
 MAX_PASSWORD_CHARACTERS: Final = 200
@@ -50,6 +51,7 @@ class Person:
     :param teams: ARNs of the workteams that the person works for.
     :param settings: language and keys of the pages.
     :param issuer: the identity provider that the person comes from; None for one who is known here only.
+    :param role: what the groups of the identity provider make of the person.
     """
 
     id: int
@@ -58,16 +60,37 @@ class Person:
     teams: frozenset[str]
     settings: dict[str, Any]
     issuer: str | None = None
+    role: Role = Role.WORKER
+
+    @property
+    def labels(self) -> bool:
+        """Whether the worker portal is open to the person: to people of an identity provider by a workteam."""
+        return self.issuer is None or bool(self.teams)
+
+    @property
+    def has_jobs(self) -> bool:
+        """Whether the requester's pages are open to the person."""
+        return self.role in {Role.REQUESTER, Role.ADMINISTRATOR}
 
 
 class People:
-    """Everybody who labels in a browser.
+    """Everybody who labels in a browser, and who signs in with the identity provider.
 
     :param passwords: whether a name alone is not enough.
+    :param roles: what groups of the identity provider make of their people.
     """
 
-    def __init__(self, database: Database, clock: Clock, region: str, *, passwords: bool) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        region: str,
+        *,
+        passwords: bool,
+        roles: GroupRoles = GroupRoles(),  # noqa: B008 - it can't be changed
+    ) -> None:
         self._database, self._clock, self._region, self.passwords = database, clock, region, passwords
+        self.roles = roles
         self._remembered: OrderedDict[str, tuple[float, int, Person]] = OrderedDict()
         self._failures: dict[str, deque[float]] = defaultdict(deque)
         self._changing = threading.Lock()
@@ -115,7 +138,16 @@ class People:
         return None if person is None else person.name
 
     def of_session(self, token: str) -> Person | None:
-        """Who is signed in by a token; None if nobody is, or no longer."""
+        """Who is signed in to the portal by a token; None if nobody is, or no longer."""
+        person = self._of_session(token)
+        return person if person is not None and person.labels else None
+
+    def of_requester_session(self, token: str) -> Person | None:
+        """Who is signed in to the requester's pages by their token; None if nobody is, or no longer."""
+        person = self._of_session(portal_token(token))
+        return person if person is not None and person.has_jobs else None
+
+    def _of_session(self, token: str) -> Person | None:
         digest, now = _digest(token), time.monotonic()
         with self._changing:
             known = self._remembered.get(digest)
@@ -222,6 +254,7 @@ class People:
                     "workteams": sorted(arn.rsplit("/", 1)[1] for arn in teams),
                     "has_password": person.password is not None,
                     "issuer": person.issuer,
+                    "role": self._role(connection, person),
                 }
                 for person in people_rows.list_people(connection)
                 for teams in (_members_teams(connection, person),)
@@ -238,16 +271,35 @@ class People:
         with self._database.read() as connection:
             return self._teams(connection, row)
 
-    def open_session(self, row: PersonRow, seconds: float = SESSION_SECONDS) -> str:
+    def role_of(self, worker_id: str) -> Role:
+        """What somebody is to the service, as the identity provider has said at the last sign-in."""
+        with self._database.read() as connection:
+            row = people_rows.find_worker(connection, worker_id)
+            return Role.NOBODY if row is None else self._role(connection, row)
+
+    def open_session(self, row: PersonRow) -> str:
         """Sign a person in who has shown who it is.
 
-        :param seconds: until the end of the session.
         :return: the session's token.
         """
-        token, now = secrets.token_urlsafe(32), self._clock.now()
+        token = secrets.token_urlsafe(32)
+        self._open(row, token, SESSION_SECONDS)
+        return token
+
+    def open_requester_session(self, row: PersonRow, seconds: float) -> str:
+        """Sign a person in to the portal and to the requester's pages, as far as they are open to the person.
+
+        :param seconds: until the end of the session.
+        :return: the session's token for the requester's pages; :func:`portal_token` makes the portal's of it.
+        """
+        token = secrets.token_urlsafe(32)
+        self._open(row, portal_token(token), seconds)
+        return token
+
+    def _open(self, row: PersonRow, token: str, seconds: float) -> None:
+        now = self._clock.now()
         with self._database.write() as connection:
             people_rows.open_session(connection, row.id, _digest(token), now + seconds, now)
-        return token
 
     # Details
 
@@ -292,11 +344,13 @@ class People:
         return str(self._hasher.hash(secrets.token_urlsafe(32)))
 
     def _person(self, connection: Connection, row: PersonRow) -> Person | None:
-        """Who somebody is; None for a person of an identity provider who is in no workteam any more."""
-        teams = self._teams(connection, row)
-        if row.issuer is not None and not teams:
-            return None
-        return Person(row.id, row.name, row.worker_id, frozenset(teams), row.settings, row.issuer)
+        """Who somebody is; None for a person of an identity provider to whom nothing is open any more."""
+        teams, role = frozenset(self._teams(connection, row)), self._role(connection, row)
+        person = Person(row.id, row.name, row.worker_id, teams, row.settings, row.issuer, role)
+        return person if person.labels or person.has_jobs else None
+
+    def _role(self, connection: Connection, row: PersonRow) -> Role:
+        return self.roles.role(row.groups) if _provider_of(connection, row) is not None else Role.WORKER
 
     def _teams(self, connection: Connection, row: PersonRow) -> set[str]:
         teams = _members_teams(connection, row)
@@ -355,8 +409,8 @@ def identity_provider(connection: Connection, workteam_arn: str) -> dict[str, st
 def _members_teams(connection: Connection, row: PersonRow) -> set[str]:
     """ARNs of the workteams that somebody was put into, or belongs to by the groups of the identity provider."""
     teams = people_rows.teams_of(connection, row.id)
-    workforce = workforce_rows.of_openid(connection) if row.issuer is not None else None
-    if workforce is None or workforce.identity["OidcConfig"]["Issuer"] != row.issuer:
+    workforce = _provider_of(connection, row)
+    if workforce is None:
         return teams
     return teams | {
         team.arn
@@ -365,6 +419,21 @@ def _members_teams(connection: Connection, row: PersonRow) -> set[str]:
         for member in team.members
         if not row.groups.isdisjoint(member.get("OidcMemberDefinition", {}).get("Groups", ()))
     }
+
+
+def _provider_of(connection: Connection, row: PersonRow) -> workforce_rows.WorkforceRow | None:
+    """The workforce with the identity provider that somebody comes from; None if that is not its provider any more."""
+    workforce = workforce_rows.of_openid(connection) if row.issuer is not None else None
+    is_same = workforce is not None and workforce.identity["OidcConfig"]["Issuer"] == row.issuer
+    return workforce if is_same else None
+
+
+def portal_token(requester_token: str) -> str:
+    """The portal's token of a session that the requester's pages know by another one.
+
+    A session has one row, so it ends as a whole. Whoever sees the portal's cookie can't tell the other one from it.
+    """
+    return hashlib.sha256(b"portal of " + requester_token.encode()).hexdigest()
 
 
 def _team(connection: Connection, name: str) -> str:

@@ -7,14 +7,14 @@ is stored encrypted.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
 from labeling_provider.service.cloud.sealing import SETTING, Seal
-from labeling_provider.service.database import key_rows
+from labeling_provider.service.database import key_rows, people_rows
 from labeling_provider.service.database.database import Connection, Database, now
 from labeling_provider.service.database.key_rows import KeyRow
 from labeling_provider.service.database.people_rows import is_name, plain_name
@@ -23,9 +23,14 @@ KEY_PREFIX: Final = "LABK"
 ROTATION_SECONDS: Final = 86_400.0
 """How long a key that was replaced still holds."""
 MAX_KEYS: Final = 1_000
+"""How many keys there may be that the administrator has made."""
+MAX_OWN_KEYS: Final = 10
+"""How many keys a person of the identity provider may have."""
 MAX_NARROWED: Final = 50
 _MAX_CHARACTERS: Final = 256
 _PURPOSE: Final = "api key"
+_IS_OWN: Final = "is_own"
+"""In a key's scope: that its requester is a person of the identity provider, who has made it."""
 _USED_SECONDS: Final = 60.0
 _ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
@@ -45,6 +50,34 @@ class Role(StrEnum):
     REQUESTER = "requester"
     WORKER = "worker"
     NOBODY = "nobody"
+
+
+@dataclass(frozen=True)
+class GroupRoles:
+    """What groups of the identity provider make of their people: workers, unless one of these says more.
+
+    :param buckets: buckets of others that all these people may use as well.
+    :param key_seconds: how long a key holds that somebody makes for oneself.
+    """
+
+    requesters: frozenset[str] = frozenset()
+    administrators: frozenset[str] = frozenset()
+    buckets: frozenset[str] = frozenset()
+    key_seconds: float = 90 * 86_400.0
+
+    def role(self, groups: Collection[str]) -> Role:
+        """The role of somebody in some groups, the highest if there are several."""
+        if not self.administrators.isdisjoint(groups):
+            return Role.ADMINISTRATOR
+        return Role.WORKER if self.requesters.isdisjoint(groups) else Role.REQUESTER
+
+    @property
+    def are_there(self) -> bool:
+        """Whether any group makes somebody more than a worker."""
+        return bool(self.requesters or self.administrators)
+
+
+RoleOf = Callable[[str], Role]
 
 
 class KeysError(Exception):
@@ -88,11 +121,17 @@ ADMINISTRATOR: Final = Requester("administrator", Role.ADMINISTRATOR)
 class ApiKeys:
     """The keys of requesters.
 
+    A key that somebody of an identity provider has made for oneself holds as long as the person is what it needs.
+
     :param seal: encrypts their secrets.
+    :param roles: what people of the identity provider may do.
+    :param role_of: what the person of a worker id is now.
     """
 
-    def __init__(self, database: Database, seal: Seal) -> None:
-        self._database, self._seal = database, seal
+    def __init__(
+        self, database: Database, seal: Seal, roles: GroupRoles | None = None, role_of: RoleOf = lambda _: Role.NOBODY
+    ) -> None:
+        self._database, self._seal, self._roles, self._role_of = database, seal, roles or GroupRoles(), role_of
         self._used: dict[str, float] = {}
 
     def find(self, access_key_id: str) -> tuple[Requester, str] | None:
@@ -107,7 +146,10 @@ class ApiKeys:
         at = now()
         if row is None or (row.expires is not None and row.expires <= at):
             return None
-        return _requester(row), self._seal.unseal(row.secret, _PURPOSE)
+        needed = _role(row)
+        if row.scope.get(_IS_OWN) and self._role_of(row.requester) not in {needed, Role.ADMINISTRATOR}:
+            return None
+        return self._requester(row, needed), self._seal.unseal(row.secret, _PURPOSE)
 
     def was_used(self, access_key_id: str) -> None:
         """Say that a request was signed with a key. It is stored once a minute."""
@@ -129,30 +171,49 @@ class ApiKeys:
             raise KeysError("The name of a requester has 1 to 64 characters, all of which can be seen.")
         return self._make(name, _checked(scope))
 
-    def rotate(self, access_key_id: str) -> dict[str, str]:
+    def add_own(self, worker_id: str, role: Role, scope: Mapping[str, Any]) -> dict[str, str]:
+        """Make a key for somebody of the identity provider, who asks for it.
+
+        :param role: what the person is.
+        :param scope: ``rights``, ``teams`` and ``tags``; and ``is_administrator`` for a key that may do everything.
+        :return: ``access_key_id`` and ``secret_access_key``, which is told this once.
+        :raises KeysError: if something is not right, or the person has too many keys.
+        """
+        is_administrator = bool(scope.get("is_administrator"))
+        if is_administrator and role is not Role.ADMINISTRATOR:
+            raise KeysError("Only an administrator has keys that may do everything.")
+        # Buckets of others are given, not taken.
+        own = {**_checked({**scope, "buckets": []}), _IS_OWN: True, "is_administrator": is_administrator}
+        return self._make(worker_id, own)
+
+    def rotate(self, access_key_id: str, whose: str | None = None) -> dict[str, str]:
         """Make a key with the same rights; the old one holds for a day more.
 
+        :param whose: the only requester whose key it may be; None for anybody's.
         :raises KeysError: if there is no such key.
         """
         with self._database.read() as connection:
             row = key_rows.find_key(connection, access_key_id)
-        if row is None:
+        if row is None or whose not in {None, row.requester}:
             raise _no_key(access_key_id)
+        if whose is not None and (row.expires is not None and row.expires <= now()):
+            raise KeysError("This key holds no more: make another one.")
         return self._make(row.requester, row.scope, replaced=access_key_id)
 
-    def remove(self, access_key_id: str) -> None:
+    def remove(self, access_key_id: str, whose: str | None = None) -> None:
         """Let a key hold no more, at once.
 
+        :param whose: the only requester whose key it may be; None for anybody's.
         :raises KeysError: if there is no such key.
         """
         with self._database.write() as connection:
-            if not key_rows.delete_key(connection, access_key_id):
+            if not key_rows.delete_key(connection, access_key_id, whose):
                 raise _no_key(access_key_id)
 
-    def list(self) -> list[dict[str, Any]]:
-        """All keys, without their secrets."""
+    def list(self, whose: str | None = None) -> list[dict[str, Any]]:
+        """All keys, or those of a requester, without their secrets."""
         with self._database.read() as connection:
-            rows = key_rows.list_keys(connection)
+            rows = key_rows.list_keys(connection, whose)
         return [
             {
                 "access_key_id": row.access_key_id,
@@ -174,13 +235,40 @@ class ApiKeys:
         key_id = KEY_PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(16))
         secret = secrets.token_urlsafe(30)
         with self._database.write() as connection:
-            if len(key_rows.list_keys(connection)) >= MAX_KEYS:
+            expires = None
+            key_rows.forget_expired(connection, now())
+            if scope.get(_IS_OWN):
+                # Whoever is removed at this moment is removed before this, or with this key.
+                if not people_rows.hold(connection, requester):
+                    raise KeysError("You are not known here any more. Sign in again.")
+                expires = now() + self._roles.key_seconds
+                if len(key_rows.list_keys(connection, requester)) >= MAX_OWN_KEYS:
+                    raise KeysError(f"You have {MAX_OWN_KEYS} keys already: remove some.")
+            elif sum(not row.scope.get(_IS_OWN) for row in key_rows.list_keys(connection)) >= MAX_KEYS:
                 raise KeysError(f"There are {MAX_KEYS:,} keys already: remove some.")
             sealed = self._seal.seal(secret, _PURPOSE)
-            key_rows.insert_key(connection, access_key_id=key_id, requester=requester, secret=sealed, scope=scope)
+            key_rows.insert_key(
+                connection, access_key_id=key_id, requester=requester, secret=sealed, scope=scope, expires=expires
+            )
             if replaced is not None:
                 key_rows.let_expire(connection, replaced, now() + ROTATION_SECONDS)
         return {"access_key_id": key_id, "secret_access_key": secret}
+
+    def _requester(self, row: KeyRow, role: Role) -> Requester:
+        scope = row.scope
+        return Requester(
+            row.requester,
+            role,
+            rights=frozenset(Right(right) for right in scope["rights"]),
+            teams=frozenset(scope["teams"]),
+            tags=MappingProxyType(scope["tags"]),
+            buckets=self._roles.buckets if scope.get(_IS_OWN) else frozenset(scope["buckets"]),
+        )
+
+
+def _role(row: KeyRow) -> Role:
+    """What its bearer is."""
+    return Role.ADMINISTRATOR if row.scope.get("is_administrator") else Role.REQUESTER
 
 
 def _checked(scope: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,17 +290,6 @@ def _checked(scope: Mapping[str, Any]) -> dict[str, Any]:
 
 def _texts(values: Sequence[Any]) -> bool:
     return all(isinstance(value, str) and len(value) <= _MAX_CHARACTERS and "\0" not in value for value in values)
-
-
-def _requester(row: KeyRow) -> Requester:
-    scope = row.scope
-    return Requester(
-        row.requester,
-        rights=frozenset(Right(right) for right in scope["rights"]),
-        teams=frozenset(scope["teams"]),
-        tags=MappingProxyType(scope["tags"]),
-        buckets=frozenset(scope["buckets"]),
-    )
 
 
 def _no_key(access_key_id: str) -> KeysError:

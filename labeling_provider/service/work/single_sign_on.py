@@ -5,17 +5,35 @@ Who is in which group only the provider knows, and it tells that at each sign-in
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Final
 
 from labeling_provider.service.cloud.openid import Provider, SignedInWorker, SignInRefused
 from labeling_provider.service.cloud.sealing import Seal, Unreadable
 from labeling_provider.service.database import people_rows, workforce_rows
 from labeling_provider.service.database.database import Database
-from labeling_provider.service.work.people import People
+from labeling_provider.service.work.people import People, portal_token
+from labeling_provider.service.work.requesters import Role
 
 CLIENT_SECRET: Final = "client secret"  # noqa: S105 - what is encrypted
 SESSION_SECONDS: Final = 12 * 3600.0
 """A working day: after it, the provider is asked again which groups a person is in."""
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """Who has come in.
+
+    :param name: as the provider tells it.
+    :param portal: the session's token for the worker portal; None if that is not open to the person.
+    :param requester: the session's token for the requester's pages; None if they are not.
+    """
+
+    worker_id: str
+    name: str
+    role: Role
+    portal: str | None = field(repr=False)
+    requester: str | None = field(repr=False)
 
 
 class SingleSignOn:
@@ -48,11 +66,15 @@ class SingleSignOn:
         with self._database.read() as connection:
             return workforce_rows.of_openid(connection) is not None
 
-    def enter(self, provider: Provider, worker: SignedInWorker) -> str:
+    def is_for_requesters(self) -> bool:
+        """Whether people of the provider can come to the requester's pages."""
+        return self._people.roles.are_there and self.is_there()
+
+    def enter(self, provider: Provider, worker: SignedInWorker, to_requester: bool = False) -> SignedIn:
         """Sign somebody in whom the provider has told of.
 
-        :return: the session's token.
-        :raises SignInRefused: if the person is in no workteam.
+        :param to_requester: whether the person wants to see a requester's page.
+        :raises SignInRefused: if none of the person's groups opens that to the person.
         """
         with self._database.write() as connection:
             row = people_rows.enter(
@@ -63,6 +85,16 @@ class SingleSignOn:
                 groups=worker.groups,
                 worker_id=people_rows.new_worker_id(self._region),
             )
-        if not self._people.teams(row):
+        labels, role = bool(self._people.teams(row)), self._people.role_of(row.worker_id)
+        if to_requester and role is Role.WORKER:
+            raise SignInRefused("You may not have labeling jobs: none of your groups is one of requesters.")
+        if not labels and role is Role.WORKER:
             raise SignInRefused("You are in no workteam: none of your groups belongs to one.")
-        return self._people.open_session(row, SESSION_SECONDS)
+        token = self._people.open_requester_session(row, SESSION_SECONDS)
+        return SignedIn(
+            row.worker_id,
+            row.name,
+            role,
+            portal=portal_token(token) if labels else None,
+            requester=token if role is not Role.WORKER else None,
+        )

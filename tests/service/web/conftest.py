@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dev.identity_provider import IdentityProvider
+from dev.identity_provider import IdentityProvider, ProviderBrowser
 from dev.stack import BIN, ROOT, Service
 
 ENCRYPTION_KEY = "a-key-that-is-long-enough-for-every-use"
@@ -22,6 +22,9 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, provider: IdentityProvider
         **KEYS,
         "SSL_CERT_FILE": str(provider.certificate),
         "LABELING_LOCAL_ENCRYPTION_KEY": ENCRYPTION_KEY,
+        "LABELING_LOCAL_REQUESTER_GROUP": "requesters 'data owners'",
+        "LABELING_LOCAL_ADMINISTRATOR_GROUP": "administrators",
+        "LABELING_LOCAL_REQUESTER_BUCKET": "common",
     }
     service = Service(tmp_path_factory.mktemp("guarded"), env=env)
     yield service
@@ -33,6 +36,33 @@ def owner(guarded: Service) -> Callable[[str], Any]:
     """Makes boto3 clients of the guarded service with its own keys."""
     keys = {"aws_access_key_id": "owner", "aws_secret_access_key": "the secret of the owner"}
     return lambda name: guarded.client(name, **keys)
+
+
+@pytest.fixture(scope="module")
+def birders(owner: Callable[[str], Any], provider: IdentityProvider) -> Iterator[None]:
+    """A workforce with the provider, and a workteam of one of its groups."""
+    sagemaker = owner("sagemaker")
+    sagemaker.create_workforce(WorkforceName="birders", OidcConfig=provider.config())
+    make_experts(sagemaker)
+    yield
+    sagemaker.delete_workteam(WorkteamName="experts")
+    sagemaker.delete_workforce(WorkforceName="birders")
+
+
+def make_experts(sagemaker: Any) -> None:
+    """The workteam of the provider's group experts."""
+    member = {"OidcMemberDefinition": {"Groups": ["experts"]}}
+    sagemaker.create_workteam(
+        WorkteamName="experts", MemberDefinitions=[member], Description="x", WorkforceName="birders"
+    )
+
+
+@pytest.fixture
+def provider_browser(guarded: Service, provider: IdentityProvider) -> Iterator[ProviderBrowser]:
+    """A browser in which nobody has signed in."""
+    browser = ProviderBrowser(guarded.endpoint_url, provider)
+    yield browser
+    browser.client.close()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Final
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
 from jinja2.utils import htmlsafe_json_dumps
 from starlette.requests import Request
@@ -18,26 +18,29 @@ from labeling_provider.rendering.environment import render
 from labeling_provider.service.database import job_rows, people_rows
 from labeling_provider.service.database.database import Database, Row
 from labeling_provider.service.engine.desk import Desk, NoSuchTask
+from labeling_provider.service.web.cookies import (
+    PORTAL_COOKIE,
+    is_page_token,
+    page_token,
+    with_session,
+    without_session,
+)
 from labeling_provider.service.web.portal.protocol import PAGE_KEYS, numbers, start_of
 from labeling_provider.service.web.portal.sessions import (
-    COOKIE,
     Answer,
     NotSignedIn,
     Threads,
     base_of,
-    page_token,
     person_of,
     redirect,
-    with_session,
-    without_session,
 )
 from labeling_provider.service.web.portal.words import choose_language, languages, words_of
-from labeling_provider.service.web.requests import PORTAL_PATH
+from labeling_provider.service.web.requests import PORTAL_PATH, form_fields
 from labeling_provider.service.web.task_pages import ShownTask, TaskPages
 from labeling_provider.service.work.audit_trail import OK, AuditTrail
 from labeling_provider.service.work.people import People, PeopleError, Person
 from labeling_provider.service.work.requesters import Role
-from labeling_provider.service.work.single_sign_on import SingleSignOn
+from labeling_provider.service.work.single_sign_on import SignedIn, SingleSignOn
 
 _MAX_FORM_FIELDS: Final = 10
 _ONWARD: Final = re.compile(r"/(?:jobs/[0-9]{1,9}|labeling-jobs/[a-zA-Z0-9-]{1,63}|numbers|help)?")
@@ -112,8 +115,8 @@ class Pages:
 
     def sign_out(self, request: Request, form: Mapping[str, str]) -> Response:
         """Leave, and end the session with the identity provider as well."""
-        token, provider = request.cookies.get(COOKIE, ""), None
-        if form.get("token") == page_token(request):
+        token, provider = request.cookies.get(PORTAL_COOKIE, ""), None
+        if is_page_token(request, PORTAL_COOKIE, form.get("token", "")):
             person = self._people.of_session(token) if token else None
             if person is not None and person.issuer is not None:
                 provider = self._single_sign_on.provider()
@@ -125,15 +128,23 @@ class Pages:
         return without_session(self.onward(request, "signing_out", onward))
 
     def write_down(
-        self, request: Request, what: str, claimed: str = "", *, session: str | None = None, outcome: str = OK
+        self,
+        request: Request,
+        what: str,
+        claimed: str = "",
+        *,
+        session: str | None = None,
+        signed_in: SignedIn | None = None,
+        outcome: str = OK,
     ) -> None:
         """Say in the audit trail who has signed in or out.
 
         :param claimed: who somebody says to be, without a session.
         :param session: its token.
+        :param signed_in: who has come in with the identity provider.
         """
-        person = self._people.of_session(session) if session else None
-        who, role = (person.worker_id, Role.WORKER) if person else (claimed, Role.NOBODY)
+        person = signed_in or (self._people.of_session(session) if session else None)
+        who, role = (person.worker_id, person.role) if person else (claimed, Role.NOBODY)
         address = request.client.host if request.client else ""
         self._audit.record(who, role, address, what, person.name if person else "", outcome)
 
@@ -216,7 +227,7 @@ class Pages:
 
     def _own_page(self, person: Person, request: Request, template: str, **values: Any) -> Response:
         language = choose_language(request, person)
-        return self.show(request, template, language, person=person, token=page_token(request), **values)
+        return self.show(request, template, language, person=person, token=page_token(request, PORTAL_COOKIE), **values)
 
     def show(
         self, request: Request, template: str, language: str, *, status: int = 200, title: str, **values: Any
@@ -262,7 +273,8 @@ class Pages:
 
         @wraps(view)
         async def endpoint(request: Request) -> Response:
-            form = _form(await request.body()) if request.method == "POST" else {}
+            fields = form_fields(await request.body(), _MAX_FORM_FIELDS) if request.method == "POST" else {}
+            form = {name: values[0] for name, values in fields.items()}
             return await self._threads.run(view, request, form)
 
         return Answer(endpoint)
@@ -302,15 +314,6 @@ def _duration(seconds: float) -> str:
     """Hours, minutes and seconds."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
-
-
-def _form(body: bytes) -> dict[str, str]:
-    """The fields of a form; of two of one name the first."""
-    try:
-        fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_MAX_FORM_FIELDS)
-    except ValueError:
-        return {}
-    return {name: values[0] for name, values in fields.items()}
 
 
 def onward_of(given: Mapping[str, str]) -> str:

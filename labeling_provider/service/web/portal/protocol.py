@@ -20,13 +20,13 @@ from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.engine.desk import Desk, Handed, JobAtDesk, MoveRefused, NoSuchTask
 from labeling_provider.service.engine.mask_helper import MaskHelper, NoMask
 from labeling_provider.service.failures import JobFailure
+from labeling_provider.service.web.cookies import PORTAL_COOKIE, page_token
 from labeling_provider.service.web.portal.sessions import (
     Answer,
     NotSignedIn,
     Threads,
     base_of,
     check_token,
-    page_token,
     person_of,
 )
 from labeling_provider.service.web.requests import PORTAL_PATH
@@ -305,7 +305,7 @@ def start_of(
     return {
         "job": job.id,
         "path": PORTAL_PATH,
-        "token": page_token(request),
+        "token": page_token(request, PORTAL_COOKIE),
         "language": language,
         "page_keys": PAGE_KEYS,
         "keys": person.settings.get("keys", {}),

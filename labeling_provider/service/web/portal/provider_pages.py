@@ -9,6 +9,7 @@ import base64
 import binascii
 import logging
 import re
+from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
@@ -17,10 +18,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from labeling_provider.service.cloud.openid import Attempt, OpenId, SignInRefused
+from labeling_provider.service.web.cookies import with_session
 from labeling_provider.service.web.portal.portal_pages import Pages, onward_of
-from labeling_provider.service.web.portal.sessions import Answer, Threads, base_of, redirect, with_session
+from labeling_provider.service.web.portal.sessions import Answer, Threads, base_of, redirect
 from labeling_provider.service.web.portal.words import choose_language
-from labeling_provider.service.web.requests import PORTAL_PATH
+from labeling_provider.service.web.requests import PAGES_PATH, PORTAL_PATH
+from labeling_provider.service.web.visitors import requester_page
 from labeling_provider.service.work.single_sign_on import SESSION_SECONDS, SingleSignOn
 
 log = logging.getLogger(__name__)
@@ -29,7 +32,7 @@ ATTEMPT_COOKIE: Final = "labeling_sign_in"
 RETURN_PATH: Final = "/oauth2/idpresponse"
 """Where the provider sends browsers back to, as on Amazon."""
 _ATTEMPT_SECONDS: Final = 900
-_ATTEMPT: Final = re.compile(r"([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{0,200}={0,2})")
+_ATTEMPT: Final = re.compile(r"([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{0,1400}={0,2})")
 
 
 class ProviderPages:
@@ -55,7 +58,7 @@ class ProviderPages:
             return self._refused(request, error)
         if provider is None:
             return redirect("/sign-in")
-        attempt, onward = Attempt(), onward_of(request.query_params)
+        attempt, onward = Attempt(), _onward(request.query_params)
         response = RedirectResponse(attempt.url(provider, _return_to(request)), 303, {"cache-control": "no-store"})
         response.set_cookie(
             ATTEMPT_COOKIE,
@@ -78,14 +81,18 @@ class ProviderPages:
                 return redirect("/sign-in")
             code = attempt.code(provider, request.query_params)
             worker = await self._openid.worker(provider, attempt, code, _return_to(request))
-            token = await self._threads.run(self._single_sign_on.enter, provider, worker)
+            to_requester = bool(requester_page({"onward": onward}))
+            signed_in = await self._threads.run(self._single_sign_on.enter, provider, worker, to_requester)
         except SignInRefused as error:
             await self._threads.run(partial(self._pages.write_down, request, "sign-in", outcome="refused"))
             return self._refused(request, error)
-        await self._threads.run(partial(self._pages.write_down, request, "sign-in", session=token))
-        response = self._pages.onward(request, "signing_in", f"{PORTAL_PATH}{onward}")
+        await self._threads.run(partial(self._pages.write_down, request, "sign-in", signed_in=signed_in))
+        if not to_requester:
+            onward = f"{PORTAL_PATH}{onward}" if signed_in.portal else f"{PAGES_PATH}/"
+        response = self._pages.onward(request, "signing_in", onward)
         response.delete_cookie(ATTEMPT_COOKIE, path=f"{PORTAL_PATH}{RETURN_PATH}", httponly=True, samesite="lax")
-        return with_session(response, token, secure=request.url.scheme == "https", seconds=SESSION_SECONDS)
+        secure = request.url.scheme == "https"
+        return with_session(response, signed_in.portal, signed_in.requester, secure=secure, seconds=SESSION_SECONDS)
 
     def _refused(self, request: Request, error: SignInRefused) -> Response:
         log.warning("sign-in with the identity provider refused: %s", error)
@@ -98,7 +105,7 @@ class ProviderPages:
 
 
 def _attempt(request: Request) -> tuple[Attempt, str]:
-    """What the browser has begun, and the page of the portal that it wanted to see.
+    """What the browser has begun, and the page that it wanted to see.
 
     :raises SignInRefused: if it has begun nothing.
     """
@@ -109,7 +116,12 @@ def _attempt(request: Request) -> tuple[Attempt, str]:
         onward = base64.urlsafe_b64decode(match[2]).decode()
     except (binascii.Error, ValueError):
         onward = "/"
-    return Attempt(match[1]), onward_of({"onward": onward})
+    return Attempt(match[1]), _onward({"onward": onward})
+
+
+def _onward(given: Mapping[str, str]) -> str:
+    """Where a person wanted to go: a requester's page, or the path of a page of the portal."""
+    return requester_page(given) or onward_of(given)
 
 
 def _return_to(request: Request) -> str:

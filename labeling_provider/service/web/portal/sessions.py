@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,12 +15,12 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from labeling_provider.service.database.opening import DatabaseError
+from labeling_provider.service.web.cookies import PORTAL_COOKIE, is_page_token
 from labeling_provider.service.web.requests import PORTAL_PATH
-from labeling_provider.service.work.people import SESSION_SECONDS, People, Person
+from labeling_provider.service.work.people import People, Person
 
 log = logging.getLogger(__name__)
 
-COOKIE: Final = "labeling_session"
 TOKEN_HEADER: Final = "x-labeling-portal"  # noqa: S105 - the name of a header
 _AT_ONCE: Final = 16
 _T = TypeVar("_T")
@@ -118,7 +116,7 @@ def person_of(people: People, request: Request) -> Person:
 
     :raises NotSignedIn: if nobody is.
     """
-    token = request.cookies.get(COOKIE, "")
+    token = request.cookies.get(PORTAL_COOKIE, "")
     person = people.of_session(token) if token else None
     if person is None:
         raise NotSignedIn
@@ -130,28 +128,8 @@ def check_token(request: Request) -> None:
 
     :raises NotSignedIn: if it is not.
     """
-    given = request.headers.get(TOKEN_HEADER, "")
-    if not hmac.compare_digest(given.encode(), page_token(request).encode()):
+    if not is_page_token(request, PORTAL_COOKIE, request.headers.get(TOKEN_HEADER, "")):
         raise NotSignedIn
-
-
-def page_token(request: Request) -> str:
-    """What pages of this session send along with each change. It tells nothing of the cookie."""
-    return hashlib.sha256(b"portal page " + request.cookies.get(COOKIE, "").encode()).hexdigest()[:32]
-
-
-def with_session(response: Response, token: str, *, secure: bool, seconds: float = SESSION_SECONDS) -> Response:
-    """Keep somebody signed in."""
-    response.set_cookie(
-        COOKIE, token, max_age=int(seconds), path=PORTAL_PATH, httponly=True, samesite="strict", secure=secure
-    )
-    return response
-
-
-def without_session(response: Response) -> Response:
-    """Forget who was signed in."""
-    response.delete_cookie(COOKIE, path=PORTAL_PATH, httponly=True, samesite="strict")
-    return response
 
 
 def base_of(request: Request) -> str:

@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import httpx
 import pytest
 
-from dev.identity_provider import CLIENT, IdentityProvider, ProviderBrowser
+from dev.identity_provider import CLIENT, Answer, IdentityProvider, ProviderBrowser
 from dev.stack import Service
+from tests.service.web.conftest import make_experts
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("birders")]
 
 Owner = Callable[[str], Any]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 TEAM = "experts"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _workforce(owner: Owner, provider: IdentityProvider) -> Iterator[None]:
-    """A workforce with the provider, and a workteam of one group."""
-    sagemaker = owner("sagemaker")
-    sagemaker.create_workforce(WorkforceName="birders", OidcConfig=provider.config())
-    member: Any = {"OidcMemberDefinition": {"Groups": ["experts"]}}
-    sagemaker.create_workteam(WorkteamName=TEAM, MemberDefinitions=[member], Description="x", WorkforceName="birders")
-    yield
-    sagemaker.delete_workteam(WorkteamName=TEAM)
-    sagemaker.delete_workforce(WorkforceName="birders")
-
-
 @pytest.fixture
-def browser(guarded: Service, provider: IdentityProvider) -> Iterator[ProviderBrowser]:
-    """A browser in which nobody has signed in."""
-    browser = ProviderBrowser(guarded.endpoint_url, provider)
-    yield browser
-    browser.client.close()
+def browser(provider_browser: ProviderBrowser) -> ProviderBrowser:
+    return provider_browser
 
 
 def test_somebody_of_the_provider_signs_in_and_goes_on(browser: ProviderBrowser, provider: IdentityProvider) -> None:
@@ -55,6 +44,7 @@ def test_somebody_of_the_provider_signs_in_and_goes_on(browser: ProviderBrowser,
     cookies = back.headers.get_list("set-cookie")
     session = next(one for one in cookies if one.startswith("labeling_session="))
     assert all(part in session.lower() for part in ("httponly", "samesite=strict", "path=/portal", "max-age=43200"))
+    assert "labeling_requester" not in browser.client.cookies
     page = browser.get("/portal/help")
     assert page.status_code == 200
     assert "Ada &lt;b&gt;Lovelace&lt;/b&gt;" in page.text
@@ -105,7 +95,19 @@ def test_what_the_browser_brings_back_is_checked(
     assert "<script>alert" not in back.text
 
 
-@pytest.mark.parametrize("onward", ["//evil.example", "https://evil.example", "/../x", "/oauth2/idpresponse"])
+@pytest.mark.parametrize(
+    "onward",
+    [
+        *("//evil.example", "https://evil.example", "/../x", "/oauth2/idpresponse", "/_labelingx", "/_labeling@evil"),
+        *(
+            "/_labeling/../x",
+            "/_labeling/%252e%252e/x",
+            "/_labeling/a%5Cb",
+            "/_labeling/?a=b",
+            "/_labeling/" + "a" * 1_000,
+        ),
+    ],
+)
 def test_the_way_leads_nowhere_else(browser: ProviderBrowser, provider: IdentityProvider, onward: str) -> None:
     provider.person("ada-1", "experts")
     assert 'content="0;url=/portal/"' in browser.sign_in("ada-1", onward).text
@@ -128,6 +130,95 @@ def test_the_secret_is_nowhere_in_the_database(guarded: Service) -> None:
     files = [path for path in (guarded.folder / "data").rglob("*") if path.is_file()]
     assert files
     assert not any(b"the secret of the portal" in path.read_bytes() for path in files)
+
+
+def test_a_requester_comes_to_the_requester_s_pages_and_to_no_others(
+    browser: ProviderBrowser, provider: IdentityProvider
+) -> None:
+    provider.person("rae", "data owners", name="Rae <i>")
+    asked = browser.client.get("/_labeling/jobs/none?x=1", headers={"sec-fetch-site": "none", "accept": "text/html"})
+    assert (asked.status_code, "Basic" in asked.headers["www-authenticate"]) == (401, False)
+    assert 'href="/portal/sign-in/provider?onward=%2F_labeling%2F"' in asked.text
+    # Whoever has a key is asked for it as before: at once, or by the link.
+    other_way = re.search(r'href="(/_labeling/sign-in[^"]*)"', asked.text)
+    assert other_way
+    for path, accept in ((other_way[1], "text/html"), ("/_labeling/", "*/*")):
+        told = browser.client.get(path, headers={"sec-fetch-site": "none", "accept": accept})
+        assert (told.status_code, told.headers["www-authenticate"]) == (401, 'Basic realm="labeling"')
+    job = browser.client.get("/_labeling/jobs/none", headers={"sec-fetch-site": "none", "accept": "text/html"})
+    assert "onward=%2F_labeling%2Fjobs%2Fnone" in job.text
+    back = browser.sign_in("rae", "/_labeling/own-keys")
+    assert 'content="0;url=/_labeling/own-keys"' in back.text
+    cookies = back.headers.get_list("set-cookie")
+    session = next(one for one in cookies if one.startswith("labeling_requester="))
+    wanted = ("httponly", "samesite=lax", "path=/_labeling", "max-age=43200")
+    assert all(part in session.lower() for part in wanted)
+    page = browser.get("/_labeling/")
+    assert (page.status_code, "Rae &lt;i&gt;" in page.text) == (200, True)
+    assert browser.get("/portal/").status_code == 303, "the worker portal is open to workers"
+    for path in ("/_labeling/audit", "/_labeling/keys", "/_labeling/workers"):
+        assert browser.get(path).status_code == 403
+    assert 'content="0;url=/_labeling/"' in browser.sign_in("rae").text, "to what is open"
+
+
+def test_who_is_no_requester_is_told_so(browser: ProviderBrowser, provider: IdentityProvider) -> None:
+    provider.person("ada-1", "experts")
+    back = browser.sign_in("ada-1", "/_labeling/")
+    assert (back.status_code, "none of your groups is one of requesters" in back.text) == (403, True)
+    assert browser.get("/portal/").status_code == 303
+
+
+def test_the_portal_s_cookie_opens_no_requester_s_page(browser: ProviderBrowser, provider: IdentityProvider) -> None:
+    provider.person("sue", "experts", "requesters", "administrators")
+    browser.sign_in("sue")
+    portal, requester = (browser.client.cookies[f"labeling_{name}"] for name in ("session", "requester"))
+    for token, status in ((portal, 401), (requester, 200), ("x", 401)):
+        given = {"sec-fetch-site": "none", "cookie": f"labeling_requester={token}"}
+        assert httpx.get(f"{browser.endpoint_url}/_labeling/audit", headers=given).status_code == status
+    given = {"sec-fetch-site": "none", "cookie": f"labeling_session={requester}"}
+    assert httpx.get(f"{browser.endpoint_url}/portal/", headers=given).status_code == 303
+
+
+def test_a_session_ends_as_a_whole(run: Run, browser: ProviderBrowser, provider: IdentityProvider) -> None:
+    provider.person("tess", "experts", "requesters", name="Tess")
+    same = {"origin": browser.endpoint_url, "sec-fetch-site": "same-origin"}
+    for way in ("/portal/help", "/_labeling/own-keys", "sign-out"):
+        browser.sign_in("tess")
+        cookies = dict(browser.client.cookies)
+        assert (browser.get("/portal/").status_code, browser.get("/_labeling/").status_code) == (200, 200)
+        if way == "sign-out":
+            listed = next(line for line in run("workers", "list").stdout.splitlines() if line.startswith("Tess  "))
+            assert "  requester  " in listed
+            run("workers", "sign-out", listed.split()[1])
+        else:
+            token = re.search(r'name="token" value="([0-9a-f]+)"', browser.get(way).text)
+            assert token
+            out = browser.client.post(f"/{way.split('/')[1]}/sign-out", data={"token": token[1]}, headers=same)
+            assert f"{provider.issuer}/oauth2/end_session?" in out.text
+            assert not browser.client.cookies
+        browser.client.cookies.update(cookies)
+        assert (browser.get("/portal/").status_code, browser.get("/_labeling/").status_code) == (303, 401), way
+        browser.client.cookies.clear()
+
+
+def test_groups_that_the_provider_has_not_signed_give_nothing(
+    browser: ProviderBrowser, provider: IdentityProvider
+) -> None:
+    provider.person("mal", "experts")
+
+    def forged(answer: Answer) -> Answer:
+        status, headers, content = answer
+        told = json.loads(content)
+        head, claims, signature = told["id_token"].split(".")
+        known = json.loads(base64.urlsafe_b64decode(claims + "=="))
+        known["sagemaker:groups"] = ["administrators"]
+        claims = base64.urlsafe_b64encode(json.dumps(known).encode()).decode().rstrip("=")
+        return status, headers, json.dumps({**told, "id_token": f"{head}.{claims}.{signature}"}).encode()
+
+    with provider.lying("/oauth2/token", forged):
+        back = browser.sign_in("mal", "/_labeling/")
+    assert (back.status_code, "The id token is not valid: BadSignature" in back.text) == (403, True), back.text
+    assert browser.get("/_labeling/").status_code == 401
 
 
 def test_signing_out_ends_the_session_with_the_provider_as_well(
@@ -204,5 +295,4 @@ def test_parameters_that_the_service_sets_can_t_be_set_otherwise(owner: Owner, p
             with pytest.raises(sagemaker.exceptions.ClientError, match="OidcConfig.LogoutEndpoint must be"):
                 sagemaker.update_workforce(WorkforceName="birders", OidcConfig=provider.config(LogoutEndpoint=address))
     finally:
-        member: Any = {"OidcMemberDefinition": {"Groups": ["experts"]}}
-        sagemaker.create_workteam(WorkteamName=TEAM, MemberDefinitions=[member], Description="x")
+        make_experts(sagemaker)

@@ -1,0 +1,108 @@
+"""What people of an identity provider are, and for how long the keys hold that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from labeling_provider.service.cloud.sealing import Seal
+from labeling_provider.service.database import key_rows, people_rows
+from labeling_provider.service.database.database import Database, now
+from labeling_provider.service.work import requesters
+from labeling_provider.service.work.requesters import ApiKeys, GroupRoles, KeysError, Role
+
+WORKER = "private.us-east-1.0000000000000001"
+EVERY = {"rights": ["create", "read", "stop"]}
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(f"sqlite:///{tmp_path / 'labeling.sqlite'}")
+    with database.write() as connection:
+        people_rows.insert_person(connection, name="Ann", worker_id=WORKER, sub="ann")
+    yield database
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("groups", "role"),
+    [
+        ((), Role.WORKER),
+        (("others",), Role.WORKER),
+        (("others", "owners"), Role.REQUESTER),
+        (("owners", "admins"), Role.ADMINISTRATOR),
+    ],
+)
+def test_the_highest_role_of_somebody_s_groups_counts(groups: tuple[str, ...], role: Role) -> None:
+    roles = GroupRoles(frozenset({"owners", "requesters"}), frozenset({"admins"}))
+    assert roles.role(groups) is role
+    assert roles.are_there
+    assert GroupRoles().role(groups) is Role.WORKER
+
+
+@pytest.mark.parametrize(
+    ("role", "holds"),
+    [
+        (Role.NOBODY, (False, False)),
+        (Role.WORKER, (False, False)),
+        (Role.REQUESTER, (True, False)),
+        (Role.ADMINISTRATOR, (True, True)),
+    ],
+)
+def test_a_key_holds_as_long_as_its_person_is_what_it_needs(
+    database: Database, role: Role, holds: tuple[bool, bool]
+) -> None:
+    keys = ApiKeys(database, Seal(["x" * 32]), role_of=lambda _: role)
+    made = [
+        keys.add_own(WORKER, Role.ADMINISTRATOR, scope)["access_key_id"]
+        for scope in (EVERY, {**EVERY, "is_administrator": True})
+    ]
+    found = [keys.find(key) for key in made]
+    assert tuple(one is not None for one in found) == holds
+    for one, is_administrator in zip(found, (False, True), strict=True):
+        assert one is None or one[0].is_administrator is is_administrator
+    with pytest.raises(KeysError, match="Only an administrator"):
+        keys.add_own(WORKER, Role.REQUESTER, {**EVERY, "is_administrator": True})
+
+
+def test_own_keys_end_and_those_of_the_administrator_do_not(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = ApiKeys(database, Seal(["x" * 32]), GroupRoles(key_seconds=60.0), lambda _: Role.REQUESTER)
+    own, other = keys.add_own(WORKER, Role.REQUESTER, EVERY)["access_key_id"], keys.add("Ben", {})["access_key_id"]
+    assert keys.find(own)
+    later = now() + 61
+    for module in (requesters, key_rows):
+        monkeypatch.setattr(module, "now", lambda: later)
+    assert (keys.find(own), keys.find(other) is None) == (None, False)
+    with pytest.raises(KeysError, match="holds no more"):
+        keys.rotate(own, WORKER)
+    with pytest.raises(KeysError, match="There is no key"):
+        keys.rotate(other, WORKER)
+    keys.add_own(WORKER, Role.REQUESTER, EVERY)
+    assert own not in {key["access_key_id"] for key in keys.list()}
+
+
+def test_buckets_of_others_are_given_and_not_taken(database: Database) -> None:
+    roles = GroupRoles(buckets=frozenset({"common"}))
+    keys = ApiKeys(database, Seal(["x" * 32]), roles, lambda _: Role.REQUESTER)
+    found = keys.find(keys.add_own(WORKER, Role.REQUESTER, {**EVERY, "buckets": ["secret"]})["access_key_id"])
+    assert found
+    assert found[0].buckets == {"common"}
+    other = keys.find(keys.add("Ben", {"buckets": ["given"]})["access_key_id"])
+    assert other
+    assert other[0].buckets == {"given"}
+
+
+def test_whoever_is_gone_gets_no_key(database: Database) -> None:
+    keys = ApiKeys(database, Seal(["x" * 32]), role_of=lambda _: Role.REQUESTER)
+    keys.add_own(WORKER, Role.REQUESTER, EVERY)
+    with database.write() as connection:
+        row = people_rows.find_worker(connection, WORKER)
+        assert row
+        people_rows.delete_person(connection, row.id)
+    assert keys.list() == []
+    with pytest.raises(KeysError, match="not known here any more"):
+        keys.add_own(WORKER, Role.REQUESTER, EVERY)

@@ -196,6 +196,7 @@ def test_a_session_reads_and_changes_nothing_else(visitor: Callable[..., Visitor
     key = ada.key(everything="on")
     done = run("workers", "add", "Gil", LABELING_LOCAL_ACCESS_KEY_ID=key[0], LABELING_LOCAL_SECRET_ACCESS_KEY=key[1])
     assert done.returncode == 0, done.stderr
+    ada.client("sqs", key).list_queues()
     assert f"  administrator {ada.worker_id}  127.0.0.1  workers add  Gil  ok\n" in run("audit").stdout
     assert "  everything  used 2" in next(line for line in run("keys", "list").stdout.splitlines() if key[0] in line)
     # As a requester she keeps what is a requester's.

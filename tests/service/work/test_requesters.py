@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from labeling_provider.service.cloud.sealing import Seal
 from labeling_provider.service.database import key_rows, people_rows
 from labeling_provider.service.database.database import Database, now
 from labeling_provider.service.work import requesters
-from labeling_provider.service.work.requesters import ApiKeys, GroupRoles, KeysError, Role
+from labeling_provider.service.work.requesters import MAX_OWN_KEYS, ApiKeys, GroupRoles, KeysError, Role
 
 WORKER = "private.us-east-1.0000000000000001"
 EVERY = {"rights": ["create", "read", "stop"]}
@@ -94,6 +95,24 @@ def test_buckets_of_others_are_given_and_not_taken(database: Database) -> None:
     other = keys.find(keys.add("Ben", {"buckets": ["given"]})["access_key_id"])
     assert other
     assert other[0].buckets == {"given"}
+
+
+def test_many_at_once_make_no_more_keys_than_one_after_the_other(postgresql_url: str) -> None:
+    databases = [Database(postgresql_url, shared=True) for _ in range(4)]
+    with databases[0].write() as connection:
+        people_rows.insert_person(connection, name="Ann", worker_id=WORKER, sub="ann")
+    processes = [ApiKeys(database, Seal(["x" * 32]), role_of=lambda _: Role.REQUESTER) for database in databases]
+
+    def add(number: int) -> bool:
+        try:
+            return bool(processes[number % 4].add_own(WORKER, Role.REQUESTER, EVERY))
+        except KeysError:
+            return False
+
+    with ThreadPoolExecutor(2 * MAX_OWN_KEYS) as pool:
+        assert sum(pool.map(add, range(2 * MAX_OWN_KEYS))) == MAX_OWN_KEYS
+    for database in databases:
+        database.close()
 
 
 def test_whoever_is_gone_gets_no_key(database: Database) -> None:

@@ -26,7 +26,7 @@ from urllib.parse import urlencode
 
 from dev.browser import browser_page
 from dev.postgresql import postgresql, programs
-from dev.stack import BIN, ROOT, GuardedApi, RestApi, StackError, descendants, wait_until
+from dev.stack import ROOT, Airflow, GuardedApi, StackError, descendants, wait_until
 
 DAGS = 20
 NOWHERE = {"conn_type": "aws", "login": "x", "password": "x", "extra": {"endpoint_url": "http://127.0.0.1:9"}}
@@ -125,17 +125,14 @@ def airflow_on(address: str | None, jobs: int) -> Iterator[GuardedApi]:
     """
     with tempfile.TemporaryDirectory(prefix="labeling-bench-") as name:
         folder = Path(name)
-        airflow = RestApi(folder, folder / "dags", json.dumps(NOWHERE))
-        if address is not None:
-            airflow.env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = address
-        subprocess.run([str(BIN / "airflow"), "db", "migrate"], env=airflow.env, check=True, capture_output=True)
-        filling = [sys.executable, "-m", "benchmarks.ui", "--fill", str(jobs)]
-        subprocess.run(filling, env=airflow.env, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-        api = GuardedApi(airflow, {"admin": "admin"})
+        settings = {} if address is None else {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": address}
+        airflow = Airflow(folder, folder / "dags", json.dumps(NOWHERE), settings, parts=())
         try:
-            yield api
+            filling = [sys.executable, "-m", "benchmarks.ui", "--fill", str(jobs)]
+            subprocess.run(filling, env=airflow.env, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+            yield GuardedApi(airflow, {"admin": "admin"})
         finally:
-            api.stop()
+            airflow.stop()
 
 
 def has_postgresql() -> bool:
@@ -178,7 +175,7 @@ def megabytes(parent: int, field: str) -> float:
 
 def measured(api: GuardedApi, size: Size) -> dict[str, float]:
     """Figures of one server."""
-    token, url, server = api.token("admin"), f"{api.url}/labeling/", api.group.process.pid
+    token, url, server = api.token("admin"), f"{api.url}/labeling/", api.pid
     middle, rare = size.jobs // 2, f"job-{size.jobs * 9 // 10:06}"
     # The application is there, and no job was asked for.
     seconds(f"{url}static/labeling.js", token, "use strict")

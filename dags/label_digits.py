@@ -52,12 +52,13 @@ with DAG(
             examples=WORKTEAMS,
             description="private workteam that labels",
         ),
+        "count": Param(1797, type="integer", minimum=100, maximum=1797, description="how many digits"),
         "price": Param(0.012, type="number", minimum=0, description="what one answer of a worker costs you, USD"),
     },
 ) as dag:
 
     @task
-    def prepare(bucket: str) -> str:
+    def prepare(bucket: str, params: dict[str, Any] | None = None) -> str:
         """Put the pictures, the manifest and the truth into S3; returns the manifest's URI."""
         from concurrent.futures import ThreadPoolExecutor
         from io import BytesIO
@@ -65,7 +66,8 @@ with DAG(
         from PIL import Image
         from sklearn.datasets import load_digits
 
-        digits, s3 = load_digits(), s3_client()
+        assert params is not None
+        digits, s3, count = load_digits(), s3_client(), params["count"]
         if bucket not in {one["Name"] for one in s3.list_buckets()["Buckets"]}:
             s3.create_bucket(Bucket=bucket)
 
@@ -78,8 +80,10 @@ with DAG(
             return f"s3://{bucket}/{key}"
 
         with ThreadPoolExecutor(8) as pool:
-            pictures = list(pool.map(put_picture, range(len(digits.images))))
-        truth = [{"source-ref": uri, "truth": str(digit)} for uri, digit in zip(pictures, digits.target, strict=True)]
+            pictures = list(pool.map(put_picture, range(count)))
+        truth = [
+            {"source-ref": uri, "truth": str(digit)} for uri, digit in zip(pictures, digits.target[:count], strict=True)
+        ]
         files = {"input.manifest": [{"source-ref": uri} for uri in pictures], "truth.jsonl": truth}
         for name, lines in files.items():
             body = "".join(json.dumps(line) + "\n" for line in lines)

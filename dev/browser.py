@@ -27,17 +27,28 @@ _QUIET = (
 
 
 @contextmanager
-def browser_page(width: int = 1280, height: int = 800, *, profile: Path | None = None, **options: Any) -> Iterator[Any]:
+def browser_page(
+    width: int = 1280, height: int = 800, *, profile: Path | None = None, browser: Any = None, **options: Any
+) -> Iterator[Any]:
     """A page of a browser with an empty profile; ``page.context.browser.new_page()`` is somebody else's.
 
     :param profile: the browser's folder, which outlives it; such a browser has one person only.
+    :param browser: one that runs already, and goes on; by default one is started.
     :param options: further options of the browser context, such as ``color_scheme``.
     """
+    seen = {"viewport": {"width": width, "height": height}, **options}
+    if browser is not None:
+        page = browser.new_page(**seen)
+        page.context.set_default_timeout(PATIENCE * 30_000)
+        try:
+            yield page
+        finally:
+            page.context.close()
+        return
     executable = shutil.which(os.environ.get("CHROMIUM", "chromium"))
     if executable is None:
         raise StackError("there is no chromium: run make setup, or name yours, as in CHROMIUM=google-chrome")
     started = {"executable_path": executable, "args": list(_QUIET)}
-    seen = {"viewport": {"width": width, "height": height}, **options}
     with sync_playwright() as playwright:
         if profile is None:
             browser = playwright.chromium.launch(**started)

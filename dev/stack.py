@@ -13,8 +13,8 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -320,51 +320,116 @@ class RestApi:
 
 
 class Airflow(RestApi):
-    """``airflow standalone``: scheduler, triggerer, DAG processor and API server in one process group."""
+    """Scheduler, triggerer, DAG processor and API server, each in a process group of its own.
 
-    def __init__(self, folder: Path, dags: Path, connection: str, settings: Mapping[str, str] | None = None) -> None:
+    They are forked from one process, which imports Airflow once for all of them.
+
+    :param parts: those to start at once.
+    :param modules: what many tasks import, beside Airflow.
+    """
+
+    PARTS = ("api-server", "dag-processor", "scheduler", "triggerer")
+
+    def __init__(
+        self,
+        folder: Path,
+        dags: Path,
+        connection: str,
+        settings: Mapping[str, str] | None = None,
+        parts: Sequence[str] = PARTS,
+        modules: Sequence[str] = (),
+    ) -> None:
         super().__init__(folder, dags, connection, settings)
-        self.group = Group([str(BIN / "airflow"), "standalone"], folder / "airflow.log", self.env)
+        self.leaders: dict[str, int] = {}
+        self.log = folder / "airflow.log"
+        command = [sys.executable, "-m", "dev.forked_airflow", *modules]
+        with self.log.open("ab") as output:
+            self.importer = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                env=self.env,
+                cwd=ROOT,
+                text=True,
+                start_new_session=True,
+            )
+        for part in parts:
+            self.start(part)
+
+    def start(self, part: str, *options: str, name: str = "", **env: str) -> int:
+        """Start a part; the id of its process.
+
+        :param options: further options of its command.
+        :param name: what to call it, and its log, if there is another one.
+        :param env: what is different in its environment.
+        :raises StackError: if Airflow could not be imported.
+        """
+        assert self.importer.stdin
+        assert self.importer.stdout
+        name = name or part
+        order = {"arguments": [part, *options], "log": str(self.folder / f"{name}.log"), "env": env}
+        print(json.dumps(order), file=self.importer.stdin, flush=True)
+        answer = self.importer.stdout.readline()
+        if not answer:
+            raise StackError(f"Airflow could not be started: {self.log.read_text()[-2000:]}")
+        self.leaders[name] = int(answer)
+        return self.leaders[name]
+
+    def kill(self, part: str) -> None:
+        """End a part and all that it has started, at once, as a machine that goes down would."""
+        leader = self.leaders.pop(part)
+        _kill([leader, *descendants(leader)])
 
     def wait_healthy(self, seconds: float = 300) -> None:
-        """The same, with the end of the log if it fails."""
+        """The same, with the ends of the logs if it fails."""
         try:
             super().wait_healthy(seconds)
         except StackError as error:
-            raise StackError(f"{error}: {self.group.log.read_text()[-3000:]}") from None
+            logs = [self.folder / f"{part}.log" for part in self.leaders]
+            told = [f"{log.name}: {log.read_text()[-2000:]}" for log in logs if log.exists()]
+            raise StackError("\n".join([str(error), *told])) from None
 
     def check_alive(self) -> None:
-        """Raise if it has ended."""
-        if self.group.process.poll() is not None:
-            raise StackError("airflow has ended")
+        """Raise if a part has ended."""
+        for part, leader in self.leaders.items():
+            try:
+                os.kill(leader, 0)
+            except ProcessLookupError:
+                raise StackError(f"Airflow's {part} has ended") from None
+
+    def descendants(self) -> dict[int, str]:
+        """Process ids and command lines of its parts and of everything that they have started."""
+        return descendants(self.importer.pid)
 
     def stop(self) -> None:
-        """End all of its processes."""
-        self.group.stop()
+        """End all of its processes at once: nothing that they still have to write is read again."""
+        while started := self.descendants():
+            _kill(started)
+        assert self.importer.stdin
+        self.importer.stdin.close()
+        self.importer.wait()
 
 
 class GuardedApi(RestApi):
-    """A further API server on the database of a running Airflow, where people sign in and have roles.
+    """A further API server of a running Airflow, where people sign in and have roles.
 
     :param airflow: the Airflow.
     :param roles: role of Airflow's simple auth manager by user name; the password is the name.
     """
 
-    def __init__(self, airflow: RestApi, roles: Mapping[str, str]) -> None:
+    def __init__(self, airflow: Airflow, roles: Mapping[str, str]) -> None:
         super().__init__(airflow.folder, airflow.dags, airflow.connection)
-        self._runs = airflow._runs
+        self._runs, self._airflow = airflow._runs, airflow
         passwords = airflow.folder / "passwords.json"
         passwords.write_text(json.dumps({name: name for name in roles}))
-        self.env = {
-            **airflow.env,
-            "AIRFLOW__API__PORT": str(self.port),
+        env = {
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in roles.items()),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
         }
-        log = airflow.folder / "guarded-api-server.log"
-        self.group = Group([str(BIN / "airflow"), "api-server"], log, self.env)
+        self.pid = airflow.start("api-server", "--port", str(self.port), name="guarded-api-server", **env)
         wait_until(self._answers, 120, "the API server answers", 0.5)
 
     def _answers(self) -> bool:
@@ -379,34 +444,13 @@ class GuardedApi(RestApi):
 
     def stop(self) -> None:
         """End it."""
-        self.group.stop()
+        self._airflow.kill("guarded-api-server")
 
 
-class Cluster(RestApi):
-    """The same processes one by one, so that each can be killed and started again."""
-
-    PARTS = ("api-server", "dag-processor", "scheduler", "triggerer")
-
-    def __init__(self, folder: Path, dags: Path, connection: str, settings: Mapping[str, str]) -> None:
-        super().__init__(folder, dags, connection, settings)
-        command = [str(BIN / "airflow"), "db", "migrate"]
-        subprocess.run(command, env=self.env, check=True, capture_output=True)
-        self.groups: dict[str, Group] = {}
-        for part in self.PARTS:
-            self.start(part)
-
-    def start(self, part: str) -> None:
-        """Start a part."""
-        self.groups[part] = Group([str(BIN / "airflow"), part], self.folder / f"{part}.log", self.env)
-
-    def kill(self, part: str) -> None:
-        """End a part and all that it has started, at once, as a machine that goes down would."""
-        self.groups[part].kill()
-
-    def stop(self) -> None:
-        """End all parts."""
-        for group in self.groups.values():
-            group.stop()
+def _kill(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def descendants(parent: int) -> dict[int, str]:

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dev.stack import PARSED_ONCE, Cluster, Service, StackError, descendants, free_port, wait_until
+from dev.stack import PARSED_ONCE, Airflow, Service, StackError, descendants, free_port, wait_until
 
 OBJECTS = 45
 ANIMALS = ("cat", "dog")
@@ -281,7 +281,7 @@ class Torture:
         try:
             for load in self.loads:
                 load.prepare(self.service, dags)
-            cluster = Cluster(self.folder, dags, self.service.connection(), SETTINGS)
+            cluster = Airflow(self.folder, dags, self.service.connection(), SETTINGS)
             cluster.wait_healthy()
             runs = [(load, cluster.trigger(load.dag_id, 120)) for load in self.loads]
             while self.killed.total() < self.kills:
@@ -295,7 +295,7 @@ class Torture:
                 cluster.stop()
             self.service.stop()
 
-    def kill_one(self, cluster: Cluster) -> None:
+    def kill_one(self, cluster: Airflow) -> None:
         """End a random part at once, if there is one at the moment, and start it again."""
         victim = self.random.choice(VICTIMS)
         if victim == "service":
@@ -303,7 +303,7 @@ class Torture:
             self.service.start()
         elif victim == "worker":
             # An idle one may hold the lock of the queue that all of them wait for, and Airflow would never go on.
-            started = descendants(cluster.groups["scheduler"].process.pid)
+            started = descendants(cluster.leaders["scheduler"])
             workers = sorted(pid for pid, command in started.items() if "<idle>" not in command)
             if not workers:
                 return
@@ -317,13 +317,13 @@ class Torture:
         self.killed[victim] += 1
         print(f"kill {self.killed.total()} of {self.kills}: {victim}", flush=True)
 
-    def instances(self, cluster: Cluster, load: Load, run: str) -> list[dict[str, Any]]:
+    def instances(self, cluster: Airflow, load: Load, run: str) -> list[dict[str, Any]]:
         """All task instances."""
         path = f"/api/v2/dags/{load.dag_id}/dagRuns/{run.replace('+', '%2B')}/taskInstances?limit=100"
         found: list[dict[str, Any]] = cluster.get(path)["task_instances"]
         return found
 
-    def wait_for_the_end(self, cluster: Cluster, load: Load, run: str) -> list[str]:
+    def wait_for_the_end(self, cluster: Airflow, load: Load, run: str) -> list[str]:
         """Wait until all tasks have succeeded; their ids.
 
         :raises StackError: if one has failed, or some have not ended in time; with what they said last.
@@ -338,7 +338,7 @@ class Torture:
             raise StackError("\n".join([str(error), *told])) from error
         return [task["task_id"] for task in self.instances(cluster, load, run)]
 
-    def has_ended(self, cluster: Cluster, load: Load, run: str) -> bool:
+    def has_ended(self, cluster: Airflow, load: Load, run: str) -> bool:
         """Whether all tasks have succeeded.
 
         :raises StackError: if one has failed.
@@ -347,7 +347,7 @@ class Torture:
         for task in tasks:
             if task["state"] == "failed":
                 log = cluster.task_log(load.dag_id, run, task["task_id"], task["try_number"])
-                server = cluster.groups["api-server"].log.read_text()
+                server = (cluster.folder / "api-server.log").read_text()
                 raise StackError(f"{task['task_id']} has failed:\n{log[-3000:]}\nAPI server:\n{server[-6000:]}")
         return [task["state"] for task in tasks] == ["success"] * load.tasks
 

@@ -5,9 +5,11 @@ Retries, region, endpoint and credentials all come from the connection.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
@@ -82,6 +84,16 @@ class LabelingHook(AwsBaseHook):
                 f"The Airflow connection {self.aws_conn_id} can't be used: {error}. endpoint_url in its extra must be "
                 "like http://127.0.0.1:4566"
             ) from error
+
+    def _get_caller(self, target_function_name: str = "execute") -> str:
+        """Class of the operator that asks, for the user agent.
+
+        The amazon provider's own way looks for the source of every module there is, in each task anew.
+        """
+        frame: FrameType | None = sys._getframe()
+        while frame is not None and frame.f_code.co_name != target_function_name:
+            frame = frame.f_back
+        return type(frame.f_locals.get("self")).__name__ if frame else "Unknown"
 
     def _made(self, service: str, **settings: Any) -> Any:
         if service == self.client_type and not settings:

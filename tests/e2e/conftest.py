@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from dev.browser import browser_page
 from dev.demo import TRUTH, WORKFORCE
 from dev.stack import PARSED_ONCE, ROOT, Airflow, Service, wait_until
 from tests.conftest import Lab, texts
+
+DIGITS = 1000
+"""How many of them are labeled: all would take twice as long."""
+
+OF_TASKS = ("PIL.Image", "sklearn.datasets", "sklearn.feature_extraction.text", "sklearn.linear_model", "sklearn.svm")
+"""What tasks of several DAGs import: a second of a processor each time."""
+
+
+def eventually(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+    """As ``wait_until``, with pauses that leave Airflow's server time: each look costs it a hundredth of a second."""
+    return wait_until(condition, seconds, what, 0.7)
 
 
 class Stack:
@@ -24,7 +33,6 @@ class Stack:
 
     def __init__(self, lab: Lab, airflow: Airflow) -> None:
         self.lab, self.airflow = lab, airflow
-        self.further: list[subprocess.Popen[bytes]] = []
 
     def finished(self, dag: str, run_id: str | None = None, **params: Any) -> str:
         """A new run of a DAG, when it has succeeded."""
@@ -43,7 +51,7 @@ class Stack:
         """How a run ends."""
         ends = {"success", "failed"}
         return str(
-            wait_until(lambda: (state := self.airflow.run_state(dag, run)) in ends and state, 240, f"{dag} ends", 0.5)
+            eventually(lambda: (state := self.airflow.run_state(dag, run)) in ends and state, 240, f"{dag} ends")
         )
 
     def states(self, dag: str, run: str) -> dict[str, Any]:
@@ -53,7 +61,7 @@ class Stack:
 
     def wait_for_xcom(self, dag: str, run: str, task: str, key: str) -> Any:
         """A value that a task pushes."""
-        return wait_until(lambda: self.airflow.xcom(dag, run, task, key), 90, f"{task} pushes {key}", 0.5)
+        return eventually(lambda: self.airflow.xcom(dag, run, task, key), 90, f"{task} pushes {key}")
 
 
 @pytest.fixture(scope="session")
@@ -66,20 +74,17 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     shutil.copytree(ROOT / "dags", dags)
     for path in (Path(__file__).parent / "dags").glob("*.py"):
         shutil.copy(path, dags)
-    service = Service(folder, "--workforce", str(workforce), *TRUTH, "--truth=s3://lab/by-hand/truth.jsonl")
-    airflow = made = None
+    truth = [*TRUTH, "--truth=s3://lab/by-hand/truth.jsonl"]
+    service = Service(folder, "--workforce", str(workforce), "--minimum-automated", "0", *truth)
+    airflow = None
     try:
         lab = Lab(service)
         lab.put("in/people.manifest", "".join(json.dumps(line) + "\n" for line in texts(5)))
         lab.put("in/quick.manifest", "".join(json.dumps(line) + "\n" for line in texts(5, ("cat", "dog"))))
-        airflow = Airflow(folder, dags, service.connection(), PARSED_ONCE)
+        airflow = Airflow(folder, dags, service.connection(), PARSED_ONCE, modules=OF_TASKS)
         airflow.wait_healthy()
-        made = Stack(lab, airflow)
-        yield made
+        yield Stack(lab, airflow)
     finally:
-        for process in made.further if made else ():
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(30)
         if airflow is not None:
             airflow.stop()
         service.stop()
@@ -88,4 +93,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture(scope="session")
 def digits(stack: Stack) -> str:
     """The first run of ``label_digits``, with the same luck each time."""
-    return stack.finished("label_digits", "manual__first")
+    return stack.finished("label_digits", "manual__first", count=DIGITS)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """One browser for all pages of these tests: starting one takes a second of a processor."""
+    with browser_page() as page:
+        yield page.context.browser

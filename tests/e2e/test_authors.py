@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from dev.stack import wait_until
-from tests.e2e.conftest import Stack
+from tests.e2e.conftest import Stack, eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -15,7 +14,7 @@ pytestmark = pytest.mark.e2e
 @pytest.mark.once
 def test_a_teardown_stops_the_job_of_a_task_that_has_failed(stack: Stack) -> None:
     run = stack.airflow.trigger("torn_down")
-    wait_until(lambda: stack.airflow.run_state("torn_down", run) in {"success", "failed"}, 180, "the run has ended")
+    eventually(lambda: stack.airflow.run_state("torn_down", run) in {"success", "failed"}, 180, "the run has ended")
     states = {name: stack.airflow.task("torn_down", run, name)["state"] for name in ("label", "train", "stop")}
     assert states == {"label": "failed", "train": "upstream_failed", "stop": "success"}
     (job,) = stack.airflow.xcom("torn_down", run, "stop")["jobs"]
@@ -33,7 +32,7 @@ def test_an_asset_that_another_dag_has_named_hears_of_the_labels(stack: Stack) -
             found = [stack.airflow.xcom(dag_id, one["dag_run_id"], "hear") for one in runs]
             return [name for names in found if names for name in names]
 
-        assert wait_until(heard, 90, f"{dag_id} hears") == [job]
+        assert eventually(heard, 90, f"{dag_id} hears") == [job]
     assert "with the name 'named_labels'" in stack.airflow.task_log("label_for_others", run, "without_outlets")
 
 

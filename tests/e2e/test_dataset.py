@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from dev.stack import wait_until
-from tests.e2e.conftest import Stack
+from tests.e2e.conftest import Stack, eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -61,13 +60,13 @@ def test_texts_are_labeled_and_a_model_learns_from_them(stack: Stack) -> None:
 
 def asked(stack: Stack, run: str) -> dict[str, Any]:
     """What people are asked, as soon as the task waits for them."""
-    wait_until(
+    eventually(
         lambda: stack.states("approve", run)["reviews.approve_cost"] in {"awaiting_input", "deferred"},
         120,
         "the task waits for people",
     )
     path = f"/api/v2/dags/approve/dagRuns/{run.replace('+', '%2B')}/hitlDetails"
-    return wait_until(lambda: next(iter(stack.airflow.get(path)["hitl_details"]), None), 120, "people are asked")
+    return eventually(lambda: next(iter(stack.airflow.get(path)["hitl_details"]), None), 120, "people are asked")
 
 
 def heartbeat(stack: Stack) -> str:
@@ -82,7 +81,7 @@ def answer(stack: Stack, run: str, option: str) -> None:
     # Airflow 3.3 fails a task that goes on before the scheduler has seen that its process has ended; people are slower.
     for _ in range(2):
         before = heartbeat(stack)
-        wait_until(partial(_differs, stack, before), 60, "the scheduler goes round")
+        eventually(partial(_differs, stack, before), 60, "the scheduler goes round")
     task = f"/api/v2/dags/approve/dagRuns/{run.replace('+', '%2B')}/taskInstances/reviews.approve_cost/-1"
     stack.airflow.patch(f"{task}/hitlDetails", {"chosen_options": [option], "params_input": {}})
 

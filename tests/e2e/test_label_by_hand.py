@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import runpy
+from typing import Any
 
 import pytest
 
 from dev.browser import browser_page
 from dev.person import Person
-from dev.stack import PATIENCE, ROOT, wait_until
+from dev.stack import ROOT, wait_until
 from labeling_provider.links import WORKERS_LINK
 from tests.e2e.conftest import Stack
 
@@ -18,7 +19,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 DAG = "label_by_hand"
 
 
-def test_two_people_and_a_simulated_worker_label_what_a_dag_asks_for(stack: Stack) -> None:
+def test_two_people_and_a_simulated_worker_label_what_a_dag_asks_for(stack: Stack, chromium: Any) -> None:
     dag = runpy.run_path(str(ROOT / "dags" / f"{DAG}.py"))
     # The sentences take turns.
     truth = {sentence: dag["KINDS"][number % 2] for number, sentence in enumerate(dag["SENTENCES"])}
@@ -28,9 +29,7 @@ def test_two_people_and_a_simulated_worker_label_what_a_dag_asks_for(stack: Stac
     url = stack.wait_for_xcom(DAG, run, "sentences", WORKERS_LINK.xcom_key)
     job = stack.wait_for_xcom(DAG, run, "sentences", "labeling_job")["job_name"]
     wait_until(lambda: stack.states(DAG, run)["sentences"] == "deferred", 60, "the task is deferred")
-    with browser_page() as page:
-        other = page.context.browser.new_page()
-        other.set_default_timeout(PATIENCE * 30_000)
+    with browser_page(browser=chromium) as page, browser_page(browser=chromium) as other:
         people = [Person(one, truth, dag["KINDS"]) for one in (page, other)]
         for name, person in zip(("Ada", "Bob"), people, strict=True):
             person.sign_in(name, url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from io import BytesIO
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -20,10 +21,10 @@ from tests.e2e.conftest import Stack
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 
 
-def test_the_links_of_the_task_lead_from_airflow_to_the_job(stack: Stack) -> None:
+def test_the_links_of_the_task_lead_from_airflow_to_the_job(stack: Stack, chromium: Any) -> None:
     run = stack.finished("sense_and_tear_down")
     name = derive_job_name("sense_and_tear_down", "label", run)
-    with browser_page() as page:
+    with browser_page(browser=chromium) as page:
         page.goto(f"{stack.airflow.url}/dags/sense_and_tear_down/runs/{run}/tasks/label/details")
         link = page.get_by_role("link", name="Labeling job")
         link.wait_for()
@@ -41,7 +42,9 @@ def test_the_links_of_the_task_lead_from_airflow_to_the_job(stack: Stack) -> Non
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])
-def test_the_link_of_the_quality_gate_leads_to_its_report(connected: Lab, width: int, scheme: str) -> None:
+def test_the_link_of_the_quality_gate_leads_to_its_report(
+    connected: Lab, chromium: Any, width: int, scheme: str
+) -> None:
     evil = "<script>document.title='owned'</script>"
     lines = []
     for number in range(8):
@@ -64,7 +67,7 @@ def test_the_link_of_the_quality_gate_leads_to_its_report(connected: Lab, width:
         min_agreement=0.99,
         on_poor_labels="warn",
     ).execute(around)
-    with browser_page(width, 800, color_scheme=scheme) as page:
+    with browser_page(width, 800, browser=chromium, color_scheme=scheme) as page:
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.goto(around["ti"].pushed["_link_QualityReportLink"])
@@ -93,11 +96,11 @@ def test_only_reports_are_shown(lab: Lab, path: str) -> None:
 
 @pytest.mark.parametrize("width", [1280, 400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_hostile_text_is_shown_and_not_run_at_any_width(lab: Lab, width: int, scheme: str) -> None:
+def test_hostile_text_is_shown_and_not_run_at_any_width(lab: Lab, chromium: Any, width: int, scheme: str) -> None:
     evil = "<script>document.title='owned'</script><svg onload=\"document.title='owned'\">\u202egnihton" + "x" * 300
     name = lab.create([{"source": evil, "truth": "a"}], labels=["a", "b"], title=evil[:120])
     lab.wait(name)
-    with browser_page(width, 800, color_scheme=scheme) as page:
+    with browser_page(width, 800, browser=chromium, color_scheme=scheme) as page:
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         for path in ("", "/output", "/log"):

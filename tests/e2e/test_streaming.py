@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from dev.stack import wait_until
-from tests.e2e.conftest import Stack
+from tests.e2e.conftest import Stack, eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -22,12 +21,12 @@ def test_pictures_are_labeled_as_they_come_and_labels_are_trained_on(stack: Stac
     started = stack.airflow.xcom("streaming_labels_start", run, "start")
     name = started["job_name"]
     stack.finished("streaming_labels_camera", count=150)
-    wait_until(
+    eventually(
         lambda: stack.lab.describe(name)["LabelCounters"]["TotalLabeled"] == 150, 120, "the first pictures are labeled"
     )
     assert stack.lab.describe(name)["LabelingJobStatus"] == "InProgress"
     stack.finished("streaming_labels_camera", first=150, count=50)
-    wait_until(lambda: successful_runs(stack, "streaming_labels_train"), 120, "a model is trained")
+    eventually(lambda: successful_runs(stack, "streaming_labels_train"), 120, "a model is trained")
     trained = successful_runs(stack, "streaming_labels_train")[0]
     result = stack.airflow.xcom("streaming_labels_train", trained, "train")
     assert (result["new_labels"], result["trained_on"]) == (200, 200)
@@ -44,7 +43,7 @@ def test_pictures_are_labeled_as_they_come_and_labels_are_trained_on(stack: Stac
         answer = stack.lab.service.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=names)
         return sum(map(int, answer["Attributes"].values()))
 
-    wait_until(lambda: in_queue() == 0, 60, "the messages of stored events are deleted")
+    eventually(lambda: in_queue() == 0, 60, "the messages of stored events are deleted")
     run = stack.finished("streaming_labels_stop", job_name=name)
     assert stack.airflow.xcom("streaming_labels_stop", run, "stop") == {
         "job_name": name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import re
 
 import pytest
@@ -20,6 +21,20 @@ def test_the_connection_decides_where_everything_goes(connected: Lab) -> None:
     assert hook.conn_client_meta.endpoint_url == connected.service.endpoint_url
     assert hook.s3.meta.endpoint_url == connected.service.endpoint_url
     assert hook.conn_region_name == "us-east-1"
+
+
+def test_the_user_agent_names_the_operator_without_a_look_at_the_source_of_every_module(
+    connected: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Asks:
+        def execute(self) -> str:
+            return LabelingHook().sagemaker.meta.config.user_agent_extra
+
+    def stack() -> list[inspect.FrameInfo]:
+        raise AssertionError("the stack was read with its source")
+
+    monkeypatch.setattr(inspect, "stack", stack)
+    assert " Caller/Asks " in Asks().execute()
 
 
 def test_the_connection_can_be_tested(connected: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +14,6 @@ from labeling_provider.operators.quality import LabelQualityOperator
 from labeling_provider.request import PrivateWorkteam
 from tests.airflow_context import context
 from tests.conftest import Lab, texts
-from tests.operators.automated import task
-from tests.operators.tasks import run_id
 from tests.service.test_room_jobs import picture
 
 
@@ -177,19 +174,3 @@ def test_a_manifest_of_no_job_has_no_answers_and_a_report_beside_it(connected: L
     result, _ = gate(manifest, label_attribute_name="label")
     assert (result["answers"], result["agreement"], result["workers"]) == (0, None, [])
     assert result["report_uri"] == f"{manifest}.quality.html"
-
-
-def test_the_report_of_the_gate_shows_both(auto: Lab, tmp_path: Path) -> None:
-    result = task(auto).execute(context(**run_id()))
-    assert result is not None
-    gate = LabelQualityOperator(
-        task_id="quality",
-        manifest_uri=result["output_manifest_uri"],
-        label_attribute_name="label",
-        report_uri="s3://lab/reports/automated.html",
-    )
-    gate.execute(context(task_id="quality", **run_id()))
-    report = auto.get("s3://lab/reports/automated.html").decode()
-    assert f"<b>{result['counters']['machine_labeled']:,}</b>labeled by machine" in report
-    assert "Labels by machine by confidence" in report
-    assert "mean confidence by machine" in report

@@ -95,7 +95,7 @@ def initial_model(lab: Lab, result: dict[str, Any]) -> str | None:
     return lab.describe(result["job_name"])["LabelingJobAlgorithmsConfig"].get("InitialActiveLearningModelArn")
 
 
-def test_the_result_tells_people_s_and_machine_s_labels_apart_and_names_the_model(auto: Lab) -> None:
+def test_result_and_report_tell_labels_of_people_and_machine_apart_and_the_model_is_named(auto: Lab) -> None:
     from airflow.sdk import Asset
 
     around = context(**run_id())
@@ -110,11 +110,18 @@ def test_the_result_tells_people_s_and_machine_s_labels_apart_and_names_the_mode
     assert around["ti"].pushed["labeling_model"] == arn
     assert around["outlet_events"][asset].extra["final_model_arn"] == arn
     quality = LabelQualityOperator(
-        task_id="quality", manifest_uri=result["output_manifest_uri"], label_attribute_name="label"
+        task_id="quality",
+        manifest_uri=result["output_manifest_uri"],
+        label_attribute_name="label",
+        report_uri="s3://lab/reports/automated.html",
     ).execute(context(task_id="quality", **run_id()))
     assert quality["by_machine"] == counters["machine_labeled"] == sum(quality["machine_confidence"])
     assert sum(quality["confidence"]) == counters["human_labeled"]
     assert 0.9 < quality["mean_machine_confidence"] <= 1
+    report = auto.get("s3://lab/reports/automated.html").decode()
+    assert f"<b>{counters['machine_labeled']:,}</b>labeled by machine" in report
+    assert "Labels by machine by confidence" in report
+    assert "mean confidence by machine" in report
 
 
 def test_the_next_run_starts_from_the_last_model_of_this_task(auto: Lab, logged: Callable[[], str]) -> None:

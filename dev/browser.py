@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,40 +24,66 @@ _QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
+# Features are named at once: a second list would replace the first, as this one does Playwright's. So it has those of
+# them that pages notice; and the address bar's own pages, which take longer to start than the rest of the browser.
+_WITHOUT = (
+    "AimEnabled",
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsUpgrades",
+    "LensOverlay",
+    "MediaRouter",
+    "OptimizationHints",
+    "PaintHolding",
+    "ThirdPartyStoragePartitioning",
+    "WebUIOmniboxAimPopup",
+    "WebUIOmniboxPopup",
+)
 
 
 @contextmanager
 def browser_page(
-    width: int = 1280, height: int = 800, *, profile: Path | None = None, browser: Any = None, **options: Any
+    width: int = 1280,
+    height: int = 800,
+    *,
+    profile: Path | None = None,
+    without: Sequence[str] = (),
+    **options: Any,
 ) -> Iterator[Any]:
     """A page of a browser with an empty profile; ``page.context.browser.new_page()`` is somebody else's.
 
     :param profile: the browser's folder, which outlives it; such a browser has one person only.
-    :param browser: one that runs already, and goes on; by default one is started.
+    :param without: features of Chromium that are turned off.
     :param options: further options of the browser context, such as ``color_scheme``.
     """
-    seen = {"viewport": {"width": width, "height": height}, **options}
-    if browser is not None:
-        page = browser.new_page(**seen)
-        page.context.set_default_timeout(PATIENCE * 30_000)
-        try:
-            yield page
-        finally:
-            page.context.close()
-        return
     executable = shutil.which(os.environ.get("CHROMIUM", "chromium"))
     if executable is None:
         raise StackError("there is no chromium: run make setup, or name yours, as in CHROMIUM=google-chrome")
-    started = {"executable_path": executable, "args": list(_QUIET)}
+    features = f"--disable-features={','.join((*_WITHOUT, *without))}"
+    started = {"executable_path": executable, "args": [*_QUIET, features]}
     with sync_playwright() as playwright:
         if profile is None:
-            browser = playwright.chromium.launch(**started)
-            page = browser.new_page(**seen)
+            with (
+                closing(playwright.chromium.launch(**started)) as browser,
+                another_page(browser, width, height, **options) as page,
+            ):
+                yield page
         else:
-            browser = playwright.chromium.launch_persistent_context(str(profile), **started, **seen)
-            page = browser.pages[0]
-        page.context.set_default_timeout(PATIENCE * 30_000)
-        try:
-            yield page
-        finally:
-            browser.close()
+            seen = {"viewport": {"width": width, "height": height}, **options}
+            with closing(playwright.chromium.launch_persistent_context(str(profile), **started, **seen)) as context:
+                yield _patient(context.pages[0])
+
+
+@contextmanager
+def another_page(browser: Any, width: int = 1280, height: int = 800, **options: Any) -> Iterator[Any]:
+    """A page of somebody else: they share a browser that runs already, and nothing that it keeps.
+
+    :param options: as of :func:`browser_page`.
+    """
+    with closing(browser.new_page(viewport={"width": width, "height": height}, **options)) as page:
+        yield _patient(page)
+
+
+def _patient(page: Any) -> Any:
+    page.context.set_default_timeout(PATIENCE * 30_000)
+    return page

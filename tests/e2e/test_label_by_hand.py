@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dev.browser import browser_page
+from dev.browser import another_page
 from dev.person import Person
 from dev.stack import ROOT, wait_until
 from labeling_provider.links import WORKERS_LINK
@@ -29,7 +29,7 @@ def test_two_people_and_a_simulated_worker_label_what_a_dag_asks_for(stack: Stac
     url = stack.wait_for_xcom(DAG, run, "sentences", WORKERS_LINK.xcom_key)
     job = stack.wait_for_xcom(DAG, run, "sentences", "labeling_job")["job_name"]
     wait_until(lambda: stack.states(DAG, run)["sentences"] == "deferred", 60, "the task is deferred")
-    with browser_page(browser=chromium) as page, browser_page(browser=chromium) as other:
+    with another_page(chromium) as page, another_page(chromium) as other:
         people = [Person(one, truth, dag["KINDS"]) for one in (page, other)]
         for name, person in zip(("Ada", "Bob"), people, strict=True):
             person.sign_in(name, url)

@@ -11,7 +11,7 @@ from urllib.request import urlopen
 import pytest
 from PIL import Image
 
-from dev.browser import browser_page
+from dev.browser import another_page
 from labeling_provider.operators.quality import LabelQualityOperator
 from labeling_provider.request import PrivateWorkteam, derive_job_name
 from tests.airflow_context import context
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 def test_the_links_of_the_task_lead_from_airflow_to_the_job(stack: Stack, chromium: Any) -> None:
     run = stack.finished("sense_and_tear_down")
     name = derive_job_name("sense_and_tear_down", "label", run)
-    with browser_page(browser=chromium) as page:
+    with another_page(chromium) as page:
         page.goto(f"{stack.airflow.url}/dags/sense_and_tear_down/runs/{run}/tasks/label/details")
         link = page.get_by_role("link", name="Labeling job")
         link.wait_for()
@@ -67,7 +67,7 @@ def test_the_link_of_the_quality_gate_leads_to_its_report(
         min_agreement=0.99,
         on_poor_labels="warn",
     ).execute(around)
-    with browser_page(width, 800, browser=chromium, color_scheme=scheme) as page:
+    with another_page(chromium, width, 800, color_scheme=scheme) as page:
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.goto(around["ti"].pushed["_link_QualityReportLink"])
@@ -100,7 +100,7 @@ def test_hostile_text_is_shown_and_not_run_at_any_width(lab: Lab, chromium: Any,
     evil = "<script>document.title='owned'</script><svg onload=\"document.title='owned'\">\u202egnihton" + "x" * 300
     name = lab.create([{"source": evil, "truth": "a"}], labels=["a", "b"], title=evil[:120])
     lab.wait(name)
-    with browser_page(width, 800, browser=chromium, color_scheme=scheme) as page:
+    with another_page(chromium, width, 800, color_scheme=scheme) as page:
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         for path in ("", "/output", "/log"):

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from dev.browser import browser_page
+from dev.browser import another_page
 from dev.stack import wait_until
 from tests.e2e.conftest import DIGITS, Stack
 from tests.e2e.dags.hostile import EVIL
@@ -29,7 +29,7 @@ def shot(page: Any, name: str) -> None:
 @contextmanager
 def watched(chromium: Any, width: int = 1280, **options: Any) -> Iterator[Any]:
     """A browser page on which nothing may be complained about."""
-    with browser_page(width, 900, browser=chromium, **options) as page:
+    with another_page(chromium, width, 900, **options) as page:
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         yield page

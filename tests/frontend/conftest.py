@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dev.browser import browser_page
-from dev.stack import PATIENCE, ROOT, wait_until
+from dev.browser import another_page, browser_page
+from dev.stack import PATIENCE, ROOT, StackError
 
 STATIC = ROOT / "labeling_provider" / "service" / "web" / "static"
 SCRIPT = '<script src="/static/crowd-html-elements.js"></script>'
@@ -31,6 +31,7 @@ _HOST = """<!doctype html><html lang="en"><title>Portal</title><link rel="icon" 
 <script>
   const frame = document.querySelector("iframe");
   let heard, port, init;
+  let awaited = () => {};
   function show(told, number) {
     // A draft that is large stays here.
     if (told.keep_draft) told.draft = kept.draft;
@@ -38,11 +39,24 @@ _HOST = """<!doctype html><html lang="en"><title>Portal</title><link rel="icon" 
     port?.close();
     frame.src = `/frame?${number}`;
   }
+  const of = (type) => heard.filter((one) => one.type === type);
+  // How many messages of a type there are when there are so many, and the newest; nothing if that takes too long.
+  function newest(type, count, patience) {
+    return new Promise((told) => {
+      const look = () => of(type).length >= count && told([of(type).length, of(type).at(-1)]);
+      awaited = look;
+      setTimeout(told, patience);
+      look();
+    });
+  }
   frame.addEventListener("load", () => {
     if (!init) return;
     const channel = new MessageChannel();
     port = channel.port1;
-    port.onmessage = ({ data }) => heard.push(data);
+    port.onmessage = ({ data }) => {
+      heard.push(data);
+      awaited();
+    };
     frame.contentWindow.postMessage({ labeling: "port", ...init }, "*", [channel.port2]);
   });
 </script>"""
@@ -125,11 +139,14 @@ class Portal:
             self.page.goto(self.origin)
         # The browser starts nothing anew but the frame, as the portal does.
         self.shown += 1
-        with self.page.expect_response(f"{self.origin}/frame?{self.shown}"):
-            self.page.evaluate("([told, number]) => show(told, number)", [told, self.shown])
         task = Task(self.page)
+        show = "([told, number]) => show(told, number)"
         if wait:
+            self.page.evaluate(show, [told, self.shown])
             task.heard("ready")
+        else:
+            with self.page.expect_response(f"{self.origin}/frame?{self.shown}"):
+                self.page.evaluate(show, [told, self.shown])
         return task
 
     def close(self) -> None:
@@ -151,11 +168,27 @@ class Task:
 
     def all_heard(self, kind: str) -> list[dict[str, Any]]:
         """What the frame has said of one type."""
-        return [one for one in self.page.evaluate("heard") if one["type"] == kind]
+        return list(self.page.evaluate("type => of(type)", kind))
 
     def heard(self, kind: str, count: int = 1) -> dict[str, Any]:
         """The newest message of one type, when there are so many."""
-        return dict(wait_until(lambda: len(found := self.all_heard(kind)) >= count and found, 10, kind, pause=0.02)[-1])
+        return self._newest(kind, count, 10, kind)[1]
+
+    def heard_until(self, kind: str, fits: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
+        """Wait until the newest message of one type fits: that message."""
+        deadline = time.monotonic() + 10
+        count, message = 0, None
+        while message is None or not fits(message):
+            count, message = self._newest(kind, count + 1, deadline - time.monotonic(), what)
+        return message
+
+    def _newest(self, kind: str, count: int, seconds: float, what: str) -> tuple[int, dict[str, Any]]:
+        # The page waits, not this process, which would have to ask it again and again.
+        arguments = [kind, count, max(0, PATIENCE * seconds * 1000)]
+        found = self.page.evaluate("([type, count, patience]) => newest(type, count, patience)", arguments)
+        if found is None:
+            raise StackError(f"{what}: not within {PATIENCE * seconds:.0f} s; heard {self.page.evaluate('heard')}")
+        return found[0], found[1]
 
     def say(self, kind: str, **more: Any) -> None:
         """Say something to the frame."""
@@ -167,17 +200,20 @@ class Task:
 
     def submit(self) -> dict[str, Any]:
         """Press the submit button; the answer that was sent."""
-        before = len(self.all_heard("submit"))
+        before = self._count("submit")
         self.frame.get_by_role("button", name="Submit").click()
         return dict(self.heard("submit", before + 1)["answer"])
 
     def refused(self) -> str:
         """Press the submit button, which must find something wrong: what."""
-        before = len(self.all_heard("invalid"))
+        before = self._count("invalid")
         self.frame.get_by_role("button", name="Submit").click()
         found = str(self.heard("invalid", before + 1)["message"])
-        assert not self.all_heard("submit")
+        assert not self._count("submit")
         return found
+
+    def _count(self, kind: str) -> int:
+        return int(self.page.evaluate("type => of(type).length", kind))
 
     def press(self, *keys: str) -> None:
         """Press keys, wherever the focus is in the frame."""
@@ -190,12 +226,7 @@ class Task:
 
     def changed(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """The change that told of an answer."""
-
-        def found() -> Any:
-            changes = self.all_heard("change")
-            return changes and changes[-1]["answer"] == wanted and changes[-1]
-
-        return dict(wait_until(found, 10, f"the answer {wanted}", pause=0.02))
+        return self.heard_until("change", lambda message: bool(message["answer"] == wanted), f"the answer {wanted}")
 
 
 @pytest.fixture(scope="session")
@@ -204,18 +235,21 @@ def built() -> None:
     subprocess.run([sys.executable, str(ROOT / "frontend" / "build.py")], check=True, timeout=300)
 
 
-# Of one file, not of the whole run: while Playwright's browser is open, no test can use asyncio.
-@pytest.fixture(scope="module")
+# Of these files, not of the whole run: while Playwright's browser is open, no test can use asyncio.
+@pytest.fixture(scope="package")
 def browser(built: None) -> Iterator[Any]:
-    with browser_page(has_touch=True, reduced_motion="reduce") as page:
-        yield page
+    """A browser in which frames of no site share a process, and so the screen, with the page around them.
+
+    A process more of each costs a fifth of the time. The portal's own tests have it.
+    """
+    with browser_page(without=["IsolateSandboxedIframes"]) as page:
+        yield page.context.browser
 
 
 @pytest.fixture(scope="module")
 def _portal(browser: Any) -> Iterator[Portal]:
-    portal = Portal(browser)
-    yield portal
-    portal.close()
+    with another_page(browser, has_touch=True, reduced_motion="reduce") as page, closing(Portal(page)) as portal:
+        yield portal
 
 
 @pytest.fixture
@@ -242,28 +276,13 @@ def portal(_portal: Portal) -> Iterator[Portal]:
     assert errors == []
 
 
-@pytest.fixture(scope="module")
-def _screens(browser: Any) -> Iterator[Any]:
-    """A browser in which frames of no site have the screen of the page around them."""
-    type_ = browser.context.browser.browser_type
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-features=IsolateSandboxedIframes"]
-    started = type_.launch(executable_path=shutil.which(os.environ.get("CHROMIUM", "chromium")), args=arguments)
-    yield started
-    started.close()
-
-
 @pytest.fixture
-def on_screen(_screens: Any) -> Iterator[Callable[[float], Portal]]:
+def on_screen(browser: Any) -> Iterator[Callable[[float], Portal]]:
     """The portal on a screen with so many pixels of its own for one of a page."""
-    shown: list[Portal] = []
+    with ExitStack() as shown:
 
-    def show(ratio: float) -> Portal:
-        page = _screens.new_page(viewport={"width": 1280, "height": 800}, device_scale_factor=ratio)
-        page.set_default_timeout(PATIENCE * 30_000)
-        shown.append(Portal(page))
-        return shown[-1]
+        def show(ratio: float) -> Portal:
+            page = shown.enter_context(another_page(browser, device_scale_factor=ratio))
+            return shown.enter_context(closing(Portal(page)))
 
-    yield show
-    for one in shown:
-        one.close()
-        one.page.close()
+        yield show

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from dev.stack import wait_until
 from tests.frontend.conftest import Portal
 from tests.frontend.drawings import Artist
 
@@ -121,12 +120,11 @@ class MaskArtist(Artist):
     def heard(self, areas: dict[str, Pixels], modified: bool | None = None) -> dict[str, Any]:
         """Wait until there is a mask and the portal has heard of it: the message."""
 
-        def found() -> Any:
-            changes = self.task.all_heard("change")
-            if not changes or not (answer := changes[-1]["answer"].get("it")):
-                return None
+        def fits(message: dict[str, Any]) -> bool:
+            if not (answer := message["answer"].get("it")):
+                return False
             same = pixels_of(opened(answer)) == areas and answer.get("initialValueModified") == modified
             # What was heard last may be of a step before.
-            return same and self.areas == areas and changes[-1]
+            return same and self.areas == areas
 
-        return dict(wait_until(found, 10, "the mask", pause=0.02))
+        return self.task.heard_until("change", fits, "the mask")

@@ -5,20 +5,41 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import pytest
 
+from dev.browser import another_page, browser_page
 from dev.portal import Browser
 from labeling_provider.request import PrivateWorkteam
 from tests.conftest import Lab, Lines
+
+Pages = Callable[..., AbstractContextManager[Any]]
 
 
 @pytest.fixture
 def browser(lab: Lab) -> Callable[[str], Browser]:
     """Makes a browser in which somebody of a name has signed in."""
     return lambda name: Browser(lab.service.endpoint_url).sign_in(name)
+
+
+# Of one file: while Playwright's browser is open, no test can use asyncio.
+@pytest.fixture(scope="module")
+def _chromium() -> Iterator[Any]:
+    with browser_page() as page:
+        yield page.context.browser
+
+
+@pytest.fixture
+def somebodys_page(_chromium: Any) -> Pages:
+    """Opens a page for somebody who has never been here; the arguments are those of :func:`another_page`.
+
+    People share a browser, which takes a second to start, and no cookie, no storage and nothing else that it keeps.
+    """
+    return partial(another_page, _chromium)
 
 
 class PeopleJob:

@@ -12,14 +12,13 @@ from typing import Any
 
 import pytest
 
-from dev.browser import browser_page
 from dev.portal import Browser
 from dev.stack import ROOT, Service, StackError, wait_until
 from dev.torture_people import TEMPLATE, AtChromium
 from labeling_provider.service.web.requests import STATIC_PATH
 from tests.conftest import Lab, texts
 from tests.service.web.portal.at_page import shown, signed_in, submitted, task_of
-from tests.service.web.portal.conftest import PeopleJob
+from tests.service.web.portal.conftest import Pages, PeopleJob
 
 pytestmark = pytest.mark.e2e
 
@@ -30,9 +29,11 @@ Jobs = Callable[..., PeopleJob]
 
 @pytest.mark.browser
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])
-def test_a_job_is_labeled_by_keyboard_alone(lab: Lab, people_job: Jobs, width: int, scheme: str) -> None:
+def test_a_job_is_labeled_by_keyboard_alone(
+    lab: Lab, people_job: Jobs, width: int, scheme: str, somebodys_page: Pages
+) -> None:
     job = people_job(texts(3), workers_per_object=1)
-    with browser_page(width, 800, color_scheme=scheme) as page:
+    with somebodys_page(width, 800, color_scheme=scheme) as page:
         troubles: list[str] = []
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("console", lambda message: message.type == "error" and troubles.append(message.text))
@@ -50,17 +51,17 @@ def test_a_job_is_labeled_by_keyboard_alone(lab: Lab, people_job: Jobs, width: i
 
 
 @pytest.mark.browser
-def test_work_survives_the_browser_and_the_service(tmp_path: Path) -> None:
+def test_work_survives_the_browser_and_the_service(tmp_path: Path, somebodys_page: Pages) -> None:
     service = Service(tmp_path)
     try:
         lab = Lab(service)
         job = PeopleJob(lab, texts(2), workers_per_object=1)
-        with browser_page() as page:
+        with somebodys_page() as page:
             signed_in(page, lab, "Survivor", job)
             page.keyboard.press("3")
             page.get_by_text("Saved").wait_for()
             task = task_of(page)
-        with browser_page() as page:
+        with somebodys_page() as page:
             # Another browser, as after a crash.
             signed_in(page, lab, "Survivor", job)
             assert task_of(page) == task
@@ -107,11 +108,13 @@ def test_two_people_and_a_simulated_worker_label_a_job_to_its_end(lab: Lab, peop
 
 
 @pytest.mark.browser
-def test_a_pushed_object_comes_to_who_waits_without_loading_the_page_again(lab: Lab, people_job: Jobs) -> None:
+def test_a_pushed_object_comes_to_who_waits_without_loading_the_page_again(
+    lab: Lab, people_job: Jobs, somebodys_page: Pages
+) -> None:
     sns = lab.service.client("sns")
     topic = sns.create_topic(Name=f"groundtruth-{uuid.uuid4().hex[:8]}")["TopicArn"]
     job = people_job(None, workers_per_object=1, input_topic_arn=topic)
-    with browser_page() as page:
+    with somebodys_page() as page:
         page.goto(f"{lab.service.endpoint_url}/portal/sign-in?onward=/jobs/{job.number}")
         page.fill("input[name=name]", "Idle")
         page.click("button.primary")
@@ -130,9 +133,11 @@ def test_a_pushed_object_comes_to_who_waits_without_loading_the_page_again(lab: 
 
 
 @pytest.mark.browser
-def test_who_is_at_a_task_when_the_job_is_stopped_is_told_and_sees_the_work(lab: Lab, people_job: Jobs) -> None:
+def test_who_is_at_a_task_when_the_job_is_stopped_is_told_and_sees_the_work(
+    lab: Lab, people_job: Jobs, somebodys_page: Pages
+) -> None:
     job = people_job(texts(2), workers_per_object=1)
-    with browser_page() as page:
+    with somebodys_page() as page:
         page.clock.install()
         signed_in(page, lab, "Wilma", job)
         page.keyboard.press("2")
@@ -156,7 +161,7 @@ def test_who_is_at_a_task_when_the_job_is_stopped_is_told_and_sees_the_work(lab:
 
 
 @pytest.mark.browser
-def test_a_task_that_could_not_be_loaded_is_loaded_again(lab: Lab, people_job: Jobs) -> None:
+def test_a_task_that_could_not_be_loaded_is_loaded_again(lab: Lab, people_job: Jobs, somebodys_page: Pages) -> None:
     job = people_job(texts(1), workers_per_object=1)
     lost: list[str] = []
 
@@ -167,7 +172,7 @@ def test_a_task_that_could_not_be_loaded_is_loaded_again(lab: Lab, people_job: J
             lost.append(route.request.url)
             route.abort("connectionrefused")
 
-    with browser_page() as page:
+    with somebodys_page() as page:
         page.route("**/portal/frame/*", lose_the_first)
         signed_in(page, lab, "Patient", job)
         page.frame_locator("iframe.shown").locator("crowd-classifier .option").first.click()
@@ -179,7 +184,7 @@ def test_a_task_that_could_not_be_loaded_is_loaded_again(lab: Lab, people_job: J
 
 @pytest.mark.browser
 def test_what_somebody_types_is_saved_while_it_is_typed_and_in_order(
-    lab: Lab, browser: Browsers, people_job: Jobs
+    lab: Lab, browser: Browsers, people_job: Jobs, somebodys_page: Pages
 ) -> None:
     template = lab.put("with-note.liquid", TEMPLATE)
     job = people_job(texts(1), workers_per_object=1, ui_template_uri=template)
@@ -192,7 +197,7 @@ def test_what_somebody_types_is_saved_while_it_is_typed_and_in_order(
         else:
             held.append(route)
 
-    with browser_page() as page:
+    with somebodys_page() as page:
         page.route("**/save", hold_the_first)
         signed_in(page, lab, "Typist", job)
         field = page.frame_locator("iframe.shown").locator("crowd-text-area textarea")
@@ -212,14 +217,16 @@ def test_what_somebody_types_is_saved_while_it_is_typed_and_in_order(
 
 
 @pytest.mark.browser
-def test_keys_work_wherever_the_keyboard_is_and_before_the_task_has_come(lab: Lab, people_job: Jobs) -> None:
+def test_keys_work_wherever_the_keyboard_is_and_before_the_task_has_come(
+    lab: Lab, people_job: Jobs, somebodys_page: Pages
+) -> None:
     job = people_job(texts(2), workers_per_object=1)
     held: list[Any] = []
 
     def hold(route: Any) -> None:
         held.append(route)
 
-    with browser_page() as page:
+    with somebodys_page() as page:
         page.route("**/portal/frame/*", hold)
         page.goto(f"{lab.service.endpoint_url}/portal/labeling-jobs/{job.name}")
         page.get_by_label("Name").fill("Hasty")
@@ -247,7 +254,7 @@ def test_keys_work_wherever_the_keyboard_is_and_before_the_task_has_come(lab: La
 
 
 @pytest.mark.browser
-def test_of_two_drafts_the_later_one_counts(lab: Lab, people_job: Jobs) -> None:
+def test_of_two_drafts_the_later_one_counts(lab: Lab, people_job: Jobs, somebodys_page: Pages) -> None:
     """A killed browser may come back with an older one than the service has."""
     template = lab.put("with-note.liquid", f"{TEMPLATE}<img src='{STATIC_PATH}/slow.png' alt=''>")
     job = people_job(texts(1), workers_per_object=1, ui_template_uri=template)
@@ -257,7 +264,7 @@ def test_of_two_drafts_the_later_one_counts(lab: Lab, people_job: Jobs) -> None:
         held.append(route)
 
     kept = "Object.entries(localStorage).filter(([key]) => key.startsWith('labeling:'))"
-    with browser_page() as page:
+    with somebodys_page() as page:
         # The browser has to ask for it again after each reload.
         fresh = {"content-type": "image/svg+xml", "cache-control": "no-store"}
         page.route("**/slow.png", lambda route: route.fulfill(headers=fresh, body=PICTURE))
@@ -305,9 +312,9 @@ def test_of_two_drafts_the_later_one_counts(lab: Lab, people_job: Jobs) -> None:
 
 
 @pytest.mark.browser
-def test_tasks_are_declined_given_back_and_reported(lab: Lab, people_job: Jobs) -> None:
+def test_tasks_are_declined_given_back_and_reported(lab: Lab, people_job: Jobs, somebodys_page: Pages) -> None:
     job = people_job(texts(2), workers_per_object=2)
-    with browser_page() as page:
+    with somebodys_page() as page:
         signed_in(page, lab, "Fussy", job)
         page.get_by_role("button", name="Report a problem").click()
         page.get_by_label("What is wrong?").fill("This one is odd")
@@ -327,9 +334,9 @@ def test_tasks_are_declined_given_back_and_reported(lab: Lab, people_job: Jobs) 
 
 
 @pytest.mark.browser
-def test_keys_can_be_changed(lab: Lab, people_job: Jobs) -> None:
+def test_keys_can_be_changed(lab: Lab, people_job: Jobs, somebodys_page: Pages) -> None:
     job = people_job(texts(2), workers_per_object=1)
-    with browser_page() as page:
+    with somebodys_page() as page:
         signed_in(page, lab, "Keymaker", job)
         page.keyboard.press("?")
         page.get_by_role("button", name="Change: Submit").click()
@@ -345,10 +352,10 @@ def test_keys_can_be_changed(lab: Lab, people_job: Jobs) -> None:
 
 
 @pytest.mark.browser
-def test_pages_have_no_accessibility_violation(lab: Lab, people_job: Jobs) -> None:
+def test_pages_have_no_accessibility_violation(lab: Lab, people_job: Jobs, somebodys_page: Pages) -> None:
     job = people_job(texts(1), workers_per_object=1)
     axe = (ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js").read_text()
-    with browser_page(bypass_csp=True) as page:
+    with somebodys_page(bypass_csp=True) as page:
         base = f"{lab.service.endpoint_url}/portal"
         page.goto(f"{base}/sign-in")
         found = violations(page, axe)

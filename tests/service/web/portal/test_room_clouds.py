@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from dev.browser import browser_page
 from tests.conftest import Lab
 from tests.frontend.clouds import SCENE, packed
 from tests.service.test_room_jobs import picture
 from tests.service.web.portal.at_page import shown, signed_in, submitted
-from tests.service.web.portal.conftest import PeopleJob
+from tests.service.web.portal.conftest import Pages, PeopleJob
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 
@@ -48,10 +47,12 @@ def ready(page: Any) -> Any:
     return frame
 
 
-def test_a_person_finds_a_car_and_another_one_corrects_it(lab: Lab, people_job: Callable[..., PeopleJob]) -> None:
+def test_a_person_finds_a_car_and_another_one_corrects_it(
+    lab: Lab, people_job: Callable[..., PeopleJob], somebodys_page: Pages
+) -> None:
     detect = "3d-point-cloud-object-detection"
     job = people_job([cloud(lab)], task_type=detect, label_attribute_name="cars", **SAME)
-    with browser_page() as page:
+    with somebodys_page() as page:
         signed_in(page, lab, "Finder", job)
         frame = ready(page)
         assert frame.locator("crowd-point-clouds img").first.evaluate(
@@ -68,7 +69,7 @@ def test_a_person_finds_a_car_and_another_one_corrects_it(lab: Lab, people_job: 
 
     audit = {"task_type": f"adjustment-{detect}", "audited_attribute": "cars", "label_attribute_name": "better"}
     corrected = people_job([line], **{**SAME, **audit})
-    with browser_page() as page:
+    with somebodys_page() as page:
         signed_in(page, lab, "Corrector", corrected)
         frame = ready(page)
         frame.locator(".objects li").get_by_text("car:1").click()
@@ -81,7 +82,9 @@ def test_a_person_finds_a_car_and_another_one_corrects_it(lab: Lab, people_job: 
     assert line["better"]["annotations"][0] == {**found, "length": 4.25}
 
 
-def test_a_person_links_a_box_to_a_cuboid(lab: Lab, people_job: Callable[..., PeopleJob]) -> None:
+def test_a_person_links_a_box_to_a_cuboid(
+    lab: Lab, people_job: Callable[..., PeopleJob], somebodys_page: Pages
+) -> None:
     line = cloud(lab)
     about = line["source-ref-metadata"]
     # It looks along x, at what stands in the middle.
@@ -100,7 +103,7 @@ def test_a_person_links_a_box_to_a_cuboid(lab: Lab, people_job: Callable[..., Pe
         "label_attribute_name": "tracks-ref",
     }
     job = people_job([{"source-ref": lab.put("street/sequence.json", json.dumps(sequence))}], **files, **given)
-    with browser_page() as page:
+    with somebodys_page() as page:
         signed_in(page, lab, "Linker", job)
         shown_frame = ready(page)
         shown_frame.locator(".photo img").evaluate("(one) => one.decode()")
@@ -116,10 +119,10 @@ def test_a_person_links_a_box_to_a_cuboid(lab: Lab, people_job: Callable[..., Pe
     assert (picture["frame"], box["object-id"], box["object-name"]) == ("front.png", cuboid["object-id"], "car:1")
 
 
-def test_a_person_labels_points(lab: Lab, people_job: Callable[..., PeopleJob]) -> None:
+def test_a_person_labels_points(lab: Lab, people_job: Callable[..., PeopleJob], somebodys_page: Pages) -> None:
     kind = "3d-point-cloud-semantic-segmentation"
     job = people_job([cloud(lab)], task_type=kind, label_attribute_name="points-ref", **SAME)
-    with browser_page() as page:
+    with somebodys_page() as page:
         signed_in(page, lab, "Painter", job)
         ready(page)
         # The middle of the scene, with the brush.

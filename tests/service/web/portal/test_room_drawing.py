@@ -14,12 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from dev.browser import browser_page
 from dev.stack import ROOT, Service, wait_until
 from tests.conftest import Lab
 from tests.service.test_room_jobs import picture
 from tests.service.web.portal.at_page import shown, signed_in, submitted
-from tests.service.web.portal.conftest import PeopleJob
+from tests.service.web.portal.conftest import Pages, PeopleJob
 from tests.snippets import blocks
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
@@ -27,9 +26,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 Jobs = Callable[..., PeopleJob]
 
 
-def adjust(lab: Lab, job: str, element: str, tasks: Sequence[Sequence[str]]) -> None:
+def adjust(somebodys_page: Pages, lab: Lab, job: str, element: str, tasks: Sequence[Sequence[str]]) -> None:
     """Do all tasks of a job in a browser, with some keys each."""
-    with browser_page() as page:
+    with somebodys_page() as page:
         page.goto(f"{lab.service.endpoint_url}/portal/labeling-jobs/{job}")
         page.get_by_label("Name").fill("Adjuster")
         page.get_by_role("button", name="Start").click()
@@ -44,20 +43,20 @@ def adjust(lab: Lab, job: str, element: str, tasks: Sequence[Sequence[str]]) -> 
         page.get_by_text("This job is finished").wait_for()
 
 
-def test_a_person_adjusts_boxes_on_our_page(lab: Lab, people_job: Jobs) -> None:
+def test_a_person_adjusts_boxes_on_our_page(lab: Lab, people_job: Jobs, somebodys_page: Pages) -> None:
     box = {"class_id": 1, "left": 10, "top": 10, "width": 30, "height": 20}
     boxes = {"image_size": [{"width": 100, "height": 80, "depth": 3}], "annotations": [box]}
     about = {"type": "groundtruth/object-detection", "class-map": {"1": "dog"}}
     line = {"source-ref": picture(lab, "img/adjusted.png", 100, 80), "boxes": boxes, "boxes-metadata": about}
     audit = {"task_type": "adjustment-bounding-box", "audited_attribute": "boxes", "label_attribute_name": "better"}
     job = people_job([line, line], workers_per_object=1, **audit)
-    adjust(lab, job.name, "crowd-bounding-box", ((), ("]", "ArrowRight", "Shift+ArrowDown")))
+    adjust(somebodys_page, lab, job.name, "crowd-bounding-box", ((), ("]", "ArrowRight", "Shift+ArrowDown")))
     output = lab.output(lab.wait(job.name))
     found = {one["better-metadata"]["adjustment-status"]: one["better"]["annotations"] for one in output}
     assert found == {"unadjusted": [box], "adjusted": [{**box, "left": 11, "top": 20}]}
 
 
-def test_a_person_adjusts_masks_on_our_page(lab: Lab, people_job: Jobs) -> None:
+def test_a_person_adjusts_masks_on_our_page(lab: Lab, people_job: Jobs, somebodys_page: Pages) -> None:
     truth = np.zeros((40, 60), dtype=np.uint8)
     truth[10:30, 15:45] = 1
     body = io.BytesIO()
@@ -67,7 +66,7 @@ def test_a_person_adjusts_masks_on_our_page(lab: Lab, people_job: Jobs) -> None:
     audit = {"task_type": "adjustment-semantic-segmentation", "audited_attribute": "label-ref"}
     job = people_job(labeled, workers_per_object=1, label_attribute_name="better-ref", **audit)
     # What the middle of the picture belongs to becomes a dog.
-    adjust(lab, job.name, "crowd-semantic-segmentation", ((), ("f", "2", "Space")))
+    adjust(somebodys_page, lab, job.name, "crowd-semantic-segmentation", ((), ("f", "2", "Space")))
     found = {}
     for one in lab.output(lab.wait(job.name)):
         pixels = np.asarray(Image.open(io.BytesIO(lab.get(one["better-ref"]))))
@@ -85,10 +84,10 @@ def thing(lab: Lab) -> tuple[str, Any]:
     return lab.put("img/thing.png", body.getvalue()), np.asarray(shown.convert("L")) < 200
 
 
-def test_a_box_is_fitted_to_its_thing_and_its_sides_snap(lab: Lab, people_job: Jobs) -> None:
+def test_a_box_is_fitted_to_its_thing_and_its_sides_snap(lab: Lab, people_job: Jobs, somebodys_page: Pages) -> None:
     line = {"source-ref": thing(lab)[0]}
     job = people_job([line, line], task_type="bounding-box", labels=["cat", "dog"], workers_per_object=1)
-    with browser_page() as page:
+    with somebodys_page() as page:
         signed_in(page, lab, "Fitter", job)
         frame = page.frame_locator("iframe.shown")
         drawn(page, "dog", (20, 12), (100, 70))
@@ -111,11 +110,11 @@ def test_a_box_is_fitted_to_its_thing_and_its_sides_snap(lab: Lab, people_job: J
     assert [one["label"]["annotations"] for one in lab.output(lab.wait(job.name))] == [[fitted], [snapped]]
 
 
-def test_the_area_of_a_thing_is_found_by_four_points(lab: Lab, people_job: Jobs) -> None:
+def test_the_area_of_a_thing_is_found_by_four_points(lab: Lab, people_job: Jobs, somebodys_page: Pages) -> None:
     uri, truth = thing(lab)
     line = {"source-ref": uri}
     job = people_job([line], task_type="semantic-segmentation", workers_per_object=1)
-    with browser_page() as page:
+    with somebodys_page() as page:
         signed_in(page, lab, "Finder", job)
         element = waited(page)
         page.keyboard.press("2")
@@ -130,7 +129,7 @@ def test_the_area_of_a_thing_is_found_by_four_points(lab: Lab, people_job: Jobs)
     assert (found & truth).sum() / (found | truth).sum() > 0.97
 
 
-def test_a_model_of_ones_own_finds_things_by_points(tmp_path: Path) -> None:
+def test_a_model_of_ones_own_finds_things_by_points(tmp_path: Path, somebodys_page: Pages) -> None:
     example = next(block for block in blocks(ROOT / "docs" / "local-service.md", "python") if "RandomForest" in block)
     (tmp_path / "own_masks.py").write_text(example)
     (tmp_path / "workforce.json").write_text(
@@ -147,7 +146,7 @@ def test_a_model_of_ones_own_finds_things_by_points(tmp_path: Path) -> None:
         shown.save(body, "PNG")
         line = {"source-ref": lab.put("img/two.png", body.getvalue())}
         job = PeopleJob(lab, [line], task_type="semantic-segmentation", workers_per_object=1)
-        with browser_page() as page:
+        with somebodys_page() as page:
             signed_in(page, lab, "Modeler", job)
             element = waited(page)
             assert element.get_by_role("button", name="Four points").count() == 0
@@ -209,7 +208,9 @@ def drawn(page: Any, label: str, start: tuple[float, float], end: tuple[float, f
     page.mouse.up()
 
 
-def test_two_people_draw_boxes_and_their_answers_become_labels(lab: Lab, people_job: Jobs) -> None:
+def test_two_people_draw_boxes_and_their_answers_become_labels(
+    lab: Lab, people_job: Jobs, somebodys_page: Pages
+) -> None:
     # Stored on its side, as cameras do: labels are of the stored pixels.
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -218,7 +219,7 @@ def test_two_people_draw_boxes_and_their_answers_become_labels(lab: Lab, people_
     lines = [{"source-ref": lab.put(f"drawn/{uuid.uuid4().hex}-{number}.jpg", body.getvalue())} for number in range(2)]
     job = people_job(lines, task_type="bounding-box", labels=["cat", "dog"], workers_per_object=2)
     for person, shift in (("Draws", 0), ("Paints", 2)):
-        with browser_page() as page:
+        with somebodys_page() as page:
             signed_in(page, lab, person, job)
             drawn(page, "dog", (20 + shift, 10), (70 + shift, 60))
             submitted(page)
@@ -242,7 +243,9 @@ def test_two_people_draw_boxes_and_their_answers_become_labels(lab: Lab, people_
         assert all(isinstance(one["left"], int) for one in drawing["boundingBoxes"])
 
 
-def test_a_picture_whose_link_does_not_hold_any_more_is_drawn_on(lab: Lab, people_job: Jobs) -> None:
+def test_a_picture_whose_link_does_not_hold_any_more_is_drawn_on(
+    lab: Lab, people_job: Jobs, somebodys_page: Pages
+) -> None:
     line = {"source-ref": picture(lab, f"drawn/{uuid.uuid4().hex}.png", 100, 80)}
     job = people_job([line], task_type="bounding-box", labels=["cat"], workers_per_object=1)
     failed: list[str] = []
@@ -253,7 +256,7 @@ def test_a_picture_whose_link_does_not_hold_any_more_is_drawn_on(lab: Lab, peopl
         if (link.includes("X-Amz-Signature=")) node.setAttribute("src", link.replace(/[0-9a-f]{64}$/, "0".repeat(64)));
       }
     }).observe(document, {childList: true, subtree: true})"""
-    with browser_page() as page:
+    with somebodys_page() as page:
         page.on("requestfailed", lambda request: failed.append(request.url))
         page.add_init_script(aged)
         signed_in(page, lab, "Late", job)

@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from dev.browser import browser_page
 from labeling_provider.manifest.sequences import sequence_document
 from labeling_provider.service.web.frame import MAX_PLACES
 from tests.conftest import Lab
 from tests.service.test_room_jobs import picture
 from tests.service.web.portal.at_page import shown, signed_in, submitted
-from tests.service.web.portal.conftest import PeopleJob
+from tests.service.web.portal.conftest import Pages, PeopleJob
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 
@@ -38,11 +37,13 @@ def label_of(lab: Lab, job: PeopleJob, attribute: str) -> tuple[dict[str, Any], 
     return line[f"{attribute}-metadata"], json.loads(lab.get(line[attribute]))["tracking-annotations"]
 
 
-def test_a_person_tracks_stops_resumes_and_another_job_verifies(lab: Lab, people_job: Callable[..., PeopleJob]) -> None:
+def test_a_person_tracks_stops_resumes_and_another_job_verifies(
+    lab: Lab, people_job: Callable[..., PeopleJob], somebodys_page: Pages
+) -> None:
     same = {"labels": ["van"], "workers_per_object": 1, "instructions": "Every van.", "time_limit": 8 * 3600}
     line = {"source-ref": sequence(lab)}
     job = people_job([line], task_type=TRACKING, label_attribute_name="track-ref", **same)
-    with browser_page() as page:
+    with somebodys_page() as page:
         signed_in(page, lab, "Tracker", job)
         frame = shown(page)
         stage = frame.locator("crowd-video-frames .stage")
@@ -81,7 +82,7 @@ def test_a_person_tracks_stops_resumes_and_another_job_verifies(lab: Lab, people
     labels = [{"label": "van", "editsAllowed": "none", "categoryAttributes": [{"name": "good", "type": "string"}]}]
     audit = {"task_type": f"adjustment-{TRACKING}", "audited_attribute": "track-ref", "label_attribute_name": "ok-ref"}
     verified = people_job(lab.output(lab.wait(job.name)), **{**same, **audit, "labels": labels})
-    with browser_page() as page:
+    with somebodys_page() as page:
         signed_in(page, lab, "Verifier", verified)
         frame = shown(page)
         frame.locator(".objects li").get_by_text("van:1").click()

@@ -124,7 +124,9 @@ class Messages:
         :param visible_after: seconds.
         """
         arn, dead = queue.queue_arn, queue.dead_letter_queue
-        most = queue.redrive_policy["maxReceiveCount"] if dead is not None and queue.redrive_policy else None
+        # What goes to the queue itself would be received again at once, without end.
+        redrives = queue.redrive_policy and dead is not None and dead.queue_arn != arn
+        most = queue.redrive_policy["maxReceiveCount"] if redrives else None
         with self._database.read() as connection:
             now = _now()
             if not queue_rows.oldest(connection, arn, now, 1):

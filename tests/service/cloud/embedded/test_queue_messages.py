@@ -125,6 +125,14 @@ def test_a_message_that_nobody_deletes_goes_to_the_dead_letter_queue(both: tuple
     assert (dead.body, dead.approximate_receive_count) == ("a", 3)
 
 
+def test_a_queue_that_is_its_own_dead_letter_queue_hands_out_its_messages(both: tuple[Messages, Messages]) -> None:
+    messages, _ = both
+    loop = queue(redrive_policy={"maxReceiveCount": 1})
+    loop.dead_letter_queue = loop
+    send(messages, loop, "hello")
+    assert [bodies(messages.receive(loop, 1, 0, 0)) for _ in range(3)] == [["hello"]] * 3
+
+
 def test_messages_of_a_group_come_in_line_and_once(both: tuple[Messages, Messages]) -> None:
     line = queue("line.fifo", fifo_queue=True)
     for body, group, once in (("a", "g", "1"), ("b", "g", "2"), ("again", "g", "1"), ("c", "h", "3")):

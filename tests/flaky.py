@@ -95,6 +95,8 @@ class Proxy:
                 if operation in STATUS_OPERATIONS and answer.status == 200:
                     content = outer.altered(content)
                 headers = {key.lower(): value for key, value in answer.getheaders() if key.lower() in KEPT}
+                if self.command == "HEAD":
+                    headers["Content-Length"] = answer.headers.get("Content-Length", "0")
                 if outer.shift:
                     headers["date"] = formatdate(time.time() + outer.shift, usegmt=True)
                 return self.reply(answer.status, content, headers, half=fault == "truncated")

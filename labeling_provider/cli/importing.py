@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -12,21 +13,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from labeling_provider.cli.import_ends import (
+    KEYS,
+    ImportingError,
+    check_keys,
+    endpoint_of_target,
+    source_of,
+    target_of,
+)
 from labeling_provider.errors import LabelingError, printable
+from labeling_provider.groundtruth.facts import Arn
 from labeling_provider.groundtruth.job import STATUSES
 
 if TYPE_CHECKING:
-    from labeling_provider.client.ground_truth import GroundTruth
     from labeling_provider.jobs.moving_teams import Entry, Outcome
 
 _DATA: Final = ("open", "all", "none")
-_IN_PATH: Final = {"addressing_style": "path"}
 _MAX_WORKFORCE_BYTES: Final = 10 << 20
-_KEYS: Final = ("LABELING_LOCAL_ACCESS_KEY_ID", "LABELING_LOCAL_SECRET_ACCESS_KEY")
-
-
-class ImportingError(LabelingError):
-    """The command can't be run as it was given; the text says why."""
+_CALLABLE: Final = re.compile(r"\w+(\.\w+)*:\w+")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,26 +39,33 @@ def parser() -> argparse.ArgumentParser:
         prog="labeling import",
         description="Bring labeling jobs, with their manifests, labels, templates, workteams and people, to a service "
         "of your own. Amazon is only read. Run it as often as you like: nothing is made twice. Where "
-        f"the service demands credentials, set {' and '.join(_KEYS)}.",
+        f"the service demands credentials, set {' and '.join(KEYS)}.",
     )
     source = options.add_argument_group("where from")
     origin = source.add_mutually_exclusive_group(required=True)
     origin.add_argument("--from-amazon", action="store_true", help="from Amazon SageMaker Ground Truth")
     origin.add_argument("--from-endpoint", metavar="URL", help="from another service of your own")
     source.add_argument("--aws-conn-id", metavar="ID", help="with the credentials of this Airflow connection")
-    source.add_argument("--profile", help="with the credentials of this profile; by default as boto3 finds them")
+    source.add_argument(
+        "--profile",
+        help="with the credentials of this profile; by default Amazon's are those that boto3 finds, and another "
+        "service gets none that mean anything",
+    )
     source.add_argument("--region", help="region of the jobs; by default as boto3 finds it")
     target = options.add_argument_group("where to")
     target.add_argument(
-        "--endpoint-url",
-        default=os.environ.get("AWS_ENDPOINT_URL"),
-        help="where the service is, http://host:port (default: AWS_ENDPOINT_URL)",
+        "--endpoint-url", metavar="URL", help="where the service is, http://host:port (default: AWS_ENDPOINT_URL)"
     )
-    target.add_argument("--to-aws-conn-id", metavar="ID", help="an Airflow connection to the service, instead")
+    target.add_argument(
+        "--to-aws-conn-id",
+        metavar="ID",
+        help="an Airflow connection to the service; an address that is given as well takes the place of its own",
+    )
     target.add_argument(
         "--s3-endpoint-url",
         metavar="URL",
-        help="where its S3 is, if it was started with --s3-endpoint; boto3 finds the credentials as usual",
+        help="where its S3 is, if it was started with --s3-endpoint; boto3 finds the credentials as usual, or they are "
+        "those of --to-aws-conn-id",
     )
     selection = options.add_argument_group("which jobs (by default all, with all workteams and worker templates)")
     selection.add_argument("jobs", nargs="*", metavar="JOB", help="names of jobs")
@@ -79,15 +90,17 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         type=_pair,
         metavar="AMAZON=OURS",
-        help="who takes the place of a workteam: its ARN or name at Amazon, and the name of a workteam of the service",
+        help="who takes the place of a workteam: its ARN or name at Amazon, and the name of a workteam of the service; "
+        "may be given several times",
     )
     how.add_argument(
         "--function",
         action="append",
         default=[],
-        type=_pair,
+        type=_function,
         metavar="ARN=MODULE:CALLABLE",
-        help="what takes the place of a Lambda function; it is written into the file of --workforce",
+        help="what takes the place of a Lambda function; it is written into the file of --workforce; may be given "
+        "several times",
     )
     how.add_argument(
         "--workforce", type=Path, metavar="FILE", help="the workforce file with which the service is started"
@@ -110,7 +123,7 @@ def main(arguments: Sequence[str]) -> int:
     """
     options = parser()
     chosen = options.parse_args(arguments)
-    if not (chosen.endpoint_url or chosen.to_aws_conn_id):
+    if not (endpoint_of_target(chosen) or chosen.to_aws_conn_id):
         options.error("--endpoint-url is missing, and AWS_ENDPOINT_URL is not set")
     if chosen.function and not chosen.workforce:
         options.error("--function needs --workforce FILE")
@@ -120,7 +133,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         _run(chosen, entries)
     except LabelingError as error:
-        _tell(entries, dry_run=chosen.dry_run)
+        if entries:
+            _tell(entries, dry_run=chosen.dry_run)
         print(f"labeling import: {error}", file=sys.stderr)
         return 2
     return _tell(entries, dry_run=chosen.dry_run)
@@ -131,12 +145,12 @@ def _run(chosen: argparse.Namespace, entries: list[Entry]) -> None:
 
     :raises LabelingError: if nothing can be brought at all, or one side does not answer any more.
     """
-    from botocore.exceptions import BotoCoreError
+    from botocore.exceptions import BotoCoreError, NoRegionError
 
     from labeling_provider.jobs.moving import JobMove
     from labeling_provider.jobs.moving_choice import Data, JobChoice, Manner
 
-    functions = None if chosen.workforce is None else _functions(chosen)
+    document = None if chosen.workforce is None else _workforce(chosen.workforce, dict(chosen.function))
     choice = JobChoice(
         names=tuple(chosen.jobs),
         patterns=tuple(chosen.name),
@@ -146,92 +160,56 @@ def _run(chosen: argparse.Namespace, entries: list[Entry]) -> None:
     manner = Manner(
         data=Data(chosen.copy_data),
         workteams=dict(chosen.workteam),
-        functions=functions,
+        functions=None if document is None else frozenset(document["functions"]),
         continue_stopped=chosen.continue_stopped,
         dry_run=chosen.dry_run,
     )
     try:
-        source = _source(chosen)
-        for entry in JobMove(source, _target(chosen, source.region), manner).run(choice):
+        source = source_of(chosen)
+        target = target_of(chosen, source.ground_truth.region)
+        check_keys(source, target)
+        move = JobMove(source.ground_truth, target.ground_truth, manner)
+        move.check()
+        if chosen.function and not chosen.dry_run:
+            _write_workforce(chosen.workforce, document)
+        for entry in move.run(choice):
             word = _word(entry.outcome, dry_run=chosen.dry_run)
             print(_printable(f"{entry.kind} {entry.name}: {word}"), file=sys.stderr, flush=True)
             entries.append(entry)
+    except NoRegionError:
+        raise ImportingError("The region of the jobs is not known. Name it with --region.") from None
     except BotoCoreError as error:
         raise ImportingError(str(error)) from None
 
 
-def _source(chosen: argparse.Namespace) -> GroundTruth:
-    if chosen.aws_conn_id:
-        return _connected(chosen.aws_conn_id, chosen.region, chosen.outage)
-    import boto3
-    from botocore.config import Config
+def _workforce(path: Path, functions: dict[str, str]) -> dict[str, Any]:
+    """The content of the workforce file, with the functions of the command line.
 
-    from labeling_provider.client.ground_truth import GroundTruth
-
-    session = boto3.Session(profile_name=chosen.profile, region_name=chosen.region)
-
-    def make(service: str, **settings: Any) -> Any:
-        # AWS_ENDPOINT_URL and its kin most likely name the service that the jobs go to.
-        config = Config(ignore_configured_endpoint_urls=True, **settings)
-        if not chosen.from_endpoint:
-            return session.client(service, config=config)
-        config = config.merge(Config(s3=_IN_PATH))
-        keys = {} if chosen.profile else _keys()
-        return session.client(service, endpoint_url=chosen.from_endpoint, config=config, **keys)
-
-    return GroundTruth(make, outage=chosen.outage)
-
-
-def _target(chosen: argparse.Namespace, region: str) -> GroundTruth:
-    if chosen.to_aws_conn_id:
-        return _connected(chosen.to_aws_conn_id, region, chosen.outage)
-    import boto3
-    from botocore.config import Config
-
-    from labeling_provider.client.ground_truth import GroundTruth
-
-    session = boto3.Session(region_name=region)
-
-    def make(service: str, **settings: Any) -> Any:
-        own = service == "s3" and chosen.s3_endpoint_url
-        where = {"endpoint_url": own} if own else {"endpoint_url": chosen.endpoint_url, **_keys()}
-        return session.client(service, config=Config(s3=_IN_PATH, **settings), **where)
-
-    return GroundTruth(make, outage=chosen.outage)
-
-
-def _keys() -> dict[str, str]:
-    """What requests to a service of one's own are signed with; on loopback it demands nothing else."""
-    identity, secret = (os.environ.get(name, "local") for name in _KEYS)
-    return {"aws_access_key_id": identity, "aws_secret_access_key": secret}
-
-
-def _connected(connection: str, region: str | None, outage: float) -> GroundTruth:
-    from labeling_provider.hooks.labeling import LabelingHook
-
-    return LabelingHook(aws_conn_id=connection, region_name=region, outage=outage).ground_truth
-
-
-def _functions(chosen: argparse.Namespace) -> frozenset[str]:
-    """ARNs of the functions in the workforce file, after adding those of the command line to it.
-
-    :raises ImportingError: if it can't be read or written.
+    :raises ImportingError: if it can't be read.
     """
-    path: Path = chosen.workforce
     try:
         if path.exists() and path.stat().st_size > _MAX_WORKFORCE_BYTES:
             raise ImportingError(f"{path} is larger than {_MAX_WORKFORCE_BYTES:,} bytes.")
         document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        known = {**document.get("functions", {}), **dict(chosen.function)}
-        if chosen.function and not chosen.dry_run:
-            part = path.with_name(f"{path.name}.{os.getpid()}.part")
-            part.write_text(json.dumps({**document, "functions": known}, indent=1, ensure_ascii=False) + "\n")
-            part.replace(path)
+        known = dict(document.get("functions", {}))
+        for arn, handler in functions.items():
+            # A function that is there may have a time limit.
+            known[arn] = {**known[arn], "handler": handler} if isinstance(known.get(arn), dict) else handler
     except OSError as error:
         raise ImportingError(f"{path}: {error.strerror}") from None
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ImportingError(f"{path} is not a workforce file: {error}") from None
-    return frozenset(known)
+    return {**document, "functions": known}
+
+
+def _write_workforce(path: Path, document: dict[str, Any] | None) -> None:
+    """:raises ImportingError: if it can't be written."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise ImportingError(f"{path}: {error.strerror}") from None
 
 
 def _tell(entries: list[Entry], *, dry_run: bool) -> int:
@@ -266,6 +244,19 @@ def _pair(text: str) -> tuple[str, str]:
     if not (name and equals and replacement):
         raise argparse.ArgumentTypeError(f"{text!r} has no '=' between two names")
     return name, replacement
+
+
+def _function(text: str) -> tuple[str, str]:
+    arn, target = _pair(text)
+    try:
+        is_function = Arn.parse(arn).service == "lambda"
+    except ValueError:
+        is_function = False
+    if not is_function:
+        raise argparse.ArgumentTypeError(f"{arn!r} is not the ARN of a Lambda function")
+    if not _CALLABLE.fullmatch(target):
+        raise argparse.ArgumentTypeError(f"{target!r} is not like my_package.functions:pre")
+    return arn, target
 
 
 def _time(text: str) -> datetime:

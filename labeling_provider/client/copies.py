@@ -28,6 +28,10 @@ _WORDS: Final = {"404": "it does not exist", "403": "access is denied"}
 """What HeadObject's bare status means; its response has no body."""
 
 
+class OtherObjectError(LabelingError):
+    """The target has another object of the name; it was left as it is."""
+
+
 @dataclass
 class Copied:
     """What became of several objects.
@@ -79,7 +83,8 @@ class Copies:
         :param overwrite: whether to replace another object of its name.
         :param to: its URI in the target, if that is another one.
         :return: whether it was copied, or would be in a dry run.
-        :raises LabelingError: if it can't be read or written, or the target has another object of its name.
+        :raises OtherObjectError: if the target has another object of its name.
+        :raises LabelingError: if it can't be read or written.
         """
         place = to or uri
         target = _head(self._target, place)
@@ -88,7 +93,7 @@ class Copies:
             if _is_same(source, target):
                 return False
             if not overwrite:
-                raise LabelingError(
+                raise OtherObjectError(
                     f"{place}: the service has another object of this name, of {target['ContentLength']:,} bytes, not "
                     f"{source['ContentLength']:,}. It was left as it is. Delete it there, and run this again."
                 )
@@ -100,6 +105,13 @@ class Copies:
             for chunk in self._source.objects.read_chunks(uri):
                 upload.write(chunk)
         return True
+
+    def has_source(self, uri: str) -> bool:
+        """Whether the source has an object.
+
+        :raises LabelingError: if it can't be looked at.
+        """
+        return _head(self._source, uri) is not None
 
     def copy_all(self, uris: Iterable[str]) -> Copied:
         """Copy objects, several at once. One that can't be copied does not keep the others.

@@ -9,7 +9,7 @@ after a kill at any moment, finds what the first one has made.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -23,7 +23,7 @@ from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.groundtruth.layout import output_manifest_uri
 from labeling_provider.jobs.moving_choice import Data, JobChoice, Manner
 from labeling_provider.jobs.moving_files import JobFiles
-from labeling_provider.jobs.moving_plan import AS_TAG, RUNNING, Plan, is_finished
+from labeling_provider.jobs.moving_plan import AS_TAG, DATA_TAG, RUNNING, Plan, is_finished
 from labeling_provider.jobs.moving_teams import PEOPLE, SOURCE_TAG, Entry, MovingError, Outcome, Teams
 from labeling_provider.request.rules import Surroundings, check_request, task_type_of_request
 
@@ -47,6 +47,7 @@ class JobMove:
         self._files = JobFiles(source, target, self._manner)
         self._teams = Teams(source, target, dry_run=self._manner.dry_run)
         self._settling: list[Plan] = []
+        self._is_checked = False
 
     def run(self, choice: JobChoice) -> Iterator[Entry]:
         """Bring what is chosen.
@@ -54,7 +55,7 @@ class JobMove:
         :return: a line of the report for each thing, as soon as it is done.
         :raises MovingError: if nothing can be brought at all, or one side does not answer any more.
         """
-        self._check()
+        self.check()
         chosen = (summary["LabelingJobName"] for summary in self._summaries(choice) if choice.takes(summary))
         if choice == JobChoice():
             yield from self._teams.bring_all()
@@ -66,7 +67,13 @@ class JobMove:
         while self._settling:
             yield self._settled(self._settling.pop(0))
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Make sure that the two sides fit together, before anything is made.
+
+        :raises MovingError: if they don't, or one of them does not answer.
+        """
+        if self._is_checked:
+            return
         target, source = self._target, self._source
         if target.is_amazon:
             raise MovingError(f"{target.endpoint_url} is Amazon's. Name a service of your own as the target.")
@@ -81,11 +88,13 @@ class JobMove:
                 f"workteams have ARNs of {source.region}. Start it with --region {source.region}."
             )
         _check_credentials(source)
+        _check_s3_credentials(target)
         if str(target.s3.meta.endpoint_url).rstrip("/") == target.endpoint_url.rstrip("/"):
             try:
                 answer_to(target.s3.list_buckets, "Asking the service for its S3", outage=target.outage)
             except LabelingError as error:
                 raise MovingError(f"{error} Name it with --s3-endpoint-url.") from error
+        self._is_checked = True
 
     def _summaries(self, choice: JobChoice) -> Iterator[dict[str, Any]]:
         """Entries of ListLabelingJobs, oldest first.
@@ -150,28 +159,41 @@ class JobMove:
         yield from self._made(plan)
 
     def _made(self, plan: Plan) -> Iterator[Entry]:
+        # Whatever may be refused comes before anything is made.
+        counts = self._files.count(plan)
+        plan.end_if_done(counts)
+        if plan.is_finished and not counts.labeled:
+            yield from self._files_only(plan, "it has no labels.")
+            return
         plan.prepare(self._manner, same_s3=self._files.same_s3)
-        if not plan.is_finished:
-            self._stream(plan)
-        yield from self._team(plan)
+        plan.fit_to_rest(counts)
+        is_brought = self._choose_team(plan)
         problems = check_request(plan.request, Surroundings(region=self._source.region))
         if problems:
             raise InvalidRequestError(problems)
-        yield from self._files.copy(plan)
-        labeled, rest = self._files.write_manifest(plan)
-        if not labeled and plan.is_finished:
-            plan.notes.insert(0, "No job was made: it has no labels.")
-            yield from self._files.copy_data(plan)
-            yield Entry("files of a job", plan.job.name, Outcome.MADE, tuple(plan.notes))
-            return
-        plan.fit_to_rest(labeled, rest)
-        yield from self._files.copy_data(plan)
+        self._files.check(plan)
+        if is_brought:
+            yield from self._bring_team(plan)
+        data = yield from self._copy(plan)
+        self._files.write_manifest(plan)
+        plan.note_data(data)
+        if not plan.is_finished:
+            self._stream(plan)
         if not self._manner.dry_run:
             self._create(plan)
         if plan.is_finished and not self._manner.dry_run:
             self._settling.append(plan)
         else:
             yield Entry("labeling job", plan.job.name, Outcome.MADE, tuple(plan.notes))
+
+    def _copy(self, plan: Plan) -> Generator[Entry, None, Data]:
+        """Copy a job's files and data objects.
+
+        :return: which data are here now; none if something is missing.
+        """
+        files = yield from self._files.copy(plan, goes_on=not plan.is_finished)
+        objects = yield from self._files.copy_data(plan)
+        return Data.NONE if files.problems or objects.problems else self._manner.data
 
     def _present(self, job: JobDescription, present: JobDescription) -> Iterator[Entry]:
         """Report a job that the service has; end what an earlier run did not."""
@@ -181,7 +203,8 @@ class JobMove:
                 "a service with an empty data directory."
             )
         notes: tuple[str, ...] = ()
-        if present.tags.get(AS_TAG) == RUNNING:
+        is_running = present.tags.get(AS_TAG) == RUNNING
+        if is_running:
             notes = (f"It is {present.status} here.",)
             if job.state.modified > present.state.created:
                 notes += ("It has changed at Amazon since it was brought: labels made there since are not here.",)
@@ -192,7 +215,29 @@ class JobMove:
             if entry.outcome == Outcome.REFUSED:
                 yield entry
                 return
+            notes = entry.notes
+        if not Data(present.tags.get(DATA_TAG, Data.NONE)).covers(self._manner.data):
+            notes += yield from self._copy_more(job, present, is_running)
         yield Entry("labeling job", job.name, Outcome.THERE, notes)
+
+    def _copy_more(
+        self, job: JobDescription, present: JobDescription, is_running: bool
+    ) -> Generator[Entry, None, tuple[str, ...]]:
+        """Copy what an earlier run could not or was not asked to.
+
+        :return: notes for the report.
+        """
+        request = dict(present.members)
+        plan = Plan(job, request, task_type_of_request(request), not is_running, self._files.labels_uri(job))
+        data = yield from self._copy(plan)
+        if data != Data.NONE and not self._manner.dry_run:
+            tags, sagemaker = [{"Key": DATA_TAG, "Value": str(data)}], self._target.sagemaker
+            answer_to(
+                lambda: sagemaker.add_tags(ResourceArn=present.arn, Tags=tags),
+                f"Tagging {job.name}",
+                outage=self._target.outage,
+            )
+        return tuple(plan.notes)
 
     def _stream(self, plan: Plan) -> None:
         """Give a streaming job topics of the service."""
@@ -215,30 +260,52 @@ class JobMove:
         if plan.job.is_streaming:
             plan.notes.append("Objects that wait in its queue at Amazon stay there: send them again.")
 
-    def _team(self, plan: Plan) -> Iterator[Entry]:
-        """Put the service's workteam into the request.
+    def _choose_team(self, plan: Plan) -> bool:
+        """Put who of the service works in place of a job's workteam into the request.
 
-        :raises MovingError: if it is not said who works in place of one that can't be brought.
+        :return: whether nobody does, because the workteam itself can be brought.
+        :raises MovingError: if it is not said who works in place of one that can't be.
         """
-        human, kind = plan.request["HumanTaskConfig"], plan.job.workforce_kind
-        arn = human["WorkteamArn"]
-        name, why = arn.rpartition("/")[2], f"The {kind} workteam {arn} can't work here."
-        given = self._manner.workteams.get(arn) or self._manner.workteams.get(name)
+        arn, kind = plan.request["HumanTaskConfig"]["WorkteamArn"], plan.job.workforce_kind
+        why = f"The {kind} workteam {arn} can't work here."
+        given = self._manner.workteams.get(arn) or self._manner.workteams.get(arn.rpartition("/")[2])
         if given is None and kind == "private":
             try:
-                yield from self._teams.bring(name)
-                human["WorkteamArn"], kind = self._teams.arn(name), "brought"
+                self._teams.check(arn)
             except MovingError as error:
                 if is_outage(error):
                     raise
                 why = str(error)
-        if given is None and kind != "brought" and not plan.is_finished:
+            else:
+                return True
+        if given is None and not plan.is_finished:
             raise MovingError(f"{why} Say who of the service takes its place: --workteam {arn}=NAME.")
-        if given is not None or kind not in {"brought", "public"}:
-            human["WorkteamArn"] = self._teams.existing(given or PEOPLE)
-            plan.notes.append(f"Its workteam is {given or PEOPLE} here.")
+        if given is not None or kind != "public":
+            self._put_team(plan, given or PEOPLE)
+        return False
+
+    def _put_team(self, plan: Plan, name: str) -> None:
+        """:raises MovingError: if the service has no workteam of this name."""
+        human = plan.request["HumanTaskConfig"]
+        human["WorkteamArn"] = self._teams.existing(name)
+        plan.notes.append(f"Its workteam is {name} here.")
         if ":workteam/public-crowd/" not in human["WorkteamArn"] and human.pop("PublicWorkforceTaskPrice", None):
             plan.notes.append("Only the public workforce has a price, so it is without PublicWorkforceTaskPrice.")
+
+    def _bring_team(self, plan: Plan) -> Iterator[Entry]:
+        """:raises MovingError: if the service refuses the workteam of a job that needs it."""
+        human = plan.request["HumanTaskConfig"]
+        arn = human["WorkteamArn"]
+        try:
+            yield from self._teams.bring(arn)
+            human["WorkteamArn"] = self._teams.arn(arn)
+        except MovingError as error:
+            if is_outage(error):
+                raise
+            if not plan.is_finished:
+                again = f"Say who of the service takes its place: --workteam {arn}=NAME."
+                raise MovingError(f"{error} {again}") from error.__cause__
+            self._put_team(plan, PEOPLE)
 
     def _create(self, plan: Plan) -> None:
         """:raises LabelingError: if the service refuses the job, or has another one of its name by now."""
@@ -267,10 +334,10 @@ class JobMove:
                 raise MovingError(
                     f"It is {here.status} here: {here.state.reason or 'the log of the service tells why'}"
                 )
-            self._files.replace_output(plan.job, output_manifest_uri(plan.output))
+            note = self._files.replace_output(plan.job, output_manifest_uri(plan.output), plan.manifest_uri)
         except LabelingError as error:
             return Entry("labeling job", name, Outcome.REFUSED, (str(error),))
-        return Entry("labeling job", name, Outcome.MADE, tuple(plan.notes))
+        return Entry("labeling job", name, Outcome.MADE, (*plan.notes, *filter(None, (note,))))
 
     def _files_only(self, plan: Plan, why: str) -> Iterator[Entry]:
         tally = yield from self._files.copy(plan)
@@ -290,6 +357,15 @@ def _check_credentials(where: GroundTruth) -> None:
     except (BotoCoreError, ClientError, OSError) as error:
         if is_credentials_trouble(error):
             raise MovingError(f"{where.endpoint_url}: {error}") from None
+
+
+def _check_s3_credentials(where: GroundTruth) -> None:
+    """:raises MovingError: if credentials of S3, which may be elsewhere, are missing or wrong."""
+    try:
+        where.s3.list_buckets()
+    except (BotoCoreError, ClientError, OSError) as error:
+        if is_credentials_trouble(error):
+            raise MovingError(f"{where.s3.meta.endpoint_url}: {error}") from None
 
 
 def _filled(value: Any) -> Any:

@@ -13,9 +13,14 @@ from typing import Any
 class Data(StrEnum):
     """Which data objects to copy: pictures and whatever else the lines of manifests name."""
 
+    NONE = "none"
     OPEN = "open"
     ALL = "all"
-    NONE = "none"
+
+    def covers(self, other: Data) -> bool:
+        """Whether whoever has copied these has copied the others as well."""
+        order = list(Data)
+        return order.index(self) >= order.index(other)
 
 
 @dataclass(frozen=True, kw_only=True)

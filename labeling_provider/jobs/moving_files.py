@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from itertools import zip_longest
 from typing import Any, Final
 
-from labeling_provider.client.copies import Copied, Copies
+from labeling_provider.client.copies import Copied, Copies, OtherObjectError
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.client.listing import list_uris
 from labeling_provider.client.retries import error_code
@@ -13,7 +14,7 @@ from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.description import JobDescription
 from labeling_provider.jobs.line_files import files_of_line
 from labeling_provider.jobs.moving_choice import Data, Manner
-from labeling_provider.jobs.moving_plan import Plan, is_finished
+from labeling_provider.jobs.moving_plan import LineCounts, Plan, is_finished
 from labeling_provider.jobs.moving_teams import Entry, Outcome
 from labeling_provider.manifest import ManifestError, written
 from labeling_provider.manifest.reader import LineProblem, parse_line
@@ -32,6 +33,7 @@ class JobFiles:
     def __init__(self, source: GroundTruth, target: GroundTruth, manner: Manner) -> None:
         self._source, self._target, self._manner = source, target, manner
         self._copies = Copies(source, target, dry_run=manner.dry_run)
+        self._looks = Copies(source, target, dry_run=True)
 
     @property
     def same_s3(self) -> bool:
@@ -55,68 +57,105 @@ class JobFiles:
             return given
         return output
 
-    def copy(self, plan: Plan) -> Generator[Entry, None, Copied]:
+    def count(self, plan: Plan) -> LineCounts:
+        """Count the lines of the source's manifest.
+
+        :raises LabelingError: if it can't be read.
+        """
+        labeled = rest = own = 0
+        for line, _ in self._lines(plan):
+            if plan.job.label_attribute not in line:
+                rest += 1
+                continue
+            labeled += 1
+            about = line.get(f"{plan.job.label_attribute}-metadata")
+            about = about if isinstance(about, dict) else {}
+            job = str(about.get("job-name") or plan.job.name).removeprefix("labeling-job/")
+            own += job == plan.job.name and about.get("human-annotated") != "no"
+        return LineCounts(labeled, rest, own)
+
+    def check(self, plan: Plan) -> None:
+        """Make sure that the files that a job needs can be copied.
+
+        :raises LabelingError: if one can't be.
+        """
+        if self._copies.is_needed:
+            for uri in self._needed(plan, self._looks):
+                self._looks.copy(uri)
+
+    def copy(self, plan: Plan, *, goes_on: bool = False) -> Generator[Entry, None, Copied]:
         """Copy the files of a job: manifest, label categories, worker template, and all of its output.
 
+        :param goes_on: whether a job here goes on with it, and so writes an output manifest of its own.
         :return: how many were copied.
         :raises LabelingError: if one that the job needs can't be copied.
         """
         tally, job = Copied(), plan.job
         if not self._copies.is_needed:
             return tally
-        for uri in filter(None, (job.category_uri, job.template_uri, job.manifest_uri)):
-            try:
-                tally.add(Copied(copied=1) if self._copies.copy(uri) else Copied(there=1))
-            except LabelingError as error:
-                # Its lines are in the output manifest, too.
-                if uri in {job.category_uri, job.template_uri, plan.labels_uri} or error_code(error) not in _GONE:
-                    raise
-                plan.notes.append(f"{uri} is gone. All of its lines are in the output manifest.")
-        tally.add(self._copies.copy_all(list_uris(self._source.objects, f"{job.output_uri}/")))
+        for uri in self._needed(plan, self._copies):
+            tally.add(Copied(copied=1) if self._copies.copy(uri) else Copied(there=1))
+        changing = (job.output_manifest_uri, f"{job.output_uri}/annotations/intermediate/") if goes_on else ()
+        output = list_uris(self._source.objects, f"{job.output_uri}/")
+        tally.add(self._copies.copy_all(uri for uri in output if not uri.startswith(changing)))
         yield from _not_copied(tally, f"output of {job.name}")
         return tally
 
-    def write_manifest(self, plan: Plan) -> tuple[int, int]:
-        """Write the new job's input manifest.
+    def _needed(self, plan: Plan, copies: Copies) -> Iterator[str]:
+        """URIs of the files that a job needs. A manifest that is gone is told, if its lines are elsewhere."""
+        yield from filter(None, (plan.job.category_uri, plan.job.template_uri))
+        if (manifest := plan.job.manifest_uri) is None:
+            return
+        if manifest == plan.labels_uri or copies.has_source(manifest):
+            yield manifest
+        elif copies is self._copies:
+            plan.notes.append(f"{manifest} is gone. All of its lines are in the output manifest.")
 
-        :return: how many of the source's lines have a label, and how many have none.
+    def write_manifest(self, plan: Plan) -> None:
+        """Write the new job's input manifest: all lines, or for a finished job those with a label.
+
+        :raises LabelingError: if it can't be written.
         """
-        labeled = rest = 0
-
-        def pieces() -> Iterator[bytes]:
-            nonlocal labeled, rest
-            for line, raw in self._lines(plan):
-                if plan.job.label_attribute in line:
-                    labeled += 1
-                else:
-                    rest += 1
-                    if plan.is_finished:
-                        continue
-                yield raw
-
         if self._manner.dry_run or plan.labels_uri is None:
-            for _ in pieces():
-                pass
-        else:
-            self._copies.make_bucket(plan.manifest_uri)
-            with self._target.objects.writer(plan.manifest_uri) as upload:
-                for piece in pieces():
-                    upload.write(piece)
-        return labeled, rest
+            return
+        self._copies.make_bucket(plan.manifest_uri)
+        with self._target.objects.writer(plan.manifest_uri) as upload:
+            for line, raw in self._lines(plan):
+                if not plan.is_finished or plan.job.label_attribute in line:
+                    upload.write(raw)
 
-    def replace_output(self, job: JobDescription, uri: str) -> None:
-        """Put a job's output manifest in place of the service's own.
+    def replace_output(self, job: JobDescription, uri: str, manifest: str) -> str | None:
+        """Put a job's output manifest in place of the service's own, and of no other.
 
         :param uri: of the latter.
+        :param manifest: URI of the job's input manifest here.
+        :return: a note if another one is there; None if all is well.
         :raises LabelingError: if it can't be copied.
         """
-        self._copies.copy(job.output_manifest_uri, overwrite=True, to=uri)
+        source = job.output_manifest_uri
+        if not self._copies.has_source(source):
+            return None
+        try:
+            self._copies.copy(source, to=uri)
+        except OtherObjectError:
+            if not self._is_the_services(uri, manifest):
+                return "Its output manifest was changed here since it was brought. It was left as it is."
+            self._copies.copy(source, overwrite=True, to=uri)
+        return None
 
-    def copy_data(self, plan: Plan) -> Iterator[Entry]:
-        """Copy the data objects that workers will look at, or all."""
-        data = self._manner.data
+    def _is_the_services(self, uri: str, manifest: str) -> bool:
+        """Whether an output manifest is what the service writes of a job that has nothing left to label: its input."""
+        read = self._target.objects.read_lines
+        return all(_same_line(one, two) for one, two in zip_longest(read(uri), read(manifest)))
+
+    def copy_data(self, plan: Plan) -> Generator[Entry, None, Copied]:
+        """Copy the data objects that workers will look at, or all.
+
+        :return: how many were copied.
+        """
+        data, tally = self._manner.data, Copied()
         if data == Data.NONE or not self._copies.is_needed or (data == Data.OPEN and plan.is_finished):
-            return
+            return tally
 
         manifest, read, problems = plan.labels_uri or "", self._source.objects.read, list[tuple[str, str]]()
 
@@ -133,11 +172,12 @@ class JobFiles:
                     if error_code(error) not in _GONE:
                         raise
 
-        tally = self._copies.copy_all(uris())
+        tally.add(self._copies.copy_all(uris()))
         tally.add(Copied(problems=problems))
         done = "to copy" if self._manner.dry_run else "copied"
         plan.notes.append(f"Data objects: {tally.copied:,} {done}, {tally.there:,} already there.")
         yield from _not_copied(tally, f"data of {plan.job.name}")
+        return tally
 
     def _lines(self, plan: Plan) -> Iterator[tuple[dict[str, Any], bytes]]:
         """The lines of the source's manifest, parsed and as the new job's input.
@@ -157,6 +197,15 @@ class JobFiles:
                 yield line, written(line)
             else:
                 yield line, raw if raw.endswith(b"\n") else raw + b"\n"
+
+
+def _same_line(one: bytes | None, two: bytes | None) -> bool:
+    if one is None or two is None:
+        return False
+    try:
+        return parse_line(one, half_surrogates=True) == parse_line(two, half_surrogates=True)
+    except ValueError:
+        return False
 
 
 def _not_copied(tally: Copied, what: str) -> Iterator[Entry]:

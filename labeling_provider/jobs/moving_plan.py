@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from labeling_provider.groundtruth.description import JobDescription, JobRequest
 from labeling_provider.groundtruth.facts import Quota
@@ -11,19 +11,34 @@ from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.groundtruth.ready_functions import ready_function
 from labeling_provider.groundtruth.task_types import TaskType
 from labeling_provider.groundtruth.uris import as_s3_uri, join_s3_uri, split_s3_uri
-from labeling_provider.jobs.moving_choice import Manner
+from labeling_provider.jobs.moving_choice import Data, Manner
 from labeling_provider.jobs.moving_teams import SOURCE_TAG, MovingError
 
 AS_TAG: Final = "labeling-import:as"
 """Tag of an imported job: whether it was finished then."""
 FINISHED: Final = "finished"
 RUNNING: Final = "running"
+DATA_TAG: Final = "labeling-import:data"
+"""Tag of an imported job: which of its data were copied without a problem, one of :class:`Data`."""
 OWN_FOLDER: Final = "self-hosted"
 """Folder in a job's old output path for its output here, where both sides use the same S3."""
 MAX_TAGS: Final = 50
 
 _INPUT: Final = "labeling-import"
 """Folder, in the bucket of a job's output, for its input manifest here. Streaming jobs keep input and output apart."""
+
+
+class LineCounts(NamedTuple):
+    """The lines of a job's manifest with the labels so far.
+
+    :param labeled: how many have a label.
+    :param rest: how many have none.
+    :param own: how many of the labels are of people in this job, as far as their metadata tells.
+    """
+
+    labeled: int
+    rest: int
+    own: int
 
 
 @dataclass
@@ -65,8 +80,8 @@ class Plan:
         if len(tags) < len(self.job.tags):
             notes.append("Tags that begin with aws: are Amazon's own and were left out.")
         tags |= {SOURCE_TAG: self.job.arn, AS_TAG: FINISHED if self.is_finished else RUNNING}
-        if len(tags) > MAX_TAGS:
-            raise MovingError(f"With two tags of the import it has more than {MAX_TAGS}: remove some at the source.")
+        if len(tags) >= MAX_TAGS:
+            raise MovingError(f"With three tags of the import it has more than {MAX_TAGS}: remove some at the source.")
         request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
         output = request["OutputConfig"]
         if same_s3:
@@ -104,42 +119,72 @@ class Plan:
         """:raises MovingError: if the service is known not to know a function of the job."""
         human = self.request["HumanTaskConfig"]
         consolidation = human.get("AnnotationConsolidationConfig", {}).get("AnnotationConsolidationLambdaArn")
-        for arn in (human.get("PreHumanTaskLambdaArn"), consolidation):
-            if not arn or self.task_type.function or ready_function(arn):
-                continue
-            self.needs_functions = True
-            known = manner.functions
-            if known is None:
-                self.notes.append(f"The service must know the function {arn}.")
-            elif arn not in known:
-                raise MovingError(
-                    f"The service does not know the function {arn}: say what takes its place with --function "
-                    f"{arn}=MODULE:CALLABLE, start the service again with that workforce file, and run this again."
-                )
+        own = [
+            arn
+            for arn in (human.get("PreHumanTaskLambdaArn"), consolidation)
+            if arn and not self.task_type.function and not ready_function(arn)
+        ]
+        self.needs_functions = bool(own)
+        if manner.functions is None:
+            if own and manner.dry_run:
+                self.notes.append(f"The service refuses it unless it knows {' and '.join(own)}: see --function.")
+            return
+        if unknown := [arn for arn in own if arn not in manner.functions]:
+            options = " ".join(f"--function {arn}=MODULE:CALLABLE" for arn in unknown)
+            raise MovingError(
+                f"The service does not know {' and '.join(unknown)}: say what takes their place with {options}, start "
+                "the service again with that workforce file, and run this again."
+            )
 
-    def fit_to_rest(self, labeled: int, rest: int) -> None:
-        """Adjust what depends on how many objects are left.
+    def end_if_done(self, counts: LineCounts) -> None:
+        """Make it a finished job if nothing is left to do."""
+        if self.is_finished or self.job.is_streaming:
+            return
+        people, percentage = self.job.max_human_labeled, self.job.max_percentage_labeled
+        if not counts.rest:
+            why = "All of its objects have a label"
+        elif people and self._by_people(counts) >= people:
+            why = f"People have labeled {people:,} objects, which is where it stops"
+        elif percentage and counts.labeled * 100 >= percentage * (counts.labeled + counts.rest):
+            why = f"{percentage} % of its objects have a label, which is where it stops"
+        else:
+            return
+        self.is_finished = True
+        self.notes.append(f"{why}: nothing is left to do.")
 
-        :param labeled: how many objects have a label.
-        :param rest: how many have none.
-        """
-        request, notes = self.request, self.notes
+    def _by_people(self, counts: LineCounts) -> int:
+        # The manifest may lag behind the counter: what it does not have is not brought.
+        return min(self.job.state.human_labeled, counts.own)
+
+    def fit_to_rest(self, counts: LineCounts) -> None:
+        """Adjust what depends on how many objects are left."""
+        request, notes, rest = self.request, self.notes, counts.rest
         if self.is_finished:
             if rest:
                 notes.append(f"Objects without a label: {rest:,}. Its output manifest has them; nobody is asked.")
             return
-        notes.append(f"Objects with a label: {labeled:,}; left to label: {rest:,}.")
-        if self.job.is_streaming and not labeled + rest:
+        notes.append(f"Objects with a label: {counts.labeled:,}; left to label: {rest:,}.")
+        if self.job.is_streaming and not counts.labeled + rest:
             request["InputConfig"]["DataSource"].pop("S3DataSource", None)
         if automated := request.get("LabelingJobAlgorithmsConfig"):
             if rest < Quota.AUTOMATED_MINIMUM_OBJECTS:
                 del request["LabelingJobAlgorithmsConfig"]
-                notes.append("The latter are too few for automated labeling, so people label them.")
+                least = f"{Quota.AUTOMATED_MINIMUM_OBJECTS:,}"
+                notes.append(f"Automated labeling needs {least} unlabeled objects, so people label all of them.")
             elif automated.pop("InitialActiveLearningModelArn", None):
                 notes.append("Automated labeling starts without Amazon's model.")
         conditions = request.get("StoppingConditions", {})
-        if wanted := conditions.get("MaxHumanLabeledObjectCount"):
-            conditions["MaxHumanLabeledObjectCount"] = max(wanted - self.job.state.human_labeled, 1)
+        wanted = conditions.get("MaxHumanLabeledObjectCount")
+        # Streaming jobs don't heed it; of all others, it is more than the labels so far.
+        if wanted and not self.job.is_streaming:
+            left = wanted - self._by_people(counts)
+            if left < wanted:
+                notes.append(f"It stops when people have labeled {left:,} more, {wanted:,} in all.")
+            conditions["MaxHumanLabeledObjectCount"] = left
+
+    def note_data(self, data: Data) -> None:
+        """Write into the request which data were copied."""
+        self.request["Tags"].append({"Key": DATA_TAG, "Value": str(data)})
 
 
 def is_finished(job: JobDescription) -> bool:

@@ -77,30 +77,60 @@ class Teams:
         """
         for team in _pages(self._source, "list_workteams", "Workteams"):
             try:
-                yield from self.bring(str(team["WorkteamName"]))
+                yield from self.bring(str(team["WorkteamArn"]))
             except MovingError as error:
                 if is_outage(error):
                     raise
                 yield Entry("workteam", str(team["WorkteamName"]), Outcome.REFUSED, (str(error),))
 
-    def bring(self, name: str) -> Iterator[Entry]:
+    def check(self, arn: str) -> None:
+        """Make sure that a private workteam is here, or can be brought as far as one can see.
+
+        :param arn: the workteam's ARN at the source.
+        :raises MovingError: if it can't be.
+        """
+        name = _name(arn)
+        if name not in self._arns and self._find(name) is None:
+            self._described(name)
+
+    def bring(self, arn: str) -> Iterator[Entry]:
         """Make a private workteam with its people; nothing if this was done before.
 
+        :param arn: the workteam's ARN at the source.
         :raises MovingError: if it can't be made.
         """
+        name = _name(arn)
         if name in self._arns:
             return
         present = self._find(name)
-        if present is not None:
-            self._arns[name] = str(present["WorkteamArn"])
-            is_half = self._tags(self._target, self._arns[name]).get(_MEMBERS_TAG) == _COMING
-            notes = self._bring_people(name, present["MemberDefinitions"]) if is_half else []
-            yield Entry("workteam", name, Outcome.THERE, tuple(notes))
+        if present is None:
+            yield self._made(name)
             return
-        team = self._ask(self._source, "describe_workteam", f"Describing the workteam {name}", WorkteamName=name)
-        team, notes = team["Workteam"], []
+        self._arns[name] = str(present["WorkteamArn"])
+        tags, notes = self._tags(self._target, self._arns[name]), list[str]()
+        if tags.get(SOURCE_TAG) != arn:
+            notes.append(
+                "The service had a workteam of this name before. Its people were left as they are, and work on the "
+                f"jobs of Amazon's; --workteam {arn}=NAME names another."
+            )
+        elif tags.get(_MEMBERS_TAG) == _COMING:
+            notes = self._bring_people(name, present["MemberDefinitions"])
+        yield Entry("workteam", name, Outcome.THERE, tuple(notes))
+
+    def _described(self, name: str) -> dict[str, Any]:
+        """A workteam of the source.
+
+        :raises MovingError: if there is none of this name, or the service does not know where its people sign in.
+        """
+        answer = self._ask(self._source, "describe_workteam", f"Describing the workteam {name}", WorkteamName=name)
+        team: dict[str, Any] = answer["Workteam"]
         if any("OidcMemberDefinition" in member for member in team["MemberDefinitions"]):
             self._check_provider()
+        return team
+
+    def _made(self, name: str) -> Entry:
+        """:raises MovingError: if it can't be made."""
+        team, notes = self._described(name), list[str]()
         tags = {SOURCE_TAG: str(team["WorkteamArn"]), _MEMBERS_TAG: _COMING}
         try:
             own = self._tags(self._source, tags[SOURCE_TAG])
@@ -124,11 +154,14 @@ class Teams:
             )
             self._arns[name] = str(made["WorkteamArn"])
         notes += self._bring_people(name, team["MemberDefinitions"])
-        yield Entry("workteam", name, Outcome.MADE, tuple(notes))
+        return Entry("workteam", name, Outcome.MADE, tuple(notes))
 
-    def arn(self, name: str) -> str:
-        """ARN here of a workteam that was brought."""
-        return self._arns[name]
+    def arn(self, arn: str) -> str:
+        """ARN here of a workteam that was brought.
+
+        :param arn: its ARN at the source.
+        """
+        return self._arns[_name(arn)]
 
     def existing(self, name: str) -> str:
         """ARN of a workteam of the service.
@@ -266,6 +299,10 @@ class Teams:
     @staticmethod
     def _ask(where: GroundTruth, operation: str, what: str, **request: Any) -> dict[str, Any]:
         return _answer(where, lambda: getattr(where.sagemaker, operation)(**request), what)
+
+
+def _name(arn: str) -> str:
+    return arn.rpartition("/")[2]
 
 
 def _answer(where: GroundTruth, call: Callable[[], T], what: str) -> T:

@@ -6,23 +6,28 @@ import json
 import os
 import shlex
 import signal
-import subprocess
 import uuid
+from multiprocessing import get_context
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from dev.stack import BIN, ROOT, wait_until
+from dev.stack import ROOT
 from labeling_provider.cli import main
 from labeling_provider.cli.importing import parser
 from labeling_provider.errors import LabelingError
 from labeling_provider.jobs.moving import JobMove
 from labeling_provider.jobs.moving_teams import Entry, Outcome
+from labeling_provider.request import PrivateWorkteam
 from labeling_provider.service.work.workforce import load_workforce
 from tests.conftest import Lab, texts
 from tests.flaky import proxy
+from tests.jobs.moves import UNKNOWN, arguments_for, arn_of_team, make_team, people_of_team
+from tests.jobs.moves import make as make_job
 from tests.snippets import blocks
 
+NOWHERE = "http://127.0.0.1:9"
 PAGE = ROOT / "docs" / "moving-from-amazon.md"
 ARN = "arn:aws:lambda:us-east-1:111122223333:function:PreRecipe"
 
@@ -31,11 +36,6 @@ ARN = "arn:aws:lambda:us-east-1:111122223333:function:PreRecipe"
 def name() -> str:
     """A name that no other test has."""
     return f"c{uuid.uuid4().hex[:10]}"
-
-
-def make(amazon: Lab, name: str) -> None:
-    amazon.create(texts(2), name, output_uri=f"s3://lab/{name}", workers_per_object=1)
-    amazon.wait(name)
 
 
 def where(amazon: Lab, lab: Lab) -> list[str]:
@@ -65,7 +65,7 @@ def test_the_pages_commands_are_understood() -> None:
 def test_the_pages_way_is_walked(
     amazon: Lab, lab: Lab, name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make(amazon, name)
+    make_job(amazon, name)
     dry, wet, *_ = commands("import")
     for command, told in ((dry, "would be made"), (wet, "made"), (wet, "already there")):
         given = [lab.service.endpoint_url if word == "http://127.0.0.1:4566" else word for word in command]
@@ -88,9 +88,9 @@ def test_the_pages_way_is_walked(
 def test_airflow_connections_name_both_ends(
     amazon: Lab, connected: Lab, name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make(amazon, name)
+    make_job(amazon, name)
     monkeypatch.setenv("AIRFLOW_CONN_OLD", amazon.service.connection())
-    ends = ["--from-amazon", "--aws-conn-id", "old", "--to-aws-conn-id", "aws_default"]
+    ends = ["--from-endpoint", amazon.service.endpoint_url, "--aws-conn-id", "old", "--to-aws-conn-id", "aws_default"]
     assert main(["import", *ends, "--name", name]) == 0
     assert f"labeling job    {name}" in capsys.readouterr().out
     assert connected.describe(name)["LabelingJobStatus"] == "Completed"
@@ -108,43 +108,67 @@ def test_an_endpoint_in_the_environment_is_the_target_and_never_amazon(
         seen.append((move._source.endpoint_url, move._target.endpoint_url))
         return []
 
+    monkeypatch.setattr(JobMove, "check", lambda _: None)
     monkeypatch.setattr(JobMove, "run", run)
     assert main(["import", "--from-amazon", "--region", "eu-west-1"]) == 0
     assert seen == [("https://api.sagemaker.eu-west-1.amazonaws.com", lab.service.endpoint_url)]
     assert "Nothing was brought." in capsys.readouterr().out
 
 
-def test_a_run_that_was_killed_goes_on_with_the_next(
-    amazon: Lab, lab: Lab, name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+def test_a_run_that_is_killed_anywhere_goes_on_with_the_next(
+    amazon: Lab, lab: Lab, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    names = [f"{name}-{number}" for number in range(4)]
-    for one in names:
-        make(amazon, one)
-    command = [str(BIN / "labeling"), *where(amazon, lab), "--name", f"{name}-*"]
-    log = tmp_path / "log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, stdout=output, stderr=output, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
-        )
+    done, going, streaming = names = [f"{name}-{one}" for one in ("done", "going", "stream")]
+    make_team(amazon, name, "Ada", "Grace")
+    team, topic = PrivateWorkteam(arn_of_team(amazon, name)), f"arn:aws:sns:us-east-1:123456789012:{name}"
+    make_job(amazon, done, [*texts(2), UNKNOWN])
+    pictures = [{"source-ref": amazon.put(f"{name}/{number}.png", "x")} for number in range(2)]
+    amazon.create(pictures, going, **arguments_for(going, task_type="image-classification", workforce=team))
+    amazon.service.client("sns").create_topic(Name=name)
+    amazon.create(None, streaming, **arguments_for(streaming, input_topic_arn=topic, workforce=team))
+    for one in (going, streaming):
+        amazon.wait(one, {"InProgress"})
+    chance, forks = Random(20_261_127), get_context("forkserver")
+    forks.set_forkserver_preload(["boto3", "labeling_provider.cli.importing", "labeling_provider.jobs.moving"])
+    with proxy(lab) as target:
+        command = [*where(amazon, lab)[:-1], target.url, "--name", f"{name}-*"]
+        killed = 0
+        while True:
+            run = forks.Process(target=main, args=(command,))
+            left, is_answered = chance.randrange(15, 60), chance.random() < 0.5
 
-    def begun() -> bool:
-        assert process.poll() is None or found(), log.read_text()
-        return bool(found())
+            def fault(_: str) -> str | None:
+                nonlocal left
+                left -= 1
+                if left or run.pid is None:  # noqa: B023 - of this turn
+                    return None
+                os.kill(run.pid, signal.SIGKILL)  # noqa: B023
+                return None if is_answered else "drop"  # noqa: B023
 
-    def found() -> list[dict]:
-        return lab.sagemaker.list_labeling_jobs(NameContains=name)["LabelingJobSummaryList"]
-
-    wait_until(begun, 60, "a job is made", 0.001)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+            target.fault = fault  # type: ignore[method-assign]
+            run.start()
+            run.join()
+            if run.exitcode != -signal.SIGKILL:
+                break
+            killed += 1
+    assert killed >= 3
+    capsys.readouterr()
     assert main([*where(amazon, lab), "--name", f"{name}-*"]) == 0
-    out = capsys.readouterr().out
-    assert sorted(line.split()[-1] for line in out.splitlines() if "labeling job" in line and name in line) == names
-    for one in names:
-        assert lab.describe(one)["LabelingJobStatus"] == "Completed"
-        assert lab.get(f"s3://lab/{one}/{one}/manifests/output/output.manifest") == amazon.get(
-            f"s3://lab/{one}/{one}/manifests/output/output.manifest"
-        )
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split()[4] for line in told if " labeling job " in line] == names
+    assert all(line.startswith("already there") for line in told[:-1])
+    assert lab.wait(done)["LabelingJobStatus"] == "Completed"
+    for key in amazon.keys(f"{done}/"):
+        assert lab.get(f"s3://lab/{key}") == amazon.get(f"s3://lab/{key}"), key
+    assert lab.wait(going, {"InProgress"})["LabelCounters"]["Unlabeled"] == 2
+    assert lab.keys(f"{name}/") == [f"{name}/0.png", f"{name}/1.png"]
+    lab.wait(streaming, {"InProgress"})
+    assert people_of_team(lab, name) == {"Ada", "Grace"}
+    for one in (amazon, lab):
+        for job in (going, streaming):
+            one.sagemaker.stop_labeling_job(LabelingJobName=job)
+            one.wait(job)
+        one.sagemaker.delete_workteam(WorkteamName=name)
 
 
 def test_what_can_not_be_brought_is_told_and_counts(
@@ -174,6 +198,11 @@ def test_what_can_not_be_brought_is_told_and_counts(
         (["--endpoint-url", "http://127.0.0.1:9"], "--from-amazon"),
         (["--from-amazon", "--endpoint-url", "x", "--function", f"{ARN}=a:b"], "--function needs --workforce"),
         (["--from-amazon", "--endpoint-url", "x", "--function", "nonsense"], "has no '='"),
+        (
+            ["--from-amazon", "--endpoint-url", "x", "--function", "Pre=a:b"],
+            "'Pre' is not the ARN",
+        ),
+        (["--from-amazon", "--endpoint-url", "x", "--function", f"{ARN}=a.b"], "'a.b' is not like my_package"),
         (["--from-amazon", "--endpoint-url", "x", "--created-after", "yesterday"], "no date such as 2025-12-31"),
         (["--from-amazon", "--endpoint-url", "x", "--profile", "a", "--aws-conn-id", "b"], "either"),
     ],
@@ -204,7 +233,7 @@ def test_where_a_side_stops_to_answer_the_rest_is_not_tried_and_what_is_there_is
 ) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     for number in range(3):
-        make(amazon, f"{name}-{number}")
+        make_job(amazon, f"{name}-{number}")
     with proxy(amazon) as dying:
         asked = where(amazon, lab)
         asked[asked.index(amazon.service.endpoint_url)] = dying.url
@@ -237,7 +266,7 @@ def test_missing_credentials_are_told_at_once(
 def test_functions_are_written_into_the_workforce_file(
     amazon: Lab, lab: Lab, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make(amazon, name)
+    make_job(amazon, name)
     path = tmp_path / "workforce.json"
     path.write_text(json.dumps({"seed": 7, "functions": {f"{ARN}2": "tests.functions:consolidate"}}))
     given = [*where(amazon, lab), name, "--function", f"{ARN}=tests.functions:pre", "--workforce", str(path)]
@@ -247,6 +276,18 @@ def test_functions_are_written_into_the_workforce_file(
     functions = {ARN: "tests.functions:pre", f"{ARN}2": "tests.functions:consolidate"}
     assert json.loads(path.read_text()) == {"seed": 7, "functions": functions}
     assert ARN in load_workforce(path, seed=0, region="us-east-1", account="123456789012").functions
+    # What can't be run changes no file; a time limit stays.
+    document = {"functions": {ARN: {"handler": "tests.functions:pre", "timeout_seconds": 60}}}
+    path.write_text(json.dumps(document))
+    changed = [*given[:-3], f"{ARN}=tests.functions:pre_skips", *given[-2:]]
+    nowhere = [NOWHERE if word == lab.service.endpoint_url else word for word in changed]
+    assert main([*nowhere, "--outage", "0"]) == 2
+    assert json.loads(path.read_text()) == document
+    assert main(changed) == 0
+    assert json.loads(path.read_text())["functions"][ARN] == {
+        "handler": "tests.functions:pre_skips",
+        "timeout_seconds": 60,
+    }
     capsys.readouterr()
     path.write_text("[1")
     assert main(given) == 2

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.awsrequest import AWSResponse
@@ -35,6 +36,11 @@ def denied(amazon: Lab, bucket: str) -> GroundTruth:
 
 def pretending(amazon: Lab, name: str, description: dict[str, Any]) -> GroundTruth:
     """Amazon, where one job's description is another."""
+    return pretending_all(amazon, {name: description})
+
+
+def pretending_all(amazon: Lab, descriptions: Mapping[str, dict[str, Any]]) -> GroundTruth:
+    """Amazon, where the descriptions of some jobs, by name, are these."""
     real = ground_truth(amazon)
     sagemaker = real.sagemaker
 
@@ -43,14 +49,30 @@ def pretending(amazon: Lab, name: str, description: dict[str, Any]) -> GroundTru
 
         def __getattr__(self, operation: str) -> Callable[..., Any]:
             def call(**request: Any) -> Any:
-                if operation == "describe_labeling_job" and request["LabelingJobName"] == name:
-                    return description
+                if operation == "describe_labeling_job" and request["LabelingJobName"] in descriptions:
+                    return descriptions[request["LabelingJobName"]]
                 return getattr(sagemaker, operation)(**request)
 
             return call
 
     real.__dict__["sagemaker"] = Sagemaker()
     return real
+
+
+def described(request: Mapping[str, Any], status: str, **changes: Any) -> dict[str, Any]:
+    """What Amazon says of a job that was made by a request, in an account of its own."""
+    counters = ("TotalLabeled", "HumanLabeled", "MachineLabeled", "FailedNonRetryableError", "Unlabeled")
+    now = datetime.now(UTC)
+    return {
+        **request,
+        "LabelingJobArn": f"arn:aws:sagemaker:us-east-1:111122223333:labeling-job/{request['LabelingJobName']}",
+        "LabelingJobStatus": status,
+        "LabelCounters": dict.fromkeys(counters, 0),
+        "CreationTime": now,
+        "LastModifiedTime": now,
+        "JobReferenceCode": "0",
+        **changes,
+    }
 
 
 def vendor(description: dict[str, Any], **changes: Any) -> dict[str, Any]:

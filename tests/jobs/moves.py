@@ -61,3 +61,36 @@ def png(pixels: Any) -> bytes:
     body = io.BytesIO()
     Image.fromarray(pixels).save(body, "PNG")
     return body.getvalue()
+
+
+def make_team(amazon: Lab, name: str, *people: str, **more: Any) -> str:
+    """A workteam at Amazon; the id of its user pool."""
+    cognito = amazon.service.client("cognito-idp")
+    pool = cognito.create_user_pool(PoolName=name)["UserPool"]["Id"]
+    client = cognito.create_user_pool_client(UserPoolId=pool, ClientName=name)["UserPoolClient"]["ClientId"]
+    cognito.create_group(UserPoolId=pool, GroupName="experts")
+    for one in people:
+        cognito.admin_create_user(UserPoolId=pool, Username=one)
+        cognito.admin_add_user_to_group(UserPoolId=pool, GroupName="experts", Username=one)
+    member = {"UserPool": pool, "ClientId": client, "UserGroup": "experts"}
+    amazon.sagemaker.create_workteam(
+        WorkteamName=name,
+        Description="They know birds.",
+        MemberDefinitions=[{"CognitoMemberDefinition": member}],
+        **more,
+    )
+    return str(pool)
+
+
+def arn_of_team(amazon: Lab, name: str) -> str:
+    """ARN of a workteam there."""
+    return f"{amazon.team().rpartition('/')[0]}/{name}"
+
+
+def people_of_team(lab: Lab, name: str) -> set[str]:
+    members = lab.sagemaker.describe_workteam(WorkteamName=name)["Workteam"]["MemberDefinitions"]
+    group = members[0]["CognitoMemberDefinition"]
+    users = lab.service.client("cognito-idp").list_users_in_group(
+        UserPoolId=group["UserPool"], GroupName=group["UserGroup"]
+    )["Users"]
+    return {one["Username"] for one in users}

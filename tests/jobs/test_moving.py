@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from dev.stack import wait_until
 from labeling_provider.jobs import moving
-from labeling_provider.jobs.moving import AS_TAG, JobMove
+from labeling_provider.jobs.moving import AS_TAG, DATA_TAG, JobMove
 from labeling_provider.jobs.moving_choice import Data, JobChoice, Manner
 from labeling_provider.jobs.moving_teams import SOURCE_TAG, Entry, MovingError, Outcome
 from labeling_provider.request import PrivateWorkteam
@@ -19,8 +20,20 @@ from tests.airflow_context import context
 from tests.client.clients import ground_truth, silent
 from tests.conftest import Lab, texts
 from tests.flaky import proxy
-from tests.jobs.amazons import denied, pretending, vendor
-from tests.jobs.moves import HERE, UNKNOWN, arguments_for, bring, bring_one, make, make_running, tags, told
+from tests.jobs.amazons import denied, described, pretending, vendor
+from tests.jobs.moves import (
+    HERE,
+    UNKNOWN,
+    arguments_for,
+    arn_of_team,
+    bring,
+    bring_one,
+    make,
+    make_running,
+    make_team,
+    tags,
+    told,
+)
 from tests.operators.tasks import operator
 
 pytestmark = pytest.mark.once
@@ -35,7 +48,8 @@ def test_a_finished_job_is_there_with_its_labels_and_nobody_is_asked_again(amazo
     new = lab.describe(name)
     assert new["LabelingJobStatus"] == "Completed"
     assert set(new["LabelCounters"].values()) == {0}
-    assert tags(lab, name) == {"project": "marsh", SOURCE_TAG: old["LabelingJobArn"], AS_TAG: "finished"}
+    brought = {SOURCE_TAG: old["LabelingJobArn"], AS_TAG: "finished", DATA_TAG: "open"}
+    assert tags(lab, name) == {"project": "marsh", **brought}
     for member in ("LabelAttributeName", "RoleArn", "LabelCategoryConfigS3Uri", "OutputConfig", "LabelingJobOutput"):
         assert new[member] == old[member]
     # The output manifest and every file around it, to the byte.
@@ -157,7 +171,7 @@ def test_a_job_of_the_same_name_that_is_another_one_is_left_alone(amazon: Lab, l
 
 
 def test_a_workteam_that_is_gone_keeps_only_a_job_with_work_left(amazon: Lab, lab: Lab, name: str) -> None:
-    description = make(amazon, name)
+    description = make(amazon, name, [*texts(2), UNKNOWN])
     human = {**description["HumanTaskConfig"]}
     human["WorkteamArn"] = f"{amazon.team().rpartition('/')[0]}/gone-{name}"
     gone = {**description, "HumanTaskConfig": human}
@@ -165,7 +179,8 @@ def test_a_workteam_that_is_gone_keeps_only_a_job_with_work_left(amazon: Lab, la
     assert running.outcome == Outcome.REFUSED
     assert f"--workteam {human['WorkteamArn']}=NAME" in told(running)
     finished = bring_one(pretending(amazon, name, gone), lab, name)
-    assert finished == Entry("labeling job", name, Outcome.MADE, ("Its workteam is private-people here.",))
+    assert finished.outcome == Outcome.MADE
+    assert "Its workteam is private-people here." in finished.notes
 
 
 def test_a_vendors_finished_job_is_under_our_own_people(amazon: Lab, lab: Lab, name: str) -> None:
@@ -177,17 +192,49 @@ def test_a_vendors_finished_job_is_under_our_own_people(amazon: Lab, lab: Lab, n
     assert lab.describe(name)["RoleArn"] == role
 
 
-def test_a_streaming_job_gets_topics_of_the_service(amazon: Lab, lab: Lab, name: str) -> None:
+def test_a_streaming_job_gets_topics_of_the_service_and_knows_what_was_labeled(
+    amazon: Lab, lab: Lab, name: str
+) -> None:
     topics = [amazon.service.client("sns").create_topic(Name=f"{name}-{way}")["TopicArn"] for way in ("in", "out")]
-    amazon.create(None, name, **arguments_for(name, input_topic_arn=topics[0], output_topic_arn=topics[1]))
+    known = {"source": "a", "label": 1, "label-metadata": {"class-name": "dog"}, **identified("seen")}
+    arguments = {"input_topic_arn": topics[0], "output_topic_arn": topics[1]}
+    amazon.create([known], name, **arguments_for(name, **arguments))
     amazon.wait(name, {"InProgress"})
     entry = bring_one(amazon, lab, name)
     assert entry.outcome == Outcome.MADE, entry
     assert f"Its topic {name}-in is {topics[0]} here." in entry.notes
     assert lab.wait(name, {"InProgress"})["LabelingJobStatus"] == "InProgress"
-    lab.service.client("sns").publish(TopicArn=topics[0], Message=json.dumps(texts(1)[0]))
+    for id in ("seen", "new"):
+        message = json.dumps({"source": id, "truth": "cat", **identified(id)})
+        lab.service.client("sns").publish(TopicArn=topics[0], Message=message)
+    wait_until(lambda: lab.describe(name)["LabelCounters"]["HumanLabeled"], 30, "the new one is labeled", 0.05)
     lab.sagemaker.stop_labeling_job(LabelingJobName=name)
-    lab.wait(name)
+    assert [(line["key"], line["label"]) for line in lab.output(lab.wait(name))] == [("seen", 1), ("new", 0)]
+
+
+def identified(id: str) -> dict[str, str]:
+    return {"dataset-objectid-attribute-name": "key", "key": id}
+
+
+def test_nothing_is_made_for_a_job_that_is_refused(amazon: Lab, lab: Lab, name: str) -> None:
+    make_team(amazon, name, "Ada")
+    bucket = f"half-{name}"
+    amazon.s3.create_bucket(Bucket=bucket)
+    topic = f"arn:aws:sns:us-east-1:111122223333:{name}"
+    team = PrivateWorkteam(arn_of_team(amazon, name))
+    request = amazon.request(None, name, input_topic_arn=topic, output_uri=f"s3://{bucket}/out", workforce=team)
+    # Its category file is missing.
+    streaming = described(request, "InProgress")
+    entries = bring(pretending(amazon, name, streaming), lab, name)
+    assert [one.outcome for one in entries] == [Outcome.REFUSED], entries
+    assert request["LabelCategoryConfigS3Uri"] in told(entries[0])
+    gone = {**request["HumanTaskConfig"], "WorkteamArn": f"{team.arn}-gone"}
+    (refused,) = bring(pretending(amazon, name, {**streaming, "HumanTaskConfig": gone}), lab, name)
+    assert f"--workteam {team.arn}-gone=NAME" in told(refused)
+    assert [one for one in lab.service.client("sns").list_topics()["Topics"] if name in one["TopicArn"]] == []
+    assert lab.sagemaker.list_workteams(NameContains=name)["Workteams"] == []
+    assert bucket not in {one["Name"] for one in lab.s3.list_buckets()["Buckets"]}
+    amazon.sagemaker.delete_workteam(WorkteamName=name)
 
 
 def test_a_description_that_is_none_keeps_nobody_else(amazon: Lab, lab: Lab, name: str) -> None:

@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dev.stack import Service
+from dev.stack import Service, wait_until
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.jobs.moving import JobMove
 from labeling_provider.jobs.moving_choice import Data, JobChoice, Manner
 from labeling_provider.jobs.moving_teams import MovingError, Outcome
+from labeling_provider.manifest import Manifests
 from tests.client.clients import ground_truth
 from tests.conftest import Lab, texts
-from tests.jobs.amazons import pretending
+from tests.jobs.amazons import described, pretending, pretending_all
 from tests.jobs.moves import UNKNOWN, arguments_for, bring, bring_one, make, make_running, png, told
 from tests.service.kinds.some_clouds import SEQUENCE_LINE, cloud_objects, tracks_label
 
@@ -33,6 +34,164 @@ def test_an_output_manifest_that_an_earlier_run_did_not_bring_is_brought(amazon:
     lab.put(uri.removeprefix("s3://lab/"), b"".join(whole.splitlines(keepends=True)[:2]))
     assert bring_one(amazon, lab, name).outcome == Outcome.THERE
     assert lab.get(uri) == whole
+
+
+def test_labels_that_were_changed_here_since_are_left_as_they_are(amazon: Lab, lab: Lab, name: str) -> None:
+    old = make(amazon, name, [*texts(2), UNKNOWN])
+    bring(amazon, lab, name)
+    uri = old["LabelingJobOutput"]["OutputDatasetS3Uri"]
+    mine = lab.get(uri).replace(b'"label": 0', b'"label": 12')
+    for corrected in (mine, mine.splitlines(keepends=True)[0], b"{"):
+        lab.put(uri.removeprefix("s3://lab/"), corrected)
+        again = bring_one(amazon, lab, name)
+        assert again.outcome == Outcome.THERE
+        assert "was changed here since it was brought" in told(again)
+        assert lab.get(uri) == corrected
+    # What is gone at Amazon by now is no trouble either.
+    amazon.s3.delete_object(Bucket="lab", Key=uri.removeprefix("s3://lab/"))
+    assert bring_one(amazon, lab, name).outcome == Outcome.THERE
+    assert lab.get(uri) == corrected
+
+
+def test_what_an_earlier_run_could_not_copy_or_was_not_asked_to_comes_with_the_next(
+    amazon: Lab, lab: Lab, name: str
+) -> None:
+    uris = [f"s3://lab/{name}/{one}.png" for one in ("here", "later", "known")]
+    lines: list[dict[str, Any]] = [{"source-ref": uri} for uri in uris]
+    lines[2] |= {"label": 0, "label-metadata": {"class-name": "cat"}}
+    for one in (0, 2):
+        amazon.put(uris[one].removeprefix("s3://lab/"), "x")
+    make_running(amazon, name, lines, task_type="image-classification")
+    first = bring(amazon, lab, name)
+    assert [one.name for one in first if one.outcome == Outcome.REFUSED] == [uris[1]]
+    amazon.put(f"{name}/later.png", "x")
+    second = bring_one(amazon, lab, name)
+    assert (second.outcome, lab.get(uris[1])) == (Outcome.THERE, b"x")
+    assert "Data objects: 1 copied, 1 already there." in second.notes
+    third = bring_one(amazon, lab, name)
+    assert "Data objects" not in told(third)
+    assert "Data objects: 1 to copy" in told(bring_one(amazon, lab, name, data=Data.ALL, dry_run=True))
+    assert "Data objects: 1 copied" in told(bring_one(amazon, lab, name, data=Data.ALL))
+    assert lab.get(uris[2]) == b"x"
+    assert "Data objects" not in told(bring_one(amazon, lab, name, data=Data.ALL))
+
+
+def test_an_output_manifest_that_goes_on_changing_at_amazon_is_none_of_a_running_job(
+    amazon: Lab, lab: Lab, name: str
+) -> None:
+    given = [{"source": "known", "label": 1, "label-metadata": {"class-name": "dog"}}]
+    make_running(amazon, name, [*given, *texts(1)])
+    output = f"{name}/{name}/manifests/output/output.manifest"
+    wait_until(lambda: output in amazon.keys(name), 30, "there is an output manifest", 0.05)
+    # As a run brought it that was refused then.
+    lab.put(output, "older")
+    entries = bring(amazon, lab, name)
+    assert [one.outcome for one in entries if one.kind in {"object", "labeling job"}] == [Outcome.MADE], entries
+    assert len(lab.output(lab.describe(name))) == 2
+
+
+AMAZONS: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
+    "birds": (
+        {"task_type": "text-classification", "label_attribute_name": "birds"},
+        [
+            {"source": "a", "birds": 1, "birds-metadata": {"class-name": "dog", "confidence": 0.95}},
+            {"source": "b", "truth": "bird", "birds-metadata": {"failure-reason": "Expired"}},
+        ],
+    ),
+    "tone": (
+        {"task_type": "text-classification-multilabel", "label_attribute_name": "tone"},
+        [
+            {
+                "source": "late again, but polite crew",
+                "tone": [0, 2],
+                "tone-metadata": {
+                    "class-map": {"0": "cat", "2": "bird"},
+                    "confidence-map": {"0": 0.95, "2": 0.61},
+                },
+            }
+        ],
+    ),
+    "ents": (
+        {"task_type": "named-entity-recognition", "label_attribute_name": "ents"},
+        [
+            {
+                "source": "The Aurora left Bergen.",
+                "ents": {
+                    "annotations": {
+                        "labels": [{"label": "Vessel", "shortDisplayName": "VES"}],
+                        "entities": [{"label": "Vessel", "startOffset": 4, "endOffset": 10}],
+                    }
+                },
+                "ents-metadata": {"entities": [{"confidence": 0}]},
+            }
+        ],
+    ),
+    "boxes": (
+        {"task_type": "bounding-box", "label_attribute_name": "boxes", "labels": ["heron"]},
+        [
+            {
+                "source-ref": "",
+                "boxes": {
+                    "image_size": [{"width": 60, "height": 40, "depth": 3}],
+                    "annotations": [{"class_id": 0, "left": 12.4, "top": 6.2, "width": 14.0, "height": 30.6}],
+                },
+                "boxes-metadata": {"objects": [{"confidence": 0.93}], "class-map": {"0": "heron"}},
+            }
+        ],
+    ),
+}
+"""Lines as Amazon writes them. Source: developer guide, "Labeling job output data"."""
+TYPES = {"birds": "text-classification", "tone": "text-classification-multilabel", "ents": "text-span"}
+
+
+def test_labels_as_amazon_writes_them_are_read_chained_verified_and_adjusted(amazon: Lab, lab: Lab, name: str) -> None:
+    shown = amazon.put(f"{name}.png", png(np.zeros((40, 60, 3), np.uint8)))
+    jobs = {}
+    for attribute, (arguments, lines) in AMAZONS.items():
+        one = f"{name}-{attribute}"
+        jobs[one] = described(amazon.request(texts(1), one, **arguments_for(one, **arguments)), "Completed")
+        about = {
+            "type": f"groundtruth/{TYPES.get(attribute, 'object-detection')}",
+            "job-name": f"labeling-job/{one}",
+            "human-annotated": "yes",
+            "creation-date": "2024-05-03T09:14:02.318240",
+        }
+        key = f"{attribute}-metadata"
+        whole = [line | ({"source-ref": shown} if "source-ref" in line else {}) for line in lines]
+        whole = [line | {key: {**about, **line[key]}} for line in whole]
+        body = "".join(json.dumps(line) + "\n" for line in whole)
+        amazon.put(f"{one}/{one}/manifests/output/output.manifest", body)
+    entries = bring(pretending_all(amazon, jobs), lab, *jobs, data=Data.ALL)
+    assert [one for one in entries if one.outcome == Outcome.REFUSED] == []
+    uris = {one: lab.describe(f"{name}-{one}")["LabelingJobOutput"]["OutputDatasetS3Uri"] for one in AMAZONS}
+    read = Manifests(ground_truth(lab).objects)
+    plain = {one: [label for _, label in read.labels(uri, one)] for one, uri in uris.items()}
+    assert plain["birds"] == ["dog", None]
+    assert plain["tone"] == [["cat", "bird"]]
+    assert [one["label"] for one in plain["ents"][0]] == ["Vessel"]
+    assert [one["label"] for one in plain["boxes"][0]] == ["heron"]
+    _, chained = lab.run(uris["birds"], label_attribute_name="birds", workers_per_object=1)
+    assert [line["birds"] for line in chained] == [1, 2]
+    truth = [{"label": "heron", "left": 12, "top": 6, "width": 14, "height": 31}]
+    (line,) = lab.output(lab.describe(f"{name}-boxes"))
+    audit = {"audited_attribute": "boxes", "workers_per_object": 1}
+    (verified,) = lab.run(
+        [{**line, "truth": "right"}],
+        task_type="verification-bounding-box",
+        labels=["right", "wrong"],
+        label_attribute_name="verdict",
+        **audit,
+    )[1]
+    assert verified["verdict-metadata"]["class-name"] == "right"
+    (adjusted,) = lab.run(
+        [{**line, "truth": truth}],
+        task_type="adjustment-bounding-box",
+        labels=["heron"],
+        label_attribute_name="better",
+        **audit,
+    )[1]
+    assert adjusted["better-metadata"]["adjustment-status"] == "unadjusted"
+    assert adjusted["better"]["annotations"] == line["boxes"]["annotations"]
 
 
 def test_a_file_that_the_service_has_another_of_is_left_alone(amazon: Lab, lab: Lab, name: str) -> None:

@@ -13,6 +13,7 @@ from labeling_provider.service.work import workforce
 from tests.client.clients import ground_truth
 from tests.conftest import Lab
 from tests.flaky import proxy
+from tests.jobs.moves import arn_of_team, make_team, people_of_team
 
 
 @pytest.fixture
@@ -24,34 +25,6 @@ def name() -> str:
 @pytest.fixture
 def teams(amazon: Lab, lab: Lab) -> Teams:
     return Teams(ground_truth(amazon), ground_truth(lab))
-
-
-def make_team(amazon: Lab, name: str, *people: str, **more: Any) -> str:
-    """A workteam at Amazon; the id of its user pool."""
-    cognito = amazon.service.client("cognito-idp")
-    pool = cognito.create_user_pool(PoolName=name)["UserPool"]["Id"]
-    client = cognito.create_user_pool_client(UserPoolId=pool, ClientName=name)["UserPoolClient"]["ClientId"]
-    cognito.create_group(UserPoolId=pool, GroupName="experts")
-    for one in people:
-        cognito.admin_create_user(UserPoolId=pool, Username=one)
-        cognito.admin_add_user_to_group(UserPoolId=pool, GroupName="experts", Username=one)
-    member = {"UserPool": pool, "ClientId": client, "UserGroup": "experts"}
-    amazon.sagemaker.create_workteam(
-        WorkteamName=name,
-        Description="They know birds.",
-        MemberDefinitions=[{"CognitoMemberDefinition": member}],
-        **more,
-    )
-    return str(pool)
-
-
-def people_of(lab: Lab, name: str) -> set[str]:
-    members = lab.sagemaker.describe_workteam(WorkteamName=name)["Workteam"]["MemberDefinitions"]
-    group = members[0]["CognitoMemberDefinition"]
-    users = lab.service.client("cognito-idp").list_users_in_group(
-        UserPoolId=group["UserPool"], GroupName=group["UserGroup"]
-    )["Users"]
-    return {one["Username"] for one in users}
 
 
 @pytest.fixture(autouse=True)
@@ -67,29 +40,29 @@ def test_a_workteam_comes_with_its_people(amazon: Lab, lab: Lab, teams: Teams, n
     topic = {"NotificationTopicArn": "arn:aws:sns:us-east-1:123456789012:team"}
     tags = [{"Key": "project", "Value": "marsh"}]
     make_team(amazon, name, "ada@example.com", "Grace", Tags=tags, NotificationConfiguration=topic)
-    (entry,) = teams.bring(name)
+    (entry,) = teams.bring(arn_of_team(amazon, name))
     assert (entry.kind, entry.name, entry.outcome) == ("workteam", name, Outcome.MADE)
     assert entry.notes[0] == "Its notification topic was left out."
     assert entry.notes[1].startswith("2 people.")
     old, new = (one.sagemaker.describe_workteam(WorkteamName=name)["Workteam"] for one in (amazon, lab))
     for member in ("Description", "MemberDefinitions"):
         assert new[member] == old[member]
-    assert teams.arn(name) == new["WorkteamArn"]
-    assert people_of(lab, name) == {"ada@example.com", "Grace"}
+    assert teams.arn(arn_of_team(amazon, name)) == new["WorkteamArn"]
+    assert people_of_team(lab, name) == {"ada@example.com", "Grace"}
     found = {tag["Key"]: tag["Value"] for tag in lab.sagemaker.list_tags(ResourceArn=new["WorkteamArn"])["Tags"]}
     assert found["project"] == "marsh"
     assert found[SOURCE_TAG] == old["WorkteamArn"]
-    assert list(teams.bring(name)) == []
+    assert list(teams.bring(arn_of_team(amazon, name))) == []
 
 
 def test_a_second_run_makes_nothing_twice_and_takes_nobody_back(amazon: Lab, lab: Lab, teams: Teams, name: str) -> None:
     pool = make_team(amazon, name, "Ada", "Grace")
-    list(teams.bring(name))
+    list(teams.bring(arn_of_team(amazon, name)))
     cognito = lab.service.client("cognito-idp")
     cognito.admin_remove_user_from_group(UserPoolId=pool, GroupName="experts", Username="Ada")
     again = Teams(ground_truth(amazon), ground_truth(lab))
-    assert list(again.bring(name)) == [Entry("workteam", name, Outcome.THERE)]
-    assert people_of(lab, name) == {"Grace"}
+    assert list(again.bring(arn_of_team(amazon, name))) == [Entry("workteam", name, Outcome.THERE)]
+    assert people_of_team(lab, name) == {"Grace"}
 
 
 def test_people_who_are_missing_after_a_kill_come_with_the_next_run(
@@ -103,10 +76,10 @@ def test_people_who_are_missing_after_a_kill_come_with_the_next_run(
     with monkeypatch.context() as patched:
         patched.setattr(Teams, "_add", killed)
         with pytest.raises(KeyboardInterrupt):
-            list(teams.bring(name))
-    (entry,) = Teams(ground_truth(amazon), ground_truth(lab)).bring(name)
+            list(teams.bring(arn_of_team(amazon, name)))
+    (entry,) = Teams(ground_truth(amazon), ground_truth(lab)).bring(arn_of_team(amazon, name))
     assert entry.outcome == Outcome.THERE
-    assert people_of(lab, name) == {"Ada", "Grace"}
+    assert people_of_team(lab, name) == {"Ada", "Grace"}
 
 
 def test_whose_name_is_only_a_number_signs_in_with_the_address(amazon: Lab, lab: Lab, teams: Teams, name: str) -> None:
@@ -118,8 +91,8 @@ def test_whose_name_is_only_a_number_signs_in_with_the_address(amazon: Lab, lab:
     )
     cognito.admin_add_user_to_group(UserPoolId=pool, GroupName="experts", Username=number)
     cognito.admin_disable_user(UserPoolId=pool, Username="Grace")
-    (entry,) = teams.bring(name)
-    assert people_of(lab, name) == {f"{name}@example.com"}
+    (entry,) = teams.bring(arn_of_team(amazon, name))
+    assert people_of_team(lab, name) == {f"{name}@example.com"}
     assert "Grace is disabled and was left out." in entry.notes
 
 
@@ -127,7 +100,7 @@ def test_without_the_permission_to_see_people_the_team_comes_alone(amazon: Lab, 
     make_team(amazon, name, "Ada")
     with proxy(amazon) as refusing:
         refusing.refused |= {"ListUsersInGroup", "ListTags"}
-        (entry,) = Teams(ground_truth(amazon, refusing.url), ground_truth(lab)).bring(name)
+        (entry,) = Teams(ground_truth(amazon, refusing.url), ground_truth(lab)).bring(arn_of_team(amazon, name))
     assert entry.outcome == Outcome.MADE
     told = " ".join(entry.notes)
     assert "Not all of its people are here" in told
@@ -146,11 +119,11 @@ def test_somebody_with_an_impossible_name_keeps_nobody_else(amazon: Lab, lab: La
             return {"Users": [users[0], {**users[0], "Username": "x" * 65}, users[1]]}
 
     source.client = lambda service, *_, **__: Cognito()  # type: ignore[method-assign,assignment]
-    (entry,) = Teams(source, ground_truth(lab)).bring(name)
-    assert people_of(lab, name) == {"Ada", "Grace"}
+    (entry,) = Teams(source, ground_truth(lab)).bring(arn_of_team(amazon, name))
+    assert people_of_team(lab, name) == {"Ada", "Grace"}
     assert "Not all of its people are here: Adding xxx" in " ".join(entry.notes)
     # The next run tries again.
-    (again,) = Teams(ground_truth(amazon), ground_truth(lab)).bring(name)
+    (again,) = Teams(ground_truth(amazon), ground_truth(lab)).bring(arn_of_team(amazon, name))
     assert again.notes[0].startswith("2 people.")
 
 
@@ -163,13 +136,13 @@ def test_people_of_an_oidc_provider_need_its_workforce(amazon: Lab, lab: Lab, te
         WorkteamName=name, Description="x", MemberDefinitions=[{"OidcMemberDefinition": {"Groups": ["experts"]}}]
     )
     with pytest.raises(MovingError, match="Make its workforce at the service first"):
-        list(teams.bring(name))
+        list(teams.bring(arn_of_team(amazon, name)))
     addresses = ("Issuer", "AuthorizationEndpoint", "TokenEndpoint", "UserInfoEndpoint", "LogoutEndpoint", "JwksUri")
     config = {one: f"https://idp.example.com/{one}" for one in addresses}
     provider = {"ClientId": "portal", "ClientSecret": "secret", **config}
     lab.sagemaker.create_workforce(WorkforceName=name, OidcConfig=provider)
     try:
-        (entry,) = teams.bring(name)
+        (entry,) = teams.bring(arn_of_team(amazon, name))
         assert entry.notes == ("Its people sign in at their OIDC provider.",)
         team = lab.sagemaker.describe_workteam(WorkteamName=name)["Workteam"]
         assert team["WorkforceArn"].endswith(f"/{name}")
@@ -222,3 +195,16 @@ def test_a_template_is_read_only_from_the_web_and_only_if_it_is_the_one(
     monkeypatch.setattr(moving_teams, "_MAX_TEMPLATE_BYTES", 10)
     with pytest.raises(MovingError, match="larger than 10 bytes"):
         _download(f"{amazon.service.endpoint_url}/_labeling", "0")
+
+
+def test_a_workteam_that_the_service_had_before_is_left_as_it_is_and_told(
+    amazon: Lab, lab: Lab, teams: Teams, name: str
+) -> None:
+    make_team(amazon, name, "Ada")
+    make_team(lab, name, "Grace")
+    (entry,) = teams.bring(arn_of_team(amazon, name))
+    assert entry.outcome == Outcome.THERE
+    (told,) = entry.notes
+    assert "had a workteam of this name before" in told
+    assert f"--workteam {arn_of_team(amazon, name)}=NAME" in told
+    assert people_of_team(lab, name) == {"Grace"}

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from dev.install import QUIET_SECONDS, Progress
-from dev.stack import ROOT, Airflow, Service, StackError, wait_until
+from dev.stack import ROOT, Service, StackError, Standalone, wait_until
 from labeling_provider.request import derive_job_name
 
 DAG_ID = "label_digits"
@@ -27,15 +27,15 @@ TRUTH = [
 RUN_SECONDS = 180
 
 
-def start(folder: Path) -> tuple[Service, Airflow]:
+def start(folder: Path) -> tuple[Service, Standalone]:
     """Start the service and Airflow, connected."""
     workforce = folder / "workforce.json"
     workforce.write_text(json.dumps(WORKFORCE))
     service = Service(folder, "--workforce", str(workforce), "--minimum-automated", "0", *TRUTH)
-    return service, Airflow(folder, ROOT / "dags", service.connection())
+    return service, Standalone(folder, ROOT / "dags", service.connection())
 
 
-def follow(airflow: Airflow, service: Service, run_id: str) -> str:
+def follow(airflow: Standalone, service: Service, run_id: str) -> str:
     """Show what the run is doing until it ends; its last state."""
     jobs = service.client("sagemaker")
     shown: tuple[Any, ...] = ()
@@ -64,7 +64,7 @@ def follow(airflow: Airflow, service: Service, run_id: str) -> str:
     raise StackError(f"the run {run_id} has not ended within {RUN_SECONDS} s")
 
 
-def show_result(airflow: Airflow, service: Service, run_id: str, seconds: float) -> None:
+def show_result(airflow: Standalone, service: Service, run_id: str, seconds: float) -> None:
     """Print what came out."""
     labeled: dict[str, Any] = airflow.xcom(DAG_ID, run_id, "label")
     result: dict[str, Any] = airflow.xcom(DAG_ID, run_id, "report")

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dev.browser import browser_page
 from dev.person import Person
-from dev.stack import ROOT, Airflow, Service, wait_until
+from dev.stack import ROOT, Service, Standalone, wait_until
 from labeling_provider.links import WORKERS_LINK
 
 FILM: Final = ROOT / "docs" / "images" / "film.webp"
@@ -47,7 +47,7 @@ class Film:
         first.save(path, save_all=True, append_images=others, duration=self._milliseconds, loop=0, quality=60, method=6)
 
 
-def take(airflow: Airflow, service: Service, path: Path = FILM) -> None:
+def take(airflow: Standalone, service: Service, path: Path = FILM) -> None:
     """Run the DAG, label what it asks for, and film all of it.
 
     :param path: where the film goes.
@@ -109,7 +109,7 @@ def main() -> int:
     """
     with tempfile.TemporaryDirectory() as name:
         service = Service(Path(name))
-        airflow = Airflow(Path(name), ROOT / "dags", service.connection())
+        airflow = Standalone(Path(name), ROOT / "dags", service.connection())
         try:
             airflow.wait_healthy()
             take(airflow, service)

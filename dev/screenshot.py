@@ -13,7 +13,7 @@ from urllib.parse import quote
 from dev import film, tool_pictures
 from dev.browser import browser_page
 from dev.demo import DAG_ID, TRUTH, WORKFORCE
-from dev.stack import ROOT, Airflow, Service, wait_until
+from dev.stack import ROOT, Service, Standalone, wait_until
 from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
 
 PICTURES = ROOT / "docs" / "images"
@@ -37,7 +37,7 @@ def main() -> int:
         service = Service(folder, "--workforce", str(workforce), *TRUTH)
         service.client("s3").create_bucket(Bucket="lab")
         portal(service)
-        airflow = Airflow(folder, dags, service.connection())
+        airflow = Standalone(folder, dags, service.connection())
         try:
             airflow.wait_healthy()
             film.take(airflow, service)
@@ -89,16 +89,16 @@ def portal(service: Service) -> None:
         page.screenshot(path=PICTURES / "portal.png")
 
 
-def _ended(airflow: Airflow, dag_id: str) -> str:
+def _ended(airflow: Standalone, dag_id: str) -> str:
     return _ended_run(airflow, dag_id, airflow.trigger(dag_id, 120))
 
 
-def _ended_run(airflow: Airflow, dag_id: str, run: str) -> str:
+def _ended_run(airflow: Standalone, dag_id: str, run: str) -> str:
     wait_until(lambda: airflow.run_state(dag_id, run) == "success", 180, f"{dag_id} succeeds")
     return run
 
 
-def _jobs(airflow: Airflow, page: Any, run: str) -> None:
+def _jobs(airflow: Standalone, page: Any, run: str) -> None:
     """All jobs, while one is in the middle."""
 
     def half_done() -> bool:
@@ -112,7 +112,7 @@ def _jobs(airflow: Airflow, page: Any, run: str) -> None:
     page.screenshot(path=PICTURES / "jobs.png")
 
 
-def _automated(airflow: Airflow, page: Any, run: str) -> None:
+def _automated(airflow: Standalone, page: Any, run: str) -> None:
     """A job in which people and a model have labeled."""
     page.goto(f"{airflow.url}/dags/{DAG_ID}/runs/{quote(run)}/tasks/label/plugin/labeling-task-instance")
     frame = page.frame_locator("iframe[title=Labeling]")
@@ -122,7 +122,7 @@ def _automated(airflow: Airflow, page: Any, run: str) -> None:
     page.set_viewport_size({"width": 1280, "height": 720})
 
 
-def _tab(airflow: Airflow, page: Any, run: str, task: str, name: str, *, in_airflow: bool = True) -> None:
+def _tab(airflow: Standalone, page: Any, run: str, task: str, name: str, *, in_airflow: bool = True) -> None:
     """The tab of a task, scrolled to its objects."""
     if in_airflow:
         page.goto(f"{airflow.url}/dags/gallery/runs/{quote(run)}/tasks/{task}/plugin/labeling-task-instance")

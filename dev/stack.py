@@ -319,10 +319,35 @@ class RestApi:
         )
 
 
+class Standalone(RestApi):
+    """``airflow standalone``, as a user starts it, in a process group of its own."""
+
+    def __init__(self, folder: Path, dags: Path, connection: str) -> None:
+        super().__init__(folder, dags, connection)
+        self.group = Group([str(BIN / "airflow"), "standalone"], folder / "airflow.log", self.env)
+
+    def wait_healthy(self, seconds: float = 300) -> None:
+        """The same, with the end of the log if it fails."""
+        try:
+            super().wait_healthy(seconds)
+        except StackError as error:
+            raise StackError(f"{error}: {self.group.log.read_text()[-3000:]}") from None
+
+    def check_alive(self) -> None:
+        """Raise if it has ended."""
+        if self.group.process.poll() is not None:
+            raise StackError("airflow has ended")
+
+    def stop(self) -> None:
+        """End all of its processes."""
+        self.group.stop()
+
+
 class Airflow(RestApi):
     """Scheduler, triggerer, DAG processor and API server, each in a process group of its own.
 
-    They are forked from one process, which imports Airflow once for all of them.
+    They are forked from one process, which imports Airflow once for all of them: half of the processor time of those
+    that :class:`Standalone` starts.
 
     :param parts: those to start at once.
     :param modules: what many tasks import, beside Airflow.

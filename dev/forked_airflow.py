@@ -1,7 +1,8 @@
 """Airflow's commands, each in a process of its own that is forked from this one, which has imported Airflow.
 
 Importing it takes three seconds of a processor, and an Airflow has four processes. Orders come as lines of JSON on
-standard input, and the answer to each is the id of the new process; at its end, nothing is left to start.
+standard input, and the answer to each is the id of the new process; its own tells that it is ready for them. At the end
+of the input, nothing is left to start.
 """
 
 from __future__ import annotations
@@ -109,6 +110,7 @@ def main() -> None:
     gc.enable()
     # Nobody waits for those that end.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    print(os.getpid(), file=answers, flush=True)
     if fork_parts(answers):
         answers.close()
         import_module("airflow.__main__").main()

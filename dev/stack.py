@@ -379,6 +379,7 @@ class Airflow(RestApi):
                 text=True,
                 start_new_session=True,
             )
+        self._answer()
         for part in parts:
             self.start(part)
 
@@ -388,18 +389,20 @@ class Airflow(RestApi):
         :param options: further options of its command.
         :param name: what to call it, and its log, if there is another one.
         :param env: what is different in its environment.
-        :raises StackError: if Airflow could not be imported.
         """
         assert self.importer.stdin
-        assert self.importer.stdout
         name = name or part
         order = {"arguments": [part, *options], "log": str(self.folder / f"{name}.log"), "env": env}
         print(json.dumps(order), file=self.importer.stdin, flush=True)
+        self.leaders[name] = self._answer()
+        return self.leaders[name]
+
+    def _answer(self) -> int:
+        assert self.importer.stdout
         answer = self.importer.stdout.readline()
         if not answer:
             raise StackError(f"Airflow could not be started: {self.log.read_text()[-2000:]}")
-        self.leaders[name] = int(answer)
-        return self.leaders[name]
+        return int(answer)
 
     def kill(self, part: str) -> None:
         """End a part and all that it has started, at once, as a machine that goes down would."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ SIZE = {"width": 400, "height": 300}
 BOX, POLYGON, POLYLINE, LINE, KEYPOINT = (
     f"crowd-{name}" for name in ("bounding-box", "polygon", "polyline", "line", "keypoint")
 )
+_REST_SECONDS = 0.1
 LISTS = {BOX: "boundingBoxes", POLYGON: "polygons", POLYLINE: "polylines", LINE: "lines", KEYPOINT: "keypoints"}
 
 
@@ -161,13 +163,18 @@ class Artist:
     def touch(self, *events: tuple[str, list[tuple[float, float]]] | Callable[[], None]) -> None:
         """Touch with fingers: types of events (start, move, end) and where the fingers are; or what is done between."""
         session = self.task.page.context.new_cdp_session(self.task.page)
+        moved = False
         for event in events:
             if callable(event):
                 event()
                 continue
             kind, fingers = event
             points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(fingers)]
-            session.send("Input.dispatchTouchEvent", {"type": f"touch{kind.title()}", "touchPoints": points})
+            touched = {"type": f"touch{kind.title()}", "touchPoints": points}
+            # A finger that leaves while it moves throws the page, and the next tap, whatever is there, only stops that.
+            rested = {"timestamp": time.time() + _REST_SECONDS} if moved and kind == "end" else {}
+            session.send("Input.dispatchTouchEvent", {**touched, **rested})
+            moved = kind == "move"
         session.detach()
         self.painted()
 

@@ -62,7 +62,10 @@ def test_what_concerns_only_work_to_come_is_fitted_to_what_is_left(amazon: Lab, 
 def test_a_job_with_nothing_left_to_do_asks_nobody(
     amazon: Lab, lab: Lab, name: str, left: int, conditions: dict[str, int], why: str
 ) -> None:
-    description = make_running(amazon, name, [*labeled(name, 3), *texts(left)])
+    lines = [*labeled(name, 3), *texts(left)]
+    # Where all have a label, it has ended at once.
+    ended = make_running(amazon, name, lines) if left else make(amazon, name, lines)
+    description = {**ended, "LabelingJobStatus": "InProgress"}
     source = pretending(amazon, name, stops_at(description, **conditions) if conditions else description)
     dry = bring_one(source, lab, name, dry_run=True)
     entry = bring_one(source, lab, name)

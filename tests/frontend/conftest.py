@@ -187,7 +187,8 @@ class Task:
         arguments = [kind, count, max(0, PATIENCE * seconds * 1000)]
         found = self.page.evaluate("([type, count, patience]) => newest(type, count, patience)", arguments)
         if found is None:
-            raise StackError(f"{what}: not within {PATIENCE * seconds:.0f} s; heard {self.page.evaluate('heard')}")
+            heard = str(self.page.evaluate("heard"))[:1000]
+            raise StackError(f"{what}: not within {PATIENCE * seconds:.0f} s; heard {heard}")
         return found[0], found[1]
 
     def say(self, kind: str, **more: Any) -> None:

@@ -146,7 +146,7 @@ class JobFiles:
     def _is_the_services(self, uri: str, manifest: str) -> bool:
         """Whether an output manifest is what the service writes of a job that has nothing left to label: its input."""
         read = self._target.objects.read_lines
-        return all(_same_line(one, two) for one, two in zip_longest(read(uri), read(manifest)))
+        return all(_same_line(first, second) for first, second in zip_longest(read(uri), read(manifest)))
 
     def copy_data(self, plan: Plan) -> Generator[Entry, None, Copied]:
         """Copy the data objects that workers will look at, or all.
@@ -199,11 +199,11 @@ class JobFiles:
                 yield line, raw if raw.endswith(b"\n") else raw + b"\n"
 
 
-def _same_line(one: bytes | None, two: bytes | None) -> bool:
-    if one is None or two is None:
+def _same_line(first: bytes | None, second: bytes | None) -> bool:
+    if first is None or second is None:
         return False
     try:
-        return parse_line(one, half_surrogates=True) == parse_line(two, half_surrogates=True)
+        return parse_line(first, half_surrogates=True) == parse_line(second, half_surrogates=True)
     except ValueError:
         return False
 

@@ -47,7 +47,9 @@ def test_nothing_can_be_said_of_nothing(bucket: MemoryStore) -> None:
     assert found.objects == 0
     shares = (found.labeled_share, found.class_share, found.mean_confidence, found.agreement, found.worker_accuracy)
     assert shares == (None,) * 5
-    assert b"Quality of nothing" in report_html(found, Files(bucket), title="nothing", label_attribute="bird")
+    assert b"Quality of <bdi>nothing</bdi>" in report_html(
+        found, Files(bucket), title="nothing", label_attribute="bird"
+    )
 
 
 def test_workers_are_compared_with_the_labels_and_each_other(bucket: MemoryStore) -> None:

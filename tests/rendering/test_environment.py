@@ -18,14 +18,14 @@ PORTAL = PACKAGE / "service" / "web" / "portal"
 
 
 def test_what_a_page_shows_is_escaped() -> None:
-    page = render("service/web/templates/page.html", title="<b>\"'", text="<script>", refresh=False)
+    page = render("service/web/templates/page.html", title="<b>\"'", text="<script>", refresh=False, person=None)
     assert "<h1><bdi>&lt;b&gt;&#34;&#39;</bdi></h1>" in page
     assert "<script" not in page
 
 
 def test_a_page_that_lacks_a_value_is_an_error() -> None:
     with pytest.raises(UndefinedError, match="'text' is undefined"):
-        render("service/web/templates/page.html", title="a", refresh=False)
+        render("service/web/templates/page.html", title="a", refresh=False, person=None)
 
 
 def test_half_surrogates_are_replaced() -> None:
@@ -37,7 +37,7 @@ def test_there_is_one_environment_and_one_style_sheet() -> None:
     assert makes_one == [PACKAGE / "rendering" / "environment.py"]
     sheets = [path for path in PACKAGE.rglob("*.css") if path.parent != BUILT]
     assert sheets == [PACKAGE / "rendering" / "static" / "labeling.css"]
-    assert style_sheet() in render("service/web/templates/page.html", title="a", text="b", refresh=False)
+    assert style_sheet() in render("service/web/templates/page.html", title="a", text="b", refresh=False, person=None)
     styled = [path for path in _sources() if "<style" in path.read_text()]
     assert styled == [PACKAGE / "rendering" / "templates" / "page.html"]
 
@@ -63,7 +63,7 @@ def test_a_name_is_isolated_and_goes_on_in_the_next_line_after_its_signs() -> No
 
 
 OURS = re.compile(
-    r'"|(?:word|time|age|duration|moment|day|price|status|progress|share_bar|counted|figures|facts|class_names|super|'
+    r'"|(?:word|time|age|duration|moment|day|price|status|progress|share_bar|counted|hidden|figures|facts|class_names|super|'
     r"style_sheet)\(|.*(?:\|(?:number|length|share|isolated|format\(.*\))|\.format\(.*\))( if .* else .*)?$"
 )
 """Numbers, times, our own words, and what is isolated."""
@@ -71,6 +71,9 @@ MARKUP = {"card", "card.shown", "card.names", "change.shown[0]", "change.shown[1
 MARKUP |= {f'change.names[{place}] or "nothing"' for place in (0, 1)}
 WORDS = {"title", "text", "words", "figure", "whose", "name", "status", "chart.span", "one if count == 1 else many"}
 NUMBERS = {"number", "pages", "wanted.page", "training.iteration", "job.facts.workers_per_object"}
+KEYS = {"made.access_key_id", "made.secret_access_key", "key.access_key_id", 'key.rights|join(", ")', "right", "most"}
+KEYS |= {"person.worker_id"}
+"""What the service has made up itself."""
 ALONE = {
     "name[:100]",
     'job.name if job and job.name else "Labeling"',
@@ -84,4 +87,4 @@ def test_no_page_shows_what_comes_from_outside_without_isolating_it(path: Path) 
     tag = r"<(?:[^<>{}]|\{\{.*?\}\}|\{%.*?%\})*>"
     text = re.sub(tag, lambda found: found[0] if found[0] == "<bdi>" else "<>", path.read_text())
     shown = {found[1].strip() for found in re.finditer(r"(?<!<bdi>)(?<!<bdi>“)\{\{(.*?)\}\}", text)}
-    assert {one for one in shown if not OURS.match(one)} <= MARKUP | WORDS | NUMBERS | ALONE
+    assert {one for one in shown if not OURS.match(one)} <= MARKUP | WORDS | NUMBERS | KEYS | ALONE

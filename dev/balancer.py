@@ -22,10 +22,12 @@ class Balancer:
         self._turns, self._count = cycle(ports), len(ports)
         self._loop = asyncio.new_event_loop()
         self._writers: set[asyncio.StreamWriter] = set()
-        self._server = self._loop.run_until_complete(asyncio.start_server(self._connected, "127.0.0.1", 0))
-        self.port: int = self._server.sockets[0].getsockname()[1]
         self._thread = threading.Thread(target=self._loop.run_forever, name="balancer", daemon=True)
         self._thread.start()
+        # In the caller's thread there may be a loop already: that of a browser.
+        started = asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self._server = asyncio.run_coroutine_threadsafe(started, self._loop).result()
+        self.port: int = self._server.sockets[0].getsockname()[1]
 
     @property
     def endpoint_url(self) -> str:

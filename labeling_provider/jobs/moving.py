@@ -23,7 +23,7 @@ from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.groundtruth.layout import output_manifest_uri
 from labeling_provider.jobs.moving_choice import Data, JobChoice, Manner
 from labeling_provider.jobs.moving_files import JobFiles
-from labeling_provider.jobs.moving_plan import AS_TAG, DATA_TAG, RUNNING, Plan, is_finished
+from labeling_provider.jobs.moving_plan import AS_RUNNING, AS_TAG, DATA_TAG, Plan, is_finished
 from labeling_provider.jobs.moving_teams import PEOPLE, SOURCE_TAG, Entry, MovingError, Outcome, Teams
 from labeling_provider.request.rules import Surroundings, check_request, task_type_of_request
 
@@ -203,7 +203,7 @@ class JobMove:
                 "a service with an empty data directory."
             )
         notes: tuple[str, ...] = ()
-        is_running = present.tags.get(AS_TAG) == RUNNING
+        is_running = present.tags.get(AS_TAG) == AS_RUNNING
         if is_running:
             notes = (f"It is {present.status} here.",)
             if job.state.modified > present.state.created:

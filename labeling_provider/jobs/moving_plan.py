@@ -16,8 +16,8 @@ from labeling_provider.jobs.moving_teams import SOURCE_TAG, MovingError
 
 AS_TAG: Final = "labeling-import:as"
 """Tag of an imported job: whether it was finished then."""
-FINISHED: Final = "finished"
-RUNNING: Final = "running"
+AS_FINISHED: Final = "finished"
+AS_RUNNING: Final = "running"
 DATA_TAG: Final = "labeling-import:data"
 """Tag of an imported job: which of its data were copied without a problem, one of :class:`Data`."""
 OWN_FOLDER: Final = "self-hosted"
@@ -79,7 +79,7 @@ class Plan:
         tags = {key: value for key, value in self.job.tags.items() if not key.startswith("aws:")}
         if len(tags) < len(self.job.tags):
             notes.append("Tags that begin with aws: are Amazon's own and were left out.")
-        tags |= {SOURCE_TAG: self.job.arn, AS_TAG: FINISHED if self.is_finished else RUNNING}
+        tags |= {SOURCE_TAG: self.job.arn, AS_TAG: AS_FINISHED if self.is_finished else AS_RUNNING}
         if len(tags) >= MAX_TAGS:
             raise MovingError(f"With three tags of the import it has more than {MAX_TAGS}: remove some at the source.")
         request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]

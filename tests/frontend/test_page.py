@@ -212,7 +212,7 @@ def test_scripts_may_set_answers(portal: Portal) -> None:
 def test_the_portal_submits_and_hears_what_is_wrong(portal: Portal) -> None:
     task = portal.open(FORM, language="de-AT")
     task.say("submit")
-    assert task.heard("invalid")["message"] == "Wähle ein Label."
+    assert task.heard("invalid")["message"] == "Wählen Sie ein Label."
     assert task("footer button").inner_text() == "Absenden"
     task.press("2")
     task.say("submit")

@@ -16,7 +16,7 @@ from labeling_provider.service.work.people import People, portal_token
 from labeling_provider.service.work.requesters import Role
 
 CLIENT_SECRET: Final = "client secret"  # noqa: S105 - what is encrypted
-SESSION_SECONDS: Final = 12 * 3600.0
+SIGN_ON_SECONDS: Final = 12 * 3600.0
 """A working day: after it, the provider is asked again which groups a person is in."""
 
 
@@ -90,7 +90,7 @@ class SingleSignOn:
             raise SignInRefused("You may not have labeling jobs: none of your groups is one of requesters.")
         if not labels and role is Role.WORKER:
             raise SignInRefused("You are in no workteam: none of your groups belongs to one.")
-        token = self._people.open_requester_session(row, SESSION_SECONDS)
+        token = self._people.open_requester_session(row, SIGN_ON_SECONDS)
         return SignedIn(
             row.worker_id,
             row.name,

@@ -24,7 +24,7 @@ from labeling_provider.service.web.portal.sessions import Answer, Threads, base_
 from labeling_provider.service.web.portal.words import choose_language
 from labeling_provider.service.web.requests import PAGES_PATH, PORTAL_PATH
 from labeling_provider.service.web.visitors import requester_page
-from labeling_provider.service.work.single_sign_on import SESSION_SECONDS, SingleSignOn
+from labeling_provider.service.work.single_sign_on import SIGN_ON_SECONDS, SingleSignOn
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ class ProviderPages:
         response = self._pages.onward(request, "signing_in", onward)
         response.delete_cookie(ATTEMPT_COOKIE, path=f"{PORTAL_PATH}{RETURN_PATH}", httponly=True, samesite="lax")
         secure = request.url.scheme == "https"
-        return with_session(response, signed_in.portal, signed_in.requester, secure=secure, seconds=SESSION_SECONDS)
+        return with_session(response, signed_in.portal, signed_in.requester, secure=secure, seconds=SIGN_ON_SECONDS)
 
     def _refused(self, request: Request, error: SignInRefused) -> Response:
         log.warning("sign-in with the identity provider refused: %s", error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -136,6 +137,11 @@ class Lab:
         """The lines of a job's output manifest; empty if there is none."""
         uri = description.get("LabelingJobOutput", {}).get("OutputDatasetS3Uri")
         return [json.loads(line) for line in self.get(uri).splitlines()] if uri else []
+
+
+def without_marks(page: str) -> str:
+    """A page without what isolates a text from outside and says where it may go on in the next line."""
+    return re.sub("</?bdi>|<wbr>", "", page)
 
 
 def texts(count: int, truths: Sequence[Any] = ("cat", "dog", "bird")) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from PIL import Image
 
 from dev.stack import Service, wait_until
 from labeling_provider.request import PrivateWorkteam
-from tests.conftest import Lab, texts
+from tests.conftest import Lab, texts, without_marks
 from tests.service.kinds.some_clouds import (
     LINE,
     SEQUENCE_LINE,
@@ -263,7 +263,7 @@ def test_what_the_workers_have_no_room_for_waits_in_the_queue(lab: Lab) -> None:
     counted(lab, name, Unlabeled=2)
     assert backlog(lab, name) == 3
     with urlopen(f"{lab.service.endpoint_url}/_labeling/jobs/{name}") as answer:
-        page = answer.read().decode()
+        page = without_marks(answer.read().decode())
     assert f"<th>Input topic</th><td>{topic.arn}</td>" in page
     assert "<th>Waiting in the queue</th><td>3</td>" in page
     assert [line["source"] for line in stopped(lab, name)] == ["text 0", "text 1"]

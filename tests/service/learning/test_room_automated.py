@@ -20,7 +20,7 @@ from dev.pictures import SCENE_LABELS, digits, scene
 from dev.stack import ROOT, Service, wait_until
 from labeling_provider.request import AutomatedLabeling
 from labeling_provider.service.failures import ApiError
-from tests.conftest import Lab, texts
+from tests.conftest import Lab, texts, without_marks
 from tests.service.in_process import ACCOUNT, InProcess
 from tests.snippets import blocks
 
@@ -416,7 +416,7 @@ def check_pages(lab: Lab, description: dict[str, Any]) -> None:
     assert machine > 0
     page = f"{lab.service.ready['pages_url']}/jobs/{description['LabelingJobName']}"
     with urlopen(page) as answer:
-        shown = answer.read().decode()
+        shown = without_marks(answer.read().decode())
     assert f"<th>Labeled by machine</th><td>{machine:,}</td>" in shown
     assert 'aria-label="600 of 600 done"' in shown
     assert description["LabelingJobOutput"]["FinalActiveLearningModelArn"].rpartition("/")[2] in shown

@@ -16,6 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from dev.stack import BIN, Service
+from labeling_provider.cli.audit import main as audit
 from tests.conftest import Lab, texts
 
 KEYS = {"LABELING_LOCAL_ACCESS_KEY_ID": "AKIDLOCAL", "LABELING_LOCAL_SECRET_ACCESS_KEY": "very secret"}
@@ -194,3 +195,14 @@ def test_a_page_follows_the_job_until_it_ends(lab: Lab) -> None:
 
 def test_keys_do_not_show_in_the_log(guarded: Service, tmp_path: Path) -> None:
     assert "very secret" not in guarded.group.log.read_text()
+
+
+def test_a_key_that_nobody_has_is_written_down(
+    guarded: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ClientError, match="InvalidClientTokenId"):
+        client(guarded, "sagemaker", "x", "LABKSTOLEN").list_labeling_jobs()
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    assert audit(["--endpoint-url", guarded.endpoint_url]) == 0
+    assert "nobody LABKSTOLEN  127.0.0.1  request  –  InvalidClientTokenId" in capsys.readouterr().out

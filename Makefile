@@ -42,7 +42,7 @@ up: $(VENV)/.ready
 
 # Much of the time is spent waiting, so more run at once than there are cores.
 test: environments
-	@$(BIN)/python -m dev.lanes 4 $(TESTS)
+	@$(BIN)/python -m dev.lanes 5 $(TESTS)
 
 # Seconds: the rooms of plain Python, and the rules of the house.
 test-fast: $(VENV)/.ready
@@ -54,7 +54,8 @@ test-rooms: setup
 
 # Several are tested at once: libraries that start a thread for each core would only wait for each other. The longest
 # begin first, so that all places are taken to the end.
-TESTS := test-newest-airflow test-lowest test-lowest-airflow test-newest test-newest-pages test-benchmarks test-newest-browser
+TESTS := test-newest-airflow test-newest test-lowest-airflow test-lowest-service test-newest-pages \
+	test-lowest-engine test-benchmarks test-newest-browser
 .PHONY: $(TESTS)
 $(TESTS) test-rooms: export OMP_NUM_THREADS := 1
 $(TESTS) test-rooms: export OPENBLAS_NUM_THREADS := 1
@@ -77,10 +78,14 @@ test-benchmarks: setup
 	$(BIN)/python -m pytest tests/test_benchmarks.py
 
 # The oldest Airflow and amazon provider that are supported: everything that touches them; and the local service, which
-# touches neither.
+# touches neither, in two parts.
 LOWEST_TESTS := $(LOWEST)/bin/python -m pytest -m "not browser and not once"
-test-lowest: $(LOWEST)/.ready $(VENV)/.system
-	$(LOWEST_TESTS) tests/service
+ENGINE_TESTS := $(addprefix tests/service/,cloud engine learning)
+test-lowest-engine: $(LOWEST)/.ready $(VENV)/.system
+	$(LOWEST_TESTS) $(ENGINE_TESTS)
+
+test-lowest-service: $(LOWEST)/.ready $(VENV)/.system
+	$(LOWEST_TESTS) tests/service $(addprefix --ignore=,$(ENGINE_TESTS))
 
 test-lowest-airflow: $(LOWEST)/.ready $(VENV)/.system
 	$(LOWEST_TESTS) tests/client tests/streaming tests/decorators tests/hooks tests/jobs tests/operators tests/sensors tests/triggers tests/test_package.py tests/e2e

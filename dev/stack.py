@@ -309,9 +309,14 @@ class RestApi:
                 return None
             raise
 
-    def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1) -> str:
-        """Everything a try of a task has logged."""
+    def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int | None = None) -> str:
+        """Everything a try of a task has logged.
+
+        :param try_number: by default the last: on a busy machine Airflow once knew a second try and no first one.
+        """
         run = quote(run_id)
+        if try_number is None:
+            try_number = max(self.task(dag_id, run_id, task_id)["try_number"], 1)
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run}/taskInstances/{task_id}/logs/{try_number}?full_content=true"
         content = self.get(path)["content"]
         return "\n".join(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dev.stack import wait_until
 from labeling_provider.manifest.sequences import sequence_document
 from labeling_provider.service.web.frame import MAX_PLACES
 from tests.conftest import Lab
@@ -70,7 +71,7 @@ def test_a_person_tracks_stops_resumes_and_another_job_verifies(
         number.press("Enter")
         frame.get_by_text("120 / 120").wait_for()
         there = "(one) => one.complete && one.naturalWidth === 400 && one.src.includes('/119.png?')"
-        assert frame.locator("img.subject").evaluate(there)
+        wait_until(lambda: frame.locator("img.subject").evaluate(there), 30, "its picture is shown")
         submitted(page)
     metadata, frames = label_of(lab, job, "track-ref")
     assert (metadata["type"], metadata["class-map"]) == ("groundtruth/video-object-tracking", {"0": "van"})

@@ -7,7 +7,6 @@ import logging
 import os
 import re
 import tempfile
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -24,6 +23,7 @@ from botocore.loaders import JSONFileLoader
 
 from dev.stack import Service, wait_until
 from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
+from tests.own_names import own_id
 
 Lines = Sequence[dict[str, Any]] | str | None
 """Lines of a manifest, the URI of one, or none for a streaming job."""
@@ -86,7 +86,7 @@ class Lab:
 
     def manifest(self, lines: Sequence[dict[str, Any]]) -> str:
         """Store a manifest; its URI."""
-        return self.put(f"in/{uuid.uuid4()}.manifest", "".join(json.dumps(line) + "\n" for line in lines))
+        return self.put(f"in/{own_id()}.manifest", "".join(json.dumps(line) + "\n" for line in lines))
 
     def spec(self, lines: Lines, **arguments: Any) -> LabelingJobSpec:
         """A text classification job over some lines, unless the arguments say otherwise."""
@@ -105,7 +105,7 @@ class Lab:
 
     def request(self, lines: Lines, name: str | None = None, **arguments: Any) -> dict[str, Any]:
         """A request whose files are stored."""
-        draft = self.spec(lines, **arguments).draft(name or f"job-{uuid.uuid4().hex[:12]}", "us-east-1")
+        draft = self.spec(lines, **arguments).draft(name or f"job-{own_id().hex[:12]}", "us-east-1")
         for uri, text in draft.files.items():
             self.put(uri.removeprefix(f"s3://{self.bucket}/"), text)
         return draft.request

@@ -6,7 +6,6 @@ import json
 import os
 import shlex
 import signal
-import uuid
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
@@ -25,6 +24,7 @@ from tests.conftest import Lab, texts
 from tests.flaky import proxy
 from tests.jobs.moves import UNKNOWN, arguments_for, arn_of_team, make_team, people_of_team
 from tests.jobs.moves import make as make_job
+from tests.own_names import own_id
 from tests.snippets import blocks
 
 NOWHERE = "http://127.0.0.1:9"
@@ -35,7 +35,7 @@ ARN = "arn:aws:lambda:us-east-1:111122223333:function:PreRecipe"
 @pytest.fixture
 def name() -> str:
     """A name that no other test has."""
-    return f"c{uuid.uuid4().hex[:10]}"
+    return f"c{own_id().hex[:10]}"
 
 
 def where(amazon: Lab, lab: Lab) -> list[str]:

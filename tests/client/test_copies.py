@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from labeling_provider.errors import LabelingError
 from tests.client.clients import ground_truth
 from tests.conftest import Lab
 from tests.flaky import proxy
+from tests.own_names import own_id
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def copies(amazon: Lab, lab: Lab) -> Copies:
 @pytest.fixture
 def key() -> str:
     """A beginning of keys that no other test has, which no path or terminal would take."""
-    return f"{uuid.uuid4().hex}/../ä b?#%2F\u202e"
+    return f"{own_id().hex}/../ä b?#%2F\u202e"
 
 
 def test_an_object_is_copied_once(amazon: Lab, lab: Lab, copies: Copies, key: str) -> None:
@@ -85,7 +85,7 @@ def test_a_large_object_is_copied_in_parts(
 
 
 def test_buckets_are_created_with_their_cors_rules(amazon: Lab, lab: Lab, copies: Copies) -> None:
-    bucket = f"pictures-{uuid.uuid4().hex[:10]}"
+    bucket = f"pictures-{own_id().hex[:10]}"
     rules = [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}]
     amazon.s3.create_bucket(Bucket=bucket)
     amazon.s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": rules})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-import uuid
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.client.job_events import JobEvents, Notice
 from labeling_provider.groundtruth.events import DETAIL_TYPE
+from tests.own_names import own_id
 
 
 class Queue:
@@ -20,7 +20,7 @@ class Queue:
     def __init__(self, client: GroundTruth) -> None:
         self.sqs = client.client("sqs")
         attributes = {"VisibilityTimeout": "0"}
-        self.url = self.sqs.create_queue(QueueName=f"events-{uuid.uuid4().hex[:8]}", Attributes=attributes)["QueueUrl"]
+        self.url = self.sqs.create_queue(QueueName=f"events-{own_id().hex[:8]}", Attributes=attributes)["QueueUrl"]
         self.events = JobEvents(self.sqs, self.url)
 
     def tell(self, *names: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.client.listing import list_uris
 from labeling_provider.errors import LabelingError
 from tests.conftest import Lab
+from tests.own_names import own_id
 
 KEYS = st.lists(st.text(st.sampled_from("ab/0é "), min_size=1, max_size=5), unique=True, max_size=12)
 
@@ -55,7 +55,7 @@ def test_every_object_is_listed_once_and_in_order(
 
 
 def test_a_real_bucket_is_listed(lab: Lab, client: GroundTruth) -> None:
-    folder = f"listing-{uuid.uuid4().hex[:8]}/"
+    folder = f"listing-{own_id().hex[:8]}/"
     names = ["a", "a.png", "a/1.png", "a/2/3.png", "b/", "ä +%.png"]
     for name in names:
         lab.put(folder + name, b"x")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import uuid
-
 import pytest
 
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.client.queue import MAX_MESSAGES, ReadQueue, is_missing_queue
 from labeling_provider.errors import LabelingError
+from tests.own_names import own_id
 
 
 @pytest.fixture
 def queue(client: GroundTruth) -> ReadQueue:
     sqs = client.client("sqs")
-    return ReadQueue(sqs, sqs.create_queue(QueueName=f"read-{uuid.uuid4().hex[:8]}")["QueueUrl"], 5)
+    return ReadQueue(sqs, sqs.create_queue(QueueName=f"read-{own_id().hex[:8]}")["QueueUrl"], 5)
 
 
 def send(client: GroundTruth, queue: ReadQueue, count: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from pathlib import Path
 
 import pytest
@@ -16,11 +15,12 @@ from labeling_provider.manifest.video import VideoError
 from tests.client.clients import ground_truth
 from tests.conftest import Lab
 from tests.manifest.videos import video
+from tests.own_names import own_id
 
 
 def test_a_long_video_becomes_several_sequences(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Quota, "SEQUENCE_FRAMES", 8)
-    name = uuid.uuid4().hex
+    name = own_id().hex
     uri = lab.put(f"{name}/my cam.mp4", video(tmp_path / "cam.mp4", 20).read_bytes())
     objects = ground_truth(lab).objects
     found = list(extract_frames(objects, uri, f"s3://lab/{name}/frames"))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
-
 import pytest
 
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.jobs.ownership import Owner
 from tests.client.clients import ground_truth
 from tests.conftest import Lab
+from tests.own_names import own_id
 
 
 @pytest.fixture
@@ -19,10 +18,10 @@ def client(lab: Lab) -> GroundTruth:
 
 @pytest.fixture
 def owner() -> Owner:
-    return Owner("notebook", "label", uuid.uuid4().hex, -1)
+    return Owner("notebook", "label", own_id().hex, -1)
 
 
 @pytest.fixture
 def name() -> str:
     """A name that no other test has."""
-    return f"m{uuid.uuid4().hex[:10]}"
+    return f"m{own_id().hex[:10]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 import pytest
@@ -14,12 +13,13 @@ from tests.client.clients import ground_truth
 from tests.conftest import Lab
 from tests.flaky import proxy
 from tests.jobs.moves import arn_of_team, make_team, people_of_team
+from tests.own_names import own_id
 
 
 @pytest.fixture
 def name() -> str:
     """A name that no other test has."""
-    return f"t{uuid.uuid4().hex[:10]}"
+    return f"t{own_id().hex[:10]}"
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_people_who_are_missing_after_a_kill_come_with_the_next_run(
 
 
 def test_whose_name_is_only_a_number_signs_in_with_the_address(amazon: Lab, lab: Lab, teams: Teams, name: str) -> None:
-    number = str(uuid.uuid4())
+    number = str(own_id())
     pool = make_team(amazon, name, "Grace")
     cognito = amazon.service.client("cognito-idp")
     cognito.admin_create_user(

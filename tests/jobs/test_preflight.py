@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +19,7 @@ from tests.conftest import Lab, texts
 from tests.flaky import proxy
 from tests.jobs.runs import Notebook, run
 from tests.jobs.yards import Yard, complaints, looked_at, pictures
+from tests.own_names import own_id
 from tests.service.engine.test_stream import text
 
 SIDES = ("left", "top", "width", "height")
@@ -85,7 +85,7 @@ def test_the_rules_of_streaming_are_checked_before_anything_is_made(
     lab: Lab, client: GroundTruth, owner: Owner, arguments: dict[str, Any], options: dict[str, Any], wanted: str
 ) -> None:
     lab.put("out/input.manifest", json.dumps(text(1)))
-    topic = f"arn:aws:sns:us-east-1:123456789012:input-{uuid.uuid4().hex}"
+    topic = f"arn:aws:sns:us-east-1:123456789012:input-{own_id().hex}"
     spec = lab.spec(None, **{"input_topic_arn": topic, **arguments})
     with pytest.raises(InvalidRequestError) as caught:
         run(client, spec, Notebook(owner), **{"create_topics": True, **options}).run()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import threading
-import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -25,6 +24,7 @@ from labeling_provider.jobs.ownership import Owner, OwnJob, killed_tags
 from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
 from tests.conftest import Lab, texts
 from tests.jobs.runs import Notebook, for_people, run
+from tests.own_names import own_id
 from tests.service.engine.test_stream import KEY, counted, stopped
 
 
@@ -155,11 +155,11 @@ def test_a_wait_that_somebody_else_has_done_goes_on_from_its_event(lab: Lab, cli
 
 def test_a_streaming_job_is_handed_on_as_soon_as_it_takes_objects(lab: Lab, client: GroundTruth, owner: Owner) -> None:
     topics = {
-        f"{which}_topic_arn": f"arn:aws:sns:us-east-1:123456789012:{which}-{uuid.uuid4().hex}"
+        f"{which}_topic_arn": f"arn:aws:sns:us-east-1:123456789012:{which}-{own_id().hex}"
         for which in ("input", "output")
     }
     spec = lab.spec(None, **topics)
-    queue = f"labels-{uuid.uuid4().hex}"
+    queue = f"labels-{own_id().hex}"
     result = run(client, spec, Notebook(owner), create_topics=True, labels_queue=queue).run()
     assert result["status"] == "InProgress"
     assert result.items() >= topics.items()
@@ -189,7 +189,7 @@ def test_a_job_that_was_taken_up_and_is_then_stopped_by_the_kill_of_the_try_befo
 @pytest.fixture
 def stream(lab: Lab) -> LabelingJobSpec:
     """A streaming job that waits for people."""
-    topic = f"arn:aws:sns:us-east-1:123456789012:input-{uuid.uuid4().hex}"
+    topic = f"arn:aws:sns:us-east-1:123456789012:input-{own_id().hex}"
     people = PrivateWorkteam(lab.team("private-people"))
     return lab.spec(None, input_topic_arn=topic, workforce=people)
 

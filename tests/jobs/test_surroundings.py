@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.request import PrivateWorkteam
 from tests.conftest import Lab
 from tests.jobs.yards import Yard, complaints, looked_at, pictures
+from tests.own_names import own_id
 
 pytestmark = pytest.mark.once
 
@@ -32,7 +32,7 @@ def test_a_bucket_that_lets_no_browser_in_is_named_and_can_be_mended(lab: Lab) -
 
 def test_the_bucket_that_feeds_a_streaming_job_is_looked_at_too(lab: Lab) -> None:
     yard = Yard(lab, 0)
-    arn = f"arn:aws:sns:us-east-1:123456789012:groundtruth-{uuid.uuid4().hex[:8]}"
+    arn = f"arn:aws:sns:us-east-1:123456789012:groundtruth-{own_id().hex[:8]}"
     task = looked_at(
         lab,
         task_type="image-classification",
@@ -74,7 +74,7 @@ def test_everything_must_be_in_one_region_and_there(lab: Lab) -> None:
 
 def test_role_and_workteam_are_looked_at(lab: Lab) -> None:
     iam = lab.service.client("iam")
-    name = f"role-{uuid.uuid4().hex[:8]}"
+    name = f"role-{own_id().hex[:8]}"
     trust = {"Effect": "Allow", "Principal": {"Service": ["ec2.amazonaws.com"]}, "Action": "sts:AssumeRole"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy)["Role"]["Arn"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from typing import Any
 
 import pytest
@@ -15,17 +14,18 @@ from labeling_provider.jobs.topics import StreamResources
 from labeling_provider.request import PrivateWorkteam
 from tests.conftest import Lab
 from tests.jobs.runs import Notebook, run
+from tests.own_names import own_id
 from tests.service.engine.test_stream import Topic, counted, stopped
 
 
 def arn(account: str = "123456789012") -> str:
-    return f"arn:aws:sns:us-east-1:{account}:groundtruth-{uuid.uuid4().hex[:8]}"
+    return f"arn:aws:sns:us-east-1:{account}:groundtruth-{own_id().hex[:8]}"
 
 
 @pytest.fixture
 def yard(lab: Lab) -> str:
     """A bucket of its own."""
-    name = f"yard-{uuid.uuid4().hex[:8]}"
+    name = f"yard-{own_id().hex[:8]}"
     lab.s3.create_bucket(Bucket=name)
     return name
 
@@ -93,7 +93,7 @@ def test_a_topic_of_another_account_is_not_made(lab: Lab, resources: StreamResou
 
 def test_a_queue_for_labels_is_made_and_subscribed_once(lab: Lab, resources: StreamResources) -> None:
     topic = Topic(lab)
-    name = f"labels-{uuid.uuid4().hex[:8]}"
+    name = f"labels-{own_id().hex[:8]}"
     url = resources.labels_queue(name, topic.arn)
     attributes = topic.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]
     assert resources.labels_queue(name, topic.arn) == url

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import uuid
 from typing import Any
 
 import pytest
@@ -17,13 +16,14 @@ from labeling_provider.jobs.run import LabelingRun
 from tests.client.clients import ground_truth
 from tests.conftest import Lab, texts
 from tests.jobs.runs import Notebook, run
+from tests.own_names import own_id
 
 
 class Yard:
     """A bucket of its own with pictures in it."""
 
     def __init__(self, lab: Lab, pictures: int = 3, **bucket: Any) -> None:
-        self.lab, self.bucket = lab, f"yard-{uuid.uuid4().hex[:8]}"
+        self.lab, self.bucket = lab, f"yard-{own_id().hex[:8]}"
         lab.s3.create_bucket(Bucket=self.bucket, **bucket)
         self.uris = [self.put(f"{number}.png") for number in range(pictures)]
 
@@ -66,7 +66,7 @@ def looked_at(lab: Lab, lines: Any = None, *, client: GroundTruth | None = None,
     options = {name: value for name, value in arguments.items() if name in OPTIONS}
     others = {name: value for name, value in arguments.items() if name not in OPTIONS}
     spec = lab.spec(texts(6) if lines is None else lines, **others)
-    caller = Notebook(Owner("notebook", "label", uuid.uuid4().hex, -1))
+    caller = Notebook(Owner("notebook", "label", own_id().hex, -1))
     defaults = {"preflight": "fail", "wait_for_completion": False}
     return run(client or ground_truth(lab), spec, caller, **{**defaults, **options})
 

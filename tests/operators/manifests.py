@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,10 +11,11 @@ from labeling_provider.operators.manifest import (
 )
 from tests.airflow_context import context
 from tests.conftest import Lab
+from tests.own_names import own_id
 
 
 def place(name: str = "out.manifest") -> str:
-    return f"s3://lab/manifests/{uuid.uuid4().hex}/{name}"
+    return f"s3://lab/manifests/{own_id().hex}/{name}"
 
 
 def build(**arguments: Any) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def sources_of(lab: Lab, uris: list[str]) -> list[str]:
 
 def folder(lab: Lab, names: Iterable[str]) -> str:
     """A prefix with empty objects of some names."""
-    prefix = f"objects/{uuid.uuid4().hex}/"
+    prefix = f"objects/{own_id().hex}/"
     for name in names:
         lab.put(f"{prefix}{name}", b"")
     return f"s3://lab/{prefix}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import uuid
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from labeling_provider.errors import InvalidRequestError
 from labeling_provider.operators.labeling_job import CreateLabelingJobOperator
 from labeling_provider.request import PrivateWorkteam
 from tests.conftest import Lab, texts
+from tests.own_names import own_id
 
 
 def job_arguments(lab: Lab) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def operator(lab: Lab, lines: Any = None, **arguments: Any) -> CreateLabelingJob
 
 
 def run_id() -> dict[str, str]:
-    return {"run_id": f"manual__{uuid.uuid4()}"}
+    return {"run_id": f"manual__{own_id()}"}
 
 
 def fire(deferred: TaskDeferred) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import random
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from tests.conftest import Lab
 from tests.manifest.videos import video
 from tests.operators.manifests import build, folder, lines_of, place, shards, sources, sources_of
 from tests.operators.tasks import operator, run_id
+from tests.own_names import own_id
 
 
 def test_everything_under_a_prefix_is_listed_in_order(connected: Lab) -> None:
@@ -176,7 +176,7 @@ def test_only_what_is_not_labeled_yet_is_taken_and_a_day_without_anything_new_is
 
 
 def test_earlier_manifests_may_be_whatever_is_under_a_prefix(connected: Lab) -> None:
-    output = f"s3://lab/jobs/{uuid.uuid4().hex}/"
+    output = f"s3://lab/jobs/{own_id().hex}/"
     wanted = {"objects": ["a", "b", "c"], "exclude_labeled_in": output, "label_attribute_name": "label"}
     assert sources(connected, build(**wanted)) == ["a", "b", "c"]
     result = operator(connected, [{"source": "a", "truth": "cat"}], output_uri=output).execute(context(**run_id()))
@@ -240,7 +240,7 @@ def test_a_prefix_that_can_not_be_listed_is_an_error(connected: Lab) -> None:
 def test_an_object_that_is_deleted_after_it_was_listed_is_told(connected: Lab, preflight: str) -> None:
     picture = io.BytesIO()
     Image.new("RGB", (40, 30)).save(picture, "PNG")
-    keys = [f"deleted/{uuid.uuid4().hex}/{number}.png" for number in range(3)]
+    keys = [f"deleted/{own_id().hex}/{number}.png" for number in range(3)]
     box = {"label": "a", "left": 1, "top": 1, "width": 20, "height": 20}
     lines = [{"source-ref": connected.put(key, picture.getvalue()), "truth": [box]} for key in keys]
     built = build(objects=lines)
@@ -267,7 +267,7 @@ def test_an_object_that_is_deleted_after_it_was_listed_is_told(connected: Lab, p
 
 
 def test_a_job_over_frames_starts_from_a_video(connected: Lab, tmp_path: Path) -> None:
-    uri = connected.put(f"{uuid.uuid4().hex}/cam.mp4", video(tmp_path / "cam.mp4", 20).read_bytes())
+    uri = connected.put(f"{own_id().hex}/cam.mp4", video(tmp_path / "cam.mp4", 20).read_bytes())
     result = build(video_uri=uri, frames_per_second="5")
     (line,) = lines_of(connected, result["manifest_uri"])
     assert line["video-ref"] == uri

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -27,6 +26,7 @@ from labeling_provider.request import MechanicalTurk, PrivateWorkteam, derive_jo
 from tests.airflow_context import context, tell_task_state
 from tests.conftest import Lab, texts
 from tests.operators.tasks import broken_custom, fire, for_people, operator, problems, run_id, run_to_the_end
+from tests.own_names import own_id
 from tests.service.engine.test_stream import counted, stopped, text
 
 
@@ -417,7 +417,7 @@ def test_a_job_that_is_stopped_outside_is_not_made_again_by_a_retry(
 
 
 def arn(kind: str = "in", account: str = "123456789012") -> str:
-    return f"arn:aws:sns:us-east-1:{account}:groundtruth-{kind}-{uuid.uuid4().hex[:8]}"
+    return f"arn:aws:sns:us-east-1:{account}:groundtruth-{kind}-{own_id().hex[:8]}"
 
 
 def streaming(lab: Lab, **arguments: Any) -> CreateLabelingJobOperator:
@@ -434,7 +434,7 @@ def streaming(lab: Lab, **arguments: Any) -> CreateLabelingJobOperator:
 @pytest.mark.parametrize("deferrable", [True, False])
 def test_a_streaming_job_is_made_with_its_topics_and_runs_on(connected: Lab, deferrable: bool) -> None:
     around, output = context(**run_id()), arn("out")
-    queue = f"labels-{uuid.uuid4().hex[:8]}"
+    queue = f"labels-{own_id().hex[:8]}"
     task = streaming(connected, output_topic_arn=output, labels_queue=queue, deferrable=deferrable)
     result = run_to_the_end(task, around)
     assert result is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from labeling_provider.operators.quality import LabelQualityOperator
 from labeling_provider.request import PrivateWorkteam
 from tests.airflow_context import context
 from tests.conftest import Lab, texts
+from tests.own_names import own_id
 from tests.service.test_room_jobs import picture
 
 
@@ -105,7 +105,7 @@ def test_what_is_not_sure_goes_to_a_second_round(connected: Lab, labeled: dict[s
     again = [json.loads(line) for line in connected.get(result["relabel_manifest_uri"]).splitlines()]
     assert len(again) == result["relabel_objects"] == 40
     assert all("label" not in line and "label-metadata" not in line for line in again)
-    nothing, _ = gate(labeled, relabel_below=0.0, relabel_uri=f"s3://lab/{uuid.uuid4()}")
+    nothing, _ = gate(labeled, relabel_below=0.0, relabel_uri=f"s3://lab/{own_id()}")
     assert nothing["relabel_objects"] == 2
 
 

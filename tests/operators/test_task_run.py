@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ from tests.airflow_context import TaskStateStore, context, record_metrics
 from tests.conftest import Lab, texts
 from tests.operators.automated import task
 from tests.operators.tasks import for_people, operator, run_id
+from tests.own_names import own_id
 
 
 def test_assets_and_aliases_among_the_outlets_get_the_result(connected: Lab) -> None:
@@ -32,7 +32,7 @@ def test_a_mapped_task_leaves_the_asset_of_the_output_to_whoever_puts_the_parts_
     connected: Lab, map_index: int
 ) -> None:
     around = context(**run_id(), map_index=map_index)
-    output = f"s3://lab/{uuid.uuid4().hex}"
+    output = f"s3://lab/{own_id().hex}"
     result = operator(connected, output_uri=output).execute(around)
     added = around["outlet_events"][AssetAlias(output)].added
     assert [(one.uri, extra) for one, extra in added] == ([(output, result)] if map_index < 0 else [])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from labeling_provider.service.web.tags import Tags
 from labeling_provider.service.web.workteams import Workteams
 from labeling_provider.service.work.truth import Truth
 from labeling_provider.service.work.workforce import WorkforceFile, load_workforce, simulated_identities
+from tests.own_names import own_id
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 TEAM = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:workteam/private-crowd/private-simulated"
@@ -147,7 +147,7 @@ class InProcess:
 
     def prepare(self, manifest: bytes, **arguments: Any) -> dict[str, Any]:
         """Store the files of a job over a manifest; the request for it."""
-        name = arguments.pop("name", f"job-{uuid.uuid4().hex[:12]}")
+        name = arguments.pop("name", f"job-{own_id().hex[:12]}")
         uri = f"s3://lab/{name}.manifest"
         defaults = {
             "task_type": "text-classification",

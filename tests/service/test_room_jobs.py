@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import uuid
 from io import BytesIO
 from typing import Any
 
@@ -14,6 +13,7 @@ from PIL import Image
 
 from labeling_provider.request import MechanicalTurk, PrivateWorkteam, VendorWorkteam
 from tests.conftest import Lab, texts
+from tests.own_names import own_id
 
 
 def picture(lab: Lab, key: str, width: int = 60, height: int = 40) -> str:
@@ -46,7 +46,7 @@ def test_text_classification_labels_every_object_as_the_workers_saw_it(lab: Lab)
 
 
 def test_labels_name_their_job_in_lower_case_as_on_amazon(lab: Lab) -> None:
-    name = f"Marsh-Birds-{uuid.uuid4().hex[:8]}"
+    name = f"Marsh-Birds-{own_id().hex[:8]}"
     description, output = lab.run(texts(1), name=name)
     assert description["LabelingJobName"] == name
     assert output[0]["label-metadata"]["job-name"] == f"labeling-job/{name.lower()}"

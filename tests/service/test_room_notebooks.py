@@ -7,7 +7,6 @@ what each member of a private workteam has done, and one measures how right each
 from __future__ import annotations
 
 import json
-import uuid
 from collections import Counter
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +16,7 @@ from dev.stack import wait_until
 from labeling_provider.groundtruth.facts import lambda_arn
 from labeling_provider.request import PrivateWorkteam
 from tests.conftest import Lab, texts
+from tests.own_names import own_id
 from tests.service.engine.test_stream import Topic, counted, stopped
 from tests.service.likeness import boxes_of, likeness
 from tests.service.test_room_jobs import picture
@@ -37,7 +37,7 @@ def start(
     lab: Lab, source: Topic, output: Topic, function: str = "BoundingBox", team: str = "private-simulated"
 ) -> str:
     """The notebook's request, with its settings; the job's name once it is InProgress."""
-    name = f"GroundTruth-Streaming-{uuid.uuid4().hex[:8]}"
+    name = f"GroundTruth-Streaming-{own_id().hex[:8]}"
     categories = {"document-version": "2018-11-28", "labels": [{"label": one} for one in LABELS]}
     request = {
         "InputConfig": {"DataSource": {"SnsDataSource": {"SnsTopicArn": source.arn}}},
@@ -71,7 +71,7 @@ def message(lab: Lab, number: int = 0) -> dict[str, Any]:
     """One for a picture with two boxes, which are elsewhere for another number."""
     biker = {"label": "Biker", "left": 5 + 2 * number, "top": 6, "width": 20, "height": 10}
     car = {"label": "Street Car", "left": 40 - 3 * number, "top": 20, "width": 15, "height": 12 + number}
-    return {"source-ref": picture(lab, f"notebook/{uuid.uuid4().hex[:8]}.png"), "truth": [biker, car]}
+    return {"source-ref": picture(lab, f"notebook/{own_id().hex[:8]}.png"), "truth": [biker, car]}
 
 
 def right(line: dict[str, Any], name: str) -> float:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import tarfile
-import uuid
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
@@ -24,6 +23,7 @@ from dev.stack import ROOT, Service
 from labeling_provider.groundtruth.facts import algorithm_arn, lambda_arn, public_workteam_arn
 from labeling_provider.service.learning.models import load_model
 from tests.conftest import Lab
+from tests.own_names import own_id
 from tests.service.likeness import boxes_of, likeness
 
 REGION = "us-east-1"
@@ -258,7 +258,7 @@ def test_a_recipe_of_ones_own_labels_what_its_functions_say(notebook: Lab, tmp_p
         {"source": f"text {number}", "truth": {"answer": {"label": name}}, "known": number == 3}
         for number, name in enumerate(species)
     ]
-    name = f"custom-recipe-{uuid.uuid4().hex[:8]}"
+    name = f"custom-recipe-{own_id().hex[:8]}"
     notebook.sagemaker.create_labeling_job(
         LabelingJobName=name,
         LabelAttributeName="species",

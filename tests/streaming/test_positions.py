@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 
 import pytest
 from hypothesis import given, settings
@@ -15,12 +14,13 @@ from labeling_provider.streaming.positions import S3Position, position_uri
 from labeling_provider.streaming.sources import Position
 from tests.client.clients import ground_truth
 from tests.conftest import Lab, texts
+from tests.own_names import own_id
 from tests.service.engine.test_stream import stopped
 from tests.streaming.yards import Yard
 
 
 def place() -> str:
-    return f"s3://lab/positions/{uuid.uuid4().hex}.json"
+    return f"s3://lab/positions/{own_id().hex}.json"
 
 
 def test_nothing_was_saved_at_first_and_then_what_was_saved(client: GroundTruth) -> None:
@@ -60,13 +60,13 @@ def test_of_two_who_push_the_same_the_one_who_came_further_counts(lab: Lab, save
 
 @pytest.mark.parametrize("body", ["", "{", "[]", "null", "7", "[" * 5_000])
 def test_what_is_no_position_is_an_error_that_says_what_to_do(lab: Lab, client: GroundTruth, body: str) -> None:
-    uri = lab.put(f"positions/{uuid.uuid4().hex}.json", body)
+    uri = lab.put(f"positions/{own_id().hex}.json", body)
     with pytest.raises(LabelingError, match="is not a saved position of a push; delete it to start over"):
         S3Position(client, uri).load()
 
 
 def test_a_large_object_is_not_read_for_one(lab: Lab, client: GroundTruth) -> None:
-    uri = lab.put(f"positions/{uuid.uuid4().hex}.json", json.dumps({"after": "x" * 20_000}))
+    uri = lab.put(f"positions/{own_id().hex}.json", json.dumps({"after": "x" * 20_000}))
     with pytest.raises(LabelingError, match="larger than 16,384 bytes"):
         S3Position(client, uri).load()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-
 import pytest
 
 from dev.stack import wait_until
@@ -15,6 +13,7 @@ from labeling_provider.streaming.sources import Manifest, ObjectSettings, S3Pref
 from tests.client.clients import ground_truth
 from tests.conftest import Lab, texts
 from tests.flaky import proxy
+from tests.own_names import own_id
 from tests.service.engine.test_stream import backlog, stopped
 from tests.streaming.yards import Yard
 
@@ -89,7 +88,7 @@ def test_who_listens_to_a_topic_is_found_youngest_first(lab: Lab, client: Ground
 
 
 def test_a_queue_that_is_not_there_has_no_depth(client: GroundTruth) -> None:
-    gone = Backlog(client, f"nobody-{uuid.uuid4().hex[:8]}")
+    gone = Backlog(client, f"nobody-{own_id().hex[:8]}")
     assert gone.depth_if_any() is None
     with pytest.raises(LabelingError, match="Reading the queue GroundTruth-nobody"):
         gone.depth()

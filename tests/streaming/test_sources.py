@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from typing import Any
 
 import pytest
@@ -23,6 +22,7 @@ from labeling_provider.streaming.sources import (
     created_objects,
 )
 from tests.conftest import Lab
+from tests.own_names import own_id
 from tests.service.engine.test_stream import KEY, text
 
 
@@ -56,7 +56,7 @@ def test_pages_of_a_document_have_ids_of_their_own(lab: Lab, client: GroundTruth
 @pytest.fixture
 def folder(lab: Lab) -> str:
     """A prefix of its own."""
-    return f"s3://{lab.bucket}/sources-{uuid.uuid4().hex[:8]}/"
+    return f"s3://{lab.bucket}/sources-{own_id().hex[:8]}/"
 
 
 def put(lab: Lab, folder: str, *keys: str, body: bytes | str = b"picture") -> list[str]:
@@ -155,7 +155,7 @@ def test_the_lines_of_a_manifest_are_found_once(lab: Lab, client: GroundTruth) -
 
 def notifications(lab: Lab, way: str) -> tuple[str, str]:
     """A bucket that tells a queue of its new objects in some way; both names."""
-    name = f"told-{uuid.uuid4().hex[:8]}"
+    name = f"told-{own_id().hex[:8]}"
     lab.s3.create_bucket(Bucket=name)
     sqs, sns, events = (lab.service.client(one) for one in ("sqs", "sns", "events"))
     url = sqs.create_queue(QueueName=name)["QueueUrl"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +12,7 @@ from labeling_provider.request import PrivateWorkteam
 from labeling_provider.streaming.pusher import Pusher
 from labeling_provider.streaming.sources import Source
 from tests.conftest import Lab
+from tests.own_names import own_id
 from tests.service.engine.test_stream import Topic, backlog, stopped, stream
 
 
@@ -21,9 +21,9 @@ class Yard:
 
     def __init__(self, lab: Lab, **arguments: Any) -> None:
         self.lab, self.topic = lab, Topic(lab)
-        self.folder = f"yard-{uuid.uuid4().hex[:8]}/"
+        self.folder = f"yard-{own_id().hex[:8]}/"
         self.prefix = f"s3://{lab.bucket}/{self.folder}"
-        self.job = self.stream(**{"name": f"yard-{uuid.uuid4().hex[:8]}", **arguments})
+        self.job = self.stream(**{"name": f"yard-{own_id().hex[:8]}", **arguments})
 
     def stream(self, **arguments: Any) -> str:
         """A job that listens to the topic; its name."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,6 +13,7 @@ from dev.stack import wait_until
 from labeling_provider.triggers import labels
 from labeling_provider.triggers.labels import LabelsArrivedTrigger
 from tests.conftest import Lab
+from tests.own_names import own_id
 from tests.service.engine.test_stream import Topic, stopped, stream, text
 from tests.versions import ACKNOWLEDGED
 
@@ -24,7 +24,7 @@ class Stream:
     def __init__(self, lab: Lab) -> None:
         self.lab, self.topic, self.output = lab, Topic(lab), Topic(lab, listen=True)
         self.job = stream(lab, self.topic, self.output)
-        self.labels_uri = f"s3://lab/labels/{uuid.uuid4().hex[:8]}"
+        self.labels_uri = f"s3://lab/labels/{own_id().hex[:8]}"
 
     def publish(self, *numbers: int) -> None:
         for number in numbers:
@@ -75,7 +75,7 @@ def test_labels_arrive_by_batches(connected: Lab) -> None:
 
 def test_a_queue_that_is_made_later_is_waited_for(connected: Lab) -> None:
     of = Stream(connected)
-    name = f"later-{uuid.uuid4().hex[:8]}"
+    name = f"later-{own_id().hex[:8]}"
 
     async def scenario() -> dict[str, Any]:
         event = asyncio.ensure_future(next_event(of.trigger(queue=name, batch_size=1).run()))
@@ -113,7 +113,7 @@ def test_trouble_with_the_queue_or_the_store_passes_and_no_label_is_lost(
     monkeypatch.setattr(labels, "_TROUBLE_SECONDS", 0.1)
     of = Stream(connected)
     of.publish(1, 2)
-    of.labels_uri = f"s3://made-later-{uuid.uuid4().hex[:8]}/labels"
+    of.labels_uri = f"s3://made-later-{own_id().hex[:8]}/labels"
     bucket = of.labels_uri.split("/")[2]
 
     async def scenario() -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import time
-import uuid
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +19,7 @@ from PIL import Image
 from dev.stack import Service, wait_until
 from labeling_provider.request import PrivateWorkteam
 from tests.conftest import Lab, texts, without_marks
+from tests.own_names import own_id
 from tests.service.kinds.some_clouds import (
     LINE,
     SEQUENCE_LINE,
@@ -38,7 +38,7 @@ class Topic:
 
     def __init__(self, lab: Lab, listen: bool = False) -> None:
         self.connect(lab)
-        name = f"groundtruth-{uuid.uuid4().hex[:8]}"
+        name = f"groundtruth-{own_id().hex[:8]}"
         self.arn = str(self.sns.create_topic(Name=name)["TopicArn"])
         if listen:
             self.url = str(self.sqs.create_queue(QueueName=f"{name}-heard")["QueueUrl"])

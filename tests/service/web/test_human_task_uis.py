@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import html
 import json
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.conftest import Lab
+from tests.own_names import own_id
 from tests.service.web.test_labeling_jobs import refused
 from tests.service.web.wire import ask
 
@@ -22,7 +22,7 @@ HOSTED = "arn:aws:sagemaker:us-east-1:394669845002:human-task-ui/NamedEntityReco
 @pytest.fixture
 def name(lab: Lab) -> Iterator[str]:
     """A template that is there for one test."""
-    name = f"ui-{uuid.uuid4().hex[:12]}"
+    name = f"ui-{own_id().hex[:12]}"
     tags = [{"Key": "team", "Value": "birds"}]
     lab.sagemaker.create_human_task_ui(HumanTaskUiName=name, UiTemplate={"Content": TEMPLATE}, Tags=tags)
     yield name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from labeling_provider.request import PrivateWorkteam
 from tests.conftest import Lab, texts
+from tests.own_names import own_id
 from tests.service.test_room_jobs import picture
 
 
@@ -70,7 +70,7 @@ def test_files_and_objects_may_be_named_by_their_address_at_amazon(lab: Lab) -> 
 
 
 def test_a_name_is_taken_whatever_its_case(lab: Lab) -> None:
-    name = lab.create(texts(1), f"Taken-{uuid.uuid4().hex[:8]}")
+    name = lab.create(texts(1), f"Taken-{own_id().hex[:8]}")
     request = lab.request(texts(1), name.upper())
     code, message, status = refused(lab, "create_labeling_job", **request)
     assert (code, status) == ("ResourceInUse", 400)

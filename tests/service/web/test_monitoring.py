@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from dev.stack import ROOT, Service, free_port, wait_until
 from tests.conftest import Lab, texts
+from tests.own_names import own_id
 from tests.service.web.wire import ask
 
 KEYS = {
@@ -113,7 +113,7 @@ def test_callers_can_not_make_up_metrics(lab: Lab) -> None:
     metrics(lab.service)
     known = {labels for name, labels in metrics(lab.service) if name == "labeling_request_seconds_count"}
     for _ in range(5):
-        odd = uuid.uuid4().hex
+        odd = own_id().hex
         ask(lab.service, "GET", f"/{odd}/{odd}")
         ask(lab.service, "GET", f"/portal/{odd}")
         ask(lab.service, "GET", f"/_labeling/{odd}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections import defaultdict
 from typing import Any
 
@@ -12,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from labeling_provider.groundtruth.model import service_model
 from tests.conftest import Lab, texts
+from tests.own_names import own_id
 from tests.service.web.test_labeling_jobs import refused
 from tests.service.web.wire import ask
 
@@ -26,7 +26,7 @@ def post(lab: Lab, operation: str, request: dict[str, Any]) -> tuple[int, dict[s
 
 
 def test_a_model_is_trained_and_served_beside_labeling(lab: Lab) -> None:
-    name, sagemaker = f"beside-{uuid.uuid4().hex[:8]}", lab.sagemaker
+    name, sagemaker = f"beside-{own_id().hex[:8]}", lab.sagemaker
     channel = {"S3DataType": "AugmentedManifestFile", "S3Uri": "s3://lab/out/manifest", "AttributeNames": ["source"]}
     sagemaker.create_training_job(
         TrainingJobName=name,
@@ -134,7 +134,7 @@ def test_a_time_is_a_number(lab: Lab, when: Any) -> None:
 
 def test_a_page_goes_on_only_with_the_same_question(lab: Lab) -> None:
     manifest = lab.manifest(texts(1))
-    stem = f"turn-{uuid.uuid4().hex[:8]}"
+    stem = f"turn-{own_id().hex[:8]}"
     for number in range(3):
         lab.create(manifest, f"{stem}-{number}", workforce=lab.team("private-people"))
     asked = {"NameContains": stem, "SortBy": "Name", "MaxResults": 2}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +14,7 @@ from botocore.exceptions import ClientError
 from dev.identity_provider import IdentityProvider, ProviderBrowser
 from dev.stack import Service
 from labeling_provider.service.work.requesters import MAX_OWN_KEYS
+from tests.own_names import own_id
 from tests.service.web.conftest import make_experts
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("birders")]
@@ -71,7 +71,7 @@ def visitor(guarded: Service, provider: IdentityProvider) -> Iterator[Callable[.
     made: list[Visitor] = []
 
     def make(*groups: str) -> Visitor:
-        made.append(Visitor(guarded, provider, f"v{uuid.uuid4().hex[:8]}", *groups))
+        made.append(Visitor(guarded, provider, f"v{own_id().hex[:8]}", *groups))
         return made[-1]
 
     yield make
@@ -95,7 +95,7 @@ def test_a_requester_makes_replaces_and_removes_own_keys(visitor: Callable[..., 
     assert "form-action 'self'" in empty.headers["content-security-policy"]
     first = ann.key()
     assert ">never<" in ann.browser.get("/_labeling/own-keys").text
-    bucket = f"own-{uuid.uuid4().hex[:8]}"
+    bucket = f"own-{own_id().hex[:8]}"
     ann.client("s3", first).create_bucket(Bucket=bucket)
     second = ann.key("rotate", key=first[0])
     for key in (first, second):
@@ -235,7 +235,7 @@ def test_a_key_holds_as_long_as_its_person_is_a_requester(
 
 def test_an_erased_requester_is_nowhere(visitor: Callable[..., Visitor], run: Run) -> None:
     ann = visitor("requesters")
-    key, bucket = ann.key(), f"own-{uuid.uuid4().hex[:8]}"
+    key, bucket = ann.key(), f"own-{own_id().hex[:8]}"
     ann.client("s3", key).create_bucket(Bucket=bucket)
     by_hand = run("keys", "add", ann.worker_id)
     assert by_hand.returncode == 0

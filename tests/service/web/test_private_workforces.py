@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import urllib.request
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from labeling_provider.service.database.database import Database
 from labeling_provider.service.failures import ApiError
 from labeling_provider.service.web.private_workforces import Workforces
 from tests.conftest import Lab, texts
+from tests.own_names import own_id
 from tests.service.inside import ACCOUNT, REGION, Inside
 from tests.service.web.test_labeling_jobs import refused
 from tests.service.web.wire import ask
@@ -241,7 +241,7 @@ def test_a_workteam_is_of_the_workforce_with_its_user_pool(lab: Lab) -> None:
 
 def told_identity(lab: Lab, team: str, *names: str) -> dict[str, Any]:
     """What the answer of people of a workteam tells of the last one of them; the others don't see the job."""
-    title = f"Which animal {uuid.uuid4().hex}?"
+    title = f"Which animal {own_id().hex}?"
     name = lab.create(texts(1), workforce=PrivateWorkteam(team), title=title, workers_per_object=1)
     lab.wait(name, {"InProgress"})
     found = None

@@ -8,7 +8,6 @@ import shlex
 import subprocess
 import urllib.error
 import urllib.request
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from dev.stack import ROOT, Service, wait_until
 from labeling_provider.request import LabelingJobSpec
+from tests.own_names import own_id
 from tests.snippets import blocks
 
 pytestmark = pytest.mark.e2e
@@ -35,7 +35,7 @@ class Key:
         assert made.returncode == 0, made.stderr
         self.env = dict(line.split("=", 1) for line in made.stdout.splitlines())
         self.service, self.id = service, self.env["AWS_ACCESS_KEY_ID"]
-        self.bucket = f"own-{uuid.uuid4().hex[:12]}"
+        self.bucket = f"own-{own_id().hex[:12]}"
 
     def client(self, name: str) -> Any:
         keys = {"aws_access_key_id": self.id, "aws_secret_access_key": self.env["AWS_SECRET_ACCESS_KEY"]}
@@ -58,7 +58,7 @@ class Key:
         if bucket is None:
             s3.create_bucket(Bucket=where)
             s3.put_object(Bucket=where, Key="in.manifest", Body=json.dumps({"source": "a"}).encode())
-        name = f"job-{uuid.uuid4().hex[:12]}"
+        name = f"job-{own_id().hex[:12]}"
         draft = LabelingJobSpec(
             task_type="text-classification",
             manifest_uri=f"s3://{where}/in.manifest",
@@ -182,7 +182,7 @@ def test_the_rest_is_the_administrator_s(ann: Key, service: str, operation: str,
 
 def test_a_bucket_is_its_maker_s(ann: Key, ben: Key, guarded: Service, run: Run, owner: Owner) -> None:
     s3, others = ann.client("s3"), ben.client("s3")
-    name = f"anns-{uuid.uuid4().hex[:8]}"
+    name = f"anns-{own_id().hex[:8]}"
     s3.create_bucket(Bucket=name)
     s3.put_object(Bucket=name, Key="a/b", Body=b"x")
     assert s3.get_object(Bucket=name, Key="a/b")["Body"].read() == b"x"
@@ -220,7 +220,7 @@ def test_files_that_are_named_by_their_address_at_amazon_are_their_maker_s_too(a
             "LabelCategoryConfigS3Uri": f"{address}/categories.json",
         }
 
-    ben.bucket, ann.bucket = f"bens-{uuid.uuid4().hex[:8]}", f"anns-{uuid.uuid4().hex[:8]}"
+    ben.bucket, ann.bucket = f"bens-{own_id().hex[:8]}", f"anns-{own_id().hex[:8]}"
     own = ben.job(**files(ben.bucket))
     described = ben.client("sagemaker").describe_labeling_job(LabelingJobName=own)
     assert described["OutputConfig"]["S3OutputPath"] == files(ben.bucket)["OutputConfig"]["S3OutputPath"]
@@ -232,7 +232,7 @@ def test_files_that_are_named_by_their_address_at_amazon_are_their_maker_s_too(a
 
 def test_a_topic_and_a_queue_are_their_maker_s(ann: Key, ben: Key) -> None:
     sns, sqs, other_sns, other_sqs = ann.client("sns"), ann.client("sqs"), ben.client("sns"), ben.client("sqs")
-    end = uuid.uuid4().hex[:8]
+    end = own_id().hex[:8]
     topic = sns.create_topic(Name=f"topic-{end}")["TopicArn"]
     queue = sqs.create_queue(QueueName=f"queue-{end}")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -274,7 +274,7 @@ def test_a_topic_and_a_queue_are_their_maker_s(ann: Key, ben: Key) -> None:
 
 
 def test_objects_are_announced_to_own_topics_only(ann: Key, ben: Key) -> None:
-    s3, end = ann.client("s3"), uuid.uuid4().hex[:8]
+    s3, end = ann.client("s3"), own_id().hex[:8]
     s3.create_bucket(Bucket=f"news-{end}")
     mine = ann.client("sns").create_topic(Name=f"mine-{end}")["TopicArn"]
     other = ben.client("sns").create_topic(Name=f"other-{end}")["TopicArn"]
@@ -327,7 +327,7 @@ def test_who_did_what_is_written_down(guarded: Service, run: Run, ann: Key) -> N
 
 
 def test_whatever_is_no_reading_is_written_down(guarded: Service, run: Run, owner: Owner) -> None:
-    name = f"rule-{uuid.uuid4().hex[:8]}"
+    name = f"rule-{own_id().hex[:8]}"
     events = owner("events")
     events.put_rule(Name=name, EventPattern='{"source": ["aws.sagemaker"]}')
     events.disable_rule(Name=name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterator
 from random import Random
 from typing import Any
@@ -14,6 +13,7 @@ from labeling_provider.service.cloud.embedded.in_step import InStep, RecordedSta
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.database.recorded_states import ROLES
+from tests.own_names import own_id
 
 State = dict[str, Any]
 
@@ -83,7 +83,7 @@ def test_each_knows_what_the_other_has_changed_and_reads_only_that(databases: li
 
 def test_whatever_two_change_without_knowing_of_each_other_all_of_it_is_kept(databases: list[Database]) -> None:
     both = [Process(one) for one in databases]
-    chance, truth, mine = Random(7), dict[str, State](), uuid.uuid4().hex
+    chance, truth, mine = Random(7), dict[str, State](), own_id().hex
     for number in range(150):
         one, name, field = chance.choice(both), f"{mine}{chance.randrange(2)}", chance.choice("ab")
         if chance.random() < 0.4:

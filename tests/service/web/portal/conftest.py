@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
@@ -16,6 +15,7 @@ from dev.browser import another_page, browser_page
 from dev.portal import Browser
 from labeling_provider.request import PrivateWorkteam
 from tests.conftest import Lab, Lines
+from tests.own_names import own_id
 
 Pages = Callable[..., AbstractContextManager[Any]]
 
@@ -50,7 +50,7 @@ class PeopleJob:
 
     def __init__(self, lab: Lab, lines: Lines, **arguments: Any) -> None:
         self.lab = lab
-        self.title = f"Which animal {uuid.uuid4().hex}?"
+        self.title = f"Which animal {own_id().hex}?"
         team = arguments.pop("team", lab.team("private-people"))
         self.name = lab.create(lines, workforce=PrivateWorkteam(team), title=self.title, **arguments)
         lab.wait(self.name, {"InProgress"})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,6 +16,7 @@ from dev.stack import ROOT, Service, StackError, wait_until
 from dev.torture_people import TEMPLATE, AtChromium
 from labeling_provider.service.web.requests import STATIC_PATH
 from tests.conftest import Lab, texts
+from tests.own_names import own_id
 from tests.service.web.portal.at_page import shown, signed_in, submitted, task_of
 from tests.service.web.portal.conftest import Pages, PeopleJob
 
@@ -112,7 +112,7 @@ def test_a_pushed_object_comes_to_who_waits_without_loading_the_page_again(
     lab: Lab, people_job: Jobs, somebodys_page: Pages
 ) -> None:
     sns = lab.service.client("sns")
-    topic = sns.create_topic(Name=f"groundtruth-{uuid.uuid4().hex[:8]}")["TopicArn"]
+    topic = sns.create_topic(Name=f"groundtruth-{own_id().hex[:8]}")["TopicArn"]
     job = people_job(None, workers_per_object=1, input_topic_arn=topic)
     with somebodys_page() as page:
         page.goto(f"{lab.service.endpoint_url}/portal/sign-in?onward=/jobs/{job.number}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from PIL import Image, ImageDraw
 
 from dev.stack import ROOT, Service, wait_until
 from tests.conftest import Lab
+from tests.own_names import own_id
 from tests.service.test_room_jobs import picture
 from tests.service.web.portal.at_page import shown, signed_in, submitted
 from tests.service.web.portal.conftest import Pages, PeopleJob
@@ -216,7 +216,7 @@ def test_two_people_draw_boxes_and_their_answers_become_labels(
     exif[0x0112] = 6
     body = io.BytesIO()
     Image.new("RGB", (120, 80), "white").save(body, "JPEG", exif=exif.tobytes())
-    lines = [{"source-ref": lab.put(f"drawn/{uuid.uuid4().hex}-{number}.jpg", body.getvalue())} for number in range(2)]
+    lines = [{"source-ref": lab.put(f"drawn/{own_id().hex}-{number}.jpg", body.getvalue())} for number in range(2)]
     job = people_job(lines, task_type="bounding-box", labels=["cat", "dog"], workers_per_object=2)
     for person, shift in (("Draws", 0), ("Paints", 2)):
         with somebodys_page() as page:
@@ -246,7 +246,7 @@ def test_two_people_draw_boxes_and_their_answers_become_labels(
 def test_a_picture_whose_link_does_not_hold_any_more_is_drawn_on(
     lab: Lab, people_job: Jobs, somebodys_page: Pages
 ) -> None:
-    line = {"source-ref": picture(lab, f"drawn/{uuid.uuid4().hex}.png", 100, 80)}
+    line = {"source-ref": picture(lab, f"drawn/{own_id().hex}.png", 100, 80)}
     job = people_job([line], task_type="bounding-box", labels=["cat"], workers_per_object=1)
     failed: list[str] = []
     # Chromium lets no page that was changed on its way ask this machine, so it is changed when it is there.

@@ -1,20 +1,14 @@
-"""Airflow's commands, each in a process of its own that is forked from this one, which has imported Airflow.
-
-Importing it takes three seconds of a processor, and an Airflow has four processes. Orders come as lines of JSON on
-standard input, and the answer to each is the id of the new process; its own tells that it is ready for them. At the end
-of the input, nothing is left to start.
-"""
+"""Airflow's commands, each in a process of its own that is forked from this one, which has imported Airflow."""
 
 from __future__ import annotations
 
 import gc
-import json
 import os
-import signal
 import sys
 from functools import cache
 from importlib import import_module
-from typing import Any, TextIO
+
+from dev.forks import await_orders
 
 # What the commands import when they start, or their tasks when they run; arguments name more.
 MODULES = (
@@ -42,14 +36,14 @@ MODULES = (
 CLIENTS = ("iam", "s3", "sagemaker", "sns", "sqs", "sts")
 
 
-def read_models() -> None:
-    """Read the models of AWS that each task reads for its clients, megabytes of JSON, once for all."""
+def read_models(*clients: str) -> None:
+    """Read the models of AWS that each process reads for its clients, megabytes of JSON, once for all."""
     import boto3
     import botocore.session
 
     botocore.session.create_loader = cache(botocore.session.create_loader)
     session = boto3.Session("nobody", "secret", region_name="us-east-1")
-    for name in CLIENTS:
+    for name in clients:
         session.client(name)
 
 
@@ -66,53 +60,20 @@ def make_database() -> None:
     os._exit(0)
 
 
-def become(order: dict[str, Any]) -> None:
-    """Be the process that was ordered: a group of its own, its output in a file."""
-    from setproctitle import setproctitle
-
-    os.setsid()
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    log = os.open(order["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for number, target in ((nothing, 0), (log, 1), (log, 2)):
-        os.dup2(number, target)
-    os.environ.update(order["env"])
-    sys.argv = ["airflow", *order["arguments"]]
-    setproctitle(" ".join(sys.argv))
-
-
-def fork_parts(answers: TextIO) -> bool:
-    """Fork what is ordered; whether this is one of the new processes."""
-    for line in sys.stdin:
-        pid = os.fork()
-        if not pid:
-            become(json.loads(line))
-            return True
-        print(pid, file=answers, flush=True)
-    return False
-
-
 def main() -> None:
     """Import, then fork."""
-    # What libraries print is no answer.
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    # All that is made here stays, so nobody need look for garbage in it, neither now nor in any fork.
     gc.disable()
     from airflow.configuration import write_default_airflow_configuration_if_needed
 
     write_default_airflow_configuration_if_needed()
-    for name in (*MODULES, *sys.argv[1:]):
+    for name in (*MODULES, *sys.argv[2:]):
         import_module(name)
-    read_models()
+    read_models(*CLIENTS)
     make_database()
-    gc.freeze()
-    gc.enable()
-    # Nobody waits for those that end.
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    print(os.getpid(), file=answers, flush=True)
-    if fork_parts(answers):
-        answers.close()
+    if await_orders():
+        from setproctitle import setproctitle
+
+        setproctitle(" ".join(sys.argv))
         import_module("airflow.__main__").main()
 
 

@@ -83,24 +83,33 @@ def follow_pip(command: Sequence[str], folder: Path, progress: Progress) -> None
     """Run pip, and tell what it does.
 
     :param folder: the environment; while packages are installed, those that are there are counted.
-    :raises InstallError: if pip fails.
+    :raises InstallError: if pip fails twice, or no index answers.
     """
+    said = _follow_pip(command, folder, progress)
+    if said and not _LOST.search(said):
+        # A page of the index that does not come is to pip as if there were no such package.
+        progress.tell("pip has failed, and is started again")
+        said = _follow_pip(command, folder, progress)
+    if said:
+        raise InstallError(f"{said}\n{_NETWORK if _LOST.search(said) else _PIP}")
+
+
+def _follow_pip(command: Sequence[str], folder: Path, progress: Progress) -> str:
+    """Run pip once; its last lines if it fails."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout
-    found: set[str] = set()
-    lines: list[str] = []
+    names: set[str] = set()
+    lines = ["pip said:"]
     for line in map(str.strip, process.stdout):
         lines = [*lines[-29:], line]
         if name := _PACKAGE.match(line):
-            found.add(name[1].lower())
-            progress.tell(f"packages found: {len(found)}, the last is {name[1]}", at_once=False)
+            names.add(name[1].lower())
+            progress.tell(f"packages found: {len(names)}, the last is {name[1]}", at_once=False)
         elif line.startswith("Downloading "):
-            progress.tell(f"packages found: {len(found)}, d{line[1:]}", at_once=False)
+            progress.tell(f"packages found: {len(names)}, d{line[1:]}", at_once=False)
         elif line.startswith("Installing collected packages:"):
             progress.tell(_counted(folder, line.count(",") + 1))
-    if process.wait():
-        told = "\n".join(lines)
-        raise InstallError(f"{told}\n{_NETWORK if _LOST.search(told) else _PIP}")
+    return "\n".join(lines) if process.wait() else ""
 
 
 def _counted(folder: Path, total: int) -> Callable[[], str]:

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-ROOT = Path(__file__).resolve().parent.parent
+from dev.forks import ROOT, Fork, Importer
+
 BIN = Path(sys.executable).parent
 
 
@@ -57,16 +58,32 @@ def wait_until(condition: Callable[[], Any], seconds: float, what: str, pause: f
 
 
 class Group:
-    """A command in a process group of its own, its output in a file."""
+    """A command in a process group of its own, its output in a file.
 
-    def __init__(self, command: Sequence[str], log: Path, env: Mapping[str, str], pipe: bool = False) -> None:
+    :param stdout: a file descriptor for what is not to be in that file.
+    :param importer: what it is forked from, if it is not to import everything by itself.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        env: Mapping[str, str],
+        stdout: int | None = None,
+        importer: Importer | None = None,
+    ) -> None:
         self.log = log
         log.parent.mkdir(parents=True, exist_ok=True)
+        self.process: subprocess.Popen[bytes] | Fork
         with log.open("ab") as output:
+            out = output.fileno() if stdout is None else stdout
+            if importer is not None:
+                self.process = importer.fork(command, env, out, output.fileno())
+                return
             self.process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE if pipe else output,
+                stdout=out,
                 stderr=output,
                 env=dict(env),
                 cwd=ROOT,
@@ -81,8 +98,9 @@ class Group:
             except ProcessLookupError:
                 break
             deadline = time.monotonic() + seconds
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(seconds)
             while self._members() and time.monotonic() < deadline:
-                self.process.poll()
                 time.sleep(0.05)
         self.process.wait()
 
@@ -107,6 +125,9 @@ class Service:
     :param part: the command, ``local``, ``serve`` or ``work``.
     """
 
+    importer: Callable[[], Importer | None] = staticmethod(lambda: None)
+    """What it is forked from; tests, which start many, say so. Otherwise it starts as a user starts it."""
+
     def __init__(self, folder: Path, *options: str, env: Mapping[str, str] | None = None, part: str = "local") -> None:
         self.folder, self.options, self.part = folder, options, part
         self.env = {**os.environ, **(env or {})}
@@ -116,9 +137,13 @@ class Service:
         """Start it and read its ready line."""
         kept = ["--data-dir", str(self.folder / "data")] if self.part == "local" else []
         command = [str(BIN / "labeling"), self.part, *kept, *self.options]
-        self.group = Group(command, self.folder / "service.log", self.env, pipe=True)
-        assert self.group.process.stdout
-        line = self.group.process.stdout.readline()
+        reader, writer = os.pipe()
+        self._output = os.fdopen(reader)
+        try:
+            self.group = Group(command, self.folder / "service.log", self.env, writer, self.importer())
+        finally:
+            os.close(writer)
+        line = self._output.readline()
         if not line:
             raise StackError(f"the local service did not start: {self.group.log.read_text()[-2000:]}")
         self.ready: dict[str, Any] = json.loads(line)
@@ -372,19 +397,8 @@ class Airflow(RestApi):
         super().__init__(folder, dags, connection, settings)
         self.leaders: dict[str, int] = {}
         self.log = folder / "airflow.log"
-        command = [sys.executable, "-m", "dev.forked_airflow", *modules]
         with self.log.open("ab") as output:
-            self.importer = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=output,
-                env=self.env,
-                cwd=ROOT,
-                text=True,
-                start_new_session=True,
-            )
-        self._answer()
+            self.importer = Importer("dev.forked_airflow", *modules, env=self.env, log=output)
         for part in parts:
             self.start(part)
 
@@ -395,19 +409,14 @@ class Airflow(RestApi):
         :param name: what to call it, and its log, if there is another one.
         :param env: what is different in its environment.
         """
-        assert self.importer.stdin
         name = name or part
-        order = {"arguments": [part, *options], "log": str(self.folder / f"{name}.log"), "env": env}
-        print(json.dumps(order), file=self.importer.stdin, flush=True)
-        self.leaders[name] = self._answer()
-        return self.leaders[name]
-
-    def _answer(self) -> int:
-        assert self.importer.stdout
-        answer = self.importer.stdout.readline()
-        if not answer:
-            raise StackError(f"Airflow could not be started: {self.log.read_text()[-2000:]}")
-        return int(answer)
+        command, log = ["airflow", part, *options], self.folder / f"{name}.log"
+        try:
+            group = Group(command, log, {**self.env, **env}, importer=self.importer)
+        except ChildProcessError as error:
+            raise StackError(f"{error}: {self.log.read_text()[-2000:]}") from None
+        self.leaders[name] = group.process.pid
+        return group.process.pid
 
     def kill(self, part: str) -> None:
         """End a part and all that it has started, at once, as a machine that goes down would."""
@@ -439,9 +448,7 @@ class Airflow(RestApi):
         """End all of its processes at once: nothing that they still have to write is read again."""
         while started := self.descendants():
             _kill(started)
-        assert self.importer.stdin
-        self.importer.stdin.close()
-        self.importer.wait()
+        self.importer.close()
 
 
 class GuardedApi(RestApi):

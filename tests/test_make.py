@@ -49,6 +49,15 @@ def test_a_failed_installation_says_what_to_do(tmp_path: Path, said: str, remedy
     assert remedy in str(failed.value).splitlines()[-1]
 
 
+def test_what_failed_once_is_installed_the_second_time(tmp_path: Path) -> None:
+    """As when a page of the index did not come."""
+    before, out = tmp_path / "before", io.StringIO()
+    pip = f"import os; there = os.path.exists({str(before)!r}); open({str(before)!r}, 'a').close(); exit(not there)"
+    with install.Progress(out) as progress:
+        install.follow_pip([sys.executable, "-c", pip], tmp_path, progress)
+    assert "pip has failed, and is started again" in out.getvalue()
+
+
 @pytest.mark.parametrize(
     ("venv_is_there", "remedy"), [(True, "If something is in its place, remove that"), (False, "install python3-venv")]
 )

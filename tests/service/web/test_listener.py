@@ -31,6 +31,15 @@ def own(tmp_path: Path) -> Iterator[Service]:
     service.stop()
 
 
+@pytest.fixture
+def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """One that is no fork, so that it is known how it ends."""
+    monkeypatch.setattr(Service, "importer", staticmethod(lambda: None))
+    service = Service(tmp_path)
+    yield service
+    service.stop()
+
+
 def connect(service: Any, first: bytes = b"") -> socket.socket:
     parts = urlsplit(service.endpoint_url)
     made = socket.create_connection((parts.hostname, parts.port), timeout=60)
@@ -173,21 +182,21 @@ def test_a_client_that_takes_no_answer_is_let_go(impatient: tuple[int, Any]) -> 
         wait_until(gone, 30, "the server lets go of a client that takes nothing", 0.1)
 
 
-def test_the_process_ends_soon_whatever_clients_do(own: Service) -> None:
-    own.client("sqs").create_queue(QueueName="quiet")
+def test_the_process_ends_soon_whatever_clients_do(started: Service) -> None:
+    started.client("sqs").create_queue(QueueName="quiet")
     waits = (
         b"POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: AmazonSQS.ReceiveMessage\r\nContent-Length: %d\r\n\r\n%s"
     )
-    body = json.dumps({"QueueUrl": f"{own.endpoint_url}/123456789012/quiet", "WaitTimeSeconds": 20}).encode()
+    body = json.dumps({"QueueUrl": f"{started.endpoint_url}/123456789012/quiet", "WaitTimeSeconds": 20}).encode()
     open_ones = [
-        connect(own, waits % (len(body), body)),
-        connect(own, b"PUT /lab/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\nx"),
-        connect(own, b"GET / HTTP/1.1\r\nHost: loc"),
-        connect(own),
+        connect(started, waits % (len(body), body)),
+        connect(started, b"PUT /lab/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\nx"),
+        connect(started, b"GET / HTTP/1.1\r\nHost: loc"),
+        connect(started),
     ]
     began = time.monotonic()
-    own.group.process.send_signal(signal.SIGTERM)
-    assert own.group.process.wait(timeout=15) == 0
+    started.group.process.send_signal(signal.SIGTERM)
+    assert started.group.process.wait(timeout=15) == 0
     # A receiver of messages may wait for 20 seconds: it has not been waited for.
     assert time.monotonic() - began < 15
     for one in open_ones:

@@ -68,7 +68,7 @@ test-newest-pages: setup
 
 # Of the service, which the other pair tests, what drives a browser.
 test-newest-browser: setup
-	$(BIN)/python -m pytest -m "browser or once" tests/service
+	$(BIN)/python -m pytest -m "browser or once" $$(grep -rlE "mark\.(browser|once)" --include="*.py" tests/service)
 
 # All the rest.
 test-newest: setup

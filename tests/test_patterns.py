@@ -27,16 +27,20 @@ ENDS = ("", "!", "\x00")
 def patterns() -> Iterator[tuple[str, str, str]]:
     """Where each pattern of the package stands, the pattern, and the method that it is used by."""
     for path in sorted((ROOT / "labeling_provider").rglob("*.py")):
-        tree = ast.parse(path.read_text())
+        source = path.read_text()
+        if "import re\n" not in source:
+            continue
+        tree = ast.parse(source)
         named = {
             node.value: node.targets[0].id if isinstance(node, ast.Assign) else node.target.id
             for node in ast.walk(tree)
             if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Call)
             if isinstance(node.targets[0] if isinstance(node, ast.Assign) else node.target, ast.Name)
         }
-        used = [(one.func.value.id, one.func.attr) for one in ast.walk(tree) if _is_method(one)]
-        for node in ast.walk(tree):
-            if not _is_method(node) or node.func.value.id != "re" or not node.args:
+        calls = [node for node in ast.walk(tree) if _is_method(node)]
+        used = [(call.func.value.id, call.func.attr) for call in calls]
+        for node in calls:
+            if node.func.value.id != "re" or not node.args:
                 continue
             where, text = f"{path.relative_to(ROOT)}:{node.lineno}", _text(node.args[0])
             methods = {node.func.attr} if node.func.attr != "compile" else {"search"}

@@ -25,16 +25,31 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from labeling_provider.service.kinds.estimation import VoteBook, Votes, consolidate_votes
+from labeling_provider.service.kinds.estimation import VoteBook
 from labeling_provider.service.kinds.kind import MAX_CONFIDENCE
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Votes:
+    """Workers' answers; each array has one entry per answer.
+
+    :param objects: index of the object, from 0; each has at least one answer.
+    :param workers: index of the worker, from 0.
+    :param classes: index of the class chosen, from 0.
+    """
+
+    objects: Ints
+    workers: Ints
+    classes: Ints
 
 
 @dataclass(frozen=True)
@@ -341,18 +356,20 @@ def others() -> dict[str, Method]:
     return found
 
 
-def in_batches(votes: Votes, classes: int, answers: int) -> tuple[Ints, Floats]:
-    """Ours for a job whose objects are decided as they come in."""
-    book, decided = VoteBook(classes), []
-    count = len(votes.objects) // answers
-    for start in range(0, count, BATCH):
-        size = min(BATCH, count - start)
-        for number in range(start, start + size):
-            own = slice(number * answers, (number + 1) * answers)
-            said = zip(votes.workers[own].tolist(), votes.classes[own].tolist(), strict=True)
-            book.add([(str(worker), choice) for worker, choice in said])
-        decided += book.decide(size)
-    chosen, sure = zip(*decided, strict=True)
+def decided(votes: Votes, classes: int, batch: int | None = None) -> tuple[Ints, Floats]:
+    """Ours.
+
+    :param batch: of how many objects answers come in before they are decided; None for all.
+    """
+    order = votes.objects.argsort(kind="stable")
+    said = [(str(worker), choice) for worker, choice in zip(votes.workers[order], votes.classes[order], strict=True)]
+    ends = np.bincount(votes.objects).cumsum().tolist()
+    book, labels = VoteBook(classes), []
+    for number, (start, end) in enumerate(pairwise([0, *ends]), 1):
+        book.add(said[start:end])
+        if number == len(ends) or (batch and number % batch == 0):
+            labels += book.decide(number - len(labels))
+    chosen, sure = zip(*labels, strict=True)
     return np.array(chosen), np.array(sure)
 
 
@@ -384,8 +401,8 @@ def measure(regime: Regime, seeds: int) -> dict[str, tuple[float, float]]:
             # What several classes share is any of them.
             note(name, top[everyone, truth] / top.sum(axis=1), found.max(axis=1))
         for name, (chosen, confidence) in (
-            ("ours", consolidate_votes(votes, classes)),
-            ("in batches", in_batches(votes, classes, regime.answers)),
+            ("ours", decided(votes, classes)),
+            ("in batches", decided(votes, classes, BATCH)),
         ):
             note(name, (chosen == truth).astype(float), confidence)
     results = {}
@@ -407,7 +424,7 @@ def cost(votes: int) -> tuple[float, float]:
     by_fixed_weights(everything, 5)
     before = time.process_time() - start
     start = time.process_time()
-    in_batches(everything, 5, 3)
+    decided(everything, 5, BATCH)
     return before, (time.process_time() - start) / (objects / BATCH)
 
 

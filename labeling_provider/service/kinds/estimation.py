@@ -85,20 +85,6 @@ _LEAST: Final = 1e-6
 
 
 @dataclass(frozen=True)
-class Votes:
-    """Workers' answers; each array has one entry per answer.
-
-    :param objects: index of the object, from 0; each has at least one answer.
-    :param workers: index of the worker, from 0.
-    :param classes: index of the class chosen, from 0.
-    """
-
-    objects: Ints
-    workers: Ints
-    classes: Ints
-
-
-@dataclass(frozen=True)
 class _Model:
     """In what workers may differ. A weight is a number of answers; without limit, they don't differ in this.
 
@@ -120,18 +106,6 @@ class _Model:
     habits: bool = False
     scatter: float = _SCATTER
     pairs: bool = False
-
-
-def consolidate_votes(votes: Votes, class_count: int) -> tuple[Ints, Floats]:
-    """The class that the workers most likely meant, for each object.
-
-    :param votes: all known answers; more answers make better worker models.
-    :param class_count: the number of classes.
-    :return: class indices and their probabilities (0 to 1), each with one entry per object.
-    """
-    order = votes.objects.argsort(kind="stable")
-    table = _Table(votes.objects[order], votes.workers[order], votes.classes[order], class_count)
-    return _decided(table, [(weight, *_learn(model, table)) for model, weight in _weighed(table)])
 
 
 class VoteBook:

@@ -31,12 +31,6 @@ class Judged(NamedTuple):
     group: Any = None
 
 
-def suffices(agreements: Sequence[float], promised: float) -> bool:
-    """Whether these agreements show, at the risk of :data:`RISK`, that the mean is as high as promised."""
-    whole = all(agreement in {0, 1} for agreement in agreements)
-    return _suffices(len(agreements), sum(agreements), promised, whole)
-
-
 def _suffices(count: int, total: float, promised: float, whole: bool) -> bool:
     """Whether the probability of such a high sum is at most :data:`RISK` if the true mean is only as promised.
 

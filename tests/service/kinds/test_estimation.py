@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.classes import TUNED, in_batches
+from benchmarks.classes import BATCH, TUNED, Votes, decided
 from labeling_provider.service.kinds import estimation
-from labeling_provider.service.kinds.estimation import Votes, consolidate_votes
 
 # Objects, classes, workers, answers per object, mean accuracy.
 REGIMES = [
@@ -74,7 +73,7 @@ def test_the_model_is_not_a_point_less_accurate_than_a_majority_vote(regime: tup
         # Of few objects, each is a large share.
         for seed in range(12 if regime[0] < 30 else 2 if regime[1] < 50 else 1):
             truth, votes = crowd(seed, regime, **kind)
-            classes, _ = consolidate_votes(votes, regime[1])
+            classes, _ = decided(votes, regime[1])
             gains.append(float((classes == truth).mean()) - majority_accuracy(truth, votes, regime[1]))
     assert np.mean(gains) >= -0.01
 
@@ -85,7 +84,7 @@ def test_what_workers_are_prone_to_answer_is_found(regime: str, classes: int, le
     gains = []
     for seed in range(3):
         truth, votes = TUNED[regime].simulate(seed)
-        found, _ = consolidate_votes(votes, classes)
+        found, _ = decided(votes, classes)
         gains.append(float((found == truth).mean()) - majority_accuracy(truth, votes, classes))
     assert np.mean(gains) > least
 
@@ -105,7 +104,7 @@ def test_what_lenient_workers_alone_are_taken_in_by_does_not_overrule_most_of_th
     gains, distances = [], []
     for seed in range(3):
         truth, votes = lenient_and_strict(seed)
-        classes, sure = consolidate_votes(votes, 2)
+        classes, sure = decided(votes, 2)
         gains.append(float((classes == truth).mean()) - majority_accuracy(truth, votes, 2))
         distances.append(float(sure.mean()) - float((classes == truth).mean()))
     assert np.mean(gains) > -0.01
@@ -118,7 +117,7 @@ def test_confidence_is_how_often_a_label_is_right_although_some_objects_are_gues
     distances = []
     for seed in range(3):
         truth, votes = regime.simulate(seed)
-        classes, sure = consolidate_votes(votes, len(regime.shares))
+        classes, sure = decided(votes, len(regime.shares))
         distances.append(float(sure.mean()) - float((classes == truth).mean()))
     assert abs(np.mean(distances)) < 0.06
 
@@ -129,7 +128,7 @@ def test_confidence_is_how_often_a_label_is_right_although_workers_make_the_same
     distances = []
     for seed in range(3):
         truth, votes = regime.simulate(seed)
-        classes, sure = consolidate_votes(votes, len(regime.shares))
+        classes, sure = decided(votes, len(regime.shares))
         distances.append(float(sure.mean()) - float((classes == truth).mean()))
     assert abs(np.mean(distances)) < 0.06
 
@@ -138,7 +137,7 @@ def test_the_order_of_the_answers_about_an_object_makes_no_difference() -> None:
     _, votes = TUNED["confusions in pairs"].simulate(1)
     order = np.lexsort((np.random.default_rng(1).random(len(votes.objects)), votes.objects))
     shuffled = Votes(votes.objects[order], votes.workers[order], votes.classes[order])
-    (classes, sure), (others, as_sure) = consolidate_votes(votes, 4), consolidate_votes(shuffled, 4)
+    (classes, sure), (others, as_sure) = decided(votes, 4), decided(shuffled, 4)
     assert list(others) == list(classes)
     assert as_sure == pytest.approx(sure)
 
@@ -147,7 +146,7 @@ def test_objects_that_are_decided_in_small_batches_are_as_surely_right() -> None
     regime, distances, gains = TUNED["spammers"], [], []
     for seed in range(2):
         truth, votes = regime.simulate(seed)
-        chosen, sure = in_batches(votes, 4, regime.answers)
+        chosen, sure = decided(votes, 4, BATCH)
         distances.append(float(sure.mean()) - float((chosen == truth).mean()))
         gains.append(float((chosen == truth).mean()) - majority_accuracy(truth, votes, 4))
     assert abs(np.mean(distances)) < 0.05
@@ -174,9 +173,9 @@ def test_a_book_that_was_filled_again_decides_as_the_one_before(seed: int) -> No
         done += size
         for votes in questions[done - size : done]:
             lasting.add(votes)
-        decided = lasting.decide(size)
+        labels = lasting.decide(size)
         if number % 5 == 0:
-            assert filled(done).decide(size) == decided
+            assert filled(done).decide(size) == labels
 
 
 def test_most_steps_read_only_their_own_votes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,12 +201,12 @@ def test_most_steps_read_only_their_own_votes(monkeypatch: pytest.MonkeyPatch) -
 
 def test_careless_workers_are_found_and_outweighed() -> None:
     truth, votes = crowd(1, (200, 10, 10, 3, 0.9), guessers=0.3)
-    classes, _ = consolidate_votes(votes, 10)
+    classes, _ = decided(votes, 10)
     assert float((classes == truth).mean()) > majority_accuracy(truth, votes, 10) + 0.05
 
 
 def test_agreement_is_surer_than_disagreement() -> None:
     votes = Votes(*np.array([(0, 0, 1), (0, 1, 1), (0, 2, 1), (1, 0, 0), (1, 1, 0), (1, 2, 1)]).T)
-    classes, sure = consolidate_votes(votes, 2)
+    classes, sure = decided(votes, 2)
     assert list(classes) == [1, 0]
     assert sure[0] > sure[1] > 0.5

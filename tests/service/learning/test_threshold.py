@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labeling_provider.service.learning.threshold import RISK, Calibration, Judged, choose_threshold, suffices
+from labeling_provider.service.learning.threshold import RISK, Calibration, Judged, choose_threshold
+
+
+def suffices(agreements: Sequence[float], promised: float) -> bool:
+    """Whether a model with these agreements is believed."""
+    return choose_threshold([Judged(0.0, agreement) for agreement in agreements], [], {}, promised) is not None
 
 
 @pytest.mark.parametrize(

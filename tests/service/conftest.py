@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from dev.identity_provider import IdentityProvider
 from dev.postgresql import PostgreSQL, postgresql
 from labeling_provider.service.database.database import Connection, Database
+from tests.own_names import own_id
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +23,7 @@ def postgres() -> Iterator[PostgreSQL]:
 @pytest.fixture
 def postgresql_url(postgres: PostgreSQL) -> str:
     """An empty database on PostgreSQL."""
-    return postgres.create(f"labeling_{uuid.uuid4().hex}")
+    return postgres.create(f"labeling_{own_id().hex}")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -41,7 +41,7 @@ def opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     url = f"sqlite:///{tmp_path_factory.mktemp('opened') / 'labeling.sqlite'}"
     if request.param == "postgresql":
         server: PostgreSQL = request.getfixturevalue("postgres")
-        url = server.create(f"labeling_{uuid.uuid4().hex}")
+        url = server.create(f"labeling_{own_id().hex}")
     database = Database(url)
     yield database
     database.close()

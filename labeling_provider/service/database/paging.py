@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -104,20 +105,22 @@ def read_page(
         here = sa.tuple_(column, unique)
         last = sa.tuple_(*(sa.literal(value) for value in _read_token(wanted.token, listing, column, unique)))
         query = query.where(here < last if wanted.descending else here > last)
-    order = (column.desc(), unique.desc()) if wanted.descending else (column.asc(), unique.asc())
-    query = query.order_by(*order).limit(wanted.size + 1)
-    place: tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]] = (column, unique)
+    place: list[sa.ColumnElement[Any]] = [column, unique]
+    query = query.order_by(*_ordered(place, wanted)).limit(wanted.size + 1)
     if whole is not None:
         page = query.subquery("page")
-        place = (page.c[column.name], page.c[unique.name])
-        order = tuple(end.desc() if wanted.descending else end.asc() for end in place)
-        query = whole.join(page, unique == place[1]).add_columns(*page.c).order_by(*order)
+        place = [page.c[column.name], page.c[unique.name]]
+        query = whole.join(page, unique == place[1]).add_columns(*page.c).order_by(*_ordered(place, wanted))
     rows = list(connection.execute(query))
     if len(rows) <= wanted.size:
         return rows, None
     last_row = rows[wanted.size - 1]._mapping
     token = json.dumps([listing, *(last_row[end] for end in place)])
     return rows[: wanted.size], base64.urlsafe_b64encode(token.encode()).decode()
+
+
+def _ordered(place: Iterable[sa.ColumnElement[Any]], wanted: PageRequest) -> list[sa.UnaryExpression[Any]]:
+    return [column.desc() if wanted.descending else column.asc() for column in place]
 
 
 def _listing(query: sa.Select[Any], column: sa.Column[Any], wanted: PageRequest) -> str:

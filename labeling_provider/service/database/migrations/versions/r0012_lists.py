@@ -27,8 +27,10 @@ def upgrade() -> None:
     """Add whose jobs are, and replace the indexes."""
     # With a default, the rows that there are stay as they are.
     op.add_column("jobs", sa.Column("requester", sa.String(64), server_default=""))
-    owner = "SELECT requester FROM owners WHERE owners.arn = jobs.arn"
-    op.execute(f"UPDATE jobs SET requester = ({owner}) WHERE arn IN (SELECT arn FROM owners)")
+    op.execute(
+        "UPDATE jobs SET requester = (SELECT requester FROM owners WHERE owners.arn = jobs.arn) "
+        "WHERE arn IN (SELECT arn FROM owners)"
+    )
     if op.get_bind().dialect.name == "postgresql":
         # What processes of the version before make is found by it. Nobody else uses a SQLite database meanwhile.
         op.execute("ALTER TABLE jobs ALTER requester SET DEFAULT NULL")

@@ -93,9 +93,10 @@ class JobRequest:
 
         :raises ValueError: if the job has no output path.
         """
-        if self.output_path is None:
+        path = self.output_path
+        if path is None:
             raise ValueError(f"Labeling job {self.name} has no output path")
-        return join_s3_uri(self.output_path, self.name)
+        return join_s3_uri(path, self.name)
 
     @property
     def role_arn(self) -> str | None:

@@ -76,6 +76,7 @@ def _erase_requester(connection: Connection, person: people_rows.PersonRow, work
     """Let the pseudonym have what a person has as a requester, whose name is the worker id."""
     own = owners.c.requester == person.worker_id
     connection.execute(sa.update(owners).where(own).values(requester=worker_id))
+    connection.execute(sa.update(jobs).where(jobs.c.requester == person.worker_id).values(requester=worker_id))
     is_own = audit_trail.c.who == person.worker_id
     is_named = is_own & _is_said(audit_trail.c.target, person.name, more=True)
     connection.execute(sa.update(audit_trail).where(is_named).values(target=_ERASED))

@@ -26,6 +26,17 @@ class HumanTaskUiRow(NamedTuple):
     created: float
 
 
+class HumanTaskUiSummary(NamedTuple):
+    """A template as a list has it.
+
+    :param created: epoch seconds.
+    """
+
+    name: str
+    arn: str
+    created: float
+
+
 def insert(connection: Connection, name: str, arn: str, template: str) -> None:
     """Store a new template.
 
@@ -53,14 +64,16 @@ def count(connection: Connection) -> int:
     return int(connection.execute(sa.select(sa.func.count()).select_from(human_task_uis)).scalar_one())
 
 
-def page(connection: Connection, created: Between, wanted: PageRequest) -> tuple[list[HumanTaskUiRow], str | None]:
+def page(connection: Connection, created: Between, wanted: PageRequest) -> tuple[list[HumanTaskUiSummary], str | None]:
     """A page of them, by the time they were made, and the token of the next page.
 
     :raises BadToken: if the token is not one of this list's.
     """
-    query = created.narrow(sa.select(human_task_uis), human_task_uis.c.created)
-    rows, token = read_page(connection, query, human_task_uis.c.created, human_task_uis.c.name, wanted)
-    return [HumanTaskUiRow._make(row) for row in rows], token
+    # A template may be large: a page of them would be megabytes.
+    query = created.narrow(sa.select(human_task_uis.c.created, human_task_uis.c.name), human_task_uis.c.created)
+    whole = sa.select(human_task_uis.c.name, human_task_uis.c.arn)
+    rows, token = read_page(connection, query, human_task_uis.c.created, human_task_uis.c.name, wanted, whole)
+    return [HumanTaskUiSummary._make(row[:3]) for row in rows], token
 
 
 def delete(connection: Connection, name: str) -> bool:

@@ -12,8 +12,8 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from labeling_provider.groundtruth.job import RUNNING, JobStatus
-from labeling_provider.service.database.database import now
-from labeling_provider.service.database.paging import ALWAYS, Between, PageRequest, read_page
+from labeling_provider.service.database.database import Database, now
+from labeling_provider.service.database.paging import ALWAYS, Between, PageRequest, has_part, read_page
 from labeling_provider.service.database.schema import (
     events,
     jobs,
@@ -117,7 +117,7 @@ class JobScope:
 
     def narrow(self, query: sa.Select[Any]) -> sa.Select[Any]:
         """Restrict a query to these jobs."""
-        query = query.where(jobs.c.arn.in_(sa.select(owners.c.arn).where(owners.c.requester == self.requester)))
+        query = query.where(jobs.c.requester == self.requester)
         if self.teams:
             known = sa.select(workteams.c.arn).where(workteams.c.name.in_(self.teams))
             query = query.where(jobs.c.workteam_arn.in_(known))
@@ -147,13 +147,13 @@ class JobFilter:
         """Restrict a query to these jobs."""
         query = self.modified.narrow(self.created.narrow(query, jobs.c.created), jobs.c.modified)
         if self.name_contains is not None:
-            query = query.where(jobs.c.name_key.contains(self.name_contains.lower(), autoescape=True))
+            query = query.where(has_part(jobs.c.name_key, self.name_contains.lower()))
         if self.status is not None:
             query = query.where(jobs.c.status == self.status)
         if self.workteam_arn is not None:
             query = query.where(jobs.c.workteam_arn == self.workteam_arn)
         if self.reference_code_contains is not None:
-            query = query.where(jobs.c.reference_code.contains(self.reference_code_contains, autoescape=True))
+            query = query.where(has_part(jobs.c.reference_code, self.reference_code_contains))
         return query if self.scope is None else self.scope.narrow(query)
 
 
@@ -170,11 +170,22 @@ _MACHINE_LABELED: Final = (
 )
 
 
+_REQUEST: Final = JobRow.__slots__.index("request")
+
+
 def insert_job(
-    connection: Connection, *, name: str, arn: str, reference_code: str, workteam_arn: str, request: dict[str, Any]
+    connection: Connection,
+    *,
+    name: str,
+    arn: str,
+    reference_code: str,
+    workteam_arn: str,
+    request: dict[str, Any],
+    requester: str = "",
 ) -> int:
     """Insert a new job.
 
+    :param requester: whose it is; empty if it is the administrator's.
     :return: its id.
     :raises NameTaken: if a job with this name exists.
     """
@@ -189,6 +200,7 @@ def insert_job(
         "created": at,
         "modified": at,
         "request": json.dumps(request),
+        "requester": requester,
     }
     try:
         job_id: int = connection.execute(sa.insert(jobs).values(row)).inserted_primary_key[0]  # type: ignore[index]
@@ -213,10 +225,22 @@ def list_jobs(
     """
     # What decides the order is in an index; whole rows are read only for the page.
     places = which.narrow(sa.select(jobs.c.id, _ORDERS[order]))
-    page, token = read_page(connection, places, _ORDERS[order], jobs.c.id, wanted)
-    rows = connection.execute(_rows().where(jobs.c.id.in_([place.id for place in page])))
-    by_id = {row.id: _job(row) for row in rows}
-    return [by_id[place.id] for place in page], token
+    page, token = read_page(connection, places, _ORDERS[order], jobs.c.id, wanted, _rows())
+    return [_job(row) for row in page], token
+
+
+def note_requesters(database: Database) -> None:
+    """Note with their jobs what requesters own, if processes of version 0011 have made jobs meanwhile.
+
+    They may work beside those of this version while one replaces the other, and say it in ``owners`` only.
+    """
+    unknown = jobs.c.requester.is_(None)
+    with database.read() as connection:
+        if not connection.execute(sa.select(sa.exists().where(unknown))).scalar_one():
+            return
+    owner = sa.select(owners.c.requester).where(owners.c.arn == jobs.c.arn).scalar_subquery()
+    with database.write() as connection:
+        connection.execute(sa.update(jobs).where(unknown).values(requester=sa.func.coalesce(owner, "")))
 
 
 def latest_jobs(connection: Connection, limit: int, scope: JobScope | None = None) -> list[JobRow]:
@@ -224,13 +248,14 @@ def latest_jobs(connection: Connection, limit: int, scope: JobScope | None = Non
 
     :param scope: whose; None for everybody's.
     """
-    query = JobFilter(scope=scope).narrow(_rows())
-    return [_job(row) for row in connection.execute(query.order_by(jobs.c.id.desc()).limit(limit))]
+    return list_jobs(connection, JobFilter(scope=scope), "CreationTime", PageRequest(limit, descending=True))[0]
 
 
 def jobs_of_teams(connection: Connection, workteam_arns: Collection[str]) -> list[JobRow]:
     """The jobs of some workteams that have not ended, oldest first."""
-    query = _rows().where(jobs.c.status.in_(RUNNING), jobs.c.workteam_arn.in_(workteam_arns))
+    # SQLite would rather read all that a team has had than the few that run.
+    team = jobs.c.workteam_arn.concat("")
+    query = _rows().where(jobs.c.status.in_(RUNNING), team.in_(workteam_arns))
     return [_job(row) for row in connection.execute(query.order_by(jobs.c.id))]
 
 
@@ -294,13 +319,14 @@ def messages_waiting(connection: Connection, queue: str) -> int:
 
 
 def _rows() -> sa.Select[Any]:
-    columns = [jobs.c[name] for name in JobRow.__slots__ if name != "machine_labeled"]
-    return sa.select(*columns, _MACHINE_LABELED)
+    return sa.select(*(_MACHINE_LABELED if name == "machine_labeled" else jobs.c[name] for name in JobRow.__slots__))
 
 
 def _job(row: sa.Row[Any]) -> JobRow:
-    values = {name: row._mapping[name] for name in JobRow.__slots__}
-    return JobRow(**{**values, "machine_labeled": int(values["machine_labeled"]), "request": json.loads(row.request)})
+    """A job of a row that begins with what :func:`_rows` selects."""
+    values = list(row[: len(JobRow.__slots__)])
+    values[_REQUEST] = json.loads(values[_REQUEST])
+    return JobRow(*values)
 
 
 def is_in_progress(connection: Connection, job_id: int) -> bool:

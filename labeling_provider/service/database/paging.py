@@ -8,11 +8,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 PAGE_SIZE: Final = 10
 _MAX_INTEGER: Final = 1 << 63
@@ -44,6 +48,28 @@ class Between(NamedTuple):
 ALWAYS: Final = Between()
 
 
+class _Position(FunctionElement[int]):
+    """Where a text has a part, from 1; 0 if nowhere. Both databases find that sooner than what is LIKE a pattern."""
+
+    inherit_cache = True
+    type = sa.Integer()
+
+
+@compiles(_Position)
+def _position(element: _Position, compiler: SQLCompiler, **options: Any) -> str:
+    return f"instr({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_Position, "postgresql")
+def _position_in_postgresql(element: _Position, compiler: SQLCompiler, **options: Any) -> str:
+    return f"strpos({compiler.process(element.clauses, **options)})"
+
+
+def has_part(column: sa.Column[str], part: str) -> sa.ColumnElement[bool]:
+    """Whether a column's text has a part, in this case."""
+    return _Position(column, sa.literal(part)) > 0
+
+
 @dataclass(frozen=True)
 class PageRequest:
     """The page of a list to read.
@@ -58,13 +84,20 @@ class PageRequest:
 
 
 def read_page(
-    connection: Connection, query: sa.Select[Any], column: sa.Column[Any], unique: sa.Column[Any], wanted: PageRequest
+    connection: Connection,
+    query: sa.Select[Any],
+    column: sa.Column[Any],
+    unique: sa.Column[Any],
+    wanted: PageRequest,
+    whole: sa.Select[Any] | None = None,
 ) -> tuple[list[sa.Row[Any]], str | None]:
     """The rows of a page, and the token for the next page; None if this is the last.
 
     :param query: selects both columns.
     :param column: the column to sort by.
     :param unique: a unique column, which breaks ties.
+    :param whole: selects what the rows shall have if the query selects only what is in an index; what the query selects
+        follows.
     :raises BadToken: if the token was not issued by this list, with these filters and in this order.
     """
     listing = _listing(query, column, wanted)
@@ -72,13 +105,22 @@ def read_page(
         here = sa.tuple_(column, unique)
         last = sa.tuple_(*(sa.literal(value) for value in _read_token(wanted.token, listing, column, unique)))
         query = query.where(here < last if wanted.descending else here > last)
-    order = (column.desc(), unique.desc()) if wanted.descending else (column.asc(), unique.asc())
-    rows = list(connection.execute(query.order_by(*order).limit(wanted.size + 1)))
+    place: list[sa.ColumnElement[Any]] = [column, unique]
+    query = query.order_by(*_ordered(place, wanted)).limit(wanted.size + 1)
+    if whole is not None:
+        page = query.subquery("page")
+        place = [page.c[column.name], page.c[unique.name]]
+        query = whole.join(page, unique == place[1]).add_columns(*page.c).order_by(*_ordered(place, wanted))
+    rows = list(connection.execute(query))
     if len(rows) <= wanted.size:
         return rows, None
     last_row = rows[wanted.size - 1]._mapping
-    token = json.dumps([listing, last_row[column.name], last_row[unique.name]])
+    token = json.dumps([listing, *(last_row[end] for end in place)])
     return rows[: wanted.size], base64.urlsafe_b64encode(token.encode()).decode()
+
+
+def _ordered(place: Iterable[sa.ColumnElement[Any]], wanted: PageRequest) -> list[sa.UnaryExpression[Any]]:
+    return [column.desc() if wanted.descending else column.asc() for column in place]
 
 
 def _listing(query: sa.Select[Any], column: sa.Column[Any], wanted: PageRequest) -> str:

@@ -72,12 +72,22 @@ jobs: Final = sa.Table(
     sa.Column("due", sa.Float, nullable=False, server_default="0"),
     # When somebody woke the job, if nobody has run a step since.
     sa.Column("woken", sa.Float),
-    # One for each order of a list, with all that a list may ask for: no job is looked at that is not on the page.
-    sa.Index("jobs_by_created", "created", "id", "modified", "status", "name_key", "workteam_arn", "reference_code"),
-    sa.Index("jobs_by_name", "name_key", "id", "created", "modified", "status", "workteam_arn", "reference_code"),
-    sa.Index("jobs_by_status", "status", "id", "created", "modified", "name_key", "workteam_arn", "reference_code"),
-    sa.Index("jobs_by_team", "workteam_arn", "created", "id", "modified", "status", "name_key", "reference_code"),
+    # Whose it is, as in `owners`; empty if it is the administrator's. Null if a process of version 0011 has made it.
+    sa.Column("requester", sa.String(64)),
+    # One for each order of a list, with what that list may ask for and no more: no job is looked at that is not on the
+    # page, and where a filter finds few, the whole index is read.
+    sa.Index("jobs_by_created", "created", "id", "modified", "status", "name_key", "requester"),
+    sa.Index("jobs_by_name", "name_key", "id", "created", "modified", "status", "requester"),
+    sa.Index("jobs_by_status", "status", "id", "created", "modified", "name_key", "requester"),
+    sa.Index("jobs_by_team", "workteam_arn", "created", "id", "status", "reference_code", "requester"),
     **NEVER_AGAIN,
+)
+sa.Index(
+    # Those made by processes of version 0011.
+    "jobs_of_unknown",
+    jobs.c.id,
+    sqlite_where=jobs.c.requester.is_(None),
+    postgresql_where=jobs.c.requester.is_(None),
 )
 objects: Final = sa.Table(
     "objects",

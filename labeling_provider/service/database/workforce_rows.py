@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from labeling_provider.service.database import revisions
 from labeling_provider.service.database.database import now
-from labeling_provider.service.database.paging import PageRequest, read_page
+from labeling_provider.service.database.paging import PageRequest, has_part, read_page
 from labeling_provider.service.database.schema import workforces
 
 WorkforceOrder = Literal["Name", "CreateDate"]
@@ -111,7 +111,7 @@ def page(
     """
     query = sa.select(workforces)
     if name_contains is not None:
-        query = query.where(workforces.c.name_key.contains(name_contains.lower(), autoescape=True))
+        query = query.where(has_part(workforces.c.name_key, name_contains.lower()))
     rows, token = read_page(connection, query, _ORDERS[order], workforces.c.name_key, wanted)
     return [_workforce(row) for row in rows], token
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from labeling_provider.service.database import revisions
 from labeling_provider.service.database.database import now
 from labeling_provider.service.database.job_rows import NameTaken
-from labeling_provider.service.database.paging import PageRequest, read_page
+from labeling_provider.service.database.paging import PageRequest, has_part, read_page
 from labeling_provider.service.database.schema import workteams
 
 WorkteamOrder = Literal["Name", "CreateDate"]
@@ -112,7 +112,7 @@ def list_private_workteams(
     """
     query = sa.select(workteams).where(workteams.c.arn.like("%:workteam/private-crowd/%"))
     if name_contains is not None:
-        query = query.where(workteams.c.name_key.contains(name_contains.lower(), autoescape=True))
+        query = query.where(has_part(workteams.c.name_key, name_contains.lower()))
     rows, token = read_page(connection, query, _ORDERS[order], workteams.c.name_key, wanted)
     return [_workteam(row) for row in rows], token
 

@@ -16,7 +16,7 @@ from labeling_provider.groundtruth.facts import HUMAN_TASK_UI_ACCOUNT, Arn
 from labeling_provider.request.templates import hosted_template
 from labeling_provider.service.database import human_task_ui_rows, tag_rows
 from labeling_provider.service.database.database import Connection, Database
-from labeling_provider.service.database.human_task_ui_rows import HumanTaskUiRow
+from labeling_provider.service.database.human_task_ui_rows import HumanTaskUiRow, HumanTaskUiSummary
 from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.failures import ApiError, not_found, validation_error
 from labeling_provider.service.web.liquid import TemplateError, render
@@ -159,5 +159,5 @@ def _template_of(connection: Connection, name: str) -> HumanTaskUiRow:
     return row
 
 
-def _summary(row: HumanTaskUiRow) -> dict[str, Any]:
+def _summary(row: HumanTaskUiRow | HumanTaskUiSummary) -> dict[str, Any]:
     return {"HumanTaskUiName": row.name, "HumanTaskUiArn": row.arn, "CreationTime": row.created}

@@ -73,6 +73,7 @@ class LabelingJobs:
                     reference_code=self._account + code,
                     workteam_arn=human["WorkteamArn"],
                     request={key: value for key, value in request.items() if key != "Tags"},
+                    requester="" if who.is_administrator else who.name,
                 )
                 add_tags(connection, arn, request.get("Tags", []))
                 if not who.is_administrator:
@@ -160,7 +161,7 @@ class LabelingJobs:
             status=request.get("StatusEquals"),
             created=between(request, "CreationTime"),
             modified=between(request, "LastModifiedTime"),
-            scope=scope_of(who),
+            scope=scope_of(self._database, who),
         )
         order = request.get("SortBy", "CreationTime")
         with self._database.read() as connection:
@@ -176,7 +177,7 @@ class LabelingJobs:
             workteam_arn=arn,
             reference_code_contains=request.get("JobReferenceCodeContains"),
             created=between(request, "CreationTime"),
-            scope=scope_of(who),
+            scope=scope_of(self._database, who),
         )
         with self._database.read() as connection:
             page, token = job_rows.list_jobs(connection, which, "CreationTime", page_request(request))
@@ -211,9 +212,12 @@ class LabelingJobs:
         return job
 
 
-def scope_of(who: Requester) -> JobScope | None:
+def scope_of(database: Database, who: Requester) -> JobScope | None:
     """The jobs that somebody may see; None for all."""
-    return None if who.is_administrator else JobScope(who.name, who.teams, who.tags)
+    if who.is_administrator:
+        return None
+    job_rows.note_requesters(database)
+    return JobScope(who.name, who.teams, who.tags)
 
 
 def _denied(message: str) -> ApiError:

@@ -134,8 +134,9 @@ class _JobPages:
 
     def jobs(self, request: Request) -> Response:
         """The latest jobs."""
+        scope = scope_of(self._database, requester_of(request))
         with self._database.read() as connection:
-            latest = job_rows.latest_jobs(connection, MAX_JOBS, scope_of(requester_of(request)))
+            latest = job_rows.latest_jobs(connection, MAX_JOBS, scope)
         return page(request, "jobs.html", title="Labeling jobs", jobs=latest)
 
     def overview(self, request: Request) -> Response:

@@ -10,7 +10,7 @@ from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.service.database import audit_rows, deleted_rows, people_rows, running, tag_rows
 from labeling_provider.service.database.audit_rows import AuditRow
 from labeling_provider.service.database.database import Connection, Database
-from labeling_provider.service.database.schema import audit_trail, metadata, owners, remarks, tasks
+from labeling_provider.service.database.schema import audit_trail, jobs, metadata, owners, remarks, tasks
 from labeling_provider.service.database.states import RemarkKind, TaskState
 from tests.service.database.rows import job
 
@@ -76,6 +76,9 @@ def test_jobs_that_ended_long_ago_come_first_and_running_ones_not_at_all(connect
 def test_a_person_is_erased_and_nobody_else(connection: Connection) -> None:
     one = job(connection)
     for name, worker in (("Ann", WORKER), ("Ben", OTHER)):
+        own = job(connection, f"job of {name}")
+        connection.execute(sa.update(jobs).where(jobs.c.id == own).values(requester=worker))
+        connection.execute(sa.insert(owners).values(arn=f"arn-job of {name}", requester=worker))
         people_rows.insert_person(connection, name=name, worker_id=worker, sub=worker)
         row = {"job_id": one, "object_id": 1, "state": TaskState.SUBMITTED, "expires": 1.0}
         connection.execute(sa.insert(tasks).values(worker_id=worker, **row))
@@ -99,6 +102,8 @@ def test_a_person_is_erased_and_nobody_else(connection: Connection) -> None:
     for table in (tasks, remarks):
         found = connection.execute(sa.select(table.c.worker_id).order_by(table.c.id)).scalars().all()
         assert found == ["nobody-1", OTHER]
+    of_requesters = sa.select(jobs.c.requester, owners.c.requester).join(owners, owners.c.arn == jobs.c.arn)
+    assert connection.execute(of_requesters.order_by(jobs.c.name)).all() == [("nobody-1",) * 2, (OTHER,) * 2]
     kept = connection.execute(sa.select(audit_trail.c.who, audit_trail.c.address, audit_trail.c.target))
     assert sorted(tuple(row) for row in kept) == sorted(
         [

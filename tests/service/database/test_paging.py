@@ -23,8 +23,9 @@ def page(
     descending: bool = False,
     query: sa.Select[Any] = ALL,
     column: sa.Column[Any] = jobs.c.created,
+    whole: sa.Select[Any] | None = None,
 ) -> tuple[list[str], str | None]:
-    rows, token = read_page(connection, query, column, jobs.c.id, PageRequest(2, descending, token))
+    rows, token = read_page(connection, query, column, jobs.c.id, PageRequest(2, descending, token), whole)
     return [row.name for row in rows], token
 
 
@@ -41,13 +42,17 @@ def add(connection: Connection, name: str, created: float) -> None:
 
 
 @pytest.mark.parametrize("descending", [False, True])
-def test_pages_hold_each_row_once_even_where_many_are_alike(connection: Connection, descending: bool) -> None:
+@pytest.mark.parametrize("listed", [(ALL, None), (sa.select(jobs.c.id, jobs.c.created), sa.select(jobs.c.name))])
+def test_pages_hold_each_row_once_even_where_many_are_alike(
+    connection: Connection, descending: bool, listed: tuple[sa.Select[Any], sa.Select[Any] | None]
+) -> None:
+    query, whole = listed
     for number in range(5):
         add(connection, f"job-{number}", 1.0)
-    found, token = page(connection, None, descending)
+    found, token = page(connection, None, descending, query, whole=whole)
     add(connection, "before", 2.0 if descending else 0.0)
     while token:
-        names, token = page(connection, token, descending)
+        names, token = page(connection, token, descending, query, whole=whole)
         found += names
     assert found == sorted((f"job-{number}" for number in range(5)), reverse=descending)
 

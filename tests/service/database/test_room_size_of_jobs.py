@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.service.database import object_rows, task_rows
 from labeling_provider.service.database.database import Connection, Database
-from labeling_provider.service.database.job_rows import JobFilter, JobOrder, list_jobs
+from labeling_provider.service.database.job_rows import JobFilter, JobOrder, JobScope, jobs_of_teams, list_jobs
 from labeling_provider.service.database.paging import Between, PageRequest
 from tests.service.database.rows import job
 
@@ -63,25 +64,44 @@ def test_a_task_is_accepted_at_the_same_cost_in_a_job_of_any_size(connection: Co
     assert many < 2 * few
 
 
-@pytest.mark.parametrize("order", ["Name", "CreationTime", "Status"])
+def plan(connection: Connection, act: Callable[[], Any]) -> list[str]:
+    """How SQLite does a statement."""
+    seen: list[tuple[str, Any]] = []
+    sa.event.listen(connection, "before_cursor_execute", lambda *call: seen.append((call[2], call[3])))
+    act()
+    [(statement, parameters)] = seen
+    return [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+
+
+MINE = JobScope("Ann", frozenset(), {})
+
+
 @pytest.mark.parametrize(
-    "which",
+    ("order", "which"),
     [
-        JobFilter(),
-        JobFilter(modified=Between(after=1.0)),
-        JobFilter(name_contains="a", reference_code_contains="r"),
-        JobFilter(status=JobStatus.COMPLETED),
-        JobFilter(workteam_arn="w"),
+        *itertools.product(
+            ("Name", "CreationTime", "Status"),
+            (
+                JobFilter(),
+                JobFilter(modified=Between(after=1.0)),
+                JobFilter(name_contains="a"),
+                JobFilter(status=JobStatus.COMPLETED),
+                JobFilter(name_contains="a", scope=MINE),
+            ),
+        ),
+        ("CreationTime", JobFilter(workteam_arn="w", reference_code_contains="r", scope=MINE)),
     ],
 )
 def test_only_the_jobs_on_a_page_are_looked_at(connection: Connection, order: JobOrder, which: JobFilter) -> None:
     for number in range(5):
         job(connection, f"job-{number}")
-    seen: list[tuple[str, Any]] = []
-    sa.event.listen(connection, "before_cursor_execute", lambda *call: seen.append((call[2], call[3])))
-    list_jobs(connection, which, order, PageRequest(2))
-    statement, parameters = seen[0]
-    plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
-    assert "COVERING INDEX" in plan[0]
-    assert len(plan) == 1 or "TEMP B-TREE" in plan[1]
-    assert len(seen) == 3
+    page, *rest = plan(connection, lambda: list_jobs(connection, which, order, PageRequest(2)))[1:]
+    assert "USING COVERING INDEX" in page
+    assert [step for step in rest if "TEMP B-TREE" not in step][:2] == [
+        "SCAN page",
+        "SEARCH jobs USING INTEGER PRIMARY KEY (rowid=?)",
+    ]
+
+
+def test_the_jobs_of_a_team_that_run_are_found_among_those_that_run(connection: Connection) -> None:
+    assert "jobs_by_status (status=?)" in plan(connection, lambda: jobs_of_teams(connection, ["w"]))[0]

@@ -63,6 +63,10 @@ def make_database() -> None:
 def main() -> None:
     """Import, then fork."""
     gc.disable()
+    from setproctitle import setproctitle
+
+    # Where a title can be is only found while the environment is still in its first place.
+    setproctitle("airflow importer")
     from airflow.configuration import write_default_airflow_configuration_if_needed
 
     write_default_airflow_configuration_if_needed()
@@ -71,8 +75,6 @@ def main() -> None:
     read_models(*CLIENTS)
     make_database()
     if await_orders():
-        from setproctitle import setproctitle
-
         setproctitle(" ".join(sys.argv))
         import_module("airflow.__main__").main()
 

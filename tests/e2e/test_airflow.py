@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from dev.stack import RestApi
+from dev.stack import PATIENCE, RestApi
 from labeling_provider.compat import TRIGGERS_HAVE_ON_KILL
 from labeling_provider.request import derive_job_name
 from tests.e2e.conftest import DIGITS, Stack, eventually
@@ -212,7 +212,7 @@ def test_dags_test_runs_a_deferred_task_to_its_end(stack: Stack, tmp_path: Path)
     # The tables are made by the same process, which would only import Airflow once more.
     script = "from airflow.__main__ import main; from airflow.utils.db import initdb; initdb(); main()"
     command = [sys.executable, "-c", script, "dags", "test", "quick"]
-    done = subprocess.run(command, env=alone.env, capture_output=True, text=True, timeout=180, check=False)
+    done = subprocess.run(command, env=alone.env, capture_output=True, text=True, timeout=PATIENCE * 180, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "5 of 5 labeled (5 by people)" in done.stdout + done.stderr
 

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from dev.stack import BIN
+from dev.stack import BIN, PATIENCE
 from labeling_provider.service.__main__ import main, work
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(BIN / "labeling"), *arguments], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        [str(BIN / "labeling"), *arguments], capture_output=True, text=True, timeout=PATIENCE * 60, check=False
+    )
 
 
 @pytest.fixture

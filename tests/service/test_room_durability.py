@@ -15,7 +15,7 @@ import pytest
 import requests
 from botocore.config import Config
 
-from dev.stack import Service, StackError
+from dev.stack import PATIENCE, Service, StackError
 from labeling_provider.request import PrivateWorkteam
 from tests.conftest import Lab, texts
 
@@ -101,7 +101,9 @@ def test_what_was_acknowledged_in_any_spelling_survives_a_kill(own: Lab) -> None
     own.put("form", "old")
     own.s3.put_bucket_acl(Bucket="lab", ACL="public-read")
     form = own.s3.generate_presigned_post("lab", "form")
-    answer = requests.post(f"{own.service.endpoint_url}/lab", data=form["fields"], files={"file": b"new"}, timeout=10)
+    answer = requests.post(
+        f"{own.service.endpoint_url}/lab", data=form["fields"], files={"file": b"new"}, timeout=PATIENCE * 10
+    )
     assert answer.status_code == 204, answer.text
     own.s3.put_bucket_versioning(Bucket="lab", VersioningConfiguration={"Status": "Enabled"})
     first = own.s3.put_object(Bucket="lab", Key="versions", Body=b"first")["VersionId"]

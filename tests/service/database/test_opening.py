@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 from botocore.exceptions import ClientError
 
-from dev.stack import BIN, Service, wait_until
+from dev.stack import BIN, PATIENCE, Service, wait_until
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import DatabaseError, DatabaseInUse
 from labeling_provider.service.database.schema import objects
@@ -37,7 +37,7 @@ def file(tmp_path: Path) -> Path:
 def started(*options: str) -> subprocess.CompletedProcess[str]:
     """A service that is expected to end by itself."""
     command = [str(BIN / "labeling"), "local", *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE * 60, check=False)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from dev.stack import PATIENCE
 from labeling_provider.cli import main
 from labeling_provider.service.web import assets, preview
 from labeling_provider.service.web.assets import Assets
@@ -188,7 +189,7 @@ def test_the_command_serves_until_it_is_stopped(tmp_path: Path, static: Path) ->
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
     try:
         assert process.stdout
-        with urllib.request.urlopen(process.stdout.readline().strip(), timeout=20) as answer:
+        with urllib.request.urlopen(process.stdout.readline().strip(), timeout=PATIENCE * 20) as answer:
             assert b"<p>&lt;" in answer.read()
         process.send_signal(signal.SIGINT)
         assert process.wait(20) in {0, -signal.SIGINT}

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from dev.stack import BIN
+from dev.stack import BIN, PATIENCE
 from tests.conftest import Lab, texts
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -19,7 +19,7 @@ def aws(lab: Lab, *arguments: str) -> Any:
     """What the AWS command line answers."""
     command = [str(BIN / "aws"), "--endpoint-url", lab.service.endpoint_url, "--output", "json", *arguments]
     done = subprocess.run(
-        command, env={**os.environ, **CREDENTIALS}, check=False, capture_output=True, text=True, timeout=60
+        command, env={**os.environ, **CREDENTIALS}, check=False, capture_output=True, text=True, timeout=PATIENCE * 60
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout) if done.stdout.strip() else None

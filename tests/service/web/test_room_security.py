@@ -15,7 +15,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from dev.stack import BIN, Service
+from dev.stack import BIN, PATIENCE, Service
 from labeling_provider.cli.audit import main as audit
 from tests.conftest import Lab, texts
 
@@ -53,7 +53,7 @@ def client(service: Service, name: str, secret: str = "very secret", key: str = 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 def test_without_credentials_it_does_not_start_on_an_open_address(host: str) -> None:
     command = [str(BIN / "labeling"), "local", "--host", host]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE * 60, check=False)
     assert done.returncode == 2
     assert "LABELING_LOCAL_ACCESS_KEY_ID" in done.stderr
     assert done.stdout == ""

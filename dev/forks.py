@@ -2,8 +2,8 @@
 
 Importing takes a second of a processor for the service and three for Airflow, and tests start each many times. A
 program imports, and calls :func:`await_orders`; an :class:`Importer` runs it and orders. Orders come over a socket,
-each with the files that are to be the new process's output, and the answer is its id. At the end of the socket,
-nothing is left to start.
+each with the files that are to be the new process's output, and the answer is its id; the program's own tells that it
+is ready. At the end of the socket, nothing is left to start.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -51,11 +51,12 @@ class Fork:
 
 
 class Importer:
-    """A program that imports, and forks when it is told to.
+    """A program that has imported, and forks when it is told to.
 
     :param module: its name.
     :param arguments: for it.
-    :param log: what it says, and what it imports.
+    :param log: for what it says.
+    :raises ChildProcessError: if it ends while it imports.
     """
 
     def __init__(self, module: str, *arguments: str, env: Mapping[str, str], log: IO[bytes] | int) -> None:
@@ -72,6 +73,7 @@ class Importer:
                 start_new_session=True,
             )
         self.pid = self._process.pid
+        self._answer(f"the program {module} does not come up")
 
     def fork(self, arguments: Sequence[str], env: Mapping[str, str], stdout: int, stderr: int) -> Fork:
         """Start a process, in a group of its own.
@@ -83,14 +85,18 @@ class Importer:
         """
         order = json.dumps({"arguments": list(arguments), "env": dict(env)}).encode()
         assert len(order) <= _MAX_ORDER, "an environment is too large"
-        try:
+        with suppress(BrokenPipeError):
             socket.send_fds(self._orders, [order], [stdout, stderr])
+        return Fork(self._answer(f"the process that was to start {' '.join(arguments)} has ended"))
+
+    def _answer(self, problem: str) -> int:
+        """The id of a process that is ready."""
+        answer = b""
+        with suppress(ConnectionResetError):
             answer = self._orders.recv(32)
-        except (BrokenPipeError, ConnectionResetError):
-            answer = b""
         if not answer:
-            raise ChildProcessError(f"the process that was to start {' '.join(arguments)} has ended")
-        return Fork(int(answer))
+            raise ChildProcessError(problem)
+        return int(answer)
 
     def close(self) -> None:
         """End it. What it has forked stays."""
@@ -109,6 +115,7 @@ def await_orders() -> bool:
     # Nobody waits for those that end.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(fileno=int(sys.argv[1])) as orders:
+        orders.send(str(os.getpid()).encode())
         while True:
             text, files, *_ = socket.recv_fds(orders, _MAX_ORDER, 2)
             if not text:

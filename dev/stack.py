@@ -13,8 +13,8 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -397,7 +397,7 @@ class Airflow(RestApi):
         super().__init__(folder, dags, connection, settings)
         self.leaders: dict[str, int] = {}
         self.log = folder / "airflow.log"
-        with self.log.open("ab") as output:
+        with self.log.open("ab") as output, self._told():
             self.importer = Importer("dev.forked_airflow", *modules, env=self.env, log=output)
         for part in parts:
             self.start(part)
@@ -411,12 +411,18 @@ class Airflow(RestApi):
         """
         name = name or part
         command, log = ["airflow", part, *options], self.folder / f"{name}.log"
-        try:
+        with self._told():
             group = Group(command, log, {**self.env, **env}, importer=self.importer)
-        except ChildProcessError as error:
-            raise StackError(f"{error}: {self.log.read_text()[-2000:]}") from None
         self.leaders[name] = group.process.pid
         return group.process.pid
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Says why nothing can be started."""
+        try:
+            yield
+        except ChildProcessError as error:
+            raise StackError(f"{error}: {self.log.read_text()[-2000:]}") from None
 
     def kill(self, part: str) -> None:
         """End a part and all that it has started, at once, as a machine that goes down would."""

@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import re
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
@@ -44,7 +43,7 @@ JSONFileLoader.load_file = lambda _, file_path: _read_model(file_path)
 @cache
 def service_importer() -> Importer:
     """What the services are forked from that tests start: importing everything is nine tenths of a start."""
-    return Importer("dev.forked_service", env=os.environ, log=subprocess.DEVNULL)
+    return Importer("dev.forked_service", env=os.environ, log=2)
 
 
 Service.importer = staticmethod(service_importer)

@@ -47,16 +47,16 @@ export function lookOf(place: number, wanted?: unknown): { color: string; dashes
 export function fillOf(place: number, wanted?: unknown): string {
   const own = typeof wanted === "string" ? sixDigits(wanted) : undefined;
   const safe = SAFE[place % SAFE.length] ?? "#0072b2";
-  const other = [undefined, 0, 255][Math.floor(place / SAFE.length)];
+  const tone = [undefined, 0, 255][Math.floor(place / SAFE.length)];
   if (own) return own;
   if (place < SAFE.length) return safe;
-  return other === undefined ? furtherColor(place) : mixed(safe, other);
+  return tone === undefined ? furtherColor(place) : mixed(safe, tone);
 }
 
 /** Half of a colour, half of black (0) or white (255). */
-function mixed(color: string, other: number): string {
+function mixed(color: string, tone: number): string {
   const value = Number.parseInt(color.slice(1), 16);
-  return hex([16, 8, 0].reduce((sum, bits) => sum | (((((value >> bits) & 255) + other) >> 1) << bits), 0));
+  return hex([16, 8, 0].reduce((sum, bits) => sum | (((((value >> bits) & 255) + tone) >> 1) << bits), 0));
 }
 
 /** The first colour in Ground Truth's order, from a place on, that nothing has yet. */

@@ -6,7 +6,7 @@ const PAUSES = [500, 2000];
 /** Ground Truth's largest picture: a larger one takes more memory than many a phone has. */
 const MAX_PIXELS = 100_000_000;
 /** How it stands with a file: tried again, given up, too large to be shown, or there. */
-export type Loading = "again" | "failed" | "large" | "";
+export type LoadState = "again" | "failed" | "large" | "";
 type Media = HTMLImageElement | HTMLMediaElement | HTMLSourceElement | SVGImageElement;
 
 /** Asks for a fresh link in place of one that has failed; none if there is none. */
@@ -95,7 +95,7 @@ function loaded(target: EventTarget | null): void {
 }
 
 /** Elements show how it stands. */
-function mark(target: Media, state: Loading): void {
+function mark(target: Media, state: LoadState): void {
   if (state) target.setAttribute("data-crowd-loading", state);
   else target.removeAttribute("data-crowd-loading");
   target.dispatchEvent(new CustomEvent("crowd-loading", { detail: state }));
@@ -127,7 +127,7 @@ function setAddress(target: Media, url: string): void {
 }
 
 /** What is shown in place of a picture that does not come; nothing if it is there. */
-export function loadingNote(loading: Loading, picture: Media | null | undefined): TemplateResult | typeof nothing {
+export function loadingNote(loading: LoadState, picture: Media | null | undefined): TemplateResult | typeof nothing {
   if (!loading) return nothing;
   const failed = loading === "failed";
   return html`<div class="state" role="status">

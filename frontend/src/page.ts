@@ -1,8 +1,8 @@
 /** The page as a whole: when it is ready, what is saved, undone, sent, and what the portal hears. */
 import { type Answer, Control } from "./control";
 import { CrowdElement } from "./element";
-import { CrowdForm, catchNativeForms, receive } from "./elements/form";
-import { capture, collect, controls, type Draft, firstProblem, rememberHidden, restore } from "./form";
+import { CrowdForm, catchNativeForms, receive } from "./elements/crowd-form";
+import { capture, collect, controls, type Detail, type Draft, firstProblem, rememberHidden, restore } from "./form";
 import { History } from "./history";
 import { isWriting, keys } from "./keys";
 import { hearMask, offerMasks } from "./mask-helper";
@@ -152,13 +152,13 @@ function submit(): void {
     return;
   }
   // A page of plain controls alone.
-  const all = controls(document);
-  const wrong = firstProblem(all);
+  const inputs = controls(document);
+  const wrong = firstProblem(inputs);
   if (wrong) {
     wrong.control.focus();
     send({ type: "invalid", message: wrong.message });
   } else {
-    submitted(undefined, collect(all));
+    submitted(undefined, collect(inputs));
   }
 }
 
@@ -186,10 +186,10 @@ function draft(): Draft | null {
   return fits ? captured : null;
 }
 
-function apply(wanted: Draft, kept: "state" | "mark" = "state"): void {
+function apply(wanted: Draft, detail: Detail = "state"): void {
   restoring = true;
   try {
-    restore(document, wanted, kept);
+    restore(document, wanted, detail);
   } finally {
     restoring = false;
   }
@@ -269,7 +269,7 @@ function hear(message: FromPortal): void {
       whenBegun(() => document.body.dispatchEvent(new KeyboardEvent("keydown", { ...message.pressed, bubbles: true })));
       break;
     case "mask":
-      hearMask(message.id, message.told);
+      hearMask(message.id, message.result);
       break;
     case "link": {
       const waiting = links.get(message.url) ?? [];

@@ -24,7 +24,7 @@ export const textStyle = css`
 `;
 
 /** @property color of the label; @property short what stands beside the passage; @property removal what the button beside it does */
-export interface Mark extends Passage {
+export interface MarkedPassage extends Passage {
   color: string;
   short: string;
   title: string;
@@ -43,13 +43,13 @@ interface Part extends Passage {
   element: HTMLElement;
   /** What it was drawn with. */
   drawn: string;
-  pieces: { element: HTMLElement; over: Mark[] }[];
+  pieces: { element: HTMLElement; over: MarkedPassage[] }[];
 }
 
 export class TextView {
   #text = "";
   #parts: Part[] = [];
-  #marks: Mark[] = [];
+  #marks: MarkedPassage[] = [];
   #current: Passage | undefined;
 
   /**
@@ -79,7 +79,7 @@ export class TextView {
     this.#draw();
   }
 
-  mark(marks: Mark[], current: Passage | undefined): void {
+  mark(marks: MarkedPassage[], current: Passage | undefined): void {
     this.#marks = marks;
     this.#current = current;
     this.#draw();
@@ -173,7 +173,7 @@ export class TextView {
     return start === this.#current?.start && end === this.#current.end;
   }
 
-  #drawPart(part: Part, inside: { mark: Mark; number: number }[]): void {
+  #drawPart(part: Part, inside: { mark: MarkedPassage; number: number }[]): void {
     const borders = new Set([part.start, part.end]);
     for (const { mark } of inside) {
       borders.add(Math.max(mark.start, part.start));
@@ -204,7 +204,7 @@ export class TextView {
     part.element.replaceChildren(...nodes);
   }
 
-  #chip(mark: Mark, number: number): HTMLElement {
+  #chip(mark: MarkedPassage, number: number): HTMLElement {
     const chip = document.createElement("span");
     chip.className = "chip";
     chip.title = mark.title;

@@ -3,7 +3,16 @@
  * distortion. The camera's x points right, y down, and z into the picture.
  */
 import { isRecord } from "../attributes";
-import { type Cuboid, cornersOf, EDGES, minus, type Turn, turnedBack, turnOfQuaternion, type Vector } from "./geometry";
+import {
+  type Cuboid,
+  cornersOf,
+  EDGES,
+  minus,
+  type Turn,
+  turnedBack,
+  turnOfQuaternion,
+  type Vector,
+} from "./space-geometry";
 
 /** Nearer than this nothing is in front of a camera, in meters. */
 const NEAR = 0.1;

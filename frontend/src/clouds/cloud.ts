@@ -1,6 +1,6 @@
 /** Reads the files of point clouds, in the eight formats of Ground Truth, and says by line or byte what is wrong in them. */
 import { word } from "../words";
-import type { Vector } from "./geometry";
+import type { Vector } from "./space-geometry";
 
 /** Most points that a page can show. */
 export const MAX_POINTS = 10_000_000;

@@ -2,8 +2,8 @@
 import { freshLink } from "../media";
 import { word } from "../words";
 import { type Cloud, CloudError, MAX_POINTS, readCloud } from "./cloud";
-import type { Vector } from "./geometry";
 import { Grid } from "./grid";
+import type { Vector } from "./space-geometry";
 import type { CloudFile } from "./tracks";
 
 const AHEAD = 3;
@@ -19,14 +19,14 @@ export interface Loaded {
 }
 
 /** @property value none until it is there @property trouble why it can't be shown, for the person */
-interface Loading {
+interface CloudLoad {
   value: Loaded | undefined;
   trouble: string;
   ready: Promise<void>;
 }
 
 export class Clouds {
-  readonly #kept = new Map<number, Loading>();
+  readonly #kept = new Map<number, CloudLoad>();
   /** All clouds of a sequence have one, so that objects which stand still do so on the screen. */
   #origin: Vector | undefined;
 
@@ -66,10 +66,10 @@ export class Clouds {
   }
   #wanted: readonly number[] = [];
 
-  #load(place: number): Loading {
+  #load(place: number): CloudLoad {
     const known = this.#kept.get(place);
     if (known) return known;
-    const loading: Loading = { value: undefined, trouble: "", ready: Promise.resolve() };
+    const loading: CloudLoad = { value: undefined, trouble: "", ready: Promise.resolve() };
     this.#kept.set(place, loading);
     loading.ready = this.#fetch(place).then(
       (value) => {

@@ -13,8 +13,8 @@ import {
   turnOf,
   type Vector,
   withAxis,
-} from "./geometry";
-import type { Hand } from "./stage";
+} from "./space-geometry";
+import type { StageHand } from "./stage";
 
 /** Whoever has cuboids in the scene. */
 export interface Owner {
@@ -31,7 +31,7 @@ export interface Owner {
 const FLAT = 0.2;
 const TURN = 0.01;
 
-export class CuboidHand implements Hand {
+export class CuboidHand implements StageHand {
   /** What the cuboid becomes when the pointer is somewhere. */
   #change: ((at: Place) => Cuboid) | undefined;
 

@@ -7,12 +7,12 @@ import { CuboidEdits } from "./cuboid-edits";
 import { CuboidHand } from "./cuboid-hand";
 import { CuboidPanel } from "./cuboid-panel";
 import type { Place } from "./eye";
-import { type Axis, type Cuboid, isProper, movedBy, rayHit, stretched, turnedBy, type Vector } from "./geometry";
 import type { Painting } from "./painting";
 import { placeOf } from "./picking";
 import { fitted, onGround } from "./placing";
 import { type SideName, SideView } from "./side-view";
-import type { Labels, Mark } from "./tracks";
+import { type Axis, type Cuboid, isProper, movedBy, rayHit, stretched, turnedBy, type Vector } from "./space-geometry";
+import type { CuboidLabels, CuboidMark } from "./tracks";
 import type { Page, Work } from "./work";
 
 /** How far a key moves and stretches, in meters, and turns, in radians. */
@@ -20,6 +20,8 @@ const STEP = 0.05;
 const TURN = Math.PI / 180;
 const REACH = 12;
 const VIEWS: readonly SideName[] = ["top", "side", "front"];
+
+const command = (id: string, label: string, key: string, run: () => unknown): Command => ({ id, label, key, run });
 
 export class CuboidWork implements Work {
   readonly hand = new CuboidHand(this.#asOwner());
@@ -41,11 +43,11 @@ export class CuboidWork implements Work {
     if (page.categories.labels.length === 1) this.armed = page.categories.labels[0];
   }
 
-  get #labels(): Labels {
+  get #labels(): CuboidLabels {
     return this.edits.labels;
   }
 
-  get selected(): Mark | undefined {
+  get selected(): CuboidMark | undefined {
     return this.#selected === undefined ? undefined : this.#labels.marks[this.#selected];
   }
 
@@ -131,7 +133,7 @@ export class CuboidWork implements Work {
   }
 
   /** Do something with the selected cuboid. @returns whether there is one */
-  #withSelected(does: (mark: Mark) => void): boolean {
+  #withSelected(does: (mark: CuboidMark) => void): boolean {
     const { selected } = this;
     if (selected) does(selected);
     return selected !== undefined;
@@ -162,7 +164,7 @@ export class CuboidWork implements Work {
     });
   }
 
-  #added(mark: Mark): void {
+  #added(mark: CuboidMark): void {
     this.#going = undefined;
     this.pick(mark);
   }
@@ -211,7 +213,7 @@ export class CuboidWork implements Work {
   }
 
   /** Select a cuboid of this frame. */
-  pick(mark: Mark): void {
+  pick(mark: CuboidMark): void {
     this.select(this.#labels.marks.indexOf(mark));
   }
 
@@ -280,9 +282,8 @@ export class CuboidWork implements Work {
 
   commands(): Command[] {
     const { page } = this;
-    const does = (id: string, label: string, key: string, run: () => unknown): Command => ({ id, label, key, run });
     const change = (id: string, label: string, key: string, to: (cuboid: Cuboid) => Cuboid | undefined) =>
-      does(id, label, key, () => this.selected !== undefined && this.set(to(this.selected.cuboid)));
+      command(id, label, key, () => this.selected !== undefined && this.set(to(this.selected.cuboid)));
     const move = (way: string, arrow: string, key: string, by: () => Vector) =>
       change(`move-${way}`, word("key_move", { way: arrow }), key, (cuboid) => movedBy(cuboid, by()));
     const stretch = (id: string, name: string, key: string, axis: Axis, by: number) =>
@@ -297,10 +298,6 @@ export class CuboidWork implements Work {
       const [[x, y]] = page.eye.axes;
       return [-sign * STEP * y, sign * STEP * x, 0];
     };
-    const tracked = [
-      does("remove-everywhere", word("remove_all_frames"), "Shift+Delete", () => this.#removeEverywhere()),
-      does("follow-again", word("follow_again"), "u", () => this.letFollow()),
-    ];
     const tilts = [
       turn("pitch-more", word("pitch"), "Shift+ArrowDown", 1, TURN),
       turn("pitch-less", word("pitch"), "Shift+ArrowUp", 1, -TURN),
@@ -308,15 +305,7 @@ export class CuboidWork implements Work {
       turn("roll-less", word("roll"), "Ctrl+Shift+ArrowLeft", 0, -TURN),
     ];
     return [
-      does("add-cuboid", word("add_cuboid"), "n", () => this.add(page.eye.target)),
-      does("fit-cuboid", word("fit_cuboid"), "Alt+o", () => this.fit()),
-      does("ground-cuboid", word("ground_cuboid"), "Alt+g", () => this.ground()),
-      does("next-shape", word("next_cuboid"), "]", () => this.#step(1)),
-      does("previous-shape", word("previous_cuboid"), "[", () => this.#step(-1)),
-      does("remove-shape", word("remove_here"), "Delete", () => this.remove()),
-      ...(page.tracks ? tracked : []),
-      does("duplicate", word("duplicate"), "Ctrl+d", () => this.duplicate()),
-      does("hide", word("hide_or_show"), "Shift+h", () => this.hide(this.selected)),
+      ...this.#plainCommands(),
       move("left", "←", "Alt+ArrowLeft", () => across(-1)),
       move("right", "→", "Alt+ArrowRight", () => across(1)),
       move("away", "↑", "Alt+ArrowUp", () => away(1)),
@@ -335,6 +324,26 @@ export class CuboidWork implements Work {
     ];
   }
 
+  /** Commands for whole cuboids. */
+  #plainCommands(): Command[] {
+    const { page } = this;
+    const tracked = [
+      command("remove-everywhere", word("remove_all_frames"), "Shift+Delete", () => this.#removeEverywhere()),
+      command("follow-again", word("follow_again"), "u", () => this.letFollow()),
+    ];
+    return [
+      command("add-cuboid", word("add_cuboid"), "n", () => this.add(page.eye.target)),
+      command("fit-cuboid", word("fit_cuboid"), "Alt+o", () => this.fit()),
+      command("ground-cuboid", word("ground_cuboid"), "Alt+g", () => this.ground()),
+      command("next-shape", word("next_cuboid"), "]", () => this.#step(1)),
+      command("previous-shape", word("previous_cuboid"), "[", () => this.#step(-1)),
+      command("remove-shape", word("remove_here"), "Delete", () => this.remove()),
+      ...(page.tracks ? tracked : []),
+      command("duplicate", word("duplicate"), "Ctrl+d", () => this.duplicate()),
+      command("hide", word("hide_or_show"), "Shift+h", () => this.hide(this.selected)),
+    ];
+  }
+
   fit(): boolean {
     const { selected, page } = this;
     if (!selected || !page.loaded) return false;
@@ -349,12 +358,12 @@ export class CuboidWork implements Work {
     return this.set(onGround(selected.cuboid, page.loaded.grid));
   }
 
-  isHidden(mark: Mark): boolean {
+  isHidden(mark: CuboidMark): boolean {
     return this.#hidden.has(keyOf(mark));
   }
 
   /** Hide a cuboid, or show it again; without one, all of them. */
-  hide(mark: Mark | undefined): boolean {
+  hide(mark: CuboidMark | undefined): boolean {
     if (!mark) return this.#hideAll();
     const key = keyOf(mark);
     if (!this.#hidden.delete(key)) this.#hidden.add(key);
@@ -375,7 +384,7 @@ export class CuboidWork implements Work {
   // What is shown
 
   /** All cuboids that are seen in this frame. */
-  get seen(): { mark: Mark; cuboid: Cuboid; isChosen: boolean }[] {
+  get seen(): { mark: CuboidMark; cuboid: Cuboid; isChosen: boolean }[] {
     return this.#labels.marks.flatMap((mark, place) => {
       const isChosen = place === this.#selected;
       if (this.isHidden(mark) && !isChosen) return [];
@@ -442,6 +451,6 @@ export class CuboidWork implements Work {
   }
 }
 
-function keyOf({ object, name }: Mark): string {
+function keyOf({ object, name }: CuboidMark): string {
   return object || name;
 }

@@ -1,5 +1,5 @@
 /** From where one looks at a scene: a place that one looks at, from how far, and from which side. */
-import { cross, dot, minus, plus, times, type Vector } from "./geometry";
+import { cross, dot, minus, plus, times, type Vector } from "./space-geometry";
 
 /** As far up or down as one can look: not along the axis that is up. */
 const STEEPEST = Math.PI / 2 - 0.001;
@@ -9,7 +9,7 @@ const FARTHEST = 100_000;
 
 export type Place = readonly [x: number, y: number];
 /** A place on the screen, and how far away what is there is. */
-export type Seen = readonly [x: number, y: number, depth: number];
+export type SeenPlace = readonly [x: number, y: number, depth: number];
 
 export class Eye {
   target: Vector = [0, 0, 0];
@@ -54,7 +54,7 @@ export class Eye {
   }
 
   /** What shows where places are on the screen, for many of them. */
-  projector(): (x: number, y: number, z: number) => Seen {
+  projector(): (x: number, y: number, z: number) => SeenPlace {
     const [right, up, forward] = this.axes;
     const [a, b, c] = this.position;
     const { scale, isOrthogonal, width, height } = this;

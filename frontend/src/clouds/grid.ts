@@ -1,6 +1,6 @@
 /** Finds points near a place without looking at all of them: a grid over the ground, with the points of each cell. */
 import type { Cloud } from "./cloud";
-import { type Cuboid, extentOf, minus, turnOf, type Vector } from "./geometry";
+import { type Cuboid, extentOf, minus, turnOf, type Vector } from "./space-geometry";
 
 const PER_CELL = 30;
 const MAX_CELLS = 1 << 20;

@@ -11,13 +11,13 @@ import type { Place } from "./eye";
 import type { Painting } from "./painting";
 import { placeOf } from "./picking";
 import type { PointNumbers } from "./points";
-import type { Hand } from "./stage";
-import type { Mark } from "./tracks";
+import type { StageHand } from "./stage";
+import type { CuboidMark } from "./tracks";
 import type { Page, Work } from "./work";
 
-type Tool = "circle" | "ball" | "lasso";
+type PaintTool = "circle" | "ball" | "lasso";
 
-const TOOLS: readonly Tool[] = ["circle", "ball", "lasso"];
+const TOOLS: readonly PaintTool[] = ["circle", "ball", "lasso"];
 const REACH = 12;
 /** Least and greatest radius of the brush, in pixels of the screen and in meters, and how a key changes it. */
 const CIRCLE = { least: 2, most: 300 };
@@ -35,9 +35,9 @@ export interface PaintPage extends Page {
   hide(numbers: ReadonlySet<number>): void;
 }
 
-export class PaintWork implements Work, Hand {
+export class PaintWork implements Work, StageHand {
   #label: string | undefined;
-  #tool: Tool = "circle";
+  #tool: PaintTool = "circle";
   #erases = false;
   /** Whether only points without a label are painted. */
   #keeps = false;
@@ -47,15 +47,15 @@ export class PaintWork implements Work, Hand {
   #isDown = false;
   #cursor: Place | undefined;
   readonly #hidden = new Set<number>();
-  readonly #panels: Panels<Mark>;
+  readonly #panels: Panels<CuboidMark>;
   readonly object = undefined;
 
   constructor(private readonly page: PaintPage) {
-    this.#panels = new Panels<Mark>(page);
+    this.#panels = new Panels<CuboidMark>(page);
     if (page.categories.labels.length === 1) this.#label = page.categories.labels[0];
   }
 
-  get hand(): Hand {
+  get hand(): StageHand {
     return this;
   }
 
@@ -194,7 +194,7 @@ export class PaintWork implements Work, Hand {
   // Keys
 
   commands(): Command[] {
-    const tool = (name: Tool, key: string): Command => ({
+    const tool = (name: PaintTool, key: string): Command => ({
       id: `tool-${name}`,
       label: this.#nameOf(name),
       key,
@@ -226,11 +226,11 @@ export class PaintWork implements Work, Hand {
     return true;
   }
 
-  #nameOf(tool: Tool): string {
+  #nameOf(tool: PaintTool): string {
     return word(tool === "circle" ? "tool_brush" : tool === "ball" ? "tool_ball" : "tool_lasso");
   }
 
-  #take(tool: Tool): void {
+  #take(tool: PaintTool): void {
     this.#tool = tool;
     this.page.tell(word("tool_now", { tool: this.#nameOf(tool) }));
     this.page.draw();

@@ -1,12 +1,12 @@
 /** Draws over the points: cuboids, what is being measured, and where one looks. */
 
-import type { Eye, Seen } from "./eye";
-import { type Cuboid, cornersOf, EDGES, plus, turned, turnOf, type Vector } from "./geometry";
+import type { Eye, SeenPlace } from "./eye";
+import { type Cuboid, cornersOf, EDGES, plus, turned, turnOf, type Vector } from "./space-geometry";
 
 type Context = CanvasRenderingContext2D;
 
 /** @property name what is written over it @property isChosen whether its sides are filled */
-export interface Shown {
+export interface ShownCuboid {
   cuboid: Cuboid;
   color: string;
   name: string;
@@ -26,7 +26,7 @@ export function cleared(canvas: HTMLCanvasElement, width: number, height: number
 }
 
 export class Painting {
-  readonly #project: (x: number, y: number, z: number) => Seen;
+  readonly #project: (x: number, y: number, z: number) => SeenPlace;
 
   constructor(
     private readonly context: Context,
@@ -36,12 +36,12 @@ export class Painting {
     context.lineJoin = "round";
   }
 
-  seen([x, y, z]: Vector): Seen | undefined {
+  seen([x, y, z]: Vector): SeenPlace | undefined {
     const projected = this.#project(x, y, z);
     return projected[2] > this.eye.near ? projected : undefined;
   }
 
-  cuboid({ cuboid, color, name, isChosen, isLocked }: Shown): void {
+  cuboid({ cuboid, color, name, isChosen, isLocked }: ShownCuboid): void {
     const { context } = this;
     const corners = cornersOf(cuboid);
     context.strokeStyle = color;

@@ -1,7 +1,7 @@
 /** Finds points by where they are on the screen. */
 import type { Cloud } from "./cloud";
 import type { Eye, Place } from "./eye";
-import { plus, type Vector } from "./geometry";
+import { plus, type Vector } from "./space-geometry";
 
 export class Picker {
   #key = "";

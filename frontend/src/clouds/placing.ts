@@ -1,6 +1,7 @@
 /** Where cuboids go by the points that are there. */
-import { type Cuboid, LEAST, plus, turned, turnOf, type Vector } from "./geometry";
+
 import type { Grid } from "./grid";
+import { type Cuboid, LEAST, plus, turned, turnOf, type Vector } from "./space-geometry";
 
 /** What is not higher above the ground than this is the ground, in meters. */
 const GROUND = 0.15;

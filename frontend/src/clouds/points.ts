@@ -3,7 +3,7 @@ import { Journal } from "../drawing/journal";
 import type { Cloud } from "./cloud";
 
 /** Points that have got another number. */
-interface Step {
+interface NumberStep {
   points: Uint32Array;
   before: Uint8Array;
   after: number;
@@ -17,7 +17,7 @@ export class PointNumbers {
   readonly shown: Uint8Array;
   /** How many points have each number. */
   readonly counts = new Uint32Array(256);
-  readonly #steps = new Journal<Step>();
+  readonly #steps = new Journal<NumberStep>();
   /** What this stroke has changed so far. */
   #stroke = new Map<number, number>();
   #after = 0;

@@ -17,7 +17,7 @@ import {
 } from "three";
 import type { Cloud } from "./cloud";
 import type { Eye } from "./eye";
-import { minus, plus, type Vector } from "./geometry";
+import { minus, plus, type Vector } from "./space-geometry";
 
 export type Coloring = "height" | "intensity" | "color" | "label";
 

@@ -1,6 +1,7 @@
 /** A cuboid seen from one of its sides, with the points around it: its edges, itself and its heading can be dragged. */
 
 import type { Loaded } from "./clouds";
+import { cleared } from "./painting";
 import {
   type Axis,
   type Cuboid,
@@ -11,8 +12,7 @@ import {
   turnOf,
   type Vector,
   withAxis,
-} from "./geometry";
-import { cleared } from "./painting";
+} from "./space-geometry";
 
 /** @property right which axis of the cuboid points to the right, and whether it does or the other way @property turns whether a turn from right to up is one about its axis, or the other way around */
 interface Side {

@@ -2,7 +2,7 @@
 import type { Eye, Place } from "./eye";
 
 /** What works with pointers in the scene. Places are the stage's pixels. */
-export interface Hand {
+export interface StageHand {
   /** A pointer goes down. @returns whether it holds something; else it turns the scene */
   down(at: Place, event: PointerEvent): boolean;
   move(at: Place, event: PointerEvent): void;
@@ -40,7 +40,7 @@ export class Stage {
 
   constructor(
     private readonly eye: Eye,
-    private readonly hand: () => Hand,
+    private readonly hand: () => StageHand,
     /** One looks from elsewhere now. */
     private readonly moved: () => void,
     private readonly resized: (width: number, height: number) => void,

@@ -7,10 +7,10 @@ import type { Loaded } from "./clouds";
 import type { Eye } from "./eye";
 import type { Painting } from "./painting";
 import type { Picker } from "./picking";
-import type { Hand, Stage } from "./stage";
-import type { Mark, Sequence } from "./tracks";
+import type { Stage, StageHand } from "./stage";
+import type { CuboidMark, CuboidSequence } from "./tracks";
 
-export interface Page extends Labeling<Mark> {
+export interface Page extends Labeling<CuboidMark> {
   readonly host: CrowdElement;
   readonly eye: Eye;
   readonly stage: Stage;
@@ -22,7 +22,7 @@ export interface Page extends Labeling<Mark> {
   /** When the clouds were recorded, in seconds. */
   readonly times: readonly number[];
   /** What the work began with. */
-  readonly initial: Sequence;
+  readonly initial: CuboidSequence;
   colorOf(label: string): string;
   /** One looks from elsewhere now. */
   moved(): void;
@@ -33,7 +33,7 @@ export interface Page extends Labeling<Mark> {
 }
 
 export interface Work {
-  readonly hand: Hand;
+  readonly hand: StageHand;
   /** The label whose button is pressed. */
   readonly pressed: string | undefined;
   /** The object whose frames the bar shows. */

@@ -1,5 +1,5 @@
 /** Finds edges that one sees in the picture, and moves points and boxes onto them. */
-import { distance, type Point, type Size, within } from "./geometry";
+import { distance, type Point, type Size, within } from "./plane-geometry";
 
 /** How far away an edge may be, in pixels of the screen, and at most in pixels of the picture. */
 const REACH = 10;

@@ -1,5 +1,6 @@
 /** What a person does with shapes: draws, selects, moves, reshapes. Knows nothing of the page; all places are the picture's own pixels. */
 import type { Edges } from "./edges";
+import { box, type Kind, type Shape, whole } from "./kinds";
 import {
   area,
   bounds,
@@ -10,12 +11,11 @@ import {
   type Point,
   type Size,
   within,
-} from "./geometry";
-import { box, type Kind, type Shape, whole } from "./kinds";
+} from "./plane-geometry";
 import type { Hand } from "./surface";
 
 /** What a person is told. */
-export type Told = "choose_label_first" | "sides_cross" | "more_points";
+export type ShapeHint = "choose_label_first" | "sides_cross" | "more_points";
 
 /** What the pointer holds, from when it goes down until it is let go. */
 export type Grip =
@@ -46,7 +46,7 @@ export class Editor implements Hand {
     readonly kind: Kind,
     /** Shapes are other ones now. */
     private readonly changed: () => void,
-    private readonly tell: (hint: Told) => void,
+    private readonly tell: (hint: ShapeHint) => void,
   ) {}
 
   get chosen(): Shape | undefined {

@@ -1,20 +1,20 @@
 /** What is found by what a person marks of an object: points of it, points that are not of it, or a box around it. */
-import type { Asked, Found } from "../mask-helper";
-import type { Point } from "./geometry";
+import type { MaskRequest, PackedMask } from "../mask-helper";
 import { eachRun, type Mask, type Row } from "./mask";
+import type { Point } from "./plane-geometry";
 
 /** What marks an object: one begins with it, one says what else is of it, and one what is not. */
 export const MARKS = ["object", "more", "less"] as const;
 export type MarkTool = (typeof MARKS)[number];
 
-interface Mark {
+interface PromptPoint {
   at: Point;
   inside: boolean;
 }
 
 /** An object that is looked for. @property box its corners at the top left and bottom right */
 interface Prompt {
-  points: readonly Mark[];
+  points: readonly PromptPoint[];
   box: readonly [Point, Point] | undefined;
   target: Target;
 }
@@ -35,7 +35,7 @@ export interface Ground {
   readonly isHeld: boolean;
   readonly step: number;
   /** Lay it, and keep its target up to date. */
-  lay(mask: Found, target: Target): void;
+  lay(mask: PackedMask, target: Target): void;
 }
 
 export class Finder {
@@ -46,7 +46,7 @@ export class Finder {
   constructor(
     private readonly ground: Ground,
     /** Ask for an object. @returns whether one can ask for it in this way */
-    private readonly ask: (asked: Asked, lay: (mask: Found) => void) => boolean,
+    private readonly ask: (asked: MaskRequest, lay: (mask: PackedMask) => void) => boolean,
   ) {}
 
   /** The marks that further ones join; none once something else was done. */
@@ -74,7 +74,7 @@ export class Finder {
   }
 
   /** Look for an object that is marked in another way. */
-  find(asked: Asked, target: Target): boolean {
+  find(asked: MaskRequest, target: Target): boolean {
     return this.ask(asked, (mask) => {
       this.#arrived.push(() => this.#lay(mask, target));
       this.arrive();
@@ -99,7 +99,7 @@ export class Finder {
   }
 
   /** In place of what was found of the same object before, unless something else was done since. */
-  #lay(laid: Found, target: Target): void {
+  #lay(laid: PackedMask, target: Target): void {
     const { mask, step } = this.ground;
     if (!mask) return;
     if (target.step !== step) target.base = [...mask.rows];

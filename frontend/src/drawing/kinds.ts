@@ -1,5 +1,5 @@
 /** The kinds of shapes: how each stands in an answer, and what can be taken hold of. */
-import { type Point, within } from "./geometry";
+import { type Point, within } from "./plane-geometry";
 
 /** @property points of a box its corners at the top left and bottom right, of all others their points in order */
 export interface Shape {

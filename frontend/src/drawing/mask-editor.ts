@@ -1,17 +1,17 @@
 /** What a person does with a mask: paints, erases, fills, and chooses what. All places are the picture's own pixels. */
-import { type Asked, EXTREME_POINTS, type Found } from "../mask-helper";
+import { EXTREME_POINTS, type MaskRequest, type PackedMask } from "../mask-helper";
 import type { Edges } from "./edges";
 import { Editor } from "./editor";
 import { Finder, type Ground, MARKS, type MarkTool, type Target } from "./finder";
-import { distance, type Point, type Size, within } from "./geometry";
 import { Journal } from "./journal";
 import { box, polygon, type Shape } from "./kinds";
 import { type Change, eachRun, type Mask, type Row, sameRows } from "./mask";
+import { distance, type Point, type Size, within } from "./plane-geometry";
 import { brushPlace, polygonSpans, type Span, strokeSpans } from "./raster";
 import type { Hand } from "./surface";
 
 export const TOOLS = ["brush", "eraser", "polygon", "fill", "points", ...MARKS] as const;
-export type Tool = (typeof TOOLS)[number];
+export type MaskTool = (typeof TOOLS)[number];
 /** Widths of the brush, in pixels. */
 export const SIZES = [
   1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 120, 150, 200, 250, 300, 400, 500, 600, 800, 1000,
@@ -19,7 +19,13 @@ export const SIZES = [
 /** How wide a brush is at first, in pixels of the screen. */
 const FIRST_WIDTH = 24;
 
-export type Told = "choose_label_first" | "more_points" | "brush_down" | "brush_up" | "object_found" | "object_first";
+export type MaskHint =
+  | "choose_label_first"
+  | "more_points"
+  | "brush_down"
+  | "brush_up"
+  | "object_found"
+  | "object_first";
 
 /** What has one number in the mask: a label, or one instance of it. @property color its colour in the answer */
 export interface Segment {
@@ -29,20 +35,20 @@ export interface Segment {
 /** By number less 1. */
 export type Segments = readonly (Segment | undefined)[];
 
-interface Step {
+interface MaskStep {
   change: Change | undefined;
   before: Segments;
   after: Segments;
 }
 
-type Grip =
+type MaskGrip =
   | { does: "paint"; at: Point; number: number; only: number | undefined }
   | { does: "fill" }
   | { does: "mark"; from: Point; moved: boolean };
 
 export class MaskEditor implements Hand, Ground {
   readonly followsAll = true;
-  tool: Tool = "brush";
+  tool: MaskTool = "brush";
   isTurned = false;
   /** The brush's width, as a place among the sizes. */
   brush = 0;
@@ -58,8 +64,8 @@ export class MaskEditor implements Hand, Ground {
   /** The segments without what is just being drawn. */
   #settled: Segments = [];
   #instance: number | undefined;
-  #grip: Grip | undefined;
-  readonly #journal = new Journal<Step>();
+  #grip: MaskGrip | undefined;
+  readonly #journal = new Journal<MaskStep>();
   readonly finder: Finder;
 
   constructor(
@@ -68,15 +74,15 @@ export class MaskEditor implements Hand, Ground {
     private readonly colorOf: (label: string, others: Segments) => string,
     /** The mask is another one now, or a path that becomes one. */
     private readonly changed: () => void,
-    private readonly tell: (hint: Told) => void,
+    private readonly tell: (hint: MaskHint) => void,
     /** Ask for an object. @returns whether one can ask for it in this way */
-    ask: (asked: Asked, lay: (mask: Found) => void) => boolean,
+    ask: (asked: MaskRequest, lay: (mask: PackedMask) => void) => boolean,
   ) {
     this.finder = new Finder(this, ask);
     this.#path = new Editor(
       { ...polygon, mayCross: true },
       () => this.#pathChanged(),
-      (hint) => this.tell(hint as Told),
+      (hint) => this.tell(hint as MaskHint),
     );
   }
 
@@ -142,7 +148,7 @@ export class MaskEditor implements Hand, Ground {
   }
 
   /** The tool that is in hand: a pen that is turned over erases. */
-  get inHand(): Tool {
+  get inHand(): MaskTool {
     return this.isTurned ? "eraser" : this.tool;
   }
 
@@ -348,7 +354,7 @@ export class MaskEditor implements Hand, Ground {
 
   // What is drawn with
 
-  use(tool: Tool): void {
+  use(tool: MaskTool): void {
     this.cancel();
     if (tool !== this.tool && this.#path.path) this.#path.leave();
     this.tool = tool;
@@ -424,7 +430,7 @@ export class MaskEditor implements Hand, Ground {
     this.#paintTo(at, this.#grip);
   }
 
-  #paintTo(at: Point, grip: Grip & { does: "paint" }): void {
+  #paintTo(at: Point, grip: MaskGrip & { does: "paint" }): void {
     const { mask } = this;
     if (!mask) return;
     const to = brushPlace(at, this.width);
@@ -502,7 +508,7 @@ export class MaskEditor implements Hand, Ground {
     return box.proper([this.#inside(from), this.#inside(to)]) as [Point, Point];
   }
 
-  lay({ rows, at: [left, top] }: Found, target: Target): void {
+  lay({ rows, at: [left, top] }: PackedMask, target: Target): void {
     const { own, label } = target;
     const isThere = own !== undefined && this.#segments[own.number - 1]?.color === own.color;
     const number = isThere ? own.number : this.#numberFor(label, this.hasInstances);

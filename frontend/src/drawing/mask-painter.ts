@@ -1,9 +1,9 @@
 /** Draws a mask over a picture, each pixel of the screen in the colour of the one beneath it, and the brush. */
 import { MARKS } from "./finder";
-import type { Point } from "./geometry";
-import type { Rect } from "./mask";
-import type { MaskEditor, Tool } from "./mask-editor";
+import type { PixelRect } from "./mask";
+import type { MaskEditor, MaskTool } from "./mask-editor";
 import { Painter, paintName } from "./painter";
+import type { Point } from "./plane-geometry";
 import { brushPlace } from "./raster";
 import type { View } from "./view";
 
@@ -52,7 +52,7 @@ export class MaskPainter extends Painter {
   }
 
   /** The pixels of the canvas on which pixels of the picture are, and the next ones, which have edges to them. */
-  #onScreen({ left, top, right, bottom }: Rect): Rect {
+  #onScreen({ left, top, right, bottom }: PixelRect): PixelRect {
     const ratio = window.devicePixelRatio;
     const [from, to] = [this.view.toScreen([left, top]), this.view.toScreen([right, bottom])];
     return {
@@ -63,7 +63,7 @@ export class MaskPainter extends Painter {
     };
   }
 
-  #paintPart(canvas: HTMLCanvasElement, part: Rect): void {
+  #paintPart(canvas: HTMLCanvasElement, part: PixelRect): void {
     const { mask } = this.work;
     const [left, top] = [Math.max(part.left, 0), Math.max(part.top, 0)];
     const [right, bottom] = [Math.min(part.right, canvas.width), Math.min(part.bottom, canvas.height)];
@@ -182,8 +182,8 @@ export class MaskPainter extends Painter {
   }
 }
 
-function isMark(tool: Tool): boolean {
-  return (MARKS as readonly Tool[]).includes(tool);
+function isMark(tool: MaskTool): boolean {
+  return (MARKS as readonly MaskTool[]).includes(tool);
 }
 
 /** A point of an object, or one that is not: told by the sign, not by the colour. */

@@ -4,14 +4,14 @@
  * It stands twice: as numbers, which are painted on, and by row as runs of them, which is what was settled last. Rows are
  * never changed, only replaced, so that a step back needs no more than the old ones of the rows that a stroke touched.
  */
-import type { Size } from "./geometry";
+import type { Size } from "./plane-geometry";
 import type { Span } from "./raster";
 
 /** Number and length of run after run. */
 export type Row = Uint32Array;
 
 /** Pixels, from left and top up to those before right and bottom. */
-export interface Rect {
+export interface PixelRect {
   left: number;
   top: number;
   right: number;
@@ -32,9 +32,9 @@ export class Mask {
   pixels: Uint8Array | Uint16Array;
   #rows: Row[];
   /** What was painted since it was settled, and since somebody asked. */
-  #unsettled: Rect | undefined;
-  #unseen: Rect | undefined;
-  #boxes: Map<number, Rect> | undefined;
+  #unsettled: PixelRect | undefined;
+  #unseen: PixelRect | undefined;
+  #boxes: Map<number, PixelRect> | undefined;
   /** Another one after each change that was settled. */
   version = 0;
 
@@ -142,16 +142,16 @@ export class Mask {
   }
 
   /** What was painted since the last time somebody asked. */
-  unseen(): Rect | undefined {
+  unseen(): PixelRect | undefined {
     const painted = this.#unseen;
     this.#unseen = undefined;
     return painted;
   }
 
   /** The box around all pixels of each number but 0. */
-  boxes(): ReadonlyMap<number, Rect> {
+  boxes(): ReadonlyMap<number, PixelRect> {
     if (this.#boxes) return this.#boxes;
-    const boxes = new Map<number, Rect>();
+    const boxes = new Map<number, PixelRect>();
     for (const [row, runs] of this.#rows.entries()) {
       eachRun(runs, (number, left, right) => {
         if (number === 0) return;
@@ -168,7 +168,7 @@ export class Mask {
     this.#boxes = undefined;
   }
 
-  #touch(more: Rect): void {
+  #touch(more: PixelRect): void {
     this.#unsettled = around(this.#unsettled, more);
     this.#unseen = around(this.#unseen, more);
   }
@@ -226,7 +226,7 @@ export function isSame(first: Row, second: Row): boolean {
   return first === second || (first.length === second.length && first.every((value, at) => value === second[at]));
 }
 
-function around(first: Rect | undefined, second: Rect): Rect {
+function around(first: PixelRect | undefined, second: PixelRect): PixelRect {
   if (!first) return second;
   return {
     left: Math.min(first.left, second.left),

@@ -1,6 +1,7 @@
 /** A mask as text, as drafts keep it: bytes in base64, numbers as short as they are small, equal rows once. */
-import type { Size } from "./geometry";
+
 import { isSame, type Row } from "./mask";
+import type { Size } from "./plane-geometry";
 
 const CHUNK = 0x8000;
 

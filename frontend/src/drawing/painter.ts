@@ -1,8 +1,8 @@
 /** Draws shapes over a picture: those at rest on one canvas, what moves on another, so that a thousand of them don't slow it down. */
 import { textOn } from "../colors";
 import type { Editor } from "./editor";
-import { bounds, crossesItself, type Point } from "./geometry";
 import type { Shape } from "./kinds";
+import { bounds, crossesItself, type Point } from "./plane-geometry";
 import type { StagePainter } from "./surface";
 import type { View } from "./view";
 

@@ -1,5 +1,5 @@
 /** Which pixels a brush or a polygon covers; none half, for a pixel is in or out by its middle. */
-import type { Point } from "./geometry";
+import type { Point } from "./plane-geometry";
 
 /** Takes the pixels of a row, from one up to the one before another. */
 export type Span = (row: number, from: number, to: number) => void;

@@ -1,6 +1,6 @@
 /** The picture and the canvases over it, and what pointers, wheel and keys do there. */
 import type { Edges } from "./edges";
-import { distance, type Point, type Size } from "./geometry";
+import { distance, type Point, type Size } from "./plane-geometry";
 import type { View } from "./view";
 
 /** What pointers and keys work with; all places are the picture's own pixels. */

@@ -1,5 +1,5 @@
 /** Where a picture is in the area that shows it: zoomed, moved, and how its own pixels and those of the screen belong together. */
-import { type Point, type Size, within } from "./geometry";
+import { type Point, type Size, within } from "./plane-geometry";
 
 export const MAX_ZOOM = 40;
 /** Pixels of the screen around a picture, so that one can work at its very edge. */

@@ -7,15 +7,15 @@ import { styleMap } from "lit/directives/style-map.js";
 import { Annotator } from "../annotator";
 import { json5, labelTexts } from "../attributes";
 import { Edges } from "../drawing/edges";
-import type { Size } from "../drawing/geometry";
 import type { Look } from "../drawing/painter";
+import type { Size } from "../drawing/plane-geometry";
 import { type Hand, type StagePainter, Surface } from "../drawing/surface";
 import { View } from "../drawing/view";
 import { findField, keyCap } from "../element";
 import { OWN } from "../form";
 import { iconPath } from "../icons";
 import { type Command, keys } from "../keys";
-import { freshLink, type Loading, loadingNote, watchMedia } from "../media";
+import { freshLink, type LoadState, loadingNote, watchMedia } from "../media";
 import { word } from "../words";
 import { drawingStyle } from "./drawing-style";
 
@@ -43,8 +43,8 @@ export abstract class Board extends Annotator {
   @property({ attribute: "label-colors", converter: json5 }) labelColors: unknown;
   @state() private filter = "";
   /** What the person is told. */
-  @state() protected told = "";
-  @state() private loading: Loading = "";
+  @state() protected status = "";
+  @state() private loading: LoadState = "";
   @state() private brightness = 100;
   @state() private contrast = 100;
   @state() private snaps = false;
@@ -185,7 +185,7 @@ export abstract class Board extends Annotator {
           ${this.renderTools()}
           ${this.#renderStage()}
           ${this.renderBelow()}
-          <p role="status" class="quiet help">${this.told}</p>
+          <p role="status" class="quiet help">${this.status}</p>
           ${this.#renderView()}
           <p id="help" class="quiet help">${this.renderHelp()}</p>
         </div>
@@ -277,7 +277,7 @@ export abstract class Board extends Annotator {
       if (this.snaps && size === this.size) this.hand.edges = edges;
     } catch {
       this.snaps = false;
-      this.told = word("no_edges");
+      this.status = word("no_edges");
     }
   }
 

@@ -1,9 +1,9 @@
 /** What a segmentation is given, and what it keeps: masks with what their colours mean. */
 import { asList, isRecord, labelText } from "../attributes";
 import { freeColor, sixDigits, unlike } from "../colors";
-import type { Point, Size } from "../drawing/geometry";
 import type { Segment } from "../drawing/mask-editor";
 import { unpacked } from "../drawing/packing";
+import type { Point, Size } from "../drawing/plane-geometry";
 
 /** Readers that drop opacity take what is empty for black. */
 export const EMPTY = "#000000";
@@ -12,7 +12,7 @@ export const EMPTY = "#000000";
 const MAX_PIXELS = 200_000_000;
 
 /** @property rows the mask, packed; segments by number, gaps included */
-export interface Stored {
+export interface StoredMask {
   size: [width: number, height: number];
   segments: ([label: string, color: string] | null)[];
   rows: string;
@@ -79,7 +79,7 @@ export function isSize(first: Size | undefined, second: Size): boolean {
 /** A draft's mask; none if it is not one. */
 export function readStored(state: unknown) {
   if (!isRecord(state) || !Array.isArray(state.size) || !Array.isArray(state.segments)) return undefined;
-  const stored = state as unknown as Stored;
+  const stored = state as unknown as StoredMask;
   const size = { width: stored.size[0], height: stored.size[1] };
   const segments = stored.segments.map((segment) =>
     segment ? { label: String(segment[0]), color: String(segment[1]) } : undefined,

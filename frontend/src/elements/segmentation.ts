@@ -4,25 +4,33 @@ import { query, state } from "lit/decorators.js";
 import { live } from "lit/directives/live.js";
 import { asList, labelTexts } from "../attributes";
 import { fillOf, freeColor, unlike } from "../colors";
-import type { Point, Size } from "../drawing/geometry";
 import { blank, Mask, type Row, sameRows } from "../drawing/mask";
-import { MaskEditor, type Segment, type Segments, SIZES, TOOLS, type Told, type Tool } from "../drawing/mask-editor";
+import {
+  MaskEditor,
+  type MaskHint,
+  type MaskTool,
+  type Segment,
+  type Segments,
+  SIZES,
+  TOOLS,
+} from "../drawing/mask-editor";
 import { MaskPainter } from "../drawing/mask-painter";
 import { readMask } from "../drawing/mask-reader";
 import { packed, toBase64 } from "../drawing/packing";
 import type { Look } from "../drawing/painter";
+import type { Point, Size } from "../drawing/plane-geometry";
 import { pngOf } from "../drawing/png";
 import { element, keyCap } from "../element";
 import { type Command, keys } from "../keys";
-import { type Asked, canFind, type Found, findMask, type Prompt } from "../mask-helper";
+import { canFind, findMask, type MaskRequest, type PackedMask, type PromptKind } from "../mask-helper";
 import { loadingNote } from "../media";
 import { word } from "../words";
 import { Board, icon, isChecked } from "./board";
-import { addressIn, EMPTY, isSize, labelColors, readStored, type Stored, segmentsIn } from "./given-mask";
+import { addressIn, EMPTY, isSize, labelColors, readStored, type StoredMask, segmentsIn } from "./given-mask";
 import { canUse, helpOf, KEYS, NAMES } from "./mask-tools";
 
 /** @property at the number of a step */
-interface Mark {
+interface StepMark {
   at: number;
   path?: [string, readonly Point[]];
 }
@@ -59,8 +67,8 @@ abstract class Segmentation extends Board {
       this.hasInstances,
       (label, others) => this.#newColor(label, others),
       () => this.#edited(),
-      (hint: Told) => {
-        this.told = word(hint);
+      (hint: MaskHint) => {
+        this.status = word(hint);
       },
       (asked, lay) => this.#asks(asked, lay),
     );
@@ -91,7 +99,7 @@ abstract class Segmentation extends Board {
     return { labelMappings: Object.fromEntries(used.map(({ color, label }) => [label, { color }])) };
   }
 
-  override get state(): Stored | undefined {
+  override get state(): StoredMask | undefined {
     const { mask, segments, outline } = this.hand;
     if (!mask || !(this.isModified || outline.path)) return undefined;
     const { path } = outline;
@@ -119,12 +127,12 @@ abstract class Segmentation extends Board {
     this.changed(false);
   }
 
-  override get mark(): Mark {
+  override get mark(): StepMark {
     const { step, outline } = this.hand;
     return { at: step, ...(outline.path ? { path: [outline.path.label, outline.path.points] } : {}) };
   }
   override set mark(mark: unknown) {
-    const { at = 0, path } = (mark ?? {}) as Partial<Mark>;
+    const { at = 0, path } = (mark ?? {}) as Partial<StepMark>;
     this.hand.go(at, path && { label: path[0], points: path[1] });
     this.#own = true;
     this.surface?.draw();
@@ -179,39 +187,39 @@ abstract class Segmentation extends Board {
     void this.#read(this.#before, size).then((content) => {
       if (!content || size !== this.size) return;
       this.hand.add(content.rows, content.segments);
-      this.told = word("copied_before", { count: content.segments.length });
+      this.status = word("copied_before", { count: content.segments.length });
     });
     return true;
   }
 
   /** Ask for an object. @returns whether one can in this way; else the person is told how */
-  #asks(asked: Asked, lay: (mask: Found) => void): boolean {
-    const missing = (Object.keys(asked) as Prompt[]).find((prompt) => !canFind(prompt));
-    if (missing) this.told = word(missing === "box" ? "click_object" : "drag_object");
+  #asks(asked: MaskRequest, lay: (mask: PackedMask) => void): boolean {
+    const missing = (Object.keys(asked) as PromptKind[]).find((prompt) => !canFind(prompt));
+    if (missing) this.status = word(missing === "box" ? "click_object" : "drag_object");
     else void this.#find(asked, lay);
     return missing === undefined;
   }
 
-  async #find(asked: Asked, lay: (mask: Found) => void): Promise<void> {
+  async #find(asked: MaskRequest, lay: (mask: PackedMask) => void): Promise<void> {
     const { size } = this;
-    this.told = word("finding");
+    this.status = word("finding");
     try {
       const mask = await findMask(asked);
       if (size === this.size) lay(mask);
     } catch (error) {
-      this.told = error instanceof Error ? error.message : String(error);
+      this.status = error instanceof Error ? error.message : String(error);
     }
   }
 
   /** The tools that there are: some need the service. */
-  get #tools(): Tool[] {
+  get #tools(): MaskTool[] {
     return TOOLS.filter((tool) => canUse(tool));
   }
 
   /** The person has drawn or changed something. */
   #edited(): void {
     this.#own = true;
-    this.told = "";
+    this.status = "";
     this.surface?.draw();
     this.changed();
   }
@@ -238,7 +246,7 @@ abstract class Segmentation extends Board {
     // A draft is there before its picture.
     const kept = this.#own ? hand.mask : undefined;
     const mask = isSize(kept?.size, size) ? kept : undefined;
-    if (kept && !mask) this.told = this.#misfitText(kept.size, size);
+    if (kept && !mask) this.status = this.#misfitText(kept.size, size);
     const path = mask && hand.outline.path;
     hand.begin(mask ?? new Mask(size, decoded.rows), mask ? hand.segments : decoded.segments, this.view.scale);
     hand.loadPath(path);
@@ -257,8 +265,8 @@ abstract class Segmentation extends Board {
       picture.src = address;
     }
     const decoded = await this.#decoded(picture, value, size);
-    if (!decoded) this.told = word("not_loaded");
-    else if (decoded.misfit) this.told = this.#misfitText(decoded.misfit, size);
+    if (!decoded) this.status = word("not_loaded");
+    else if (decoded.misfit) this.status = this.#misfitText(decoded.misfit, size);
     return decoded?.misfit ? undefined : decoded;
   }
 
@@ -325,7 +333,7 @@ abstract class Segmentation extends Board {
   protected override choose(label: string): void {
     this.hand.choose(label, this.keepsLabel);
     const hint = this.hasInstances ? "draws_new" : "draws_label";
-    this.told = this.hand.label === undefined ? "" : word(hint, { label });
+    this.status = this.hand.label === undefined ? "" : word(hint, { label });
     this.surface?.draw();
     this.requestUpdate();
   }
@@ -362,7 +370,7 @@ abstract class Segmentation extends Board {
     if (segment) {
       const places = this.#listed();
       const [number, count] = [places.indexOf(chosen as number) + 1, places.length];
-      if (number > 0) this.told = word("shape_selected", { number, count, shape: this.#describe(chosen as number) });
+      if (number > 0) this.status = word("shape_selected", { number, count, shape: this.#describe(chosen as number) });
       this.showItem(chosen as number);
     }
     this.surface?.draw();
@@ -370,16 +378,16 @@ abstract class Segmentation extends Board {
     return true;
   }
 
-  #use(tool: Tool): void {
+  #use(tool: MaskTool): void {
     this.hand.use(tool);
-    this.told = helpOf(tool);
+    this.status = helpOf(tool);
     this.surface?.draw();
     this.requestUpdate();
   }
 
   #resize(brush: number): void {
     this.hand.brush = Math.min(Math.max(brush, 0), SIZES.length - 1);
-    this.told = word("brush_is", { size: this.hand.width });
+    this.status = word("brush_is", { size: this.hand.width });
     this.surface?.draw(false);
     this.requestUpdate();
   }
@@ -543,7 +551,7 @@ abstract class Segmentation extends Board {
     return html`<label class="relabel">${word("label_of_selected")}
       <select .value=${live(label)} @change=${(event: Event) => {
         this.hand.relabel(place, (event.target as HTMLSelectElement).value);
-        this.told = word("shape_is_now", { label: this.hand.segments[place]?.label ?? "" });
+        this.status = word("shape_is_now", { label: this.hand.segments[place]?.label ?? "" });
       }}>${labels.map((name) => html`<option .value=${name} ?selected=${name === label}>${name}</option>`)}</select></label>`;
   }
 

@@ -19,7 +19,7 @@ export abstract class ShapeBoard extends Board {
   protected drawWith(label: string): void {
     const { hand } = this;
     hand.label = hand.label === label && !this.keepsLabel ? undefined : label;
-    this.told = hand.label === undefined ? "" : word("draws_label", { label });
+    this.status = hand.label === undefined ? "" : word("draws_label", { label });
   }
 
   protected override makePainter(): Painter {

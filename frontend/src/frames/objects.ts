@@ -14,12 +14,12 @@ export interface LabeledObject {
 }
 
 /** Left, top, width and height, in pixels. */
-export type Rect = readonly [number, number, number, number];
+export type BoxRect = readonly [number, number, number, number];
 
 /** A box in a camera's picture, of an object that is also in the cloud. @property camera its number in the frame */
 export interface Box extends LabeledObject {
   camera: number;
-  rect: Rect;
+  rect: BoxRect;
 }
 
 export interface LabelsOf<T extends LabeledObject> {
@@ -127,7 +127,7 @@ export function rename<T extends LabeledObject>(
 }
 
 /** Whose attribute is set: that of marks, of boxes, or, without either, of the frames themselves. */
-export interface Whose<T extends LabeledObject> {
+export interface AttributeOwners<T extends LabeledObject> {
   marks?: (mark: T) => boolean;
   boxes?: (box: Box) => boolean;
 }
@@ -138,7 +138,7 @@ export function setAttribute<T extends LabeledObject>(
   places: ReadonlySet<number>,
   name: string,
   value: string | number | undefined,
-  whose: Whose<T>,
+  whose: AttributeOwners<T>,
 ): SequenceOf<T> {
   const set = (before: Attributes): Attributes => {
     // In its place: what is as it was before must look so.

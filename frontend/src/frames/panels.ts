@@ -5,6 +5,7 @@ import { word } from "../words";
 import { type Attribute, type Categories, MAX_CHARACTERS } from "./categories";
 import { attributeField } from "./fields";
 import {
+  type AttributeOwners,
   type Box,
   elsewhere,
   type LabeledObject,
@@ -16,7 +17,6 @@ import {
   rename,
   type SequenceOf,
   setAttribute,
-  type Whose,
 } from "./objects";
 
 /** How many of the objects that are in other frames are listed. */
@@ -90,7 +90,7 @@ export class Panels<T extends LabeledObject> {
   #renderAttributes(
     labeled: LabeledObject,
     attributes: readonly Attribute[],
-    whose: Whose<T>,
+    whose: AttributeOwners<T>,
     isIn: (labels: LabelsOf<T>) => boolean,
   ) {
     const { tracks, place } = this.page;

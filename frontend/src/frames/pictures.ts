@@ -6,13 +6,13 @@ const AHEAD = 40;
 const BEHIND = 12;
 const AT_ONCE = 6;
 
-interface Loading {
+interface PictureLoad {
   image: HTMLImageElement;
   ready: Promise<void>;
 }
 
 export class Pictures {
-  readonly #kept = new Map<number, Loading>();
+  readonly #kept = new Map<number, PictureLoad>();
   #waiting: number[] = [];
   #running = 0;
 
@@ -58,7 +58,7 @@ export class Pictures {
     }
   }
 
-  #load(place: number): Loading {
+  #load(place: number): PictureLoad {
     const known = this.#kept.get(place);
     if (known) return known;
     const image = new Image();

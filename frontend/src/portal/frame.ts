@@ -1,6 +1,6 @@
 /** A task's page in its sandboxed frame, and the port that leads to it. */
 
-import type { Pressed } from "./keys";
+import type { KeyPress } from "./shortcuts";
 
 export interface FrameKey {
   command: string;
@@ -14,7 +14,7 @@ export type FromFrame =
   | { type: "submit"; answer: unknown; draft: unknown }
   | { type: "invalid"; message: string }
   | { type: "activity" }
-  | ({ type: "key" } & Pressed)
+  | ({ type: "key" } & KeyPress)
   | { type: "trouble"; message: string; url?: string }
   | { type: "refresh"; url: string }
   | { type: "mask"; id: number; asked: unknown };

@@ -1,7 +1,7 @@
 /** The worker portal's script: the task page, and the language on the help page. */
 
-import { TaskPage } from "./page";
 import { Service } from "./service";
+import { TaskPage } from "./task-page";
 
 const start = document.getElementById("start");
 if (start) {

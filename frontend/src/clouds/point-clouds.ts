@@ -12,16 +12,24 @@ import type { LabeledObject } from "../frames/objects";
 import { framesBar, Player } from "../frames/player";
 import type { Command } from "../keys";
 import { word } from "../words";
-import { CloudBoard, cloudState } from "./board";
 import { Boxes } from "./boxes";
+import { CloudBoard, cloudState } from "./cloud-board";
 import { Clouds, type Loaded } from "./clouds";
 import { CuboidWork } from "./cuboid-work";
-import { Images, type Seen } from "./images";
+import { Images, type SeenCuboid } from "./images";
 import { fromRuns, packed, packedAtOnce, runsOf, unpacked } from "./numbers";
 import { PaintWork } from "./paint-work";
 import type { Painting } from "./painting";
 import { PointNumbers } from "./points";
-import { type CloudFile, fromAnswer, fromDraft, type Mark, type Sequence, toAnswer, toDraft } from "./tracks";
+import {
+  type CloudFile,
+  type CuboidMark,
+  type CuboidSequence,
+  fromAnswer,
+  fromDraft,
+  toAnswer,
+  toDraft,
+} from "./tracks";
 
 /** What a step of a sequence takes in memory for each frame: its place in a list. */
 const STEP_BYTES = 8;
@@ -29,9 +37,9 @@ const BRIGHT = 120;
 const NO_IMAGES: readonly unknown[] = [];
 const UNKNOWN = "#9a9a9a";
 
-interface Step {
-  from: Sequence;
-  to: Sequence;
+interface CloudStep {
+  from: CuboidSequence;
+  to: CuboidSequence;
   place: number;
 }
 
@@ -48,8 +56,8 @@ export class CrowdPointClouds extends CloudBoard {
   tracks = false;
   audits = false;
   times: readonly number[] = [];
-  sequence: Sequence = [];
-  initial: Sequence = [];
+  sequence: CuboidSequence = [];
+  initial: CuboidSequence = [];
   pointNumbers: PointNumbers | undefined;
   /** What is to be told of given labels of points, if they don't fit. */
   @state() private misfit = "";
@@ -71,7 +79,7 @@ export class CrowdPointClouds extends CloudBoard {
   );
   /** Where boxes in pictures are linked to cuboids. */
   #boxes: Boxes | undefined;
-  readonly #steps = new Journal<Step>();
+  readonly #steps = new Journal<CloudStep>();
   #colors = new Map<string, string>();
   #hidden: ReadonlySet<number> = new Set();
   /** The labels of points as they are in the answer, of one version of them. */
@@ -149,7 +157,7 @@ export class CrowdPointClouds extends CloudBoard {
       get follows() {
         return work().edits.follows;
       },
-      pick: (mark: Mark) => work().pick(mark),
+      pick: (mark: CuboidMark) => work().pick(mark),
       goOn: (labeled: LabeledObject) => work().goOn(labeled),
     };
   }
@@ -183,7 +191,7 @@ export class CrowdPointClouds extends CloudBoard {
   }
 
   tell(text: string): void {
-    this.told = text;
+    this.status = text;
   }
 
   act(does: () => unknown): void {
@@ -193,7 +201,7 @@ export class CrowdPointClouds extends CloudBoard {
   }
 
   /** The labels are other ones now: a step that can be undone. */
-  become(now: Sequence): boolean {
+  become(now: CuboidSequence): boolean {
     const from = this.sequence;
     if (now === from) return false;
     const locked = now.findIndex((labels, at) => {
@@ -201,12 +209,12 @@ export class CrowdPointClouds extends CloudBoard {
       return before !== undefined && !this.categories.keeps(before, labels, ({ cuboid }) => cuboid);
     });
     if (locked >= 0) {
-      this.told = word("label_locked");
+      this.status = word("label_locked");
       return false;
     }
     this.sequence = now;
     this.#steps.note({ from, to: now, place: this.place }, now.length * STEP_BYTES);
-    this.told = "";
+    this.status = "";
     this.work.refresh();
     this.draw();
     this.changed();
@@ -312,7 +320,7 @@ export class CrowdPointClouds extends CloudBoard {
   override set mark(given: unknown) {
     const wanted = isRecord(given) ? given : { step: 0, points: 0 };
     let { place } = this;
-    const to = (sequence: Sequence, at: number) => {
+    const to = (sequence: CuboidSequence, at: number) => {
       this.sequence = sequence;
       place = at;
     };
@@ -334,7 +342,7 @@ export class CrowdPointClouds extends CloudBoard {
 
   protected override get isModified(): boolean {
     if (this.pointNumbers?.isModified) return true;
-    const bare = (sequence: Sequence) =>
+    const bare = (sequence: CuboidSequence) =>
       JSON.stringify(
         sequence.map(({ attributes, marks, boxes = [] }) => [
           attributes,
@@ -393,7 +401,7 @@ export class CrowdPointClouds extends CloudBoard {
     if (this.coming !== wanted) return;
     this.coming = undefined;
     this.place = wanted;
-    this.told = "";
+    this.status = "";
     if (this.work instanceof CuboidWork) this.work.arrive(object);
     if (this.#paints && this.loaded) await this.#number(false);
     this.shown(this.pointNumbers?.shown);
@@ -482,7 +490,7 @@ export class CrowdPointClouds extends CloudBoard {
       { sequence: this.sequence, object: this.work.object },
       (number) => {
         const place = this.numbers.indexOf(number);
-        if (place < 0) this.told = word("no_such_frame", { frame: String(number) });
+        if (place < 0) this.status = word("no_such_frame", { frame: String(number) });
         else void this.go(place);
         this.requestUpdate();
         this.stageElement?.focus({ preventScroll: true });
@@ -503,7 +511,7 @@ export class CrowdPointClouds extends CloudBoard {
   }
 
   /** The cuboids that one sees in this frame. */
-  #seen(): readonly Seen[] {
+  #seen(): readonly SeenCuboid[] {
     const { work } = this;
     if (!(work instanceof CuboidWork)) return [];
     return work.seen.map(({ mark, cuboid, isChosen }) => ({

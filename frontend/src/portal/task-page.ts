@@ -2,8 +2,8 @@
 
 import { askFor, showKeys } from "./dialogs";
 import { type FromFrame, TaskFrame } from "./frame";
-import { commandOf, type Pressed } from "./keys";
 import { type Handed, isOver, Refused, Service, type TaskInHand } from "./service";
+import { commandOf, type KeyPress } from "./shortcuts";
 
 export interface Start {
   job: number;
@@ -34,7 +34,7 @@ const ENDS: Record<string, string> = {
 const MOVES = ["report", "release", "decline", "submit"] as const;
 
 /** A task as this page works on it. */
-interface Work {
+interface TaskWork {
   task: TaskInHand;
   frame: TaskFrame;
   deadline: number;
@@ -52,7 +52,7 @@ interface Work {
 export class TaskPage {
   private readonly service: Service;
   private readonly words: Record<string, string>;
-  private work: Work | undefined;
+  private work: TaskWork | undefined;
   private ahead: TaskFrame | undefined;
   private isSaving = false;
   /** What this page has submitted last. */
@@ -220,7 +220,7 @@ export class TaskPage {
     }
   }
 
-  private press(pressed: Pressed): boolean {
+  private press(pressed: KeyPress): boolean {
     const command = commandOf(pressed, this.pageKeys());
     if (command) this.do(command);
     return command !== undefined;
@@ -246,7 +246,7 @@ export class TaskPage {
     else if (command === "report") void this.report(work);
   }
 
-  private async submit(work: Work, answer: unknown): Promise<void> {
+  private async submit(work: TaskWork, answer: unknown): Promise<void> {
     if (work.isSubmitting || work.isOver) return;
     work.isSubmitting = true;
     this.enable(false);
@@ -267,7 +267,7 @@ export class TaskPage {
     }
   }
 
-  private async decline(work: Work): Promise<void> {
+  private async decline(work: TaskWork): Promise<void> {
     const reason = await askFor(this.dialog, this.words, {
       title: this.word("decline_title"),
       text: this.word("decline_text"),
@@ -287,7 +287,7 @@ export class TaskPage {
     }
   }
 
-  private async release(work: Work): Promise<void> {
+  private async release(work: TaskWork): Promise<void> {
     const sure = await askFor(this.dialog, this.words, {
       title: this.word("release_title"),
       text: this.word("release_text"),
@@ -303,7 +303,7 @@ export class TaskPage {
     }
   }
 
-  private async report(work: Work): Promise<void> {
+  private async report(work: TaskWork): Promise<void> {
     const text = await askFor(this.dialog, this.words, {
       title: this.word("report_title"),
       text: this.word("report_text"),
@@ -326,7 +326,7 @@ export class TaskPage {
     location.assign(`${this.start.path}/`);
   }
 
-  private refused(work: Work, error: unknown): void {
+  private refused(work: TaskWork, error: unknown): void {
     if (!(error instanceof Refused)) throw error;
     const end = ENDS[error.reason];
     if (end) this.end(work, end);
@@ -338,7 +338,7 @@ export class TaskPage {
   }
 
   /** Nothing more can be done for a task: the work stays to be seen, and what comes next is a button away. */
-  private end(work: Work, why: string): void {
+  private end(work: TaskWork, why: string): void {
     work.isOver = true;
     work.isJobOver = why === "job_over";
     this.enable(false);
@@ -349,12 +349,12 @@ export class TaskPage {
     this.say(this.word(why), true);
   }
 
-  private goOn(work: Work): void {
+  private goOn(work: TaskWork): void {
     if (work.isJobOver) location.assign(`${this.start.path}/`);
     else void this.fetchNext(0);
   }
 
-  private async refreshLink(work: Work, url: string): Promise<void> {
+  private async refreshLink(work: TaskWork, url: string): Promise<void> {
     try {
       const answer = await this.service.ask<{ fresh: string | null }>(`/tasks/${work.task.id}/link`, { url });
       work.frame.send({ type: "link", url, fresh: answer.fresh });
@@ -364,13 +364,13 @@ export class TaskPage {
   }
 
   /** Ask for the mask of an object that a person has marked. */
-  private async makeMask(work: Work, id: number, given: unknown): Promise<void> {
+  private async makeMask(work: TaskWork, id: number, given: unknown): Promise<void> {
     const asked = typeof given === "object" && given !== null ? given : {};
     try {
       const mask = await this.service.ask<object>(`/tasks/${work.task.id}/mask`, asked, () => this.work === work);
-      work.frame.send({ type: "mask", id, told: mask });
+      work.frame.send({ type: "mask", id, result: mask });
     } catch (error) {
-      work.frame.send({ type: "mask", id, told: error instanceof Refused ? error.message : String(error) });
+      work.frame.send({ type: "mask", id, result: error instanceof Refused ? error.message : String(error) });
     }
   }
 
@@ -394,7 +394,7 @@ export class TaskPage {
     if (this.work && (this.work !== work || work.changes > changes)) this.saveSoon();
   }
 
-  private async save(work: Work): Promise<void> {
+  private async save(work: TaskWork): Promise<void> {
     const { changes } = work;
     if (work.isOver || work.isSubmitting) return;
     try {
@@ -429,7 +429,7 @@ export class TaskPage {
     return `labeling:${this.start.person}:${task}`;
   }
 
-  private remember(work: Work): void {
+  private remember(work: TaskWork): void {
     try {
       localStorage.setItem(this.place(work.task.id), JSON.stringify(work.draft));
     } catch {
@@ -446,7 +446,7 @@ export class TaskPage {
     }
   }
 
-  private forget(work: Work): void {
+  private forget(work: TaskWork): void {
     try {
       localStorage.removeItem(this.place(work.task.id));
     } catch {
@@ -478,7 +478,7 @@ export class TaskPage {
   }
 
   /** Hear that a task is not this person's any more, before all the work on it is done. */
-  private async look(work: Work): Promise<void> {
+  private async look(work: TaskWork): Promise<void> {
     this.lastLook = Number.POSITIVE_INFINITY;
     try {
       await this.service.ask(`/tasks/${work.task.id}/held`, {}, () => this.work === work && !work.isOver);

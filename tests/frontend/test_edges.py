@@ -153,7 +153,9 @@ def test_a_box_is_drawn_close_around_the_thing_that_is_found_in_it(portal: Porta
     asked = artist.task.heard("mask")
     assert asked["asked"] == {"box": {"left": 20, "top": 30, "width": 100, "height": 80}}
     artist.task.frame.get_by_text("The object is being looked for").wait_for()
-    artist.task.say("mask", id=asked["id"], result={"left": 33, "top": 41, "width": 60, "height": 52, "pngImageData": ""})
+    artist.task.say(
+        "mask", id=asked["id"], result={"left": 33, "top": 41, "width": 60, "height": 52, "pngImageData": ""}
+    )
     artist.drew(box("cat", 33, 41, 60, 52), box("dog", 200, 100, 50, 50))
     button.click()
     artist.task.say("mask", id=artist.task.heard("mask", 2)["id"], result="Nothing was found <there>.")

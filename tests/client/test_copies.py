@@ -44,7 +44,7 @@ def test_another_object_of_its_name_is_left_unless_it_may_be_replaced(
 ) -> None:
     uri = amazon.put(key, b"Amazon's")
     lab.put(key, b"mine")
-    with pytest.raises(LabelingError, match="another object of this name, of 4 bytes, not 8"):
+    with pytest.raises(LabelingError, match="a different object with this name, of 4 bytes, not 8"):
         copies.copy(uri)
     assert lab.get(uri) == b"mine"
     assert copies.copy(uri, overwrite=True)

@@ -94,8 +94,8 @@ class Copies:
                 return False
             if not overwrite:
                 raise OtherObjectError(
-                    f"{place}: the service has a different object with this name, of {target['ContentLength']:,} bytes, "
-                    f"not {source['ContentLength']:,}. It was left as it is. Delete it there, and run this again."
+                    f"{place}: the service has a different object with this name, of {target['ContentLength']:,} "
+                    f"bytes, not {source['ContentLength']:,}. It was left as it is. Delete it there and run this again."
                 )
         if self._dry_run:
             self._there(uri)

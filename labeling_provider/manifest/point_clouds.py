@@ -101,9 +101,7 @@ def read_point_cloud(body: bytes, form: PointFormat, where: str) -> PointCloud:
     try:
         import numpy as np
     except ImportError:
-        raise PointCloudError(
-            f"{where}: needs NumPy: pip install 'airflow-provider-labeling[local]'"
-        ) from None
+        raise PointCloudError(f"{where}: needs NumPy: pip install 'airflow-provider-labeling[local]'") from None
     values = np.frombuffer(body, "<f4").reshape(-1, len(form.fields)) if form.is_binary else _text_values(body, form)
     if values is None or not _are_right(values, form):
         # The fast way does not say where it failed.

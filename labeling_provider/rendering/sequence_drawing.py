@@ -33,7 +33,7 @@ def drawn_sequence(
 ) -> Markup:
     """Some frames of a sequence with their labels, as HTML.
 
-    :param uri: of the sequence file.
+    :param uri: URI of the sequence file.
     :param address: the URL of a frame's picture, by its URI, and its width and height in pixels.
     :raises LabelingError: if a file can't be read, or is not what it should be.
     """
@@ -101,7 +101,7 @@ def drawn_shapes(shapes: Sequence[Shape], tool: Tool, names: list[str], size: tu
     """The shapes of a picture, as parts of a drawing over it.
 
     :param names: the classes, which say what color a shape has.
-    :param size: of the picture, in pixels.
+    :param size: size of the picture, in pixels.
     """
     for shape in shapes[:MAX_PARTS]:
         look, geometry = look_of(names.index(shape.label), shape.object_name or shape.label), shape.geometry

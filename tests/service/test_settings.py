@@ -100,6 +100,6 @@ def test_a_service_starts_by_its_environment_alone(tmp_path: Path) -> None:
         assert service.endpoint_url.endswith(f":{port}")
         assert "mine" in service.ready["workteams"]
         (told,) = [json.loads(line) for line in service.group.log.read_text().splitlines()]
-        assert told["message"] == "the environment variable LABELING_LOCAL_SERVICE_HOST is no setting of this service"
+        assert told["message"] == "the environment variable LABELING_LOCAL_SERVICE_HOST is not a setting of this service"
     finally:
         service.stop()

@@ -83,7 +83,7 @@ def test_claims_may_come_from_the_user_info_and_with_hyphens(provider: IdentityP
     provider.person("bo", **{f"sagemaker:{name}": None for name in ("sub", "name", "groups", "client_id")})
     found = sign_in(provider, "bo", {"/userinfo": json_answer({"sub": "bo", **told})})
     assert found == SignedInWorker("bo-1", "Bo", frozenset({"experts"}))
-    with pytest.raises(SignInRefused, match="told of somebody else"):
+    with pytest.raises(SignInRefused, match="answered about a different person"):
         sign_in(provider, "bo", {"/userinfo": json_answer({"sub": "ann", **told})})
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from labeling_provider.client import s3_objects
-from labeling_provider.client.copies import MAX_TOLD, Copied, Copies
+from labeling_provider.client.copies import MAX_NAMED, Copied, Copies
 from labeling_provider.client.s3_objects import Upload
 from labeling_provider.errors import LabelingError
 from tests.client.clients import ground_truth
@@ -99,9 +99,9 @@ def test_buckets_are_created_with_their_cors_rules(amazon: Lab, lab: Lab, copies
 
 def test_many_are_copied_although_some_can_not_be(amazon: Lab, lab: Lab, copies: Copies, key: str) -> None:
     uris = [amazon.put(f"{key}{number}", str(number)) for number in range(30)]
-    gone = [f"s3://lab/{key}gone-{number}" for number in range(MAX_TOLD + 3)]
+    gone = [f"s3://lab/{key}gone-{number}" for number in range(MAX_NAMED + 3)]
     tally = copies.copy_all([*gone, *uris])
-    assert (tally.copied, tally.there, len(tally.problems), tally.more_problems) == (30, 0, MAX_TOLD, 3)
+    assert (tally.copied, tally.there, len(tally.problems), tally.more_problems) == (30, 0, MAX_NAMED, 3)
     assert [lab.get(uri) for uri in uris] == [str(number).encode() for number in range(30)]
 
 

@@ -150,7 +150,7 @@ def test_an_audit_locks_boxes_and_corrects_those_that_are_off() -> None:
     initial = kind.own_input(line)["initial"]
     kind.check_answer({kind.key: initial}, line)
     initial["frames"][0]["cameras"][0]["boundingBoxes"][0]["left"] += 1
-    with pytest.raises(AnswerError, match="camera-0/0: shapes were changed that the category file locks"):
+    with pytest.raises(AnswerError, match="camera-0/0: shapes that the category file locks were changed"):
         kind.check_answer({kind.key: initial}, line)
 
 

@@ -33,7 +33,10 @@ def test_an_endpoint_that_is_none_is_named(endpoint: str, told: str) -> None:
             b"HTTP/1.0 404 Not Found\r\n\r\n<html>",
             "answered 404 Not Found; this is not a self-hosted Ground Truth: correct",
         ),
-        (b"HTTP/1.0 200 OK\r\n\r\n<html>", "something other than JSON; this is not a self-hosted Ground Truth: correct"),
+        (
+            b"HTTP/1.0 200 OK\r\n\r\n<html>",
+            "something other than JSON; this is not a self-hosted Ground Truth: correct",
+        ),
         (b"SSH-2.0-server\r\n", "something other than JSON; this is not a self-hosted Ground Truth: correct"),
     ],
 )

@@ -63,7 +63,7 @@ class _Call(NamedTuple):
 
 
 class Threads:
-    """Where the portal waits for the database, a few requests at once.
+    """Threads in which the portal waits for the database, for a few requests at once.
 
     With an executor each call has two futures and three locks, as much work as many a request itself.
     """

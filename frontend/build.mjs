@@ -34,7 +34,7 @@ await build({ ...shared, entryPoints: ["src/portal/index.ts"], format: "iife", o
 await build({ ...shared, entryPoints: ["src/portal/portal.css"], outfile: join(out, "portal.css") });
 await writeFile(join(out, "crowd-html-elements.licenses.txt"), await licenses(inputs));
 
-/** Bundle a script, with those words alone that its sources name. @returns the files of which something is in it */
+/** Bundle a script, with only those words that its sources name. @returns the files that contribute to it */
 async function bundled(name, entry) {
   const make = (messages, write) =>
     build({
@@ -66,7 +66,7 @@ function minifiedStyles(plugin) {
   });
 }
 
-/** A language is a file of `messages/`; of each, the words that are named in the sources. */
+/** The words that the sources name, by language; each language is a file of `messages/`. */
 async function messagesOf(sources) {
   const languages = {};
   for (const file of (await readdir(join(here, "messages"))).sort()) {
@@ -85,7 +85,7 @@ function given(plugin, messages) {
   }));
 }
 
-/** The licence of each package of which something is in the bundle. */
+/** The licence of each package that contributes to the bundle. */
 async function licenses(inputs) {
   const names = new Set();
   for (const path of inputs) {

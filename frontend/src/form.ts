@@ -1,4 +1,4 @@
-/** Everything in a page that a person fills in: what of it is the answer, what is wrong with it, where it stood. */
+/** Everything in a page that a person fills in: its answer, its problems, its drafts. */
 import { type Answer, Control, collectOption, type State } from "./control";
 import { word } from "./words";
 
@@ -10,7 +10,7 @@ export interface Draft {
   fields: Record<string, State>;
 }
 
-/** The mark of the elements' own controls, which are nobody's answer. */
+/** The mark of the elements' own controls, which are not part of the answer. */
 export const OWN = "data-crowd-own";
 const NO_VALUE = /^(button|submit|reset|image|password)$/;
 const hiddenAtFirst = new WeakMap<HTMLInputElement, string>();
@@ -53,7 +53,7 @@ export function firstProblem(inputs: (Control | Field)[]): { control: Control | 
   return undefined;
 }
 
-/** Note what scripts may change without anybody's doing, so that a draft can tell. */
+/** Note hidden values, which scripts may change, so that a draft can tell changes apart. */
 export function rememberHidden(inputs: (Control | Field)[]): void {
   for (const control of inputs) {
     if (control instanceof HTMLInputElement && control.type === "hidden" && !hiddenAtFirst.has(control)) {
@@ -72,7 +72,7 @@ export function capture(root: ParentNode, detail: Detail = "state"): Draft {
   return { fields };
 }
 
-/** Bring all controls back to a draft; those that it doesn't name become as the template made them. */
+/** Bring all controls back to a draft; those that it doesn't name return to the template's values. */
 export function restore(root: ParentNode, draft: Draft, detail: Detail = "state"): void {
   for (const [place, control] of places(root)) {
     const state = draft.fields[place];

@@ -20,25 +20,25 @@ interface Spot {
   x: number;
   y: number;
 }
-/** What tells which object is meant. @property inside whether the point is of the object */
+/** What identifies the wanted object. @property inside whether the point is of the object */
 export type MaskRequest = { extreme_points: Spot[] } | { box?: PixelBox; points?: (Spot & { inside: boolean })[] };
-/** In what ways one can ask. */
+/** The ways of asking. */
 export type PromptKind = "box" | "points" | "extreme_points";
-/** @property rows the object has the number 1 @property at where they belong */
+/** @property rows with the number 1 for the object @property at their position */
 export interface PackedMask {
   rows: readonly Row[];
   size: Size;
   at: Point;
 }
 
-/** How many points tell what is meant: its leftmost, topmost, rightmost and lowest, in any order. */
+/** How many points identify an object: its leftmost, topmost, rightmost and lowest, in any order. */
 export const EXTREME_POINTS = 4;
 const waiting = new Map<number, (answer: FoundMask | string) => void>();
 let offered: readonly PromptKind[] = [];
 let count = 0;
 let last: Promise<unknown> = Promise.resolve();
 
-/** The portal says for what it makes masks. */
+/** Note the prompts from which the service makes masks. */
 export function offerMasks(prompts: readonly PromptKind[]): void {
   offered = prompts;
 }
@@ -47,13 +47,13 @@ export function canFind(prompt: PromptKind): boolean {
   return isConnected() && offered.includes(prompt);
 }
 
-/** What the portal answers: a mask, or why there is none. */
+/** Take an answer of the portal: a mask, or why there is none. */
 export function hearMask(id: number, answer: FoundMask | string): void {
   waiting.get(id)?.(answer);
   waiting.delete(id);
 }
 
-/** The service makes one mask at a time for each person: who asks sooner than it answers is asked for in turn. */
+/** The service makes one mask at a time for each person, so requests are queued. */
 function ask(asked: MaskRequest): Promise<FoundMask> {
   const answer = last.then(() => askNow(asked));
   last = answer.catch(() => undefined);

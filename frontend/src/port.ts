@@ -12,7 +12,7 @@ export interface Init {
   theme: "light" | "dark" | "auto";
   /** Whether there is a submit button around the frame. */
   submits: boolean;
-  /** For what the service makes masks. */
+  /** The prompts from which the service makes masks. */
   masks: readonly PromptKind[];
 }
 
@@ -49,7 +49,7 @@ export type FromPortal =
 
 let port: MessagePort | undefined;
 
-/** The port, when the parent hands it over; listens from now on, and to the parent alone. */
+/** Resolves when the parent hands over the port; listens from now on, and to the parent alone. */
 export function connect(hear: (message: FromPortal) => void): Promise<Init> {
   return new Promise((done) => {
     const listen = (event: MessageEvent) => {

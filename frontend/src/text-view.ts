@@ -1,9 +1,9 @@
-/** A text in which passages are selected and marked: the part of the page that is drawn without templates, for long texts. */
+/** A text in which passages are selected and marked: drawn without templates, for the sake of long texts. */
 import { css, type ReactiveControllerHost } from "lit";
 import { textOn } from "./colors";
 import type { Passage } from "./passages";
 
-/** About so long a part of a text is drawn at once; parts end at line breaks. */
+/** Approximate length of the part of a text that is drawn at once; parts end at line breaks. */
 const PART = 4000;
 
 export const textStyle = css`
@@ -23,7 +23,7 @@ export const textStyle = css`
   }
 `;
 
-/** @property color of the label; @property short what stands beside the passage; @property removal what the button beside it does */
+/** @property color the color of the label; @property short the text beside the passage; @property removal what the button beside it does */
 export interface MarkedPassage extends Passage {
   color: string;
   short: string;
@@ -101,7 +101,7 @@ export class TextView {
     this.reveal({ start: backwards ? start : Math.max(start, end - 1), end });
   }
 
-  /** What is selected in the text, also if the selection goes on outside; none if nothing is. */
+  /** The selection in the text, even if it continues outside; undefined if there is none. */
   selected(): Passage | undefined {
     const range = this.#range();
     if (!range) return undefined;
@@ -117,7 +117,7 @@ export class TextView {
   /** The offset under a point of the window. */
   offsetAt(x: number, y: number): number | undefined {
     const root = this.root.getRootNode() as ShadowRoot | Document;
-    // Two ways of browsers, neither of which all have.
+    // Two ways, neither of which all browsers have.
     const browser = document as Document & {
       caretPositionFromPoint?(x: number, y: number, options?: { shadowRoots: ShadowRoot[] }): CaretPosition | null;
       caretRangeFromPoint?(x: number, y: number): Range | null;
@@ -156,7 +156,7 @@ export class TextView {
         .map((mark, number) => ({ mark, number }))
         .filter(({ mark }) => mark.start < part.end && mark.end > part.start);
       const drawn = JSON.stringify(inside);
-      // A part that is drawn anew loses the selection in it.
+      // A part that is redrawn loses the selection in it.
       if (part.drawn !== drawn || part.pieces.length === 0) {
         part.drawn = drawn;
         this.#drawPart(part, inside);

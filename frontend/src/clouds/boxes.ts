@@ -11,13 +11,13 @@ import { boxesFilled, boxesFollowed, boxOf, withBox, withoutBox } from "./linked
 import { type CuboidLabels, type CuboidMark, type CuboidSequence, MAX_CUBOIDS } from "./tracks";
 import type { Page } from "./work";
 
-/** Who knows what is selected. */
+/** Knows what is selected. */
 export interface Chooser {
   readonly page: Page;
   /** The label of what is drawn next. */
   readonly armed: string | undefined;
   readonly selected: CuboidMark | undefined;
-  /** What has no cuboid in this frame, and is to get one, or a box. */
+  /** The object without a cuboid in this frame that is to get one, or a box. */
   readonly going: LabeledObject | undefined;
   /** Whether what people have not set follows what they have. */
   readonly follows: boolean;
@@ -25,7 +25,7 @@ export interface Chooser {
   goOn(labeled: LabeledObject): void;
 }
 
-/** The picture that is shown. @property size in pixels; nothing while it is not there */
+/** The picture that is shown. @property size in pixels; undefined until it has loaded */
 export interface ShownPicture {
   camera: Camera;
   size: Pixel | undefined;
@@ -48,7 +48,7 @@ export class Boxes {
     return page.sequence[page.place] ?? NO_LABELS;
   }
 
-  /** Whose box is drawn. */
+  /** The object whose box is drawn. */
   get current(): LabeledObject | undefined {
     return this.chooser.selected ?? this.chooser.going;
   }
@@ -110,7 +110,7 @@ export class Boxes {
     if (this.#set(labeled, [left, top, right - left, bottom - top]) && !current) chooser.goOn(labeled);
   }
 
-  /** The box of an object is another one now. */
+  /** Replace the box of an object. */
   #set(labeled: LabeledObject, wanted: BoxRect): boolean {
     const { page } = this.chooser;
     const { camera, size } = this.shown() ?? {};
@@ -136,7 +136,7 @@ export class Boxes {
     return true;
   }
 
-  /** The last box of an object before this frame, which says what the next one is like. */
+  /** The last box of an object before this frame, a model for the next one. */
   #earlier(object: string, camera: number): Box | undefined {
     const { sequence, place } = this.chooser.page;
     const before = sequence.slice(0, place).findLast((labels) => boxOf(labels, { object, camera }));

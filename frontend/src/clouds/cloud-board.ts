@@ -1,4 +1,4 @@
-/** The scene, its labels and what one sees of it: what a page with clouds is, whatever a person does there. */
+/** The scene, its labels and its view: the part of a page with clouds that all kinds of work share. */
 import { css, html, nothing, type PropertyValues } from "lit";
 import { query, state } from "lit/decorators.js";
 import { live } from "lit/directives/live.js";
@@ -53,7 +53,7 @@ const cloudsStyle = css`
 export abstract class CloudBoard extends Annotator {
   static override styles = [...Annotator.styles, drawingStyle, framesStyle, cloudsStyle];
 
-  /** What the person is told. */
+  /** A message to the person. */
   @state() protected status = "";
   @state() private coloring: Coloring = "height";
   @state() private pointSize = 2;
@@ -87,7 +87,7 @@ export abstract class CloudBoard extends Annotator {
   abstract colorOf(label: string): string;
   /** Sentences on what can't be shown. */
   protected abstract readonly problems: readonly string[];
-  /** What stands over the scene: that it is on its way, or can't be shown. */
+  /** A message over the scene: that it is loading, or can't be shown. */
   protected abstract renderState(): unknown;
   /** The frames, below the scene. */
   protected abstract renderFrames(): unknown;
@@ -142,7 +142,7 @@ export abstract class CloudBoard extends Annotator {
     this.shown();
   }
 
-  /** Another cloud is there. @param numbers of its points */
+  /** Another cloud has loaded. @param numbers the labels of its points */
   protected shown(numbers?: Uint8Array): void {
     const { loaded, scene } = this;
     if (!loaded || !scene) return;
@@ -162,12 +162,12 @@ export abstract class CloudBoard extends Annotator {
     this.scene?.resize(width, height, Math.min(window.devicePixelRatio, MAX_RATIO));
   }
 
-  /** One looks from elsewhere now. */
+  /** The view has changed. */
   moved(): void {
     this.scene?.moved();
   }
 
-  /** Draw over the points anew, and what stands beside them. */
+  /** Redraw what lies over the points, and what stands beside them. */
   draw(): void {
     this.#frame ??= requestAnimationFrame(() => {
       this.#frame = undefined;
@@ -382,7 +382,7 @@ export abstract class CloudBoard extends Annotator {
   }
 }
 
-/** What is shown while a cloud is on its way, or instead of it. */
+/** What is shown while a cloud loads, or in place of it. */
 export function cloudState(trouble: string, isLoading: boolean, again: () => void) {
   if (trouble) {
     return html`<div class="state" role="alert">${trouble}

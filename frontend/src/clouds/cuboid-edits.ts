@@ -1,4 +1,4 @@
-/** What is done with cuboids, in one frame and over all of them: each is a step that can be undone, and what is locked stays. */
+/** Edits of cuboids, in one frame and over all of them: each is a step that can be undone, and locked ones stay. */
 import { freeName, type LabeledObject, NO_LABELS, newId, removeObject, rename, withFrame } from "../frames/objects";
 import { word } from "../words";
 import { boxesFollowed } from "./linked";
@@ -21,12 +21,12 @@ const ASIDE: Vector = [1, 1, 0];
 export class CuboidEdits {
   /** Whether what people have not set follows what they have. */
   follows = true;
-  /** Of each label, what the next one is like. */
+  /** For each label, the model for its next cuboid. */
   readonly #last = new Map<string, Cuboid>();
 
   constructor(private readonly page: Page) {}
 
-  /** Those of the frame that is shown. */
+  /** The labels of the shown frame. */
   get labels(): CuboidLabels {
     return this.page.sequence[this.page.place] ?? NO_LABELS;
   }
@@ -35,14 +35,14 @@ export class CuboidEdits {
     return !this.page.categories.locked.has(mark.label);
   }
 
-  /** Whether a mark may be changed; else the person is told. */
+  /** Whether a mark may be changed; if not, tells the person. */
   #mayChange(mark: CuboidMark): boolean {
     if (this.isFree(mark)) return true;
     this.page.tell(word("label_locked"));
     return false;
   }
 
-  /** What has to follow an object that is set elsewhere now. */
+  /** The sequence after an object was moved: what follows it has moved, too. */
   #after(sequence: CuboidSequence, object: string): CuboidSequence {
     const { tracks, times } = this.page;
     return tracks && this.follows ? followed(sequence, object, times) : sequence;
@@ -55,7 +55,7 @@ export class CuboidEdits {
     page.become(this.#after(setBy(page.sequence, page.place, mark, cuboid), mark.object));
   }
 
-  /** Put a cuboid on the points around a place of the world. @param going the object that it is, if that is in other frames */
+  /** Put a cuboid on the points around a place of the world. @param going the object that it belongs to, if that is in other frames */
   add(label: string, at: Vector, going: LabeledObject | undefined): CuboidMark | undefined {
     const { page } = this;
     const { loaded } = page;
@@ -87,7 +87,7 @@ export class CuboidEdits {
     const { page } = this;
     const isKnown = page.sequence.some((labels) => labels.marks.some(({ object }) => object === mark.object));
     const now = withFrame(page.sequence, page.place, { marks: [...this.labels.marks, mark] });
-    // What is seen for the first time is in all frames; where it is not, a person takes it away.
+    // A new object is put into all frames; the person removes it where it is not.
     const isNew = page.tracks && this.follows && !isKnown;
     page.become(isNew ? filled(now, mark, () => true) : this.#after(now, mark.object));
     return mark;
@@ -105,14 +105,14 @@ export class CuboidEdits {
     if (this.#mayChange(mark)) page.become(removeObject(page.sequence, mark.object, () => true));
   }
 
-  /** The cuboid of this frame goes into those in which its object is not. */
+  /** Copy the cuboid of this frame into the frames without its object. */
   spread(mark: CuboidMark, where: (place: number) => boolean): void {
     const { page } = this;
     const now = filled(page.sequence, mark, where);
     if (!page.become(this.#after(now, mark.object))) page.tell(word("is_everywhere"));
   }
 
-  /** Let what a person has set here be where the other frames have it. */
+  /** Put what a person has set here where the other frames suggest. */
   letFollow(mark: CuboidMark): void {
     const { page } = this;
     if (!mark.byHand || !this.isFree(mark)) return;

@@ -1,4 +1,4 @@
-/** What stands around the scene where one sets cuboids: buttons, the list of a frame's cuboids, the numbers of the selected one. */
+/** The panel for cuboids beside the scene: buttons, the list of a frame's cuboids, the numbers of the selected one. */
 import { html, nothing } from "lit";
 import { live } from "lit/directives/live.js";
 import { styleMap } from "lit/directives/style-map.js";
@@ -126,7 +126,7 @@ export class CuboidPanel {
     page.requestUpdate();
   }
 
-  /** What is done with an object in other frames. */
+  /** Actions on an object in other frames. */
   #renderFrames(selected: CuboidMark) {
     const { page, work } = this;
     const { edits } = work;

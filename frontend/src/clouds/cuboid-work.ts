@@ -31,7 +31,7 @@ export class CuboidWork implements Work {
   /** The selected cuboid as it would be, while a pointer changes it. */
   #shown: Cuboid | undefined;
   readonly #hidden = new Set<string>();
-  /** Of what an object is that the next cuboid will be, which is in other frames so far. */
+  /** The object that the next cuboid belongs to, which is only in other frames so far. */
   #going: LabeledObject | undefined;
   readonly edits: CuboidEdits;
   readonly #panel: CuboidPanel;
@@ -63,7 +63,7 @@ export class CuboidWork implements Work {
     return this.page.tracks ? this.selected?.object : undefined;
   }
 
-  /** The selected cuboid as one sees it. */
+  /** The selected cuboid as it is shown. */
   get current(): Cuboid | undefined {
     return this.#shown ?? this.selected?.cuboid;
   }
@@ -139,7 +139,7 @@ export class CuboidWork implements Work {
     return selected !== undefined;
   }
 
-  /** The selected cuboid is another one now. */
+  /** Change the selected cuboid. */
   set(cuboid: Cuboid | undefined): boolean {
     return this.#withSelected((mark) => cuboid && this.edits.set(mark, cuboid));
   }
@@ -265,7 +265,7 @@ export class CuboidWork implements Work {
     return true;
   }
 
-  /** The labels are other ones: what was selected still is, if it is there. */
+  /** The labels have changed: keep the selection if it still exists. */
   refresh(): void {
     this.#shown = undefined;
     if (this.#selected !== undefined && !this.selected) this.#selected = undefined;
@@ -383,7 +383,7 @@ export class CuboidWork implements Work {
 
   // What is shown
 
-  /** All cuboids that are seen in this frame. */
+  /** All visible cuboids in this frame. */
   get seen(): { mark: CuboidMark; cuboid: Cuboid; isChosen: boolean }[] {
     return this.#labels.marks.flatMap((mark, place) => {
       const isChosen = place === this.#selected;
@@ -442,7 +442,7 @@ export class CuboidWork implements Work {
     return this.#panel.renderObjects();
   }
 
-  /** Go on with an object that is in other frames so far: the next cuboid is it. */
+  /** Continue an object that is only in other frames so far: the next cuboid belongs to it. */
   goOn(labeled: LabeledObject): void {
     this.select(undefined);
     this.#going = labeled;

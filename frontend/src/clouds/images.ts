@@ -14,7 +14,7 @@ import { placeOf } from "./picking";
 import { type Cuboid, plus, times, turned, type Vector } from "./space-geometry";
 import type { Page } from "./work";
 
-/** A cuboid that one sees, and what selects it. */
+/** A visible cuboid, and the function that selects it. */
 export interface SeenCuboid {
   cuboid: Cuboid;
   color: string;
@@ -22,7 +22,7 @@ export interface SeenCuboid {
   select(): void;
 }
 
-/** How many points are drawn over a picture. */
+/** Most points that are drawn over a picture. */
 const MAX_SHOWN = 40_000;
 /** How far a camera's view is drawn, in meters. */
 const REACH = 6;
@@ -37,7 +37,7 @@ export class Images {
   #at = 0;
   #shows: Record<Layer, boolean> = { cuboids: true, points: false, frustum: false };
   #points: HTMLCanvasElement | undefined;
-  /** For what the points were drawn last. */
+  /** What the points were last drawn for. */
   #drawn: { camera: Camera; cloud: Cloud; width: number; height: number } | undefined;
   #cameras: { given: readonly unknown[]; cameras: Camera[] } = { given: [], cameras: [] };
 
@@ -264,7 +264,7 @@ export class Images {
     if (!drag || !size) return;
     const scale = (event.currentTarget as Element).clientWidth / size[0];
     const far = Math.hypot(drag.to[0] - drag.from[0], drag.to[1] - drag.from[1]) * scale;
-    // A click follows, which is none.
+    // The click that follows does not count.
     this.#wasDrag = far > CLICK;
     if (this.#wasDrag) this.boxes()?.draw(drag.from, drag.to);
     this.page.draw();

@@ -1,8 +1,8 @@
-/** Boxes in pictures over the frames of a sequence: what people have drawn stands, what is between two of them lies on the way from one to the other. */
+/** Boxes in pictures over the frames of a sequence: those that people have drawn stay, those in between are interpolated. */
 import { type Box, type BoxRect, changed, withFrame } from "../frames/objects";
 import { type CuboidLabels, type CuboidSequence, MAX_CUBOIDS } from "./tracks";
 
-/** What the same box is in other frames: that of the same object in the same camera's pictures. */
+/** What identifies a box across frames: its object and its camera. */
 type BoxIdentity = Pick<Box, "object" | "camera">;
 
 function isOf(whose: BoxIdentity): (box: Box) => boolean {
@@ -30,7 +30,7 @@ export function withBox(sequence: CuboidSequence, place: number, box: Box): Cubo
 }
 
 /**
- * Draw a box in the frames between this one and those nearest in which a person has drawn it, where it is in none yet.
+ * Draw a box in the frames between this one and the nearest ones in which a person has drawn it, where it is missing.
  *
  * @param has whether a frame has a picture of a camera
  */
@@ -50,7 +50,7 @@ export function boxesFilled(
   });
 }
 
-/** Move the boxes of an object that no person has drawn to where they are between those that one has, by time. */
+/** Move the boxes of an object that nobody has drawn by hand to where they are, by time, between those drawn by hand. */
 export function boxesFollowed(sequence: CuboidSequence, object: string, times: readonly number[]): CuboidSequence {
   const drawn = new Map<number, TimedRect[]>();
   for (const [place, { boxes = [] }] of sequence.entries()) {
@@ -81,7 +81,7 @@ function onTheWay(drawn: readonly TimedRect[], time: number): BoxRect | undefine
   return from.rect.map((side, at) => Math.round(side + ((to.rect[at] ?? side) - side) * share)) as unknown as BoxRect;
 }
 
-/** Take a box out of a frame. Those around it that no person has drawn go, too, unless two that one has are around them. */
+/** Remove a box from a frame. Boxes around it that nobody has drawn by hand go, too, unless they are between two drawn ones. */
 export function withoutBox(sequence: CuboidSequence, place: number, box: Box): CuboidSequence {
   const [from, to] = around(sequence, box, place);
   const isLoose = box.byHand && (from === undefined || to === undefined);

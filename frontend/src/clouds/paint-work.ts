@@ -23,15 +23,15 @@ const REACH = 12;
 const CIRCLE = { least: 2, most: 300 };
 const BALL = { least: 0.02, most: 50 };
 const GROWTH = 1.25;
-/** How far a lasso goes before it has another corner, in pixels. */
+/** Distance between the corners of a lasso, in pixels. */
 const CORNER = 3;
 
 export interface PaintPage extends Page {
   /** The numbers of the points, when the cloud is there. */
   readonly pointNumbers: PointNumbers | undefined;
-  /** The numbers are other ones. @param isStep whether that is a step that can be undone */
+  /** The numbers have changed. @param isStep whether that is a step that can be undone */
   renumbered(isStep: boolean): void;
-  /** Labels whose points are not to be seen, by number; 0 are points without one. */
+  /** Hide the points of labels, by number; 0 stands for points without one. */
   hide(numbers: ReadonlySet<number>): void;
 }
 
@@ -94,7 +94,7 @@ export class PaintWork implements Work, StageHand {
     if (this.#hidden.has(before) || (this.#keeps && !this.#erases && before > 0)) return;
     const label = this.page.categories.labels[before - 1];
     if (label !== undefined && this.page.categories.locked.has(label)) return;
-    // With a label chosen, the eraser takes from that one alone, if what others have is kept.
+    // With a label chosen and others protected, the eraser removes only that label.
     if (this.#keeps && this.#erases && this.#label !== undefined && label !== this.#label) return;
     numbers.set(point, this.#number);
   }
@@ -127,7 +127,7 @@ export class PaintWork implements Work, StageHand {
   }
 
   down(at: Place, event: PointerEvent): boolean {
-    // Without a label, or with a key, one turns the scene.
+    // Without a label, or with a key, a drag turns the scene.
     if (!this.#draws || !this.page.pointNumbers || event.altKey || event.ctrlKey || event.shiftKey) return false;
     this.#isDown = true;
     this.#cursor = at;
@@ -212,7 +212,7 @@ export class PaintWork implements Work, StageHand {
     ];
   }
 
-  /** Paint where one looks: in the middle of the scene. */
+  /** Paint in the middle of the scene. */
   #dabMiddle(): boolean {
     const { eye, pointNumbers } = this.page;
     if (!pointNumbers) return false;

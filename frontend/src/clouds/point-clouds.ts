@@ -48,7 +48,7 @@ export class CrowdPointClouds extends CloudBoard {
   /** The id of the script that holds the clouds' addresses and the rest of the task. */
   @property() data = "";
   @state() place = 0;
-  /** The frame that is on its way. */
+  /** The frame that is loading. */
   @state() private coming: number | undefined;
   /** How many given cuboids can't be read. */
   @state() private unreadable = 0;
@@ -59,7 +59,7 @@ export class CrowdPointClouds extends CloudBoard {
   sequence: CuboidSequence = [];
   initial: CuboidSequence = [];
   pointNumbers: PointNumbers | undefined;
-  /** What is to be told of given labels of points, if they don't fit. */
+  /** A message about given labels of points that don't fit. */
   @state() private misfit = "";
   #work: CuboidWork | PaintWork | undefined;
   #files: readonly CloudFile[] = [];
@@ -68,7 +68,7 @@ export class CrowdPointClouds extends CloudBoard {
   #isRead = false;
   #given: Promise<Uint8Array | undefined> = Promise.resolve(undefined);
   #hasGiven = false;
-  /** Numbers of a draft, which wait for their cloud. */
+  /** Numbers of a draft that wait for their cloud. */
   #drafted: Uint8Array | undefined;
   readonly #player = new Player(this);
   readonly #images = new Images(
@@ -200,7 +200,7 @@ export class CrowdPointClouds extends CloudBoard {
     this.requestUpdate();
   }
 
-  /** The labels are other ones now: a step that can be undone. */
+  /** Replace the labels, as a step that can be undone. */
   become(now: CuboidSequence): boolean {
     const from = this.sequence;
     if (now === from) return false;
@@ -225,10 +225,10 @@ export class CrowdPointClouds extends CloudBoard {
     super.changed(tell);
   }
 
-  /** The labels of points are other ones. */
+  /** The labels of points have changed. */
   renumbered(isStep: boolean): void {
     this.scene?.renumber();
-    // While one paints there is no time for all points.
+    // While the person paints there is no time for all points.
     this.moved();
     this.requestUpdate();
     if (!isStep) return;
@@ -236,7 +236,7 @@ export class CrowdPointClouds extends CloudBoard {
     this.changed();
   }
 
-  /** Points of these labels are not to be seen. */
+  /** Hide the points of these labels. */
   hide(numbers: ReadonlySet<number>): void {
     this.#hidden = numbers;
     this.#paintLabels();
@@ -367,7 +367,7 @@ export class CrowdPointClouds extends CloudBoard {
     return this.categories.lack(this.sequence, this.#files);
   }
 
-  /** Where something is missing, the keyboard goes there. */
+  /** Move the keyboard focus to where something is missing. */
   override focus(options?: FocusOptions): void {
     const lack = this.categories.lack(this.sequence, this.#files);
     const missing = lack && this.problem() === lack ? this.categories.missing(this.sequence) : undefined;
@@ -385,7 +385,7 @@ export class CrowdPointClouds extends CloudBoard {
     return this.#clouds.trouble(this.place);
   }
 
-  /** Show a frame, as soon as its cloud is there. */
+  /** Show a frame as soon as its cloud has loaded. */
   async go(place: number): Promise<void> {
     const wanted = Math.min(Math.max(place, 0), this.count - 1);
     if (wanted === this.place && this.coming === undefined) return;
@@ -397,7 +397,7 @@ export class CrowdPointClouds extends CloudBoard {
     void this.#clouds.around(wanted);
     this.coming = wanted;
     await this.#clouds.ready(wanted);
-    // Somebody has gone on meanwhile.
+    // The person has gone on meanwhile.
     if (this.coming !== wanted) return;
     this.coming = undefined;
     this.place = wanted;
@@ -510,7 +510,7 @@ export class CrowdPointClouds extends CloudBoard {
     this.#images.paint(painting);
   }
 
-  /** The cuboids that one sees in this frame. */
+  /** The visible cuboids in this frame. */
   #seen(): readonly SeenCuboid[] {
     const { work } = this;
     if (!(work instanceof CuboidWork)) return [];
@@ -523,7 +523,7 @@ export class CrowdPointClouds extends CloudBoard {
   }
 }
 
-/** A colour of a label as it can be told from a dark ground. */
+/** A label's colour, made distinguishable from a dark background. */
 function onDark(color: string): string {
   const parts = [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16));
   const most = Math.max(...parts, 1);

@@ -2,7 +2,7 @@
 import { Journal } from "../drawing/journal";
 import type { Cloud } from "./cloud";
 
-/** Points that have got another number. */
+/** Points whose number has changed. */
 interface NumberStep {
   points: Uint32Array;
   before: Uint8Array;
@@ -21,7 +21,7 @@ export class PointNumbers {
   /** What this stroke has changed so far. */
   #stroke = new Map<number, number>();
   #after = 0;
-  /** Changes with each change. */
+  /** Differs after each change. */
   version = 0;
 
   /** @param given in the order of the file; none if nothing is labeled */
@@ -80,7 +80,7 @@ export class PointNumbers {
     this.version++;
   }
 
-  /** The stroke is a step now. @returns whether it changed something */
+  /** End the stroke as a step. @returns whether it changed something */
   end(): boolean {
     if (this.#stroke.size === 0) return false;
     const points = Uint32Array.from(this.#stroke.keys());
@@ -90,14 +90,14 @@ export class PointNumbers {
     return true;
   }
 
-  /** As if the stroke had not begun. */
+  /** Undo the stroke. */
   cancel(): void {
     for (const [point, before] of this.#stroke) this.shown[point] = before;
     this.#stroke = new Map();
     this.#recount();
   }
 
-  /** Go where one was. */
+  /** Go to a step. */
   go(id: number): void {
     this.#steps.go(
       id,

@@ -1,4 +1,4 @@
-/** Cuboids over the clouds of a sequence: what people have set stands, the others follow from it. */
+/** Cuboids over the clouds of a sequence: those that people have set stay, the others follow from them. */
 import { isRecord } from "../attributes";
 import { restored, type StoredDraft, shortened } from "../frames/draft";
 import {
@@ -35,10 +35,10 @@ export interface CloudFile {
   images: readonly unknown[];
 }
 
-/** What is between two cuboids, or beyond them on the straight way that leads through both. */
+/** A cuboid between two others, or beyond them on the straight line through both. */
 function between(first: Cuboid, second: Cuboid, share: number): Cuboid {
   const on = (from: Vector, to: Vector, by: number) => plus(from, times(minus(to, from), by));
-  // Objects go on, but they neither grow nor turn on beyond what people have seen.
+  // Objects move on, but neither grow nor turn beyond what people have set.
   const held = Math.min(Math.max(share, 0), 1);
   return {
     center: on(first.center, second.center, share),
@@ -60,7 +60,7 @@ function at(known: readonly { time: number; cuboid: Cuboid }[], time: number): C
   return between(from.cuboid, to.cuboid, (time - from.time) / (to.time - from.time || 1));
 }
 
-/** Move the cuboids of an object that no person has set to where they are by those that one has. */
+/** Move the cuboids of an object that nobody has set by hand to where those set by hand suggest. */
 export function followed(sequence: CuboidSequence, object: string, times: readonly number[]): CuboidSequence {
   const known = anchors(sequence, object).flatMap((place) => {
     const mark = markOf(sequence, place, object);
@@ -75,7 +75,7 @@ export function followed(sequence: CuboidSequence, object: string, times: readon
   });
 }
 
-/** Put a cuboid into all frames in which its object is not; a frame that is full stays as it is. */
+/** Put a cuboid into all frames without its object; full frames stay as they are. */
 export function filled(sequence: CuboidSequence, mark: CuboidMark, where: (place: number) => boolean): CuboidSequence {
   return changed(sequence, (labels, place) => {
     const isThere = labels.marks.some(({ object }) => object === mark.object);
@@ -92,7 +92,7 @@ export function setBy(sequence: CuboidSequence, place: number, before: CuboidMar
   });
 }
 
-/** Make two objects one: what is in a frame of the one stays, else that of the other comes there. */
+/** Merge two objects: in each frame the mark of the first stays, or else that of the second takes its place. */
 export function merged(sequence: CuboidSequence, kept: CuboidMark, gone: string): CuboidSequence {
   const { object, label, name } = kept;
   return changed(sequence, (labels) => {
@@ -113,7 +113,7 @@ export function merged(sequence: CuboidSequence, kept: CuboidMark, gone: string)
   });
 }
 
-// How labels stand in answers and drafts
+// Labels as written in answers and drafts
 
 function written({ label, name, object, cuboid, attributes }: CuboidMark, tracks: boolean): Record<string, unknown> {
   const [centerX, centerY, centerZ] = cuboid.center;
@@ -220,7 +220,7 @@ function read(given: unknown, tracks: boolean): CuboidMark[] {
   if (!isProper(cuboid)) return [];
   const label = String(given.label);
   const name = String(given.objectName || label);
-  // Whoever tells two objects apart by name alone means the name.
+  // Without ids, objects are identified by name.
   const object = tracks ? String(given.objectId || name) : "";
   return [{ label, name, object, cuboid, attributes: attributesOf(given.labelCategoryAttributes), byHand: true }];
 }

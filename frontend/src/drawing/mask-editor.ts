@@ -32,7 +32,7 @@ export interface Segment {
   label: string;
   color: string;
 }
-/** By number less 1. */
+/** Indexed by number minus 1. */
 export type Segments = readonly (Segment | undefined)[];
 
 interface MaskStep {
@@ -69,10 +69,10 @@ export class MaskEditor implements Hand, Ground {
   readonly finder: Finder;
 
   constructor(
-    /** Whether a label has any number of segments, else one. */
+    /** Whether a label can have several segments rather than one. */
     readonly hasInstances: boolean,
     private readonly colorOf: (label: string, others: Segments) => string,
-    /** The mask is another one now, or a path that becomes one. */
+    /** The mask, or a path that becomes part of it, has changed. */
     private readonly changed: () => void,
     private readonly tell: (hint: MaskHint) => void,
     /** Ask for an object. @returns whether one can ask for it in this way */
@@ -147,7 +147,7 @@ export class MaskEditor implements Hand, Ground {
     return box && [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
   }
 
-  /** The tool that is in hand: a pen that is turned over erases. */
+  /** The active tool: a pen that is turned over erases. */
   get inHand(): MaskTool {
     return this.isTurned ? "eraser" : this.tool;
   }
@@ -165,7 +165,7 @@ export class MaskEditor implements Hand, Ground {
 
   // From elsewhere
 
-  /** Begin with a mask; what was before is no step. @param pixels of the screen for one of the picture */
+  /** Begin with a mask; what was before can't be undone to. @param pixels of the screen for one of the picture */
   begin(mask: Mask, segments: Segments, scale: number): void {
     this.mask = mask;
     this.#segments = segments;
@@ -207,7 +207,7 @@ export class MaskEditor implements Hand, Ground {
     this.#settle();
   }
 
-  /** Where one is among the steps. */
+  /** The current step. */
   get step(): number {
     return this.#journal.id;
   }
@@ -298,7 +298,7 @@ export class MaskEditor implements Hand, Ground {
 
   press(from: Point, reach: number): void {
     const { width, height } = this.size;
-    // On the far edges the last pixels are meant: behind them there are none.
+    // On the far edges, take the last pixels: there are none beyond.
     const back = (value: number, most: number) => (value === most && !this.setsPoints ? most - 1 : value);
     const at: Point = [back(from[0], width), back(from[1], height)];
     this.cursor = at;
@@ -340,7 +340,7 @@ export class MaskEditor implements Hand, Ground {
     if (this.isDown && from) this.#dab(from, to);
   }
 
-  /** Leave what is being done, one thing after the other. @returns whether there was something */
+  /** Leave the current actions, one at a time. @returns whether there was something */
   leave(): boolean {
     if (this.isHeld) this.cancel();
     else if (this.isDown) this.isDown = false;
@@ -361,7 +361,7 @@ export class MaskEditor implements Hand, Ground {
   }
 
   /**
-   * Choose a label; of one with instances the next is a new one.
+   * Choose a label; if it has instances, the next one is new.
    *
    * @param keeps whether it stays chosen if it is chosen again
    */
@@ -438,7 +438,7 @@ export class MaskEditor implements Hand, Ground {
     grip.at = to;
   }
 
-  /** A piece of a stroke by keyboard, which is a step of its own. */
+  /** A piece of a stroke by keyboard, as a separate step. */
   #dab(from: Point, to: Point): void {
     this.#paintFrom(from);
     if (this.#grip?.does === "paint") this.#paintTo(to, this.#grip);
@@ -468,7 +468,7 @@ export class MaskEditor implements Hand, Ground {
     return result;
   }
 
-  /** Enough points tell what is meant; what is found belongs to what is chosen now. */
+  /** Ask for the object once there are enough points; it will belong to what is chosen now. */
   #ask(): void {
     const { path } = this.#path;
     if (this.tool !== "points" || !path || path.points.length < EXTREME_POINTS) return;
@@ -538,11 +538,11 @@ export class MaskEditor implements Hand, Ground {
     if (!this.mask || number === undefined) return;
     const paint = this.mask.brush(number, this.keepsOthers ? 0 : undefined);
     polygonSpans(shape.points, this.mask.size.height, paint as Span);
-    // A path that became nothing is gone all the same.
+    // A path that painted nothing is removed all the same.
     if (!this.#settle()) this.changed();
   }
 
-  /** The number that is painted with. */
+  /** The number to paint with. */
   #ink(label: string | undefined): number | undefined {
     let number = this.#instance === undefined ? undefined : this.#instance + 1;
     if (number === undefined && label !== undefined) number = this.#numberFor(label, this.hasInstances);
@@ -566,7 +566,7 @@ export class MaskEditor implements Hand, Ground {
     return place + 1;
   }
 
-  /** What was done becomes a step. @returns whether it was something */
+  /** Make the changes a step. @returns whether there were any */
   #settle(evenIfNothingIsPainted = false): boolean {
     const change = this.mask?.settle();
     if (!change && !evenIfNothingIsPainted) {

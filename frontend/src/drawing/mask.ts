@@ -1,7 +1,7 @@
 /**
  * A mask: for each pixel of a picture a number, 0 where nothing is.
  *
- * It stands twice: as numbers, which are painted on, and by row as runs of them, which is what was settled last. Rows are
+ * It is stored twice: as numbers, which are painted on, and by row as runs, as last settled. Rows are
  * never changed, only replaced, so that a step back needs no more than the old ones of the rows that a stroke touched.
  */
 import type { Size } from "./plane-geometry";
@@ -31,11 +31,11 @@ export class Mask {
   /** Row after row. */
   pixels: Uint8Array | Uint16Array;
   #rows: Row[];
-  /** What was painted since it was settled, and since somebody asked. */
+  /** What was painted since it was last settled, and since the last query. */
   #unsettled: PixelRect | undefined;
   #unseen: PixelRect | undefined;
   #boxes: Map<number, PixelRect> | undefined;
-  /** Another one after each change that was settled. */
+  /** Differs after each settled change. */
   version = 0;
 
   constructor(
@@ -47,7 +47,7 @@ export class Mask {
     this.replace({ top: 0, before: this.#rows, after: rows });
   }
 
-  /** As it was settled last. */
+  /** The rows as last settled. */
   get rows(): readonly Row[] {
     return this.#rows;
   }
@@ -57,7 +57,7 @@ export class Mask {
     return x < 0 || y < 0 || x >= width || y >= height ? 0 : (this.pixels[y * width + x] as number);
   }
 
-  /** What paints a number. @param only the one number that it paints over; any if there is none */
+  /** A function that paints a number. @param only the one number that it paints over; any if there is none */
   brush(number: number, only?: number): Span {
     this.#hold(number);
     const { width, height } = this.size;
@@ -75,7 +75,7 @@ export class Mask {
     };
   }
 
-  /** Give all pixels that hang together with one, side by side, and have its number another one. */
+  /** Fill the connected area of pixels with the same number with another number. */
   fill(x: number, y: number, number: number): void {
     const { width, height } = this.size;
     const old = this.at(x, y);
@@ -109,7 +109,7 @@ export class Mask {
       eachRun(runs, (value, from, to) => value === old && paint(row, from, to));
   }
 
-  /** What was painted stays. @returns what is other than before, if anything is */
+  /** Settle what was painted. @returns the change, if there is any */
   settle(): Change | undefined {
     const { top, bottom } = this.#unsettled ?? { top: 0, bottom: 0 };
     this.#unsettled = undefined;
@@ -124,7 +124,7 @@ export class Mask {
     return { top, before, after };
   }
 
-  /** What was painted is gone. */
+  /** Discard what was painted. */
   drop(): void {
     const { top, bottom } = this.#unsettled ?? { top: 0, bottom: 0 };
     this.#unsettled = undefined;
@@ -141,7 +141,7 @@ export class Mask {
     this.#renew();
   }
 
-  /** What was painted since the last time somebody asked. */
+  /** What was painted since the last query. */
   unseen(): PixelRect | undefined {
     const painted = this.#unseen;
     this.#unseen = undefined;
@@ -173,7 +173,7 @@ export class Mask {
     this.#unseen = around(this.#unseen, more);
   }
 
-  /** Paint the pixels of a row anew from its runs. */
+  /** Repaint the pixels of a row from its runs. */
   #show(row: number): void {
     const { width } = this.size;
     const start = row * width;

@@ -16,7 +16,7 @@ import { word } from "../words";
 import { isChecked } from "./board";
 import { ShapeBoard } from "./shape-board";
 
-/** Pixels of the screen that a copy is beside its original. */
+/** Offset of a copy from its original, in pixels of the screen. */
 const ASIDE = 12;
 const UNKNOWN: Look = { color: "#9a9a9a", dashes: [] };
 

@@ -22,7 +22,7 @@ import { onSelection, TextView, textStyle } from "../text-view";
 import { word } from "../words";
 import type { CrowdForm } from "./crowd-form";
 
-/** Passages that one action can label. */
+/** Most passages that one action can label. */
 const MAX_OCCURRENCES = 5000;
 
 interface Label {
@@ -64,7 +64,7 @@ export class CrowdEntityAnnotation extends Annotator {
   @query("crowd-form") private readonly ownForm!: CrowdForm | null;
   #view: TextView | undefined;
   #entities: Entity[] | undefined;
-  /** What is selected, also while the focus is elsewhere. */
+  /** The selection, kept while the focus is elsewhere. */
   #passage: Passage | undefined;
   /** The other end of what the keyboard selects. */
   #backwards = false;
@@ -320,7 +320,7 @@ export class CrowdEntityAnnotation extends Annotator {
     this.#select({ start: Math.min(anchor, focus), end: Math.max(anchor, focus) }, focus < anchor);
   }
 
-  /** Where the border of a passage is when it takes in, or lets go, one word. */
+  /** The new border of a passage that grows or shrinks by one word. */
   #wordStep(offset: number, step: number): number {
     if (step > 0)
       return this.#backwards

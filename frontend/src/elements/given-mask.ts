@@ -1,14 +1,14 @@
-/** What a segmentation is given, and what it keeps: masks with what their colours mean. */
+/** The masks that a segmentation is given and stores, with the meaning of their colours. */
 import { asList, isRecord, labelText } from "../attributes";
 import { freeColor, sixDigits, unlike } from "../colors";
 import type { Segment } from "../drawing/mask-editor";
 import { unpacked } from "../drawing/packing";
 import type { Point, Size } from "../drawing/plane-geometry";
 
-/** Readers that drop opacity take what is empty for black. */
+/** Readers that drop opacity read empty pixels as black. */
 export const EMPTY = "#000000";
 
-/** Twice what Ground Truth takes. */
+/** Twice the limit of Ground Truth. */
 const MAX_PIXELS = 200_000_000;
 
 /** @property rows the mask, packed; segments by number, gaps included */
@@ -19,7 +19,7 @@ export interface StoredMask {
   path?: [string, readonly Point[]];
 }
 
-/** What Ground Truth calls the pixels without a label in its own masks. */
+/** Ground Truth's name for the pixels without a label in its own masks. */
 const BACKGROUND = "BACKGROUND";
 
 /** What the colours of a given mask mean; each colour means one thing. */

@@ -23,7 +23,7 @@ export const NAMES = {
   more: "tool_more",
   less: "tool_less",
 } as const;
-/** What one has to be able to ask for, if a tool asks for anything: one of these. */
+/** What the service must be able to answer for a tool: one of these. */
 const ASKS: Partial<Record<MaskTool, readonly PromptKind[]>> = {
   points: ["extreme_points"],
   object: ["points", "box"],
@@ -31,12 +31,12 @@ const ASKS: Partial<Record<MaskTool, readonly PromptKind[]>> = {
   less: ["points"],
 };
 
-/** Whether there is what a tool needs: some need the service. */
+/** Whether a tool is available: some need the service. */
 export function canUse(tool: MaskTool): boolean {
   return ASKS[tool]?.some(canFind) ?? true;
 }
 
-/** What a person is told who has taken a tool. */
+/** The help for a tool. */
 export function helpOf(tool: MaskTool): string {
   if (tool === "points") return word("points_help");
   if (tool === "object")

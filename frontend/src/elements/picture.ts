@@ -65,7 +65,7 @@ export class CrowdPicture extends CrowdElement {
   @state() private showsOverlay = true;
   @state() private size: { width: number; height: number } | undefined;
   @state() private loading: LoadState = "";
-  /** Whether the picture is asked for with CORS, without which a browser turns it as the camera says. */
+  /** Whether the picture is requested with CORS, without which a browser rotates it by its EXIF data. */
   @state() private asksWithCors = true;
   @query(".view") private readonly view!: HTMLElement | null;
   @query("img.subject") private readonly picture!: HTMLImageElement | null;
@@ -172,7 +172,7 @@ export class CrowdPicture extends CrowdElement {
 
   #loaded(): void {
     const { picture } = this;
-    // As it is laid out: in its stored pixels, where its natural size follows what a camera says of which way up it is.
+    // As it is laid out, in stored pixels: its natural size follows the EXIF orientation.
     if (picture) this.size ??= { width: picture.offsetWidth || 300, height: picture.offsetHeight || 150 };
   }
 

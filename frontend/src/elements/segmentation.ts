@@ -40,16 +40,16 @@ interface Content {
 }
 
 abstract class Segmentation extends Board {
-  /** Whether each instance of a label is told apart. */
+  /** Whether instances of a label are distinguished. */
   protected abstract readonly hasInstances: boolean;
 
   @state() private givenLoading: "again" | "failed" | "" = "";
-  /** Pixels of the given mask whose colour nothing stands for. */
+  /** Number of pixels of the given mask whose colour has no meaning. */
   @state() private unknown = 0;
   /** The size of a given mask that does not fit the picture. */
   @state() private misfit: Size | undefined;
   @query("img.given") private readonly given!: HTMLImageElement | null;
-  /** What the template gives; none until it is there. */
+  /** What the template gives; undefined until it has loaded. */
   #initial: Content | undefined;
   /** Whether the mask is the person's, or a script's, and not that of the template. */
   #own = false;
@@ -211,7 +211,7 @@ abstract class Segmentation extends Board {
     }
   }
 
-  /** The tools that there are: some need the service. */
+  /** The available tools: some need the service. */
   get #tools(): MaskTool[] {
     return TOOLS.filter((tool) => canUse(tool));
   }
@@ -226,7 +226,7 @@ abstract class Segmentation extends Board {
 
   // What is given
 
-  /** Begin, or begin anew, as soon as the picture and what is given are there. */
+  /** Begin, or begin again, once the picture and the given mask have loaded. */
   async #prepare(): Promise<void> {
     const { size, given, hand } = this;
     const isThere = addressIn(this.initialValue) === undefined || (given?.complete && given.naturalWidth > 0);
@@ -234,7 +234,7 @@ abstract class Segmentation extends Board {
     const turn = ++this.#preparing;
     const { initialValue } = this;
     const decoded = await this.#decoded(addressIn(initialValue) === undefined ? null : given, initialValue, size);
-    // The stage has to have its place, by which the brush gets its size.
+    // The size of the brush depends on the layout of the stage.
     await this.updateComplete;
     if (turn !== this.#preparing || size !== this.size) return;
     if (!decoded) {
@@ -270,7 +270,7 @@ abstract class Segmentation extends Board {
     return decoded?.misfit ? undefined : decoded;
   }
 
-  /** What a mask holds, which is nothing if it has another size than the picture; none if it can't be decoded. */
+  /** The content of a mask, empty if its size differs from the picture's; undefined if it can't be decoded. */
   async #decoded(
     picture: HTMLImageElement | null,
     value: unknown,

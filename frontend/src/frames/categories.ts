@@ -35,7 +35,7 @@ export class Categories {
   readonly locked: ReadonlySet<string>;
   readonly ofFrames: readonly Attribute[];
   readonly #ofLabels: ReadonlyMap<string, readonly Attribute[]>;
-  /** The sequence that was looked through last: it is asked for again and again. */
+  /** The result for the last sequence: it is asked for again and again. */
   #looked: { sequence: SequenceOf<LabeledObject>; missing: Missing | undefined } | undefined;
 
   /** @param document the label category file @param audits whether an earlier job's labels are shown; only those are locked */
@@ -72,7 +72,7 @@ export class Categories {
     return this.#looked.missing;
   }
 
-  /** The same in words; nothing if nothing is missing. @param files the frames, for their numbers */
+  /** The same in words; undefined if nothing is missing. @param files the frames, for their numbers */
   lack(sequence: SequenceOf<LabeledObject>, files: readonly { number: number }[]): string {
     const missing = this.missing(sequence);
     if (!missing) return "";

@@ -1,8 +1,8 @@
-/** What a page of frames begins with: what it is given, and the draft of unfinished work. */
+/** The start of a page of frames: its data, and the draft of unfinished work. */
 import { isRecord } from "../attributes";
 import type { Attributes, Box, BoxRect, LabeledObject, LabelsOf, SequenceOf } from "./objects";
 
-/** What the script holds that the attribute `data` of an element names; nothing while it is not there. */
+/** The content of the script that the attribute `data` of an element names; undefined until it exists. */
 export function given(host: Element): (Record<string, unknown> & { frames: Record<string, unknown>[] }) | undefined {
   const text = document.getElementById(host.getAttribute("data") ?? "")?.textContent;
   if (!text) return undefined;

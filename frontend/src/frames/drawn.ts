@@ -1,9 +1,9 @@
-/** What a person has drawn in a frame, as marks of objects: what is new or was moved is by hand. */
+/** Turns what a person has drawn in a frame into marks of objects: new and moved ones are by hand. */
 import type { Shape } from "../drawing/kinds";
 import { freeName, NO_LABELS, newId, rename, withFrame } from "./objects";
 import { follow, type ShapeLabels, type ShapeMark, type ShapeSequence } from "./sequence";
 
-/** @property going the object that the next shape is, which is in other frames so far */
+/** @property going the object of the next shape, which is only in other frames so far */
 interface Tracking {
   tracks: boolean;
   going: ShapeMark | undefined;
@@ -72,15 +72,15 @@ function asMark(
     ...(shape.hidden ? { hidden: true } : {}),
   };
   const twin = before.find((there) => isWhere(there, mark));
-  // Only its being hidden has changed.
+  // Only its visibility has changed.
   if (known.attributes && twin) return { ...mark, byHand: twin.byHand };
   if (!tracks) return { ...mark, name: mark.label };
   if (mark.object) return mark;
   if (going?.label === mark.label && ![...before, ...others].some((there) => isIt(there, going))) {
-    // Until it is described anew, it is as it was.
+    // Until it is described again, it stays as it was.
     return { ...mark, object: going.object, name: going.name, attributes: going.attributes };
   }
-  // Two that are drawn in one go have names of their own.
+  // Two that are drawn at once get different names.
   const name = freeName([...sequence, { attributes: {}, marks: others }], mark.label);
   return { ...mark, object: newId(), name };
 }

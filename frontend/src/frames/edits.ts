@@ -1,4 +1,4 @@
-/** What is done with the shapes of a frame in other frames: copied, predicted, filled in between and removed. */
+/** Edits of shapes across frames: copy, predict, fill in between, remove. */
 
 import { box } from "../drawing/kinds";
 import type { Point } from "../drawing/plane-geometry";
@@ -17,7 +17,7 @@ export interface DrawingPage extends Labeling<ShapeMark> {
   inward(points: readonly Point[]): readonly Point[];
 }
 
-/** Each is a step that can be undone, and leaves alone what is locked. They say whether there was something to do. */
+/** Each edit is a step that can be undone, and leaves locked shapes alone. It returns whether there was something to do. */
 export class FrameEdits {
   constructor(private readonly page: DrawingPage) {}
 
@@ -28,7 +28,7 @@ export class FrameEdits {
     return marks.filter(({ label }) => !categories.locked.has(label));
   }
 
-  /** Do something with what is chosen; if nothing is, the person is told. */
+  /** Do something with what is chosen; if nothing is, tell the person. */
   #withChosen(does: (marks: readonly ShapeMark[]) => void): true {
     const marks = this.#chosen;
     if (marks.length > 0) does(marks);

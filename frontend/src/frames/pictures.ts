@@ -28,7 +28,7 @@ export class Pictures {
     return image?.complete === true && image.naturalWidth > 0;
   }
 
-  /** Until a frame's picture can be shown at once, or can't be loaded: then whoever shows it says so. */
+  /** Resolves once a frame's picture can be shown at once, or can't be loaded. */
   ready(place: number): Promise<void> {
     return this.#load(place).ready;
   }
@@ -62,7 +62,7 @@ export class Pictures {
     const known = this.#kept.get(place);
     if (known) return known;
     const image = new Image();
-    // As the picture in the page asks, so that it finds this one.
+    // As the picture in the page does, so that it uses the cached one.
     image.crossOrigin = "anonymous";
     const loading = { image, ready: this.#fetch(image, place) };
     this.#kept.set(place, loading);
@@ -76,7 +76,7 @@ export class Pictures {
       image.src = file.src;
       await image.decode();
     } catch {
-      // Its link may be too old by now.
+      // Its link may have expired.
       const fresh = await freshLink(file.src);
       if (!fresh || fresh === file.src) return;
       file.src = fresh;

@@ -24,7 +24,7 @@ export type ShapeSequence = SequenceOf<ShapeMark>;
 /** Which marks something is done with. */
 export type Chosen = (mark: ShapeMark) => boolean;
 
-/** Put a mark into a frame; one that a person made there of the same object stays. @param tracks whether objects have ids */
+/** Put a mark into a frame, unless a person has made one of the same object there. @param tracks whether objects have ids */
 function put(labels: ShapeLabels, mark: ShapeMark, tracks: boolean): ShapeLabels {
   const same = labels.marks.findIndex((known) => (tracks ? known.object === mark.object : isSame(known, mark)));
   if (same < 0) return { ...labels, marks: [...labels.marks, mark] };
@@ -52,7 +52,7 @@ export function copyTo(
   );
 }
 
-/** Where marks of a frame will be in the next one: they go on as they came from the frame before. */
+/** Predict marks in the next frame: they move on as they did from the frame before. */
 export function predict(
   sequence: ShapeSequence,
   from: number,
@@ -100,7 +100,7 @@ function isNear(first: ShapeMark, second: ShapeMark): boolean {
   return first.label === second.label && overlapOf(first.points, second.points) > 0.5;
 }
 
-/** The share of two boxes' area that is in both. */
+/** The Jaccard index of two boxes. */
 export function overlapOf(first: readonly Point[], second: readonly Point[]): number {
   const [start, end, from, to] = [first[0], first[1], second[0], second[1]];
   if (!start || !end || !from || !to) return 0;
@@ -110,7 +110,7 @@ export function overlapOf(first: readonly Point[], second: readonly Point[]): nu
   return both / ((end[0] - start[0]) * (end[1] - start[1]) + (to[0] - from[0]) * (to[1] - from[1]) - both);
 }
 
-/** Draw an object in all frames between those in which a person has drawn it, on the straight way from one to the next. */
+/** Draw an object in all frames between those in which a person has drawn it, on a straight line from one to the next. */
 export function fillBetween(sequence: ShapeSequence, object: string, only?: (place: number) => boolean): ShapeSequence {
   const places = anchors(sequence, object);
   let now = sequence;
@@ -141,7 +141,7 @@ export function follow(sequence: ShapeSequence, object: string, at: number): Sha
   });
 }
 
-// How labels stand in answers and drafts
+// Labels as written in answers and drafts
 
 /** A frame as the service knows it. */
 export interface FrameFile {

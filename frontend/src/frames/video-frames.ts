@@ -1,4 +1,4 @@
-/** `crowd-video-frames`: labels in a sequence of frames, drawn as on one picture, with objects that go on from frame to frame. */
+/** `crowd-video-frames`: labels in a sequence of frames, drawn as on one picture, with objects that continue from frame to frame. */
 import { html, nothing, type PropertyValues } from "lit";
 import { property, query, state } from "lit/decorators.js";
 import { isRecord } from "../attributes";
@@ -50,9 +50,9 @@ export class CrowdVideoFrames extends ShapeBoard {
   /** The id of the script that holds the sequence. */
   @property() data = "";
   @state() private place = 0;
-  /** The frame that is on its way. */
+  /** The frame that is loading. */
   @state() private coming: number | undefined;
-  /** The object that the next shape will be, which is in other frames so far. */
+  /** The object of the next shape, which is only in other frames so far. */
   @state() private going: ShapeMark | undefined;
   /** The place of the shape that was drawn last, in this frame. */
   private latest: number | undefined;
@@ -70,7 +70,7 @@ export class CrowdVideoFrames extends ShapeBoard {
   readonly #player = new Player(this.#asShower());
   readonly #panels = new Panels<ShapeMark>(this.#asDrawing());
   readonly #edits = new FrameEdits(this.#asDrawing());
-  /** Of the sequence for which it was made last. */
+  /** The answer, cached for the last sequence. */
   #answer: { sequence: ShapeSequence; frames: unknown[] } | undefined;
 
   // What is given
@@ -178,7 +178,7 @@ export class CrowdVideoFrames extends ShapeBoard {
     return this.#categories.lack(this.#sequence, this.#files);
   }
 
-  /** Where something is missing, the keyboard goes there. */
+  /** Move the keyboard focus to where something is missing. */
   override focus(options?: FocusOptions): void {
     const lack = this.#categories.lack(this.#sequence, this.#files);
     const missing = lack && this.problem() === lack ? this.#categories.missing(this.#sequence) : undefined;
@@ -231,7 +231,7 @@ export class CrowdVideoFrames extends ShapeBoard {
     this.#become(now.sequence);
   }
 
-  /** The labels are other ones now: a step that can be undone. */
+  /** Replace the labels, as a step that can be undone. */
   #become(now: ShapeSequence): boolean {
     const from = this.#sequence;
     if (now === from) return false;
@@ -257,12 +257,12 @@ export class CrowdVideoFrames extends ShapeBoard {
     return kind.proper(points.map((point) => whole(kind, point, size)));
   }
 
-  /** The shape whose attributes are shown: the selected one, else that which was drawn just now. */
+  /** The shape whose attributes are shown: the selected one, or else the one drawn last. */
   get #described(): ShapeMark | undefined {
     return this.#selected ?? (this.latest === undefined ? undefined : this.#labels.marks[this.latest]);
   }
 
-  /** Go on with an object that is in other frames so far: the next shape is it. */
+  /** Continue an object that is only in other frames so far: the next shape belongs to it. */
   #goOn(mark: ShapeMark): void {
     this.going = mark;
     this.hand.select(undefined);
@@ -279,7 +279,7 @@ export class CrowdVideoFrames extends ShapeBoard {
 
   // From frame to frame
 
-  /** Show a frame, as soon as its picture is there. */
+  /** Show a frame as soon as its picture has loaded. */
   async go(place: number): Promise<void> {
     const wanted = Math.min(Math.max(place, 0), this.#files.length - 1);
     if (wanted === this.place && this.coming === undefined) return;
@@ -291,7 +291,7 @@ export class CrowdVideoFrames extends ShapeBoard {
     if (!this.#pictures.isReady(wanted)) {
       this.coming = wanted;
       await this.#pictures.ready(wanted);
-      // Somebody has gone on meanwhile.
+      // The person has gone on meanwhile.
       if (this.coming !== wanted) return;
     }
     this.coming = undefined;
@@ -305,7 +305,7 @@ export class CrowdVideoFrames extends ShapeBoard {
     this.latest = undefined;
     this.src = this.#pictures.address(place);
     this.#pictures.around(place);
-    // Not those that are hidden here are hidden there.
+    // What is hidden here need not be hidden there.
     this.hand.load([]);
     this.hand.load(this.#labels.marks);
     this.#select(this.#tracks ? object : undefined);
@@ -454,7 +454,7 @@ export class CrowdVideoFrames extends ShapeBoard {
     return shapes.length > 0;
   }
 
-  /** Each change is saved anyway; whoever wants to be sure can say so. */
+  /** Each change is saved anyway; this is for people who want to be sure. */
   #save(): void {
     this.changed();
     this.status = word("is_saved");

@@ -23,7 +23,7 @@ function opened(dialog: HTMLDialogElement, title: string, ...content: HTMLElemen
   dialog.showModal();
 }
 
-/** Ask for a text, or only whether; null if the person would rather not. */
+/** Ask for a text, or for a yes; null if the person cancels. */
 export function askFor(
   dialog: HTMLDialogElement,
   words: Words,
@@ -112,7 +112,7 @@ function keyTable(
   return table;
 }
 
-/** Hear the next key that is not a modifier alone; Escape and Tab say that there is to be none. */
+/** Hear the next key that is not a modifier alone; Escape and Tab cancel, with undefined. */
 function onNextKey(dialog: HTMLDialogElement, hear: (name: string | undefined) => void): void {
   const listen = (event: KeyboardEvent): void => {
     const name = nameOf(event);

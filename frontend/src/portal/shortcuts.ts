@@ -10,7 +10,7 @@ export interface KeyPress {
 
 const MODIFIERS = new Set(["Control", "Alt", "AltGraph", "Shift", "Meta"]);
 
-/** The name of what was pressed; empty for a modifier alone. */
+/** The name of the pressed key; empty for a modifier alone. */
 export function nameOf(pressed: KeyPress): string {
   if (MODIFIERS.has(pressed.key) || !pressed.key || pressed.key === "Dead") return "";
   const isCharacter = [...pressed.key].length === 1;
@@ -18,7 +18,7 @@ export function nameOf(pressed: KeyPress): string {
   const parts: string[] = [];
   if (pressed.ctrlKey || pressed.metaKey) parts.push("Ctrl");
   if (pressed.altKey) parts.push("Alt");
-  // What Shift has made of a character that is no letter stands in the character itself.
+  // With characters other than letters, Shift already shows in the character.
   if (pressed.shiftKey && (!isCharacter || isLetter)) parts.push("Shift");
   parts.push(pressed.key === " " ? "Space" : isLetter ? pressed.key.toLowerCase() : pressed.key);
   return parts.join("+");

@@ -15,7 +15,7 @@ export interface Start {
   keys: Record<string, string>;
   words: Record<string, string>;
   person: string;
-  /** For what the service makes masks. */
+  /** The prompts from which the service makes masks. */
   masks: readonly string[];
 }
 
@@ -23,7 +23,7 @@ const SAVE_AFTER_MS = 300;
 const IDLE_AFTER_MS = 60_000;
 const WAIT_SECONDS = 25;
 const LOOK_AFTER_MS = 15_000;
-/** What a page says of a task that nothing can be done for any more, by the service's reason. */
+/** The message for a task that has ended, by the service's reason. */
 const ENDS: Record<string, string> = {
   late: "time_over",
   done: "answered_before",
@@ -55,7 +55,7 @@ export class TaskPage {
   private work: TaskWork | undefined;
   private ahead: TaskFrame | undefined;
   private isSaving = false;
-  /** What this page has submitted last. */
+  /** The last answer that this page has submitted. */
   private last: unknown;
   private lastInput = performance.now();
   private lastTick = performance.now();
@@ -110,7 +110,7 @@ export class TaskPage {
     }
   }
 
-  /** Show what was handed out; whether there is a task. */
+  /** Show what was handed out; returns whether there is a task. */
   private take(handed: Handed): boolean {
     this.work?.frame.remove();
     this.work = undefined;
@@ -126,7 +126,7 @@ export class TaskPage {
       return false;
     }
     const recalled = this.recall(task.id);
-    // A browser that was killed may have lost its last steps, and with them that the service has a later draft.
+    // A killed browser may have lost its last steps, so the service may have a later draft.
     const kept = versionOf(recalled) >= versionOf(task.draft) ? recalled : null;
     const draft = kept ?? task.draft;
     const loaded = this.ahead?.task === task.id && draft === null ? this.ahead : undefined;
@@ -181,7 +181,7 @@ export class TaskPage {
     switch (message.type) {
       case "ready":
         if (this.state.textContent === this.word("frame_failed")) this.say("");
-        // Until now a page was on its way into the frame, and could have lost the keyboard.
+        // While the frame was loading, it could have lost the keyboard.
         if (!this.dialog.open) frame.focus();
         break;
       case "activity":
@@ -195,7 +195,7 @@ export class TaskPage {
         work.draft = numbered(message.draft, versionOf(work.draft) + 1);
         work.changes += 1;
         this.remember(work);
-        // What was said of its end stays.
+        // The message about its end stays.
         if (!work.isOver) this.say("");
         this.saveSoon();
         break;
@@ -226,7 +226,7 @@ export class TaskPage {
     return command !== undefined;
   }
 
-  /** A key that is none of this page's is the task's, wherever the keyboard is; but Enter and Space press a button. */
+  /** Pass keys that are not this page's to the task, wherever the focus is; but Enter and Space press a button. */
   private pass(event: KeyboardEvent): void {
     const isButtons = event.target instanceof Element && event.target.matches("button, a, summary");
     if (event.isComposing || (isButtons && /^(Enter| )$/.test(event.key))) return;
@@ -337,7 +337,7 @@ export class TaskPage {
     }
   }
 
-  /** Nothing more can be done for a task: the work stays to be seen, and what comes next is a button away. */
+  /** End a task: the work stays visible, and a button leads to the next task. */
   private end(work: TaskWork, why: string): void {
     work.isOver = true;
     work.isJobOver = why === "job_over";
@@ -376,7 +376,7 @@ export class TaskPage {
 
   // Keeping the work
 
-  /** Not put off by further changes: who never stops typing is saved, too. One at a time: the last one has to win. */
+  /** Not delayed by further changes, so that continuous typing is saved, too. One at a time: the last one has to win. */
   private saveSoon(): void {
     if (this.isSaving) return;
     this.isSaving = true;
@@ -413,7 +413,7 @@ export class TaskPage {
     }
   }
 
-  /** Tell the service at the last moment what it does not know yet. */
+  /** Send the service, at the last moment, what it does not have yet. */
   private keep(): void {
     const { work } = this;
     if (!work || work.isOver || work.changes === work.saved) return;
@@ -433,11 +433,11 @@ export class TaskPage {
     try {
       localStorage.setItem(this.place(work.task.id), JSON.stringify(work.draft));
     } catch {
-      // Without room in the browser there is still the service.
+      // If the browser has no room, there is still the service.
     }
   }
 
-  /** What this browser knows of a task and the service does not; null if nothing. */
+  /** What this browser has of a task and the service does not; null if nothing. */
   private recall(task: number): unknown {
     try {
       return JSON.parse(localStorage.getItem(this.place(task)) ?? "null");
@@ -477,7 +477,7 @@ export class TaskPage {
     else if (now - this.lastLook > LOOK_AFTER_MS && document.visibilityState === "visible") void this.look(work);
   }
 
-  /** Hear that a task is not this person's any more, before all the work on it is done. */
+  /** Check early whether the task is still this person's, before all the work on it is done. */
   private async look(work: TaskWork): Promise<void> {
     this.lastLook = Number.POSITIVE_INFINITY;
     try {

@@ -60,7 +60,7 @@ def test_an_object_of_the_same_size_that_changed_at_the_source_is_another(
     before = lab.s3.head_object(Bucket="lab", Key=key)["LastModified"]
     while amazon.s3.head_object(Bucket="lab", Key=key)["LastModified"] <= before:
         amazon.s3.put_object(Bucket="lab", Key=key, Body=b"dog")
-    with pytest.raises(LabelingError, match="another object"):
+    with pytest.raises(LabelingError, match="a different object"):
         copies.copy(f"s3://lab/{key}")
 
 

@@ -265,7 +265,7 @@ HOSTILE = {
     ("binary/xyzrgb", struct.pack("<6f", 0, 0, 0, 1, 300, 3)): "byte 16 (point 1): g is 300; a color",
     ("text/xyz", b"0 0 0\n1 2\n"): "line 2: it has 2 numbers; a point in text/xyz has 3",
     ("text/xyz", b"0 0 0\n\n1 0x2 <b>\n"): "line 3: y is 0x2, which is not a number",
-    ("ascii/pcd", b"0 0 0\n"): "“ascii/pcd” is no format",
+    ("ascii/pcd", b"0 0 0\n"): "“ascii/pcd” is not a point cloud format",
 }
 
 

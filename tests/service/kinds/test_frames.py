@@ -117,7 +117,7 @@ COW = tracked("cow", 1, 3, parked="no")
     [
         (3, "frames is missing or not a list"),
         ([{**frame(0), "frameNumber": 9}], r"frames\[0\].frameNumber is not the number of a frame"),
-        ([frame(0), frame(0)], "frameNumber is 0, which another one has"),
+        ([frame(0), frame(0)], "frameNumber is 0, which another frame has"),
         ([{**frame(0), "frame": "else.jpg"}], r"frames\[0\].frame is not the name of frame 0"),
         ([frame(0, {**COW, "label": "gnu"})], r"boundingBoxes\[0\].label is 'gnu'"),
         ([frame(0, {**COW, "width": 0})], r"boundingBoxes\[0\].width is 0; a box has"),

@@ -58,7 +58,7 @@ def test_a_wrong_variable_is_named(variable: str, value: str, told: str) -> None
         ("prot = 1", "'prot' is not an option; see labeling local --help"),
         ("[local]\nport = 1", "'local' is not an option"),
         ("settings = 'more.toml'", "'settings' is not an option"),
-        ("truth = [1]", "truth: [1] is no list of texts"),
+        ("truth = [1]", "truth: [1] is not a list of texts"),
         ("port = \n", "can't be read: Invalid value (at line 1"),
         ("\x00", "can't be read: "),
         (b"\xff", "can't be read: "),

@@ -154,7 +154,11 @@ def elsewhere(_: Answer) -> Answer:
             json_answer({"id_token": "x.y", "access_token": "a", "token_type": "Bearer"}),
             "The id token",
         ),
-        ("/oauth2/token", json_answer({"id_token": "x", "access_token": "a", "token_type": "mac"}), "another type"),
+        (
+            "/oauth2/token",
+            json_answer({"id_token": "x", "access_token": "a", "token_type": "mac"}),
+            "a type other than",
+        ),
         ("/oauth2/token", lambda _: ("200 OK", [], b"[" * 200_000), "does not answer with a JSON object"),
         ("/oauth2/token", lambda _: ("500 Oh", [], SECRET.encode()), "TokenEndpoint answers with status 500"),
         ("/jwks", json_answer({"keys": "all"}), "JwksUri must give"),

@@ -204,7 +204,7 @@ def test_cuboids_are_in_the_pictures_of_cameras(portal: Portal) -> None:
     images = [{**CAMERA, **BENT, "p1": 0.01, "p2": -0.02, "skew": 3}, fisheye, lost]
     given = {"boundingCuboids": [cuboid(yaw=0.3)]}
     surveyor = Surveyor(portal, initial=given, frame={"images": images})
-    assert "something of their camera is missing: 1" in surveyor.task(".problem").inner_text()
+    assert "data about their camera is missing: 1" in surveyor.task(".problem").inner_text()
     surveyor.task(".photo img").scroll_into_view_if_needed()
     surveyor.task(".photo img").evaluate("(one) => one.decode()")
     surveyor.settle()

@@ -34,7 +34,7 @@ await build({ ...shared, entryPoints: ["src/portal/index.ts"], format: "iife", o
 await build({ ...shared, entryPoints: ["src/portal/portal.css"], outfile: join(out, "portal.css") });
 await writeFile(join(out, "crowd-html-elements.licenses.txt"), await licenses(inputs));
 
-/** Bundle a script, with those words alone that its sources name. @returns the files of which something is in it */
+/** Bundle a script, with only those words that its sources name. @returns the files that contribute to it */
 async function bundled(name, entry) {
   const make = (messages, write) =>
     build({
@@ -51,7 +51,7 @@ async function bundled(name, entry) {
       ],
     });
   const { outputs } = (await make({}, false)).metafile;
-  const inside = Object.values(outputs).flatMap((one) => Object.keys(one.inputs));
+  const inside = Object.values(outputs).flatMap((output) => Object.keys(output.inputs));
   const sources = inside.filter((path) => path.startsWith("src/") && path.endsWith(".ts"));
   const texts = await Promise.all(sources.map((path) => readFile(join(here, path), "utf8")));
   await make(await messagesOf(texts.join("\n")), true);
@@ -66,14 +66,14 @@ function minifiedStyles(plugin) {
   });
 }
 
-/** A language is a file of `messages/`; of each, the words that are named in the sources. */
+/** The words that the sources name, by language; each language is a file of `messages/`. */
 async function messagesOf(sources) {
-  const found = {};
+  const languages = {};
   for (const file of (await readdir(join(here, "messages"))).sort()) {
     const words = Object.entries(JSON.parse(await readFile(join(here, "messages", file), "utf8")));
-    found[file.replace(/\.json$/, "")] = Object.fromEntries(words.filter(([key]) => sources.includes(`"${key}"`)));
+    languages[file.replace(/\.json$/, "")] = Object.fromEntries(words.filter(([key]) => sources.includes(`"${key}"`)));
   }
-  return found;
+  return languages;
 }
 
 /** The messages as one module. */
@@ -85,18 +85,18 @@ function given(plugin, messages) {
   }));
 }
 
-/** The licence of each package of which something is in the bundle. */
+/** The licence of each package that contributes to the bundle. */
 async function licenses(inputs) {
   const names = new Set();
   for (const path of inputs) {
-    const found = /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path);
-    if (found) names.add(found[1]);
+    const inPackage = /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path);
+    if (inPackage) names.add(inPackage[1]);
   }
   const texts = [];
   for (const name of [...names].sort()) {
     const folder = join(here, "node_modules", name);
     const { version, license } = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
-    const file = (await readdir(folder)).find((one) => /^licen[cs]e/i.test(one));
+    const file = (await readdir(folder)).find((name) => /^licen[cs]e/i.test(name));
     if (!file) throw new Error(`${name} has no licence file`);
     texts.push(`${name} ${version} (${license})\n\n${(await readFile(join(folder, file), "utf8")).trim()}\n`);
   }

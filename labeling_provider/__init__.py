@@ -9,7 +9,7 @@ _OLDEST_AIRFLOW: Final = (3, 2)
 
 
 def require_airflow() -> None:
-    """Called by the rooms that need Airflow, before they import what an older one lacks.
+    """Called by the packages that need Airflow, before they import what older versions lack.
 
     :raises ImportError: if Airflow is too old.
     """

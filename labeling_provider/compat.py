@@ -61,7 +61,7 @@ async def _kill(trigger: Any) -> None:
 
 
 async def is_still_deferred(task_instance: Any) -> bool:
-    """Whether the task of a trigger that is ended waits on: its trigger has only been handed over.
+    """Whether the task of a trigger that is ended still waits: the trigger was only handed over.
 
     A triggerer that stops ends its triggers. One that was silent for a while ends those that another one has taken
     over, and from 3.3 on Airflow calls their ``on_kill``.

@@ -34,7 +34,7 @@ _LABELING_ONLY: Final = (
 )
 """Arguments of the labeling job that a review's jobs do not share."""
 _ABOUT_LABELS: Final = ("labels", "category_uri", "title", "description", "instructions", "keywords")
-"""Further ones that the verification does not share."""
+"""Further arguments that the verification does not share."""
 _GOLDEN: Final = ("golden_uri", "golden_attribute_name")
 
 

@@ -81,7 +81,7 @@ class InvalidArgumentsError(LabelingError):
 
 
 def counted(number: int, noun: str) -> str:
-    """A number of things in words, such as ``1 object`` or ``2,000 objects``.
+    """A number and its noun, such as ``1 object`` or ``2,000 objects``.
 
     :param noun: in the singular; its plural ends in s.
     """

@@ -94,7 +94,7 @@ def push_job_links(context: Context, ground_truth: GroundTruth, job: JobRequest)
 
 
 def push_workers_link(context: Context, ground_truth: GroundTruth, job: JobRequest) -> None:
-    """Make the link to where people label work, where there is such a page: private workteams have one.
+    """Push the link to the page on which people label, if there is one: private workteams have one.
 
     Source: API reference, Workteam.SubDomain.
     """

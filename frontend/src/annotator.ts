@@ -31,13 +31,13 @@ export abstract class Annotator extends Control {
     return this.result;
   }
 
-  /** What stands under the element's name in the answer. */
+  /** The value under the element's name in the answer. */
   protected abstract get result(): Record<string, unknown>;
   /** Take an answer from a script. */
   protected abstract take(value: unknown): void;
   protected abstract renderWork(): unknown;
 
-  /** Whether the answer is another one than the initial value. */
+  /** Whether the answer differs from the initial value. */
   protected get isModified(): boolean {
     return this.state !== undefined;
   }

@@ -2,7 +2,7 @@
 import JSON5 from "json5";
 import type { ComplexAttributeConverter } from "lit";
 
-/** What an attribute holds that is no list and no object: the reason, for the person who wrote the template. */
+/** In place of an attribute that is neither a list nor an object: the reason, for the author of the template. */
 export class Unreadable {
   constructor(readonly reason: string) {}
 }
@@ -19,7 +19,7 @@ export const json5: ComplexAttributeConverter<unknown> = {
   },
 };
 
-/** A converter for numbers; what is none is as if it were not there. */
+/** A converter for numbers; anything else counts as missing. */
 export const number: ComplexAttributeConverter<number | undefined> = {
   fromAttribute(text) {
     const value = text?.trim() ? Number(text) : Number.NaN;

@@ -13,7 +13,7 @@ const COLORS = [
   "#17becf",
 ];
 
-/** The colour of the label at a place of the list; they begin anew after the tenth. */
+/** The colour of the label at a place of the list; they repeat after the tenth. */
 export function colorOf(place: number): string {
   return COLORS[place % COLORS.length] ?? "#1f77b4";
 }
@@ -28,11 +28,11 @@ export function textOn(color: string): string {
 }
 
 /**
- * Colours that people who see fewer of them can tell apart (Okabe and Ito, "Color Universal Design", 2008), with a dark
- * red in place of black, which has no darker and lighter kind.
+ * Colours that people with colour vision deficiency can tell apart (Okabe and Ito, "Color Universal Design", 2008), with a dark
+ * red in place of black, which has no darker and lighter shade.
  */
 const SAFE = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#f0e442", "#661100"];
-/** With more labels than colours the line tells the rest. */
+/** With more labels than colours, lines differ as well. */
 const DASHES = [[], [7, 4], [2, 4], [10, 3, 2, 3]];
 
 /** Colour and line of what is drawn for the label at a place of the list. */
@@ -47,19 +47,19 @@ export function lookOf(place: number, wanted?: unknown): { color: string; dashes
 export function fillOf(place: number, wanted?: unknown): string {
   const own = typeof wanted === "string" ? sixDigits(wanted) : undefined;
   const safe = SAFE[place % SAFE.length] ?? "#0072b2";
-  const other = [undefined, 0, 255][Math.floor(place / SAFE.length)];
+  const tone = [undefined, 0, 255][Math.floor(place / SAFE.length)];
   if (own) return own;
   if (place < SAFE.length) return safe;
-  return other === undefined ? furtherColor(place) : mixed(safe, other);
+  return tone === undefined ? furtherColor(place) : mixed(safe, tone);
 }
 
 /** Half of a colour, half of black (0) or white (255). */
-function mixed(color: string, other: number): string {
+function mixed(color: string, tone: number): string {
   const value = Number.parseInt(color.slice(1), 16);
-  return hex([16, 8, 0].reduce((sum, bits) => sum | (((((value >> bits) & 255) + other) >> 1) << bits), 0));
+  return hex([16, 8, 0].reduce((sum, bits) => sum | (((((value >> bits) & 255) + tone) >> 1) << bits), 0));
 }
 
-/** The first colour in Ground Truth's order, from a place on, that nothing has yet. */
+/** The first unused colour in Ground Truth's order, from a place on. */
 export function freeColor(from: number, taken: { has(color: string): boolean }): string {
   for (let place = from; ; place++) {
     const color = COLORS[place] ?? furtherColor(place);
@@ -67,14 +67,14 @@ export function freeColor(from: number, taken: { has(color: string): boolean }):
   }
 }
 
-/** A colour as one wants it, or the one next to it if that is taken, which nobody sees but programs can tell. */
+/** The wanted colour, or if that is taken the next one, which looks the same to people but not to programs. */
 export function unlike(color: string, taken: { has(color: string): boolean }): string {
   let free = color;
   while (taken.has(free)) free = hex((Number.parseInt(free.slice(1), 16) + 1) % 0x1000000);
   return free;
 }
 
-/** Colours without end: hues as far from the last ones as can be, some darker than others. */
+/** An endless sequence of colours: hues as far from the previous ones as possible, some darker than others. */
 function furtherColor(place: number): string {
   const [hue, light] = [(place * 137.508) % 360, [0.45, 0.3, 0.65][place % 3] ?? 0.45];
   const part = (at: number) => {

@@ -1,4 +1,4 @@
-/** Elements that have a part in the answer. */
+/** Elements that contribute to the answer. */
 import type { PropertyValues } from "lit";
 import { property } from "lit/decorators.js";
 import { CrowdElement } from "./element";
@@ -12,9 +12,9 @@ export abstract class Control extends CrowdElement {
   @property({ reflect: true }) name = "";
   protected readonly internals = this.attachInternals();
 
-  /** Put what the person has said into the answer. */
+  /** Put the person's input into the answer. */
   abstract collect(answer: Answer): void;
-  /** All that is needed to bring the element back to where it is; `undefined` if nobody has changed anything. */
+  /** All that is needed to restore the element; `undefined` if nobody has changed anything. */
   abstract get state(): State | undefined;
   abstract set state(state: State | undefined);
   /** What a step back or forth on this page leads to: the state, or the mark of a step that the element knows itself. */
@@ -32,7 +32,7 @@ export abstract class Control extends CrowdElement {
     return undefined;
   }
 
-  /** Take what the person has said to the task before; for elements that can begin from it. */
+  /** Take the answer to the previous task, for elements that can start from it. */
   remember(_before: unknown): void {}
 
   get form(): HTMLFormElement | null {
@@ -75,7 +75,7 @@ export abstract class Control extends CrowdElement {
     this.#check();
   }
 
-  /** The value is another one now. */
+  /** The value has changed. */
   protected changed(tell = true): void {
     this.requestUpdate();
     this.#check();

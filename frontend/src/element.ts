@@ -39,7 +39,7 @@ export const base = css`
 
 export abstract class CrowdElement extends LitElement {
   static override styles: CSSResultGroup = base;
-  /** Names of child elements that have a place of their own. */
+  /** Names of child elements that have their own place. */
   static regions: readonly string[] = [];
 
   #leave: (() => void) | undefined;
@@ -93,7 +93,7 @@ export function keyCap(key: string | undefined): TemplateResult | typeof nothing
 
 const MANY = 15;
 
-/** A field that looks for labels; nothing where there are few. */
+/** A field to find labels; nothing if there are few. */
 export function findField(count: number, find: (text: string) => void): TemplateResult | typeof nothing {
   if (count <= MANY) return nothing;
   return html`<input class="find" type="search" aria-label=${word("find_label")} placeholder=${word("find_label")}

@@ -1,16 +1,16 @@
-/** Everything in a page that a person fills in: what of it is the answer, what is wrong with it, where it stood. */
+/** Everything in a page that a person fills in: its answer, its problems, its drafts. */
 import { type Answer, Control, collectOption, type State } from "./control";
 import { word } from "./words";
 
 type Field = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 /** What is kept of a control: all that brings it back, or a mark of its steps on this page. */
-type Kept = "state" | "mark";
+export type Detail = "state" | "mark";
 /** @property fields each control's state, by its place: tag, name and number among its like */
 export interface Draft {
   fields: Record<string, State>;
 }
 
-/** The mark of the elements' own controls, which are nobody's answer. */
+/** The mark of the elements' own controls, which are not part of the answer. */
 export const OWN = "data-crowd-own";
 const NO_VALUE = /^(button|submit|reset|image|password)$/;
 const hiddenAtFirst = new WeakMap<HTMLInputElement, string>();
@@ -29,9 +29,9 @@ export function controls(root: ParentNode): (Control | Field)[] {
   return listed;
 }
 
-export function collect(all: (Control | Field)[]): Answer {
+export function collect(inputs: (Control | Field)[]): Answer {
   const answer: Answer = {};
-  for (const control of all) {
+  for (const control of inputs) {
     if (control.matches(":disabled")) continue;
     if (control instanceof Control) control.collect(answer);
     else collectField(control, answer);
@@ -40,8 +40,8 @@ export function collect(all: (Control | Field)[]): Answer {
 }
 
 /** The first control with something wrong, and what: in its own words where it has some. */
-export function firstProblem(all: (Control | Field)[]): { control: Control | Field; message: string } | undefined {
-  for (const control of all) {
+export function firstProblem(inputs: (Control | Field)[]): { control: Control | Field; message: string } | undefined {
+  for (const control of inputs) {
     if (control instanceof HTMLInputElement && control.type === "file") {
       control.setCustomValidity(control.files?.length ? word("no_files") : "");
     }
@@ -53,9 +53,9 @@ export function firstProblem(all: (Control | Field)[]): { control: Control | Fie
   return undefined;
 }
 
-/** Note what scripts may change without anybody's doing, so that a draft can tell. */
-export function rememberHidden(all: (Control | Field)[]): void {
-  for (const control of all) {
+/** Note hidden values, which scripts may change, so that a draft can tell changes apart. */
+export function rememberHidden(inputs: (Control | Field)[]): void {
+  for (const control of inputs) {
     if (control instanceof HTMLInputElement && control.type === "hidden" && !hiddenAtFirst.has(control)) {
       hiddenAtFirst.set(control, control.value);
     }
@@ -63,22 +63,22 @@ export function rememberHidden(all: (Control | Field)[]): void {
 }
 
 /** What differs from the page as the template made it. */
-export function capture(root: ParentNode, kept: Kept = "state"): Draft {
+export function capture(root: ParentNode, detail: Detail = "state"): Draft {
   const fields: Draft["fields"] = {};
   for (const [place, control] of places(root)) {
-    const state = control instanceof Control ? control[kept] : fieldState(control);
+    const state = control instanceof Control ? control[detail] : fieldState(control);
     if (state !== undefined) fields[place] = state;
   }
   return { fields };
 }
 
-/** Bring all controls back to a draft; those that it doesn't name become as the template made them. */
-export function restore(root: ParentNode, draft: Draft, kept: Kept = "state"): void {
+/** Bring all controls back to a draft; those that it doesn't name return to the template's values. */
+export function restore(root: ParentNode, draft: Draft, detail: Detail = "state"): void {
   for (const [place, control] of places(root)) {
     const state = draft.fields[place];
-    const before = control instanceof Control ? control[kept] : fieldState(control);
+    const before = control instanceof Control ? control[detail] : fieldState(control);
     if (JSON.stringify(before) === JSON.stringify(state)) continue;
-    if (control instanceof Control) control[kept] = state;
+    if (control instanceof Control) control[detail] = state;
     else setFieldState(control, state);
     control.dispatchEvent(new Event("input", { bubbles: true, composed: true }));
     control.dispatchEvent(new Event("change", { bubbles: true, composed: true }));

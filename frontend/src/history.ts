@@ -8,7 +8,7 @@ export class History {
   #steps: string[] = [];
   #at = 0;
 
-  /** What the page is at the start. */
+  /** Begin with the state of the page at the start. */
   begin(draft: Draft): void {
     this.#steps = [JSON.stringify(draft)];
     this.#at = 0;
@@ -27,7 +27,7 @@ export class History {
     return true;
   }
 
-  /** The draft one step back (-1) or forth (1), which is where we are then; none at the end. */
+  /** Go one step back (-1) or forth (1), and return its draft; undefined at either end. */
   go(step: -1 | 1): Draft | undefined {
     const kept = this.#steps[this.#at + step];
     if (kept === undefined) return undefined;
@@ -35,7 +35,7 @@ export class History {
     return JSON.parse(kept) as Draft;
   }
 
-  /** Where the page has come to, which is not always where it was to go: an element may have forgotten its oldest steps. */
+  /** Note where the page has arrived, which may differ from the target: an element may have forgotten its oldest steps. */
   arrive(draft: Draft): void {
     this.#steps[this.#at] = JSON.stringify(draft);
   }

@@ -3,7 +3,7 @@ import "./elements/button";
 import "./elements/classifier";
 import "./elements/drawing";
 import "./elements/entity-annotation";
-import "./elements/form";
+import "./elements/crowd-form";
 import "./elements/furniture";
 import "./elements/input";
 import "./elements/options";

@@ -1,11 +1,11 @@
-/** Keys: each element says what keys can do in it, the person may give a command another key. */
+/** Keys: each element says what keys can do in it; the person may assign another key to a command. */
 
-/** @property run does it; false if it had nothing to do, so that the key goes on. */
+/** @property run does it; false if there was nothing to do, so that the key is passed on. */
 export interface Command {
   id: string;
   label: string;
   run(): unknown;
-  /** The key that it has unless the person chose another one; without it the next free one of 1–9, a–z. */
+  /** Its default key; without one, the next free one of 1–9, a–z. */
   key?: string;
   /** Whether it works while the person writes. */
   writing?: boolean;
@@ -64,7 +64,7 @@ class Keys {
     return [...entries.values(), ...own];
   }
 
-  /** Whether somebody had a use for a key that was pressed. */
+  /** Handle a pressed key; returns whether any command used it. */
   press(event: KeyboardEvent, writing: boolean): boolean {
     const key = keyOf(event);
     const path = event.composedPath();

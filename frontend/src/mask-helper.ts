@@ -1,65 +1,66 @@
 /** Masks that the service makes: the page asks the portal for the mask of an object. */
-import type { Point, Size } from "./drawing/geometry";
+
 import type { Row } from "./drawing/mask";
 import { readMask } from "./drawing/mask-reader";
+import type { Point, Size } from "./drawing/plane-geometry";
 import { isConnected, send } from "./port";
 
 /** In pixels of the stored picture. */
-interface Box {
+interface PixelBox {
   left: number;
   top: number;
   width: number;
   height: number;
 }
 /** The box around an object, and a PNG of this size in which it is white. */
-export interface FoundMask extends Box {
+export interface FoundMask extends PixelBox {
   pngImageData: string;
 }
 interface Spot {
   x: number;
   y: number;
 }
-/** What tells which object is meant. @property inside whether the point is of the object */
-export type Asked = { extreme_points: Spot[] } | { box?: Box; points?: (Spot & { inside: boolean })[] };
-/** In what ways one can ask. */
-export type Prompt = "box" | "points" | "extreme_points";
-/** @property rows the object has the number 1 @property at where they belong */
-export interface Found {
+/** What identifies the wanted object. @property inside whether the point is of the object */
+export type MaskRequest = { extreme_points: Spot[] } | { box?: PixelBox; points?: (Spot & { inside: boolean })[] };
+/** The ways of asking. */
+export type PromptKind = "box" | "points" | "extreme_points";
+/** @property rows with the number 1 for the object @property at their position */
+export interface PackedMask {
   rows: readonly Row[];
   size: Size;
   at: Point;
 }
 
-/** How many points tell what is meant: its leftmost, topmost, rightmost and lowest, in any order. */
+/** How many points identify an object: its leftmost, topmost, rightmost and lowest, in any order. */
 export const EXTREME_POINTS = 4;
 const waiting = new Map<number, (answer: FoundMask | string) => void>();
-let offered: readonly Prompt[] = [];
+let offered: readonly PromptKind[] = [];
 let count = 0;
 let last: Promise<unknown> = Promise.resolve();
 
-/** The portal says for what it makes masks. */
-export function offerMasks(prompts: readonly Prompt[]): void {
+/** Note the prompts from which the service makes masks. */
+export function offerMasks(prompts: readonly PromptKind[]): void {
   offered = prompts;
 }
 
-export function canFind(prompt: Prompt): boolean {
+export function canFind(prompt: PromptKind): boolean {
   return isConnected() && offered.includes(prompt);
 }
 
-/** What the portal answers: a mask, or why there is none. */
+/** Take an answer of the portal: a mask, or why there is none. */
 export function hearMask(id: number, answer: FoundMask | string): void {
   waiting.get(id)?.(answer);
   waiting.delete(id);
 }
 
-/** The service makes one mask at a time for each person: who asks sooner than it answers is asked for in turn. */
-function ask(asked: Asked): Promise<FoundMask> {
+/** The service makes one mask at a time for each person, so requests are queued. */
+function ask(asked: MaskRequest): Promise<FoundMask> {
   const answer = last.then(() => askNow(asked));
   last = answer.catch(() => undefined);
   return answer;
 }
 
-async function askNow(asked: Asked): Promise<FoundMask> {
+async function askNow(asked: MaskRequest): Promise<FoundMask> {
   count += 1;
   const id = count;
   const answer = await new Promise<FoundMask | string>((done) => {
@@ -80,7 +81,7 @@ export async function findBox([[left, top], [right, bottom]]: readonly [Point, P
 }
 
 /** The pixels of an object. Throws the reason, in words, if it is not found. */
-export async function findMask(asked: Asked): Promise<Found> {
+export async function findMask(asked: MaskRequest): Promise<PackedMask> {
   const mask = await ask(asked);
   const { left, top, width, height } = mask;
   const picture = new Image();

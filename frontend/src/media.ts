@@ -3,15 +3,15 @@ import { html, nothing, type TemplateResult } from "lit";
 import { word } from "./words";
 
 const PAUSES = [500, 2000];
-/** Ground Truth's largest picture: a larger one takes more memory than many a phone has. */
+/** Ground Truth's largest picture: a larger one takes more memory than many phones have. */
 const MAX_PIXELS = 100_000_000;
-/** How it stands with a file: tried again, given up, too large to be shown, or there. */
-export type Loading = "again" | "failed" | "large" | "";
+/** The state of a file: being tried again, failed, too large to be shown, or loaded. */
+export type LoadState = "again" | "failed" | "large" | "";
 type Media = HTMLImageElement | HTMLMediaElement | HTMLSourceElement | SVGImageElement;
 
 /** Asks for a fresh link in place of one that has failed; none if there is none. */
 export type Refresher = (url: string) => Promise<string | undefined>;
-/** Tells that a file can't be loaded. */
+/** Reports that a file can't be loaded. */
 export type Reporter = (message: string, url: string) => void;
 
 let refresh: Refresher = async () => undefined;
@@ -28,7 +28,7 @@ export function freshLink(url: string): Promise<string | undefined> {
   return refresh(url);
 }
 
-/** Look after everything that is loaded below a root; a shadow root has to be named itself. */
+/** Look after everything that is loaded below a root; a shadow root must be passed separately. */
 export function watchMedia(root: Document | ShadowRoot): void {
   root.addEventListener("error", (event) => void failed(event.target), { capture: true });
   root.addEventListener("load", (event) => tooLarge(event) || loaded(event.target), { capture: true });
@@ -74,7 +74,7 @@ function tell(target: Media, url: string): void {
   report(word("not_loaded"), url);
 }
 
-/** Take a picture that is to be labeled away again if it is too large, before anybody measures it. */
+/** Remove a picture to be labeled if it is too large, before anything measures it. */
 function tooLarge(event: Event): boolean {
   const picture = event.target;
   if (!(picture instanceof HTMLImageElement && picture.classList.contains("subject"))) return false;
@@ -94,8 +94,8 @@ function loaded(target: EventTarget | null): void {
   }
 }
 
-/** Elements show how it stands. */
-function mark(target: Media, state: Loading): void {
+/** Tell elements the state of a file, which they show. */
+function mark(target: Media, state: LoadState): void {
   if (state) target.setAttribute("data-crowd-loading", state);
   else target.removeAttribute("data-crowd-loading");
   target.dispatchEvent(new CustomEvent("crowd-loading", { detail: state }));
@@ -126,8 +126,8 @@ function setAddress(target: Media, url: string): void {
   if (target instanceof HTMLSourceElement) target.closest<HTMLMediaElement>("audio, video")?.load();
 }
 
-/** What is shown in place of a picture that does not come; nothing if it is there. */
-export function loadingNote(loading: Loading, picture: Media | null | undefined): TemplateResult | typeof nothing {
+/** What is shown in place of a picture that does not load; nothing once it has. */
+export function loadingNote(loading: LoadState, picture: Media | null | undefined): TemplateResult | typeof nothing {
   if (!loading) return nothing;
   const failed = loading === "failed";
   return html`<div class="state" role="status">

@@ -1,8 +1,8 @@
 /** The page as a whole: when it is ready, what is saved, undone, sent, and what the portal hears. */
 import { type Answer, Control } from "./control";
 import { CrowdElement } from "./element";
-import { CrowdForm, catchNativeForms, receive } from "./elements/form";
-import { capture, collect, controls, type Draft, firstProblem, rememberHidden, restore } from "./form";
+import { CrowdForm, catchNativeForms, receive } from "./elements/crowd-form";
+import { capture, collect, controls, type Detail, type Draft, firstProblem, rememberHidden, restore } from "./form";
 import { History } from "./history";
 import { isWriting, keys } from "./keys";
 import { hearMask, offerMasks } from "./mask-helper";
@@ -18,7 +18,7 @@ const ACTIVITY_PAUSE = 1000;
 const MAX_URL = 8192;
 /** Longest draft, in characters of JSON; browsers keep five million for a site. */
 const MAX_DRAFT = 4_000_000;
-/** The portal says how the task stands as soon as the page has loaded; who says nothing for so long is none. */
+/** A portal sends the state of the task as soon as the page has loaded; after this long without it, there is no portal. */
 const PORTAL_SILENT_MS = 2000;
 
 const history = new History();
@@ -26,13 +26,13 @@ const links = new Map<string, ((fresh: string | undefined) => void)[]>();
 let init: Init | undefined;
 let before: Answer = {};
 let isReady = false;
-/** Whether the page is ready and the portal, if there is one, has said how the task stands. */
+/** Whether the page is ready and the portal, if there is one, has sent the state of the task. */
 let hasBegun = false;
-/** What the person did before. */
+/** What the person did before that. */
 const early: (() => void)[] = [];
 let restoring = false;
 let hasTold = false;
-/** What is still to be noted as a step. */
+/** The change that is still to be noted as a step. */
 let noting: "typing" | "change" | undefined;
 let sent = false;
 let changeTimer: ReturnType<typeof setTimeout> | undefined;
@@ -56,12 +56,12 @@ export function start(): void {
   ];
   for (const type of ["input", "change", "reset"])
     window.addEventListener(type, () => noteSoon(type), { capture: true });
-  // Whoever goes on somewhere else has ended a step.
+  // Continuing somewhere else ends a step.
   window.addEventListener("pointerdown", () => noting && note(), { capture: true });
   window.addEventListener("keydown", (event) => noting && (event.key === "Tab" || !isWriting(event)) && note(), {
     capture: true,
   });
-  // What is dictated or pasted comes without a key, and is no part of the choice before it.
+  // Dictated or pasted text comes without a key, and is not part of the choice before it.
   window.addEventListener("beforeinput", () => noting === "change" && note(), { capture: true });
   listenToKeys();
   listenToActivity();
@@ -81,7 +81,7 @@ export function start(): void {
   void begin(isStanding, met);
 }
 
-/** Nothing is lost that a person does while the page is on its way: it is done when the page has begun. */
+/** Nothing that a person does while the page loads is lost: it is done once the page has begun. */
 async function begin(isStanding: Promise<void>, met: Promise<void>): Promise<void> {
   await isStanding;
   if (window.parent !== window) await Promise.race([met, loaded().then(() => pause(PORTAL_SILENT_MS))]);
@@ -103,7 +103,7 @@ async function loaded(): Promise<void> {
   await new Promise((done) => window.addEventListener("load", done, { once: true }));
 }
 
-/** When everything on the page stands, scripts are told; what they do is part of the page as it begins. */
+/** Once everything on the page is ready, notify scripts; what they do is part of the initial page. */
 async function ready(): Promise<void> {
   if (document.readyState === "loading") {
     await new Promise((done) => document.addEventListener("DOMContentLoaded", done, { once: true }));
@@ -152,13 +152,13 @@ function submit(): void {
     return;
   }
   // A page of plain controls alone.
-  const all = controls(document);
-  const wrong = firstProblem(all);
+  const inputs = controls(document);
+  const wrong = firstProblem(inputs);
   if (wrong) {
     wrong.control.focus();
     send({ type: "invalid", message: wrong.message });
   } else {
-    submitted(undefined, collect(all));
+    submitted(undefined, collect(inputs));
   }
 }
 
@@ -186,10 +186,10 @@ function draft(): Draft | null {
   return fits ? captured : null;
 }
 
-function apply(wanted: Draft, kept: "state" | "mark" = "state"): void {
+function apply(wanted: Draft, detail: Detail = "state"): void {
   restoring = true;
   try {
-    restore(document, wanted, kept);
+    restore(document, wanted, detail);
   } finally {
     restoring = false;
   }
@@ -213,7 +213,7 @@ function noteSoon(type: string): void {
   noting = type === "input" ? "typing" : "change";
   // The listeners of the template come first: what they do belongs to the same step.
   noteTimer = setTimeout(note, noting === "typing" ? TYPING_PAUSE : 0);
-  // A step ends when the typing does; what is typed is told, and saved, before.
+  // A step ends when the typing does; typed text is reported and saved before that.
   if (type === "input") changeSoon();
 }
 
@@ -226,7 +226,7 @@ function note(): void {
 }
 
 function changeSoon(): void {
-  // What comes after the answer is no part of it.
+  // What comes after the answer is not part of it.
   if (sent) return;
   const now = performance.now();
   changedSince ??= now;
@@ -265,11 +265,11 @@ function hear(message: FromPortal): void {
       refused(word("refused", { message: message.message }));
       break;
     case "press":
-      // Whatever has the focus in a page that has not: the person doesn't write there.
+      // Whatever has the focus in a page without focus, the person doesn't write there.
       whenBegun(() => document.body.dispatchEvent(new KeyboardEvent("keydown", { ...message.pressed, bubbles: true })));
       break;
     case "mask":
-      hearMask(message.id, message.told);
+      hearMask(message.id, message.result);
       break;
     case "link": {
       const waiting = links.get(message.url) ?? [];
@@ -285,7 +285,7 @@ function tellBefore(): void {
   }
 }
 
-/** The answer was not taken: the work goes on. */
+/** The answer was not accepted: the work goes on. */
 function refused(message: string): void {
   sent = false;
   const crowdForm = form();
@@ -294,7 +294,7 @@ function refused(message: string): void {
   changeSoon();
 }
 
-/** A fresh link from the portal; several pictures of one link share the question. */
+/** A fresh link from the portal; several pictures with one link share the request. */
 function freshLink(url: string): Promise<string | undefined> {
   if (!isConnected()) return Promise.resolve(undefined);
   return new Promise((done) => {

@@ -1,4 +1,4 @@
-/** Passages of a text: where words begin and end, where else a passage stands, and offsets as the answer has them. */
+/** Passages of a text: where words begin and end, where else a passage occurs, and offsets as in the answer. */
 
 /** From start to before end, in JavaScript's UTF-16 units. */
 export interface Passage {
@@ -6,7 +6,7 @@ export interface Passage {
   end: number;
 }
 
-/** So far around a place words are looked for; longer ones are cut. */
+/** How far around a place words are searched for; longer ones are cut. */
 const REACH = 200;
 const SPACE = /\s/u;
 
@@ -19,14 +19,14 @@ export class Characters {
     for (const pair of text.matchAll(/[\u{10000}-\u{10ffff}]/gu)) this.#wide.push(pair.index + 2);
   }
 
-  /** How many characters stand before an offset. */
+  /** How many characters precede an offset. */
   before(offset: number): number {
     return offset - firstAbove(this.#wide, offset);
   }
 
-  /** The offset before which so many characters stand. */
+  /** The offset after a number of characters. */
   offset(characters: number): number {
-    // The wide ones before it push it on; how many they are depends on where it is.
+    // Wide characters before it shift it; how many there are depends on where it is.
     let [low, high] = [0, this.#wide.length];
     while (low < high) {
       const middle = (low + high) >> 1;
@@ -48,7 +48,7 @@ function firstAbove(numbers: number[], limit: number): number {
   return low;
 }
 
-/** A passage without white space at its ends; none if nothing else is in it. */
+/** A passage without white space at its ends; undefined if it contains nothing else. */
 export function trimmed(text: string, { start, end }: Passage): Passage | undefined {
   while (start < end && SPACE.test(text[start] ?? "")) start++;
   while (end > start && SPACE.test(text[end - 1] ?? "")) end--;
@@ -88,7 +88,7 @@ export function wordBefore(text: string, offset: number, language: string): Pass
   return undefined;
 }
 
-/** All places where the passage's text stands, not inside words if it is not inside one itself; at most so many. */
+/** All occurrences of the passage's text, not inside words unless it is inside one itself; limited in number. */
 export function occurrences(text: string, passage: Passage, words: boolean, most: number): Passage[] {
   const wanted = text.slice(passage.start, passage.end);
   const listed: Passage[] = [];
@@ -99,7 +99,7 @@ export function occurrences(text: string, passage: Passage, words: boolean, most
   return listed;
 }
 
-/** Whether two passages share a part, but neither holds the other. */
+/** Whether two passages overlap, but neither contains the other. */
 export function crosses(first: Passage, second: Passage): boolean {
   return (
     (first.start < second.start && second.start < first.end && first.end < second.end) ||
@@ -107,7 +107,7 @@ export function crosses(first: Passage, second: Passage): boolean {
   );
 }
 
-/** Not in the middle of a character that takes two units. */
+/** Moved out of the middle of a character that takes two units. */
 function whole(text: string, { start, end }: Passage): Passage {
   const splits = (offset: number) =>
     /[\udc00-\udfff]/.test(text[offset] ?? "") && /[\ud800-\udbff]/.test(text[offset - 1] ?? "");

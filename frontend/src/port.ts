@@ -2,7 +2,7 @@
 import type { Answer } from "./control";
 import type { Draft } from "./form";
 import type { KeyEntry } from "./keys";
-import type { Asked, FoundMask, Prompt } from "./mask-helper";
+import type { FoundMask, MaskRequest, PromptKind } from "./mask-helper";
 
 export interface Init {
   draft: Draft | null;
@@ -12,11 +12,11 @@ export interface Init {
   theme: "light" | "dark" | "auto";
   /** Whether there is a submit button around the frame. */
   submits: boolean;
-  /** For what the service makes masks. */
-  masks: readonly Prompt[];
+  /** The prompts from which the service makes masks. */
+  masks: readonly PromptKind[];
 }
 
-interface Pressed {
+interface PressedKey {
   key: string;
   code: string;
   ctrlKey: boolean;
@@ -30,26 +30,26 @@ export type ToPortal =
   | { type: "change" | "submit"; answer: Answer; draft: Draft | null }
   | { type: "invalid"; message: string }
   | { type: "activity" }
-  | ({ type: "key" } & Pressed)
+  | ({ type: "key" } & PressedKey)
   | { type: "trouble"; message: string; url?: string }
   | { type: "refresh"; url: string }
-  | { type: "mask"; id: number; asked: Asked };
+  | { type: "mask"; id: number; asked: MaskRequest };
 
 export type FromPortal =
   | { type: "submit" | "undo" | "redo" | "focus" }
   /** A key that was pressed while the portal had the keyboard. */
-  | { type: "press"; pressed: Pressed }
+  | { type: "press"; pressed: PressedKey }
   | { type: "link"; url: string; fresh: string | null }
   | { type: "refused"; message: string }
   /** The mask of an object, or why there is none. */
-  | { type: "mask"; id: number; told: FoundMask | string }
+  | { type: "mask"; id: number; result: FoundMask | string }
   /** The answer to the task before. */
   | { type: "before"; answer: Answer }
   | { type: "keys"; keys: Record<string, string> };
 
 let port: MessagePort | undefined;
 
-/** The port, when the parent hands it over; listens from now on, and to the parent alone. */
+/** Resolves when the parent hands over the port; listens from now on, and to the parent alone. */
 export function connect(hear: (message: FromPortal) => void): Promise<Init> {
   return new Promise((done) => {
     const listen = (event: MessageEvent) => {

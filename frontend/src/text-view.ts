@@ -1,9 +1,9 @@
-/** A text in which passages are selected and marked: the part of the page that is drawn without templates, for long texts. */
+/** A text in which passages are selected and marked: drawn without templates, for the sake of long texts. */
 import { css, type ReactiveControllerHost } from "lit";
 import { textOn } from "./colors";
 import type { Passage } from "./passages";
 
-/** About so long a part of a text is drawn at once; parts end at line breaks. */
+/** Approximate length of the part of a text that is drawn at once; parts end at line breaks. */
 const PART = 4000;
 
 export const textStyle = css`
@@ -23,8 +23,8 @@ export const textStyle = css`
   }
 `;
 
-/** @property color of the label; @property short what stands beside the passage; @property removal what the button beside it does */
-export interface Mark extends Passage {
+/** @property color the color of the label; @property short the text beside the passage; @property removal what the button beside it does */
+export interface MarkedPassage extends Passage {
   color: string;
   short: string;
   title: string;
@@ -43,13 +43,13 @@ interface Part extends Passage {
   element: HTMLElement;
   /** What it was drawn with. */
   drawn: string;
-  pieces: { element: HTMLElement; over: Mark[] }[];
+  pieces: { element: HTMLElement; over: MarkedPassage[] }[];
 }
 
 export class TextView {
   #text = "";
   #parts: Part[] = [];
-  #marks: Mark[] = [];
+  #marks: MarkedPassage[] = [];
   #current: Passage | undefined;
 
   /**
@@ -79,7 +79,7 @@ export class TextView {
     this.#draw();
   }
 
-  mark(marks: Mark[], current: Passage | undefined): void {
+  mark(marks: MarkedPassage[], current: Passage | undefined): void {
     this.#marks = marks;
     this.#current = current;
     this.#draw();
@@ -101,7 +101,7 @@ export class TextView {
     this.reveal({ start: backwards ? start : Math.max(start, end - 1), end });
   }
 
-  /** What is selected in the text, also if the selection goes on outside; none if nothing is. */
+  /** The selection in the text, even if it continues outside; undefined if there is none. */
   selected(): Passage | undefined {
     const range = this.#range();
     if (!range) return undefined;
@@ -117,7 +117,7 @@ export class TextView {
   /** The offset under a point of the window. */
   offsetAt(x: number, y: number): number | undefined {
     const root = this.root.getRootNode() as ShadowRoot | Document;
-    // Two ways of browsers, neither of which all have.
+    // Two ways, neither of which all browsers have.
     const browser = document as Document & {
       caretPositionFromPoint?(x: number, y: number, options?: { shadowRoots: ShadowRoot[] }): CaretPosition | null;
       caretRangeFromPoint?(x: number, y: number): Range | null;
@@ -156,7 +156,7 @@ export class TextView {
         .map((mark, number) => ({ mark, number }))
         .filter(({ mark }) => mark.start < part.end && mark.end > part.start);
       const drawn = JSON.stringify(inside);
-      // A part that is drawn anew loses the selection in it.
+      // A part that is redrawn loses the selection in it.
       if (part.drawn !== drawn || part.pieces.length === 0) {
         part.drawn = drawn;
         this.#drawPart(part, inside);
@@ -173,7 +173,7 @@ export class TextView {
     return start === this.#current?.start && end === this.#current.end;
   }
 
-  #drawPart(part: Part, inside: { mark: Mark; number: number }[]): void {
+  #drawPart(part: Part, inside: { mark: MarkedPassage; number: number }[]): void {
     const borders = new Set([part.start, part.end]);
     for (const { mark } of inside) {
       borders.add(Math.max(mark.start, part.start));
@@ -204,7 +204,7 @@ export class TextView {
     part.element.replaceChildren(...nodes);
   }
 
-  #chip(mark: Mark, number: number): HTMLElement {
+  #chip(mark: MarkedPassage, number: number): HTMLElement {
     const chip = document.createElement("span");
     chip.className = "chip";
     chip.title = mark.title;

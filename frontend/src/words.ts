@@ -14,20 +14,20 @@ export function word(key: Word, values: Record<string, string | number> = {}): s
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => isolated(String(values[name] ?? whole)));
 }
 
-/** A text that leaves the direction of the sentence around it as it is. */
+/** A text that doesn't change the direction of the sentence around it. */
 function isolated(text: string): string {
   const alone = text.replace(ISOLATES, "");
   return TURNS.test(alone) ? `\u2068${alone}\u2069` : alone;
 }
 
-/** Change the language of all elements; one that there is no file for leaves it as it is. */
+/** Change the language of all elements; one without a file changes nothing. */
 export function speak(wanted: string): void {
   language = chosen(wanted, language);
   document.documentElement.lang ||= language;
   for (const listener of listeners) listener();
 }
 
-/** Be told of changes of the language. */
+/** Listen to changes of the language. */
 export function onLanguage(listener: () => void): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);

@@ -15,10 +15,10 @@ _USAGE: Final = """usage: labeling {local,serve,work,database,import,preview,wor
   database prepare the database of such a service, back it up and restore it (labeling database --help)
   import   bring labeling jobs from Amazon to a service of your own (labeling import --help)
   preview  show a worker template as workers will see it (labeling preview --help)
-  workers  say who labels in the portal of a running service (labeling workers --help)
+  workers  manage the people who label in the portal of a running service (labeling workers --help)
   jobs     delete labeling jobs of a running service (labeling jobs --help)
-  keys     say who may ask a running service for what (labeling keys --help)
-  audit    show who did what with a running service (labeling audit --help)
+  keys     manage the API keys of a running service (labeling keys --help)
+  audit    show who did what on a running service (labeling audit --help)
 """
 COMMANDS: Final = {
     "local": "labeling_provider.service.__main__:main",

@@ -1,4 +1,4 @@
-"""Asks a running service what its administrator asks, with the service's own keys."""
+"""Sends an administrator's requests to a running service, signed with the service's own keys."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from labeling_provider.errors import LabelingError, printable
 _PATH: Final = "/_labeling"
 _KEYS: Final = ("LABELING_LOCAL_ACCESS_KEY_ID", "LABELING_LOCAL_SECRET_ACCESS_KEY")
 _SECONDS: Final = 30
-_WRONG: Final = "this is no self-hosted Ground Truth: correct --endpoint-url or AWS_ENDPOINT_URL"
+_WRONG: Final = "this is not a self-hosted Ground Truth: correct --endpoint-url or AWS_ENDPOINT_URL"
 
 
 class AskError(LabelingError):
@@ -38,7 +38,7 @@ def endpoint_option(options: argparse.ArgumentParser) -> None:
 
 
 def parsed(options: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
-    """The arguments, which have to say where the service is; else this exits with the usage."""
+    """Parse the arguments. Without the service's address, print the usage and exit."""
     chosen = options.parse_args(arguments)
     if not chosen.endpoint_url:
         options.error("--endpoint-url is missing, and AWS_ENDPOINT_URL is not set")
@@ -50,12 +50,12 @@ def ask(endpoint_url: str, path: str, body: dict[str, Any] | None = None, second
 
     :param path: below ``/_labeling``.
     :param body: what to send; None to read.
-    :param seconds: for how long to wait for the answer.
-    :raises AskError: if it says no, or nothing.
+    :param seconds: longest time to wait for the answer.
+    :raises AskError: if it refuses or does not answer.
     """
     parts = urlsplit(endpoint_url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise AskError(f"{endpoint_url!r} is no address such as http://127.0.0.1:8080")
+        raise AskError(f"{endpoint_url!r} is not an address such as http://127.0.0.1:8080")
     request = urllib.request.Request(  # noqa: S310 - the scheme was looked at
         endpoint_url.rstrip("/") + _PATH + path, None if body is None else json.dumps(body).encode()
     )
@@ -76,7 +76,7 @@ def ask(endpoint_url: str, path: str, body: dict[str, Any] | None = None, second
             message += f"; {' and '.join(_KEYS)} must be the service's own keys, or an administrator's"
         raise AskError(message) from None
     except (ValueError, HTTPException):
-        raise AskError(f"{endpoint_url} answered something else than JSON; {_WRONG}") from None
+        raise AskError(f"{endpoint_url} answered with something other than JSON; {_WRONG}") from None
     except OSError as error:
         reason = getattr(error, "reason", error)
         raise AskError(

@@ -1,4 +1,4 @@
-"""``labeling audit``: who did what with a running service."""
+"""``labeling audit``: who did what on a running service."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _DAY: Final = 86_400.0
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     options = argparse.ArgumentParser(
-        prog="labeling audit", description="Show who did what with a running service, latest first."
+        prog="labeling audit", description="Show who did what on a running service, newest first."
     )
     endpoint_option(options)
     options.add_argument("--limit", type=int, default=100, help="largest number of lines (default %(default)s)")
     options.add_argument("--who", help="only what this requester or worker id has done")
-    options.add_argument("--days", type=float, help="only the last days")
+    options.add_argument("--days", type=float, help="only the last so many days")
     return options
 
 

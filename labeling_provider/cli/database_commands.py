@@ -15,25 +15,23 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     options = argparse.ArgumentParser(
         prog="labeling database",
-        description="Prepare the database of a service for this version of it, back it up, and restore it. Objects are "
-        "not in it if they are in a real S3: back up its buckets as well, after the database.",
+        description="Prepare the database of a service for this version, back it up and restore it. Objects in a real "
+        "S3 are not part of it: back up their buckets as well, after the database.",
     )
     options.add_argument(
         "--database-url",
         default=os.environ.get("LABELING_LOCAL_DATABASE_URL"),
         help="SQLAlchemy URL of the database (default: LABELING_LOCAL_DATABASE_URL)",
     )
-    options.add_argument(
-        "--data-dir", type=Path, help="data directory of labeling local, whose database is meant instead"
-    )
+    options.add_argument("--data-dir", type=Path, help="data directory of labeling local, to use its database instead")
     moves = options.add_subparsers(dest="move", required=True, metavar="upgrade|backup|restore")
     moves.add_parser(
         "upgrade",
-        help="make the tables, or change those of an earlier version. Services may go on meanwhile if the new version "
-        "only adds to them; otherwise this says that services have to be stopped",
+        help="create the tables, or migrate those of an earlier version. Services may keep running if the new version "
+        "only adds to them; otherwise this says that they have to be stopped",
     )
-    backup = moves.add_parser("backup", help="write all of it into a new file, while services go on")
-    restore = moves.add_parser("restore", help="read such a file into an empty database; services must not run")
+    backup = moves.add_parser("backup", help="write all of it to a new file; services may keep running")
+    restore = moves.add_parser("restore", help="read such a file into an empty database; services must not be running")
     for move in (backup, restore):
         move.add_argument("file", type=Path)
     return options

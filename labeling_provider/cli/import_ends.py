@@ -23,7 +23,7 @@ KEYS: Final = ("LABELING_LOCAL_ACCESS_KEY_ID", "LABELING_LOCAL_SECRET_ACCESS_KEY
 
 _IN_PATH: Final = {"addressing_style": "path"}
 _LOCAL: Final = ("local", "local")
-"""What requests to a service are signed with that demands no credentials."""
+"""Keys that sign requests to a service that demands no credentials."""
 
 
 class ImportingError(LabelingError):
@@ -31,7 +31,7 @@ class ImportingError(LabelingError):
 
 
 class ImportEnd(NamedTuple):
-    """One end of the way.
+    """One end of the import.
 
     :param key_of: the id of the access key with which requests to a service such as ``s3`` are signed; None if there
         is none.
@@ -114,9 +114,10 @@ def check_keys(source: ImportEnd, target: ImportEnd) -> None:
             is_real = here.key != _LOCAL[0]
             if is_real and here.key == there.key and is_amazon(here.url) != is_amazon(there.url):
                 raise ImportingError(
-                    f"The access key …{here.key[-4:]} would sign requests to {here.url} and to {there.url}. Amazon's "
-                    "keys are nobody else's: name them with --profile or --aws-conn-id, so that those that boto3 finds "
-                    "by itself are of your own S3; or give the connection of --to-aws-conn-id a login and password."
+                    f"The access key …{here.key[-4:]} would sign requests to {here.url} and to {there.url}. Keys "
+                    "for Amazon are for nobody else: name them with --profile or --aws-conn-id, so that those that "
+                    "boto3 finds by itself belong to your own S3; or give the connection of --to-aws-conn-id a login "
+                    "and password."
                 )
 
 
@@ -162,7 +163,7 @@ class _Addresses(NamedTuple):
 
 
 def _connected(name: str, region: str | None, outage: float, addresses: _Addresses) -> ImportEnd:
-    """One end by an Airflow connection.
+    """One end, as an Airflow connection describes it.
 
     :raises ImportingError: if there is no such connection.
     """
@@ -180,7 +181,7 @@ def _connected(name: str, region: str | None, outage: float, addresses: _Address
 
 
 def _redirect(connection: AwsConnectionWrapper, addresses: _Addresses) -> None:
-    """Let a connection lead elsewhere. Its own address of S3 stays, because S3 may be elsewhere again."""
+    """Point a connection to another address. Its own S3 address stays, because S3 may be in a third place."""
     from botocore.config import Config
 
     services = {service: dict(settings) for service, settings in connection.service_config.items()}

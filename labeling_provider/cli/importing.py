@@ -37,8 +37,8 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     options = argparse.ArgumentParser(
         prog="labeling import",
-        description="Bring labeling jobs, with their manifests, labels, templates, workteams and people, to a service "
-        "of your own. Amazon is only read. Run it as often as you like: nothing is made twice. Where "
+        description="Import labeling jobs, with their manifests, labels, templates, workteams and people, into a "
+        "service of your own. Nothing changes at Amazon. Run it as often as you like: nothing is created twice. If "
         f"the service demands credentials, set {' and '.join(KEYS)}.",
     )
     source = options.add_argument_group("where from")
@@ -48,8 +48,8 @@ def parser() -> argparse.ArgumentParser:
     source.add_argument("--aws-conn-id", metavar="ID", help="with the credentials of this Airflow connection")
     source.add_argument(
         "--profile",
-        help="with the credentials of this profile; by default Amazon's are those that boto3 finds, and another "
-        "service gets none that mean anything",
+        help="with the credentials of this profile; by default those that boto3 finds for Amazon, and for another "
+        "service none that mean anything",
     )
     source.add_argument("--region", help="region of the jobs; by default as boto3 finds it")
     target = options.add_argument_group("where to")
@@ -77,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
         "--created-after", type=_time, metavar="DATE", help="jobs created after 2025-12-31 or 2025-12-31T18:00:00+01:00"
     )
     how = options.add_argument_group("how")
-    how.add_argument("--dry-run", action="store_true", help="tell what would be made, and make nothing")
+    how.add_argument("--dry-run", action="store_true", help="say what would be created, and create nothing")
     how.add_argument(
         "--copy-data",
         choices=_DATA,
@@ -90,7 +90,7 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         type=_pair,
         metavar="AMAZON=OURS",
-        help="who takes the place of a workteam: its ARN or name at Amazon, and the name of a workteam of the service; "
+        help="replace a workteam: its ARN or name at Amazon, and the name of a workteam of the service; "
         "may be given several times",
     )
     how.add_argument(
@@ -99,7 +99,7 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         type=_function,
         metavar="ARN=MODULE:CALLABLE",
-        help="what takes the place of a Lambda function; it is written into the file of --workforce; may be given "
+        help="replace a Lambda function; the replacement is written to the --workforce file; may be given "
         "several times",
     )
     how.add_argument(
@@ -108,18 +108,18 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument(
         "--continue-stopped",
         action="store_true",
-        help="make jobs for what was left unlabeled by jobs that were stopped or have failed",
+        help="create jobs for the objects that stopped or failed jobs have left unlabeled",
     )
     how.add_argument(
-        "--outage", type=float, default=300, help="seconds without any answer after which to give up (%(default)s)"
+        "--outage", type=float, default=300, help="give up after so many seconds without any answer (%(default)s)"
     )
     return options
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Bring the jobs, and print a table of what was made, is already there, and can't be.
+    """Import the jobs, and print a table of what was created, what was already there and what can't be imported.
 
-    :return: 0 if everything is there now, 1 if something can't be brought, 2 if it had to be given up.
+    :return: 0 if everything is there now, 1 if something can't be imported, 2 if the import was given up.
     """
     options = parser()
     chosen = options.parse_args(arguments)
@@ -141,9 +141,9 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(chosen: argparse.Namespace, entries: list[Entry]) -> None:
-    """Bring what is chosen, and note what became of it.
+    """Import what is chosen, and note what became of it.
 
-    :raises LabelingError: if nothing can be brought at all, or one side does not answer any more.
+    :raises LabelingError: if nothing can be imported at all, or one side no longer answers.
     """
     from botocore.exceptions import BotoCoreError, NoRegionError
 
@@ -193,7 +193,7 @@ def _workforce(path: Path, functions: dict[str, str]) -> dict[str, Any]:
         document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         known = dict(document.get("functions", {}))
         for arn, handler in functions.items():
-            # A function that is there may have a time limit.
+            # Only the handler: a known function may have a time limit.
             known[arn] = {**known[arn], "handler": handler} if isinstance(known.get(arn), dict) else handler
     except OSError as error:
         raise ImportingError(f"{path}: {error.strerror}") from None
@@ -221,7 +221,7 @@ def _tell(entries: list[Entry], *, dry_run: bool) -> int:
             if entry.outcome == outcome:
                 print(_line(entry, dry_run=dry_run))
     words = [f"{counts[outcome]:,} {_word(outcome, dry_run=dry_run)}" for outcome in Outcome if counts[outcome]]
-    print(", ".join(words) or "Nothing was brought.")
+    print(", ".join(words) or "Nothing was imported.")
     return 1 if counts[Outcome.REFUSED] else 0
 
 
@@ -263,5 +263,5 @@ def _time(text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no date such as 2025-12-31") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2025-12-31") from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)

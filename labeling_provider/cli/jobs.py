@@ -27,9 +27,7 @@ def parser() -> argparse.ArgumentParser:
         help="delete a job that has ended, with everything that belongs to it: tasks, answers, remarks, log, queue",
     )
     delete.add_argument("name", help="the job's name")
-    delete.add_argument(
-        "--with-output", action="store_true", help="also its folder in S3, with the labels; they are kept otherwise"
-    )
+    delete.add_argument("--with-output", action="store_true", help="also delete its folder in S3, with the labels")
     return options
 
 

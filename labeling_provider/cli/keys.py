@@ -1,4 +1,4 @@
-"""``labeling keys``: who may ask a running service for what."""
+"""``labeling keys``: manages the API keys of a running service."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     options = argparse.ArgumentParser(
         prog="labeling keys",
-        description="API keys for requesters of a running service: each has labeling jobs of its own. Set "
+        description="API keys for the requesters of a running service, who each have their own labeling jobs. Set "
         "LABELING_LOCAL_ACCESS_KEY_ID and LABELING_LOCAL_SECRET_ACCESS_KEY to the service's own.",
     )
     endpoint_option(options)
     moves = options.add_subparsers(dest="move", required=True, metavar="add|list|rotate|remove")
-    add = moves.add_parser("add", help="make a key and print it; the secret is shown this once")
-    add.add_argument("requester", help="name of a requester; keys of one name share their jobs")
-    add.add_argument("--right", action="append", choices=_RIGHTS, help="what the key is good for (default: everything)")
+    add = moves.add_parser("add", help="create a key and print it; the secret is shown only once")
+    add.add_argument("requester", help="the requester's name; keys with the same name share their jobs")
+    add.add_argument("--right", action="append", choices=_RIGHTS, help="what the key may do (default: everything)")
     add.add_argument("--team", action="append", metavar="WORKTEAM", help="only for jobs of this workteam")
     add.add_argument("--tag", action="append", metavar="KEY=VALUE", help="only for jobs with this tag")
-    add.add_argument("--bucket", action="append", metavar="NAME", help="a bucket of others that may be used as well")
-    moves.add_parser("list", help="show all keys, what they are good for, and when they were used last")
-    rotate = moves.add_parser("rotate", help="make a key with the same rights; the old one holds for a day more")
-    remove = moves.add_parser("remove", help="let a key hold no more, at once")
+    add.add_argument("--bucket", action="append", metavar="NAME", help="another requester's bucket that it may use")
+    moves.add_parser("list", help="show all keys, what they may do and when they were last used")
+    rotate = moves.add_parser("rotate", help="create a key with the same rights; the old one is valid for one more day")
+    remove = moves.add_parser("remove", help="make a key invalid, at once")
     for move in (rotate, remove):
         move.add_argument("key", help="its access key id")
     return options

@@ -14,19 +14,19 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     options = argparse.ArgumentParser(
         prog="labeling workers",
-        description="Say who labels in the worker portal of a running service. Where the service demands credentials, "
+        description="Manage the people who label in the portal of a running service. If it demands credentials, "
         "set LABELING_LOCAL_ACCESS_KEY_ID and LABELING_LOCAL_SECRET_ACCESS_KEY.",
     )
     endpoint_option(options)
     moves = options.add_subparsers(dest="move", required=True, metavar="new-team|add|list|remove|erase|sign-out|invite")
     texts = {
-        "new-team": "make a workteam of people, and print its ARN for labeling jobs",
-        "add": "make a person known, or put one who is known into a workteam",
+        "new-team": "create a workteam of people, and print its ARN for labeling jobs",
+        "add": "add a person, or put a known one into a workteam",
         "list": "show everybody, or the members of a workteam",
         "remove": "take a person out of a workteam, or forget the person altogether; what was answered stays",
-        "erase": "forget a person, and let a pseudonym stand for the person in what was answered and written down",
-        "sign-out": "end all sessions of a person, who may sign in again unless it is removed",
-        "invite": "print a link with which a person chooses a password, valid for a week and once",
+        "erase": "forget a person, who becomes a pseudonym in answers and records",
+        "sign-out": "end all sessions of a person, who can sign in again unless removed",
+        "invite": "print a link for choosing a password; it works once, within a week",
     }
     for name, text in texts.items():
         move = moves.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one move.
+    """Run ``labeling workers``.
 
     :return: the exit status.
     """
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
     elif chosen.move == "invite":
         print(f"{chosen.endpoint_url.rstrip('/')}{answer['path']}")
     elif chosen.move == "erase":
-        print(f"in what the service keeps, this is now {answer['worker_id']}")
+        print(f"in the service's records, this person is now {answer['worker_id']}")
     elif chosen.move == "sign-out":
         print(f"{answer['sessions']} sessions ended")
     return 0

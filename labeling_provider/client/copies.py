@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 MAX_AT_ONCE: Final = 8
 """How many objects are copied at the same time; each takes up to two parts of an upload in memory."""
-MAX_TOLD: Final = 20
-"""Most objects that can't be copied that are named; the others are counted."""
+MAX_NAMED: Final = 20
+"""Most failed objects to name; any further ones are only counted."""
 _AHEAD: Final = 4 * MAX_AT_ONCE
 _MISSING: Final = frozenset({"404", "NoSuchKey", "NoSuchBucket"})
 _WORDS: Final = {"404": "it does not exist", "403": "access is denied"}
@@ -29,12 +29,12 @@ _WORDS: Final = {"404": "it does not exist", "403": "access is denied"}
 
 
 class OtherObjectError(LabelingError):
-    """The target has another object of the name; it was left as it is."""
+    """The target has a different object with this name; it was left as it is."""
 
 
 @dataclass
 class Copied:
-    """What became of several objects.
+    """The outcome of copying several objects.
 
     :param copied: how many were copied, or would be in a dry run.
     :param there: how many were there already.
@@ -51,16 +51,16 @@ class Copied:
         """Count other objects as well."""
         self.copied += other.copied
         self.there += other.there
-        room = MAX_TOLD - len(self.problems)
+        room = MAX_NAMED - len(self.problems)
         self.problems += other.problems[:room]
         self.more_problems += other.more_problems + len(other.problems[room:])
 
 
 class Copies:
-    """The way from one S3 to another.
+    """Copies objects from one S3 to another.
 
     :param source: where the objects are.
-    :param target: where they go to. Buckets that it lacks are created, with the CORS rules that the source's have.
+    :param target: where they go to. Buckets that it lacks are created, with the source's CORS rules.
     :param dry_run: whether only to look.
     """
 
@@ -71,7 +71,7 @@ class Copies:
 
     @property
     def is_needed(self) -> bool:
-        """Whether they are two places at all."""
+        """Whether source and target are different places."""
         ends = {str(store.s3.meta.endpoint_url).rstrip("/") for store in (self._source, self._target)}
         return len(ends) > 1
 
@@ -80,10 +80,10 @@ class Copies:
 
         An object is the same if it has the same ETag, or the same size and was written later than the source's.
 
-        :param overwrite: whether to replace another object of its name.
+        :param overwrite: whether to replace a different object with its name.
         :param to: its URI in the target, if that is another one.
         :return: whether it was copied, or would be in a dry run.
-        :raises OtherObjectError: if the target has another object of its name.
+        :raises OtherObjectError: if the target has a different object with its name.
         :raises LabelingError: if it can't be read or written.
         """
         place = to or uri
@@ -94,8 +94,8 @@ class Copies:
                 return False
             if not overwrite:
                 raise OtherObjectError(
-                    f"{place}: the service has another object of this name, of {target['ContentLength']:,} bytes, not "
-                    f"{source['ContentLength']:,}. It was left as it is. Delete it there, and run this again."
+                    f"{place}: the service has a different object with this name, of {target['ContentLength']:,} "
+                    f"bytes, not {source['ContentLength']:,}. It was left as it is. Delete it there and run this again."
                 )
         if self._dry_run:
             self._there(uri)
@@ -114,9 +114,9 @@ class Copies:
         return _head(self._source, uri) is not None
 
     def copy_all(self, uris: Iterable[str]) -> Copied:
-        """Copy objects, several at once. One that can't be copied does not keep the others.
+        """Copy objects, several at once. One that can't be copied does not stop the others.
 
-        :raises LabelingError: if one of the two does not answer any more.
+        :raises LabelingError: if one of the two stops answering.
         """
         tally, running = Copied(), deque[Future[Copied]]()
         with ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="labeling-copies") as pool:
@@ -181,11 +181,11 @@ class Copies:
         return True
 
     def _copy_cors(self, bucket: str) -> None:
-        """Give a new bucket the CORS rules of the source's, without which browsers elsewhere see no pictures."""
+        """Give a new bucket the source's CORS rules, without which browsers on other origins see no pictures."""
         try:
             rules = self._source.s3.get_bucket_cors(Bucket=bucket)["CORSRules"]
         except (BotoCoreError, ClientError):
-            # There are none, or nobody may look.
+            # There are none, or we may not read them.
             return
         self._target.s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": rules})
 

@@ -15,7 +15,7 @@ MAX_SECONDS: Final = 10.0
 MAX_LATEST: Final = 10
 _PIECE: Final = 64 << 10
 _UNKNOWN: Final = frozenset({401, 404})
-"""What a service of an older version answers: it demands a password here, or has no such page."""
+"""What an older version of the service answers: it demands a password here, or has no such page."""
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
 
@@ -62,12 +62,12 @@ class _Answer(NamedTuple):
 def read_people(ground_truth: GroundTruth, job_page: str) -> JobPeople | None:
     """Ask a self-hosted service who works on a job.
 
-    The request is signed as those to SageMaker are, and takes the same way: proxies, certificates and time limits are
+    The request is signed as those to SageMaker are, and goes the same way: proxies, certificates and time limits are
     those of the SageMaker client.
 
     :param job_page: URL of the job's page on the service.
-    :return: None if the service does not tell because its version is older.
-    :raises LabelingError: if it does not answer, or with something else.
+    :return: None if the service is too old to say.
+    :raises LabelingError: if it does not answer, or its answer is something else.
     """
     action = "Asking the service who is at work"
     try:

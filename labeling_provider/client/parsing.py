@@ -69,7 +69,7 @@ def refuse_foreign_answers(client: Any) -> None:
 
 
 def _is_foreign(model: Any, answer: Any) -> bool:
-    """Whether an answer is of another program. A server error may be a proxy's, before a service that starts."""
+    """Whether an answer comes from another program. A server error may be from a proxy, while the service starts."""
     status, headers = answer["status_code"], answer["headers"]
     if status >= 500 and status != HTTPStatus.NOT_IMPLEMENTED:
         return False
@@ -79,13 +79,13 @@ def _is_foreign(model: Any, answer: Any) -> bool:
         return False
     if status >= 400 and model.service_model.service_name == "sagemaker":
         return b"__type" not in answer["body"] and "x-amzn-ErrorType" not in headers
-    # The header tells nothing: moto names HTML where an answer has no body, or XML.
+    # The header alone proves nothing: moto says HTML for an empty body, and for XML.
     body = answer["body"]
     return isinstance(body, bytes) and body[:200].lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
 
 def quote_little(error: Exception) -> None:
-    """Cut the text of an error of botocore's to one line of readable length.
+    """Cut the text of a botocore error to one line of readable length.
 
     botocore quotes the whole body of an answer that it can't parse, such as a proxy's page.
     """

@@ -118,7 +118,7 @@ def is_missing(error: Exception) -> bool:
 
 
 def is_outage(error: LabelingError) -> bool:
-    """Whether an error says that a service has not answered for too long, so that asking for other things is no use."""
+    """Whether an error says that a service has not answered for too long, so that further calls are pointless."""
     return isinstance(error.__cause__, Exception) and is_transient(error.__cause__)
 
 
@@ -187,14 +187,14 @@ def remedy(error: Exception) -> str:
     if isinstance(error, SSLError):
         return (
             "; if the service has no TLS, write http:// in the connection's endpoint_url; if its certificate is of an "
-            'authority of your own, name the file of that in the extra: "verify": "/path/of/ca.pem"'
+            'authority of your own, name its CA file in the extra: "verify": "/path/of/ca.pem"'
         )
     if isinstance(error, EndpointConnectionError | ConnectTimeoutError):
         return "; start the service there, or correct endpoint_url in the extra of the Airflow connection"
     if isinstance(error, NoCredentialsError | NoRegionError):
         return (
-            "; look whether the Airflow connection exists and has login, password and region_name, "
-            "and for a service of your own endpoint_url"
+            "; check that the Airflow connection exists and has login, password and region_name, "
+            "and, for a service of your own, endpoint_url"
         )
     return ""
 

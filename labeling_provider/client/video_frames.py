@@ -1,4 +1,4 @@
-"""Takes videos in S3 apart: their frames go to S3, with sequence files that name them."""
+"""Extracts the frames of videos in S3 to S3, with sequence files that name them."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def extract_frames(
 ) -> Iterator[str]:
     """Write the frames of a video, and a sequence file for each 2,000 of them.
 
-    The same video, folder and rate give the same names, so whatever was interrupted can be done again.
+    The same video, folder and rate give the same names, so an interrupted extraction can be repeated.
 
     :param folder: S3 URI of the folder in which the video gets one of its own.
-    :param frames_per_second: take so many; None for all.
-    :return: S3 URIs of the sequence files, each when all that it names is written.
-    :raises VideoError: if the video can't be taken apart.
+    :param frames_per_second: how many to take per second; None for all.
+    :return: S3 URIs of the sequence files, each once all of its frames are written.
+    :raises VideoError: if the video can't be decoded.
     :raises LabelingError: if it can't be read, or a frame can't be written.
     """
     base = join_s3_uri(folder, _folder_of(video_uri, frames_per_second))
@@ -53,7 +53,7 @@ def extract_frames(
 
 
 def _parts(objects: Objects, pool: ThreadPoolExecutor, frames: Iterator[VideoFrame], base: str) -> Iterator[list[str]]:
-    """Write frames; the names of each sequence's, when all of them are written."""
+    """Write frames; yields the frame names of each sequence once all of them are written."""
     names: list[str] = []
     waiting: deque[Future[None]] = deque()
     part = 1
@@ -80,7 +80,7 @@ def _write(objects: Objects, uri: str, picture: bytes) -> None:
 
 
 def _finish(waiting: deque[Future[None]], most: int) -> None:
-    """Wait until at most so many frames wait to be written.
+    """Wait until at most ``most`` frames are still to be written.
 
     :raises LabelingError: if one can't be written.
     """

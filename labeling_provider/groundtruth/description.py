@@ -29,12 +29,12 @@ ECHOED: Final = (
     "LabelingJobAlgorithmsConfig",
     "HumanTaskConfig",
 )
-"""The members of a request that DescribeLabelingJob answers as they are."""
+"""The members of a request that DescribeLabelingJob returns unchanged."""
 
 
 @dataclass(frozen=True)
 class JobRequest:
-    """A CreateLabelingJob request. It need not be valid: a text that is missing or of another type reads as None.
+    """A CreateLabelingJob request. It need not be valid: a text that is missing or not a text reads as None.
     Addresses of objects at Amazon read as S3 URIs.
 
     :param members: arguments of ``create_labeling_job``, a response of DescribeLabelingJob, or an entry of

@@ -20,10 +20,10 @@ class Tool(NamedTuple):
     :param labels: the list of shapes in a frame of ``SeqLabel.json``.
     :param keys: the numbers that make a shape; ``("vertices",)`` for a list of points.
     :param least: fewest vertices.
-    :param sides: those of the keys that must be above 0.
+    :param sides: the keys whose numbers must be above 0.
     :param rule: which sides a shape has, for a message.
-    :param unit: of the keys, for a message.
-    :param farthest: largest number of a shape, in that unit.
+    :param unit: the unit of the numbers, for a message.
+    :param farthest: the largest number allowed, in that unit.
     """
 
     name: str
@@ -69,7 +69,7 @@ CUBOID: Final = Tool(
 
 DETECTION: Final = "detectionAnnotations"
 CUBOIDS: Final = CUBOID.answers
-"""Of an answer about one point cloud."""
+"""The list of cuboids in an answer about one point cloud."""
 TRACKING: Final = "trackingAnnotations"
 LABEL_LISTS: Final[dict[str, str]] = {DETECTION: "detection-annotations", TRACKING: "tracking-annotations"}
 """The list of frames in ``SeqLabel.json``, by the key of a worker's answer."""

@@ -77,8 +77,8 @@ def _known(shape: Any, value: Any, field: str, unknown: list[str]) -> Any:
 
 
 def type_problems(operation: str, request: dict[str, Any]) -> str:
-    """What botocore itself would object to before it sends a request: types, required members and minimums. A time has
-    to be a number, as botocore sends it.
+    """What botocore itself would object to before it sends a request: types, required members and minimums. A time
+    must be a number, which is what botocore sends.
 
     :return: in botocore's words; empty if there is nothing.
     """
@@ -92,7 +92,7 @@ def _type_validator() -> Any:
     from botocore.validate import ParamValidator
 
     class Validator(ParamValidator):  # type: ignore[misc]
-        """botocore takes whatever it can turn into the time that it sends."""
+        """botocore accepts whatever it can turn into a time."""
 
         def _validate_timestamp(self, param: Any, shape: Any, errors: Any, name: str) -> None:
             if not isinstance(param, int | float) or not _is_sound(shape.type_name, param):

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 class PointFormat(NamedTuple):
     """How a file holds points.
 
-    :param is_binary: each point is a row of 4-byte floats, the lowest byte first; else it is a line of a text, with
-        numbers between blanks.
+    :param is_binary: each point is a row of little-endian 4-byte floats; otherwise it is a line of text, with
+        numbers separated by blanks.
     :param fields: what each point has, a letter for each number: x, y and z in meters, i for the intensity, and r, g
         and b from 0 to 255.
     """
@@ -60,6 +60,6 @@ SEGMENTATION: Final = "segmentedPoints"
 BACKGROUND: Final = "Background"
 """Ground Truth's name for the points of a cloud that belong to no class."""
 BACKGROUND_NUMBER: Final = 0
-"""What such points have in a label's file; the others have the position of their class, from 1, as in the guide's
-sample of a color map. (A published notebook of Amazon's leaves out points with the number 255 instead, which no color
-map names.)"""
+"""The number of such points in a label file; other points have the position of their class, from 1, as in the guide's
+sample color map. (One of Amazon's published notebooks leaves out points numbered 255 instead, which no color map
+names.)"""

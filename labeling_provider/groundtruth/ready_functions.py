@@ -1,6 +1,6 @@
 """The consolidation functions of the self-hosted service for drawings, which are custom tasks on Amazon.
 
-They are named as Lambda functions are, with an account that nobody has, because that is the only place for them in a
+They are named like Lambda functions, in an account that nobody has, because that is the only place for them in a
 CreateLabelingJob request.
 """
 

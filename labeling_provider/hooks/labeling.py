@@ -88,7 +88,7 @@ class LabelingHook(AwsBaseHook):
     def _get_caller(self, target_function_name: str = "execute") -> str:
         """Class of the operator that asks, for the user agent.
 
-        The amazon provider's own way looks for the source of every module there is, in each task anew.
+        The amazon provider's own way searches the source of every loaded module, in each task.
         """
         frame: FrameType | None = sys._getframe()
         while frame is not None and frame.f_code.co_name != target_function_name:

@@ -1,4 +1,4 @@
-"""Checks the objects of a labeling job's manifest: files, frames and point clouds. What it may not see is no problem.
+"""Checks the objects of a labeling job's manifest: files, frames, point clouds. What it may not see is not a problem.
 
 Sources: developer guide, "Input data quotas" and "CORS requirement for input image data".
 """
@@ -116,7 +116,7 @@ class LineSample:
 
 
 class Findings:
-    """What the checks of one job have come to.
+    """The results of checking one job.
 
     :ivar problems: what is wrong.
     :ivar remarks: what is not wrong, but worth knowing before labeling.
@@ -193,7 +193,7 @@ class ObjectInspection:
     def _frames(self, references: list[tuple[int, str]], manifest: str) -> list[tuple[int, str]]:
         """Check sequence files, and that their frames exist: all, or as many of each as a sample may have.
 
-        :param references: line numbers and S3 URIs of sequence files; what does not exist is named elsewhere.
+        :param references: line numbers and S3 URIs of sequence files; a missing one is reported elsewhere.
         :param manifest: the manifest's URI, for messages.
         :return: line numbers and S3 URIs of frames.
         """
@@ -212,7 +212,7 @@ class ObjectInspection:
     def _sequence(
         self, number: int, uri: str, most: int, read: Callable[[bytes, str], Sequence], wrong: list[tuple[int, str]]
     ) -> Sequence | None:
-        """A sequence file; None if it can't be used, which is added to what is wrong unless it does not exist."""
+        """A sequence file; None if it can't be used, which is added to the problems unless it does not exist."""
         try:
             return read(self._ground_truth.objects.read(uri, most), uri)
         except SequenceError as error:
@@ -264,7 +264,7 @@ class ObjectInspection:
                 return number, f"the point cloud {frame.uri} is empty"
             if code not in _ABSENT:
                 self._findings.not_seen(f"the objects of {bucket}", error)
-            # That the object of a line does not exist is told elsewhere.
+            # An object that does not exist is reported elsewhere.
             elif frame.name != frame.uri:
                 return number, f"the frame {frame.uri} does not exist"
             return None

@@ -15,12 +15,11 @@ from labeling_provider.manifest.sequences import read_sequence
 def files_of_line(
     line: Mapping[str, Any], task_type: TaskType, read: Callable[[str, int], bytes], where: str
 ) -> Iterator[str]:
-    """URIs of all files that workers of a line's object look at, and of whatever else the line names.
+    """URIs of all files that the workers on a line's object look at, and of whatever else the line names.
 
     :param read: the content of a file, by its URI and the largest size to accept, in bytes.
     :param where: the manifest, for errors.
-    :raises SequenceError: after the other files, if a sequence of frames or a point cloud is not described as it must
-        be.
+    :raises SequenceError: after the other files, if a sequence of frames or a point cloud is described wrongly.
     :raises LabelingError: from ``read``.
     """
     yield from named_files(line)

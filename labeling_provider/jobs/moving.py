@@ -1,9 +1,9 @@
 """Brings labeling jobs from Amazon, with what belongs to them, to a self-hosted service. Amazon is only read.
 
 CreateLabelingJob takes a line that has the label attribute as labeled (developer guide, "Chaining labeling jobs"). So a
-finished job is made from its labeled lines alone: nobody is asked again, and it is Completed at once. A running job is
-made from all of its lines, and people label the rest. A tag says where a job comes from, so that a second run, also
-after a kill at any moment, finds what the first one has made.
+finished job is created from its labeled lines alone: nobody labels again, and it is Completed at once. A running job is
+created from all of its lines, and people label the rest. A tag says where a job comes from, so that a second run, even
+after a kill at any moment, finds what the first one has created.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from labeling_provider.jobs.moving_teams import PEOPLE, SOURCE_TAG, Entry, Movin
 from labeling_provider.request.rules import Surroundings, check_request, task_type_of_request
 
 MAX_SETTLE_SECONDS: Final = 600.0
-"""How long to wait until the service has taken in a finished job."""
+"""How long to wait until the service has completed a finished job."""
 
 _REQUEST: Final = ("LabelingJobName", *ECHOED)
 _PAUSE: Final = 0.2
@@ -52,8 +52,8 @@ class JobMove:
     def run(self, choice: JobChoice) -> Iterator[Entry]:
         """Bring what is chosen.
 
-        :return: a line of the report for each thing, as soon as it is done.
-        :raises MovingError: if nothing can be brought at all, or one side does not answer any more.
+        :return: a report entry for each item, as soon as it is done.
+        :raises MovingError: if nothing can be brought at all, or one side stops answering.
         """
         self.check()
         chosen = (summary["LabelingJobName"] for summary in self._summaries(choice) if choice.takes(summary))
@@ -68,7 +68,7 @@ class JobMove:
             yield self._settled(self._settling.pop(0))
 
     def check(self) -> None:
-        """Make sure that the two sides fit together, before anything is made.
+        """Make sure that the two sides fit together, before anything is created.
 
         :raises MovingError: if they don't, or one of them does not answer.
         """
@@ -126,7 +126,7 @@ class JobMove:
     # One job
 
     def _job(self, name: str) -> Iterator[Entry]:
-        """Bring a job. What goes wrong with it is told in the report, and does not keep the others."""
+        """Bring a job. What goes wrong with it goes into the report, and does not stop the others."""
         try:
             job = self._source.find_job(name)
             if job is None:
@@ -153,13 +153,13 @@ class JobMove:
         plan = Plan(job, request, task_type_of_request(request), finished, self._files.labels_uri(job))
         if status in {JobStatus.STOPPED, JobStatus.FAILED} and not finished and not self._manner.continue_stopped:
             yield from self._files_only(
-                plan, f"it was {status} at Amazon. --continue-stopped makes a job for the rest."
+                plan, f"it was {status} at Amazon. --continue-stopped creates a job for the rest."
             )
             return
         yield from self._made(plan)
 
     def _made(self, plan: Plan) -> Iterator[Entry]:
-        # Whatever may be refused comes before anything is made.
+        # Whatever may be refused comes before anything is created.
         counts = self._files.count(plan)
         plan.end_if_done(counts)
         if plan.is_finished and not counts.labeled:
@@ -189,17 +189,17 @@ class JobMove:
     def _copy(self, plan: Plan) -> Generator[Entry, None, Data]:
         """Copy a job's files and data objects.
 
-        :return: which data are here now; none if something is missing.
+        :return: which data are here now; :attr:`Data.NONE` if something is missing.
         """
         files = yield from self._files.copy(plan, goes_on=not plan.is_finished)
         objects = yield from self._files.copy_data(plan)
         return Data.NONE if files.problems or objects.problems else self._manner.data
 
     def _present(self, job: JobDescription, present: JobDescription) -> Iterator[Entry]:
-        """Report a job that the service has; end what an earlier run did not."""
+        """Report a job that the service has; finish what an earlier run did not."""
         if present.tags.get(SOURCE_TAG) != job.arn:
             raise MovingError(
-                "The service has another labeling job of this name, and jobs can't be renamed or deleted. Bring it to "
+                "The service has a different labeling job with this name, and jobs can't be renamed. Bring it to "
                 "a service with an empty data directory."
             )
         notes: tuple[str, ...] = ()
@@ -223,7 +223,7 @@ class JobMove:
     def _copy_more(
         self, job: JobDescription, present: JobDescription, is_running: bool
     ) -> Generator[Entry, None, tuple[str, ...]]:
-        """Copy what an earlier run could not or was not asked to.
+        """Copy what an earlier run could not copy, or was not asked to.
 
         :return: notes for the report.
         """
@@ -240,7 +240,7 @@ class JobMove:
         return tuple(plan.notes)
 
     def _stream(self, plan: Plan) -> None:
-        """Give a streaming job topics of the service."""
+        """Give a streaming job topics on the service."""
         source, output = plan.request["InputConfig"]["DataSource"], plan.request["OutputConfig"]
         for holder, member in ((source.get("SnsDataSource", {}), "SnsTopicArn"), (output, "SnsTopicArn")):
             arn = holder.get(member)
@@ -248,7 +248,7 @@ class JobMove:
                 continue
             name, sns = Arn.parse(arn).resource, self._target.client("sns")
             if self._manner.dry_run:
-                plan.notes.append(f"Its topic {name} is made, too.")
+                plan.notes.append(f"Its topic {name} is created, too.")
                 continue
             made = answer_to(
                 lambda: sns.create_topic(Name=name),  # noqa: B023 - called at once
@@ -261,10 +261,10 @@ class JobMove:
             plan.notes.append("Objects that wait in its queue at Amazon stay there: send them again.")
 
     def _choose_team(self, plan: Plan) -> bool:
-        """Put who of the service works in place of a job's workteam into the request.
+        """Put the service's workteam that replaces a job's workteam into the request.
 
-        :return: whether nobody does, because the workteam itself can be brought.
-        :raises MovingError: if it is not said who works in place of one that can't be.
+        :return: whether none does, because the workteam itself can be brought.
+        :raises MovingError: if no replacement was given for one that can't be brought.
         """
         arn, kind = plan.request["HumanTaskConfig"]["WorkteamArn"], plan.job.workforce_kind
         why = f"The {kind} workteam {arn} can't work here."
@@ -279,7 +279,7 @@ class JobMove:
             else:
                 return True
         if given is None and not plan.is_finished:
-            raise MovingError(f"{why} Say who of the service takes its place: --workteam {arn}=NAME.")
+            raise MovingError(f"{why} Name a workteam of the service to replace it: --workteam {arn}=NAME.")
         if given is not None or kind != "public":
             self._put_team(plan, given or PEOPLE)
         return False
@@ -303,37 +303,35 @@ class JobMove:
             if is_outage(error):
                 raise
             if not plan.is_finished:
-                again = f"Say who of the service takes its place: --workteam {arn}=NAME."
+                again = f"Name a workteam of the service to replace it: --workteam {arn}=NAME."
                 raise MovingError(f"{error} {again}") from error.__cause__
             self._put_team(plan, PEOPLE)
 
     def _create(self, plan: Plan) -> None:
-        """:raises LabelingError: if the service refuses the job, or has another one of its name by now."""
+        """:raises LabelingError: if the service refuses the job, or by now has a different one with its name."""
         try:
             made = self._target.create_job(plan.request)
         except LabelingError as error:
             if plan.needs_functions and error_code(error) == "ValidationException":
-                again = "Once its functions are in the workforce file, start the service again and run this again."
+                again = "Once its functions are in the workforce file, restart the service and run this again."
                 raise MovingError(f"{error} {again}") from error.__cause__
             raise
         if made.tags.get(SOURCE_TAG) != plan.job.arn:
-            raise MovingError("Somebody has made another labeling job of this name in this moment.")
+            raise MovingError("Somebody has just created another labeling job with this name.")
 
     def _settled(self, plan: Plan) -> Entry:
-        """Wait until the service has taken in a finished job, and give it Amazon's output manifest.
+        """Wait until the service has completed a finished job, and give it Amazon's output manifest.
 
-        The service has written one with the labeled lines only.
+        The one that the service has written has the labeled lines only.
         """
         name, until = plan.job.name, time.monotonic() + MAX_SETTLE_SECONDS
         try:
             while not (here := self._target.job(name)).state.has_ended:
                 if time.monotonic() > until:
-                    raise MovingError("The service has not taken it in within 10 minutes. Run this again.")
+                    raise MovingError("The service has not completed it within 10 minutes. Run this again.")
                 time.sleep(_PAUSE)
             if here.status != JobStatus.COMPLETED:
-                raise MovingError(
-                    f"It is {here.status} here: {here.state.reason or 'the log of the service tells why'}"
-                )
+                raise MovingError(f"It is {here.status} here: {here.state.reason or 'see the log of the service'}")
             note = self._files.replace_output(plan.job, output_manifest_uri(plan.output), plan.manifest_uri)
         except LabelingError as error:
             return Entry("labeling job", name, Outcome.REFUSED, (str(error),))
@@ -344,13 +342,13 @@ class JobMove:
         if self._manner.data == Data.ALL:
             yield from self._files.copy_data(plan)
         outcome = Outcome.MADE if tally.copied else Outcome.THERE
-        yield Entry("files of a job", plan.job.name, outcome, (f"No job was made: {why}", *plan.notes))
+        yield Entry("files of a job", plan.job.name, outcome, (f"No job was created: {why}", *plan.notes))
 
 
 def _check_credentials(where: GroundTruth) -> None:
-    """Missing or expired credentials are not waited for, because somebody waits for the command.
+    """Do not wait for missing or expired credentials: somebody is waiting for the command.
 
-    :raises MovingError: if they are.
+    :raises MovingError: if credentials are missing or expired.
     """
     try:
         where.sagemaker.list_labeling_jobs(MaxResults=1)

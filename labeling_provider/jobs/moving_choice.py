@@ -18,7 +18,7 @@ class Data(StrEnum):
     ALL = "all"
 
     def covers(self, other: Data) -> bool:
-        """Whether whoever has copied these has copied the others as well."""
+        """Whether copying these includes copying the others."""
         order = list(Data)
         return order.index(self) >= order.index(other)
 
@@ -27,8 +27,8 @@ class Data(StrEnum):
 class JobChoice:
     """Which labeling jobs to bring.
 
-    :param names: only jobs of these names; empty for all.
-    :param patterns: only jobs whose name is like one of these, such as ``birds-*``; empty for all.
+    :param names: only jobs with these names; empty for all.
+    :param patterns: only jobs whose name matches one of these, such as ``birds-*``; empty for all.
     :param statuses: only jobs with one of these statuses; empty for all.
     :param created_after: only jobs created after this time.
     """
@@ -53,9 +53,9 @@ class Manner:
     """How to bring them.
 
     :param data: which data objects to copy.
-    :param workteams: who works in place of a workteam: name of a workteam here, by the ARN or name of Amazon's.
+    :param workteams: names of workteams here, by the ARN or name of Amazon's workteam that they replace.
     :param functions: ARNs of the functions of custom tasks that the service knows; None if that is not known.
-    :param continue_stopped: whether to make jobs for what jobs that were stopped or have failed left unlabeled.
+    :param continue_stopped: whether to create jobs for what stopped or failed jobs left unlabeled.
     :param dry_run: whether only to look.
     """
 

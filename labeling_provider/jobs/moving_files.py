@@ -24,7 +24,7 @@ _GONE: Final = frozenset({"404", "NoSuchKey", "NoSuchBucket"})
 
 
 class JobFiles:
-    """Copies what jobs read and have written.
+    """Copies what jobs have read and written.
 
     :param source: where the jobs are.
     :param target: the service.
@@ -86,7 +86,7 @@ class JobFiles:
     def copy(self, plan: Plan, *, goes_on: bool = False) -> Generator[Entry, None, Copied]:
         """Copy the files of a job: manifest, label categories, worker template, and all of its output.
 
-        :param goes_on: whether a job here goes on with it, and so writes an output manifest of its own.
+        :param goes_on: whether a job here continues it, and so writes its own output manifest.
         :return: how many were copied.
         :raises LabelingError: if one that the job needs can't be copied.
         """
@@ -102,7 +102,7 @@ class JobFiles:
         return tally
 
     def _needed(self, plan: Plan, copies: Copies) -> Iterator[str]:
-        """URIs of the files that a job needs. A manifest that is gone is told, if its lines are elsewhere."""
+        """URIs of the files that a job needs. Notes a manifest that is gone, if its lines are elsewhere."""
         yield from filter(None, (plan.job.category_uri, plan.job.template_uri))
         if (manifest := plan.job.manifest_uri) is None:
             return
@@ -125,9 +125,9 @@ class JobFiles:
                     upload.write(raw)
 
     def replace_output(self, job: JobDescription, uri: str, manifest: str) -> str | None:
-        """Put a job's output manifest in place of the service's own, and of no other.
+        """Replace the service's own output manifest with the job's, and never any other.
 
-        :param uri: of the latter.
+        :param uri: URI of the service's manifest.
         :param manifest: URI of the job's input manifest here.
         :return: a note if another one is there; None if all is well.
         :raises LabelingError: if it can't be copied.
@@ -139,12 +139,12 @@ class JobFiles:
             self._copies.copy(source, to=uri)
         except OtherObjectError:
             if not self._is_the_services(uri, manifest):
-                return "Its output manifest was changed here since it was brought. It was left as it is."
+                return "Its output manifest has changed here since the import. It was left as it is."
             self._copies.copy(source, overwrite=True, to=uri)
         return None
 
     def _is_the_services(self, uri: str, manifest: str) -> bool:
-        """Whether an output manifest is what the service writes of a job that has nothing left to label: its input."""
+        """Whether an output manifest is what the service writes for a job with nothing left to label: its input."""
         read = self._target.objects.read_lines
         return all(_same_line(there, here) for there, here in zip_longest(read(uri), read(manifest)))
 
@@ -168,7 +168,7 @@ class JobFiles:
                 except SequenceError as error:
                     problems.append((error.where, str(error)))
                 except LabelingError as error:
-                    # That it is not there is told when it is copied.
+                    # If it is missing, copying it reports that.
                     if error_code(error) not in _GONE:
                         raise
 
@@ -193,7 +193,7 @@ class JobFiles:
             except ValueError as error:
                 raise ManifestError(plan.labels_uri, [LineProblem(number, 0, str(error))]) from None
             if attribute not in line and line.pop(f"{attribute}-metadata", None) is not None:
-                # The reason why there was no label the last time.
+                # Why there was no label last time.
                 yield line, written(line)
             else:
                 yield line, raw if raw.endswith(b"\n") else raw + b"\n"

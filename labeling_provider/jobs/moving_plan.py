@@ -1,4 +1,4 @@
-"""A labeling job on its way from Amazon: the request for it here, and what is told about it."""
+"""A labeling job on its way from Amazon: the request for it here, and notes for the report."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OWN_FOLDER: Final = "self-hosted"
 MAX_TAGS: Final = 50
 
 _INPUT: Final = "labeling-import"
-"""Folder, in the bucket of a job's output, for its input manifest here. Streaming jobs keep input and output apart."""
+"""Folder in a job's output bucket for its input manifest here. Streaming jobs keep input and output apart."""
 
 
 class LineCounts(NamedTuple):
@@ -33,7 +33,7 @@ class LineCounts(NamedTuple):
 
     :param labeled: how many have a label.
     :param rest: how many have none.
-    :param own: how many of the labels are of people in this job, as far as their metadata tells.
+    :param own: how many of the labels people made in this job, as far as their metadata says.
     """
 
     labeled: int
@@ -45,9 +45,9 @@ class LineCounts(NamedTuple):
 class Plan:
     """A job on its way.
 
-    :param is_finished: whether nobody shall work on it any more.
+    :param is_finished: whether nobody is to work on it any more.
     :param labels_uri: URI of the source's manifest with the labels so far; None if there is no manifest yet.
-    :param needs_functions: whether the service has to know functions of the job's own.
+    :param needs_functions: whether the service must know the job's own functions.
     """
 
     job: JobDescription
@@ -70,7 +70,7 @@ class Plan:
         return f"s3://{bucket}/{_INPUT}/{self.job.name}.manifest"
 
     def prepare(self, manner: Manner, *, same_s3: bool) -> None:
-        """Make the request one that the service understands.
+        """Turn the request into one that the service understands.
 
         :param same_s3: whether source and service use one S3.
         :raises MovingError: if it can't be.
@@ -81,7 +81,7 @@ class Plan:
             notes.append("Tags that begin with aws: are Amazon's own and were left out.")
         tags |= {SOURCE_TAG: self.job.arn, AS_TAG: AS_FINISHED if self.is_finished else AS_RUNNING}
         if len(tags) >= MAX_TAGS:
-            raise MovingError(f"With three tags of the import it has more than {MAX_TAGS}: remove some at the source.")
+            raise MovingError(f"With the import's three tags it has more than {MAX_TAGS}: remove some at the source.")
         request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
         output = request["OutputConfig"]
         if same_s3:
@@ -93,7 +93,7 @@ class Plan:
             self._retire()
             return
         if self.job.state.status in {JobStatus.IN_PROGRESS, JobStatus.INITIALIZING}:
-            notes.append("It still runs at Amazon: stop it there, or its objects are labeled twice.")
+            notes.append("It is still running at Amazon: stop it there, or its objects are labeled twice.")
         self._check_functions(manner)
 
     def _retire(self) -> None:
@@ -113,7 +113,7 @@ class Plan:
                 if human.pop(member, None):
                     left.append(member)
         if left:
-            self.notes.append(f"Nobody works on it any more, so it is without {', '.join(left)}.")
+            self.notes.append(f"Nobody works on it any more, so it comes without {', '.join(left)}.")
 
     def _check_functions(self, manner: Manner) -> None:
         """:raises MovingError: if the service is known not to know a function of the job."""
@@ -132,8 +132,8 @@ class Plan:
         if unknown := [arn for arn in own if arn not in manner.functions]:
             options = " ".join(f"--function {arn}=MODULE:CALLABLE" for arn in unknown)
             raise MovingError(
-                f"The service does not know {' and '.join(unknown)}: say what takes their place with {options}, start "
-                "the service again with that workforce file, and run this again."
+                f"The service does not know {' and '.join(unknown)}: say what replaces them with {options}, restart "
+                "the service with that workforce file, and run this again."
             )
 
     def end_if_done(self, counts: LineCounts) -> None:
@@ -153,7 +153,7 @@ class Plan:
         self.notes.append(f"{why}: nothing is left to do.")
 
     def _by_people(self, counts: LineCounts) -> int:
-        # The manifest may lag behind the counter: what it does not have is not brought.
+        # The manifest may lag behind the counter: what is not in it is not brought.
         return min(self.job.state.human_labeled, counts.own)
 
     def fit_to_rest(self, counts: LineCounts) -> None:
@@ -188,5 +188,5 @@ class Plan:
 
 
 def is_finished(job: JobDescription) -> bool:
-    """Whether nobody shall work on a job any more."""
+    """Whether nobody is to work on a job any more."""
     return job.state.status == JobStatus.COMPLETED or job.was_stopped_as_asked

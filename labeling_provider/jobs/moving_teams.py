@@ -1,4 +1,4 @@
-"""Brings workteams, their people, and worker templates from Amazon to a self-hosted service. Amazon is only read."""
+"""Brings workteams, their people and worker templates from Amazon to a self-hosted service. Amazon is only read."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ SOURCE_TAG: Final = "labeling-import:from"
 PEOPLE: Final = "private-people"
 """The service's own workteam for people."""
 MAX_DOWNLOAD_SECONDS: Final = 30
-MAX_TOLD: Final = 20
-"""Most people who can't be brought that are named; the others are counted."""
+MAX_NAMED: Final = 20
+"""Most failed people to name; any further ones are only counted."""
 
 _MEMBERS_TAG: Final = "labeling-import:members"
 _COMING, _HERE = "coming", "here"
@@ -36,7 +36,7 @@ class MovingError(LabelingError):
 
 
 class Outcome(StrEnum):
-    """What became of something that was to be brought along."""
+    """The outcome for an item of the import."""
 
     MADE = "made"
     THERE = "already there"
@@ -47,7 +47,7 @@ class Entry(NamedTuple):
     """A line of the report.
 
     :param kind: such as ``labeling job``.
-    :param notes: what differs from the original; why it can't be made.
+    :param notes: what differs from the original; why it can't be created.
     """
 
     kind: str
@@ -84,7 +84,7 @@ class Teams:
                 yield Entry("workteam", str(team["WorkteamName"]), Outcome.REFUSED, (str(error),))
 
     def check(self, arn: str) -> None:
-        """Make sure that a private workteam is here, or can be brought as far as one can see.
+        """Make sure that a private workteam is here or, as far as can be seen, can be brought.
 
         :param arn: the workteam's ARN at the source.
         :raises MovingError: if it can't be.
@@ -94,7 +94,7 @@ class Teams:
             self._described(name)
 
     def bring(self, arn: str) -> Iterator[Entry]:
-        """Make a private workteam with its people; nothing if this was done before.
+        """Create a private workteam with its people, unless that was done before.
 
         :param arn: the workteam's ARN at the source.
         :raises MovingError: if it can't be made.
@@ -110,8 +110,8 @@ class Teams:
         tags, notes = self._tags(self._target, self._arns[name]), list[str]()
         if tags.get(SOURCE_TAG) != arn:
             notes.append(
-                "The service had a workteam of this name before. Its people were left as they are, and work on the "
-                f"jobs of Amazon's; --workteam {arn}=NAME names another."
+                "The service already had a workteam with this name. Its people were left as they are, and work on "
+                f"Amazon's jobs; --workteam {arn}=NAME names another."
             )
         elif tags.get(_MEMBERS_TAG) == _COMING:
             notes = self._bring_people(name, present["MemberDefinitions"])
@@ -120,7 +120,7 @@ class Teams:
     def _described(self, name: str) -> dict[str, Any]:
         """A workteam of the source.
 
-        :raises MovingError: if there is none of this name, or the service does not know where its people sign in.
+        :raises MovingError: if there is none with this name, or the service does not know where its people sign in.
         """
         answer = self._ask(self._source, "describe_workteam", f"Describing the workteam {name}", WorkteamName=name)
         team: dict[str, Any] = answer["Workteam"]
@@ -166,7 +166,7 @@ class Teams:
     def existing(self, name: str) -> str:
         """ARN of a workteam of the service.
 
-        :raises MovingError: if there is none of this name.
+        :raises MovingError: if there is none with this name.
         """
         present = self._find(name)
         if present is None:
@@ -174,12 +174,12 @@ class Teams:
         return str(present["WorkteamArn"])
 
     def _check_provider(self) -> None:
-        """:raises MovingError: if the service has no workforce of an OIDC provider, which Amazon can't be asked for."""
+        """:raises MovingError: if the service lacks a workforce with an OIDC provider, which can't be imported."""
         workforces = self._ask(self._target, "list_workforces", "Listing the workforces")["Workforces"]
         if not any("OidcConfig" in workforce for workforce in workforces):
             raise MovingError(
-                "Its people are at an OIDC provider. Make its workforce at the service first (CreateWorkforce): Amazon "
-                "gives the ClientSecret to nobody."
+                "Its people sign in at an OIDC provider. First create its workforce on the service (CreateWorkforce): "
+                "Amazon does not reveal the ClientSecret."
             )
 
     def _find(self, name: str) -> dict[str, Any] | None:
@@ -226,15 +226,15 @@ class Teams:
             who = "One person" if people == 1 else f"{people:,} people"
             notes.insert(0, f"{who}. Passwords stay at Amazon: invite each with labeling workers invite.")
         if problems:
-            more = f" And {len(problems) - MAX_TOLD:,} more." if len(problems) > MAX_TOLD else ""
-            notes.append(f"Not all of its people are here: {' '.join(problems[:MAX_TOLD])}{more}")
+            more = f" And {len(problems) - MAX_NAMED:,} more." if len(problems) > MAX_NAMED else ""
+            notes.append(f"Not all of its people are here: {' '.join(problems[:MAX_NAMED])}{more}")
         elif not self._dry_run:
             tags = [{"Key": _MEMBERS_TAG, "Value": _HERE}]
             self._ask(self._target, "add_tags", f"Tagging {name}", ResourceArn=self._arns[name], Tags=tags)
         return notes
 
     def _add(self, place: dict[str, str], name: str) -> None:
-        """:raises MovingError: if the service does not take the person."""
+        """:raises MovingError: if the service refuses the person."""
         if self._dry_run:
             return
         cognito, what = self._target.client("cognito-idp"), f"Adding {name}"
@@ -274,7 +274,7 @@ class Teams:
                 raise
         else:
             if here["ContentSha256"] != template["ContentSha256"]:
-                raise MovingError("The service has another worker template of this name. It was left as it is.")
+                raise MovingError("The service has a different worker template with this name. It was left as it is.")
             return Entry("worker template", name, Outcome.THERE)
         content = _download(str(template["Url"]), str(template["ContentSha256"]))
         own = self._tags(self._source, str(described["HumanTaskUiArn"]))
@@ -314,7 +314,7 @@ def _answer(where: GroundTruth, call: Callable[[], T], what: str) -> T:
 
 
 def _pages(where: GroundTruth, operation: str, member: str) -> Iterator[dict[str, Any]]:
-    """The entries of all pages of a list of SageMaker's.
+    """The entries of all pages of one of SageMaker's lists.
 
     :raises MovingError: if they can't be listed.
     """
@@ -342,7 +342,7 @@ def _users(where: GroundTruth, place: dict[str, str]) -> Iterator[dict[str, Any]
 
 
 def _name_of(user: dict[str, Any]) -> str:
-    """What a person signs in with here: the user's name, or the address where the name is only a number."""
+    """What a person signs in with here: the user name, or the e-mail address if the name is only a number."""
     name = str(user["Username"])
     attributes = {attribute["Name"]: attribute.get("Value", "") for attribute in user.get("Attributes", [])}
     return str(attributes.get("email") or name) if _UUID.fullmatch(name) else name
@@ -354,7 +354,7 @@ def _download(url: str, sha256: str) -> str:
     :raises MovingError: if it can't be read, or is not the one that was described.
     """
     if urlsplit(url).scheme not in {"http", "https"}:
-        raise MovingError("The address of its template is none of the web.")
+        raise MovingError("The address of its template is not a web address.")
     try:
         with urllib.request.urlopen(url, timeout=MAX_DOWNLOAD_SECONDS) as response:  # noqa: S310 - looked at above
             body = response.read(_MAX_TEMPLATE_BYTES + 1)

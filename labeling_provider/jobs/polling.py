@@ -75,7 +75,7 @@ class Lookout:
             yield {name: self.describe(name)}
 
     def _list(self, wanted: dict[str, Watched], missing: dict[str, Watched], status: str | None) -> Iterator[Seen]:
-        """Pages of ListLabelingJobs, until all wanted jobs were seen or as many pages were read as there are jobs."""
+        """Pages of ListLabelingJobs, until all wanted jobs were seen or there were as many pages as jobs."""
         dated = [job.created for job in wanted.values() if job.created is not None]
         if not dated or not self._may_list:
             return

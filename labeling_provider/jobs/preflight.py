@@ -172,7 +172,7 @@ def _audited_attribute(
     uri = JobRequest(draft.request).template_uri
     template = draft.files.get(uri) if uri else None
     if uri and template is None and draft.task_type.audits:
-        # Whether it is there is checked elsewhere.
+        # Whether the manifest has it is checked elsewhere.
         with suppress(LabelingError):
             template = ground_truth.objects.read(uri, _MAX_TEMPLATE).decode(errors="replace")
     shown = audited_attribute(template, categories)
@@ -199,7 +199,7 @@ def _audit_problems(audit: AuditedLabels, uri: str) -> Iterator[Problem]:
     if audit.missing and not audit.labeled and not audit.wrong:
         others = f" It has {', '.join(map(repr, audit.others))}." if audit.others else ""
         message = f"no line of {uri} has {audit.wanted} to audit.{others}"
-        yield Problem(where, message, "Take the output manifest of the job that made the labels, and its attribute.")
+        yield Problem(where, message, "Use the output manifest of the job that made the labels, and its attribute.")
     elif audit.missing:
         log.warning("%s: %s lines have no label to audit; their objects will fail, one by one", uri, audit.missing)
 

@@ -200,7 +200,7 @@ class Inspection:
             )
 
     def _other_workteams(self, name: str) -> str:
-        """What to do about a workteam that is not there: which ones are, the one of the nearest name first."""
+        """What to do about a workteam that does not exist: names those that do, the most similar first."""
         try:
             page = self._once("sagemaker").list_workteams(MaxResults=_LISTED)
         except (BotoCoreError, ClientError):

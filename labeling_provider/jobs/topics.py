@@ -1,7 +1,7 @@
 """Creates the resources of a streaming job: topics and their policies, bucket notifications, and a queue for labels.
 
 Existing resources are never replaced. Those that are already right are not touched at all, because S3 sends a test
-event whenever a bucket's notifications change, and a running job would take that event for an object.
+event whenever a bucket's notifications change, and a running job would mistake that event for an object.
 Source: developer guide, "Create Amazon SNS input and output topics" and "Set up Amazon S3 bucket event notifications".
 """
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _ROUNDING: Final = 1e-6
-"""Sums of times are rounded: who comes back after the seconds that were left may be a little early. In seconds."""
+"""Seconds. Sums of times are rounded, so waiting for exactly the seconds left may end a little early."""
 
 
 class Vigil:
@@ -57,7 +57,7 @@ class Vigil:
 
     @property
     def _stalled_at(self) -> float | None:
-        """When the job has stood still for too long, in epoch seconds; None for never."""
+        """When the job will have been idle for too long, in epoch seconds; None for never."""
         if self._stall_timeout is None or self._moved_at is None:
             return None
         return self._moved_at + self._stall_timeout

@@ -1,4 +1,4 @@
-"""Builds manifests from data objects: leaves out known objects, and takes at most so many of the others."""
+"""Builds manifests from data objects: leaves out known objects, and limits how many of the others to take."""
 
 from __future__ import annotations
 

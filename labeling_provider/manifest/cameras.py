@@ -1,4 +1,4 @@
-"""Where a camera of a sequence shows a place of the world.
+"""Projects points of the world into the pictures of a sequence's cameras.
 
 Sources: developer guide, "Understand Coordinate Systems and Sensor Fusion", which refers to OpenCV for distortion;
 OpenCV, "Camera Calibration and 3D Reconstruction" and "Fisheye camera model".
@@ -14,31 +14,31 @@ from labeling_provider.manifest.cuboids import LabeledCuboid, Vector, inverse, m
 from labeling_provider.manifest.point_sequences import CameraImage
 
 NEAR: Final = 0.1
-"""Nearer than this nothing is in front of a camera, in meters."""
+"""What is nearer than this is not in front of a camera, in meters."""
 _STEP: Final = 1e-4
 _EDGES: Final = tuple(
     (first, second) for first in range(8) for second in range(first + 1, 8) if (first ^ second).bit_count() == 1
 )
-"""The edges of a cuboid, by the places of their ends among its corners."""
+"""The edges of a cuboid, as pairs of indexes of its corners."""
 _PARTS: Final = 8
-"""Into how many straight parts an edge is divided, because lenses bend it."""
+"""How many straight parts an edge is drawn in, because lenses bend it."""
 
 Pixel = tuple[float, float]
 
 
 def projected(image: CameraImage, point: Vector) -> Pixel | None:
-    """Where a picture shows a place of the world, in pixels from the top left corner; it may be outside of the picture.
+    """Where a picture shows a point of the world, in pixels from the top left corner, possibly outside the picture.
 
     As in OpenCV, ``k4`` of a pinhole camera belongs to the denominator of its distortion.
 
-    :return: None if the place is behind the camera, or so far aside that the lens's model does not hold.
+    :return: None if the point is behind the camera, or so far aside that the lens's model does not hold.
     """
     x, y, z = turn(inverse(image.pose.heading), minus(point, image.pose.position))
     if z < NEAR:
         return None
     across, down = x / z, y / z
     radius = math.hypot(across, down)
-    # From where a model shrinks what is farther out, it would show the same pixel for two places.
+    # Beyond the radius where a model turns back, it would show two points at the same pixel.
     if _bent(image, radius + _STEP) <= _bent(image, radius):
         return None
     factor = _bent(image, radius) / radius if radius else 1.0
@@ -53,7 +53,7 @@ def projected(image: CameraImage, point: Vector) -> Pixel | None:
 
 
 def _bent(image: CameraImage, radius: float) -> float:
-    """How far from the middle a lens shows what is so far from it on the plane at a meter's distance."""
+    """How far from the center a lens shows a point, by the point's distance from the axis at 1 m."""
     k1, k2, k3, k4 = image.radial
     if image.model == "fisheye":
         angle = math.atan(radius)

@@ -39,7 +39,7 @@ class LabeledCuboid(NamedTuple):
     :param angles: roll, pitch and yaw in radians.
     :param object_id: the same in all frames for the same object; empty in object detection.
     :param object_name: ``<label>:<number>``; may be empty.
-    :param attributes: of its label category, by name.
+    :param attributes: the attributes of its label category, by name.
     """
 
     label: str
@@ -52,7 +52,7 @@ class LabeledCuboid(NamedTuple):
 
     @property
     def heading(self) -> Quaternion:
-        """How it is turned."""
+        """Its rotation, as a quaternion."""
         (sr, cr), (sp, cp), (sy, cy) = ((math.sin(angle / 2), math.cos(angle / 2)) for angle in self.angles)
         return (
             sr * cp * cy - cr * sp * sy,
@@ -74,8 +74,8 @@ class CuboidFrame(NamedTuple):
     """The labels of one point cloud of a sequence.
 
     :param number: its place in the sequence, from 0.
-    :param name: of its file.
-    :param attributes: of the frame, by name.
+    :param name: the name of its file.
+    :param attributes: the attributes of the frame, by name.
     """
 
     number: int
@@ -102,7 +102,7 @@ class _Sequence(msgspec.Struct, frozen=True, rename="kebab"):
 def cuboids_of(label: CuboidsLabel) -> tuple[LabeledCuboid, ...]:
     """The cuboids of one point cloud.
 
-    :raises LabelError: if one has no class, or no place or size that a cuboid can have.
+    :raises LabelError: if one has no class, or an impossible place or size.
     """
     cuboids = []
     for place, cuboid in enumerate(label.cuboids):
@@ -116,7 +116,7 @@ def cuboids_of(label: CuboidsLabel) -> tuple[LabeledCuboid, ...]:
 def read_tracked_cuboids(body: bytes | str, where: str, names: Mapping[int, str]) -> tuple[CuboidFrame, ...]:
     """Parse the ``SeqLabel.json`` of a sequence of point clouds.
 
-    Of a job that also labels camera images, only the cuboids are read.
+    If the job also labels camera images, only the cuboids are read.
 
     :param where: its URI, for errors.
     :param names: the classes by id.
@@ -166,7 +166,7 @@ def _labeled(cuboid: Cuboid, object_id: str, names: Mapping[int, str]) -> Labele
     class_id = str(cuboid.class_id)
     name = names.get(int(class_id)) if class_id.isascii() and class_id.isdecimal() and len(class_id) < 10 else None
     if name is None:
-        raise ValueError(f"class-id is {class_id[:40]!r}, which is no class of the label")
+        raise ValueError(f"class-id is {class_id[:40]!r}, which is not a class of the label")
     center = (cuboid.center_x, cuboid.center_y, cuboid.center_z)
     size, angles = (cuboid.length, cuboid.width, cuboid.height), (cuboid.roll, cuboid.pitch, cuboid.yaw)
     for key, value in zip(("center-x", "center-y", "center-z", "roll", "pitch", "yaw"), center + angles, strict=True):
@@ -231,7 +231,7 @@ def minus(first: Vector, second: Vector) -> Vector:
 
 
 def times(first: Quaternion, second: Quaternion) -> Quaternion:
-    """The quaternion that turns as the second one does, and then as the first one does."""
+    """The quaternion that turns as the second one does, then as the first one does."""
     (ax, ay, az, aw), (bx, by, bz, bw) = first, second
     return (
         aw * bx + ax * bw + ay * bz - az * by,
@@ -248,6 +248,6 @@ def inverse(heading: Quaternion) -> Quaternion:
 
 
 def turn(heading: Quaternion, vector: Vector) -> Vector:
-    """A vector that is turned by a quaternion of length 1."""
+    """A vector turned by a quaternion of length 1."""
     x, y, z, _ = times(times(heading, (*vector, 0.0)), inverse(heading))
     return x, y, z

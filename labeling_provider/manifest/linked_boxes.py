@@ -22,8 +22,8 @@ CAMERA: Final = "camera-"
 class BoxedPicture(NamedTuple):
     """The boxes in one picture.
 
-    :param place: of its cloud in the sequence, from 0.
-    :param camera: the place of the picture among those of the cloud, from 0.
+    :param place: the position of its cloud in the sequence, from 0.
+    :param camera: the position of the picture among those of the cloud, from 0.
     """
 
     place: int
@@ -34,7 +34,7 @@ class BoxedPicture(NamedTuple):
 def read_linked_boxes(
     document: Mapping[str, Any] | bytes | str, where: str, names: dict[int, str]
 ) -> tuple[BoxedPicture, ...]:
-    """The pictures of a ``SeqLabel.json``, in the order of the sequence; none, if it is of clouds alone.
+    """The pictures in a ``SeqLabel.json``, in the order of the sequence; none if it has clouds alone.
 
     :param document: its content.
     :param where: its URI, for errors.
@@ -50,7 +50,7 @@ def read_linked_boxes(
             continue
         label = sequence_label(given, f"{where}: {key}", TRACKING, names)
         if label.tool not in {None, BOX}:
-            raise SequenceError(f"{where}: {key}", ["there are other shapes than boxes"])
+            raise SequenceError(f"{where}: {key}", ["it has shapes other than boxes"])
         for frame in label.frames:
             picture = BoxedPicture(frame.number, int(number), frame.shapes)
             if frame.number < 0 or picture[:2] in pictures:

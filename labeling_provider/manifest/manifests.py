@@ -254,7 +254,7 @@ class Manifests:
 
         :param job: name of the labeling job whose labels win over newer ones, with or without ``labeling-job/``.
         :param object_keys: keys that identify an object, such as ``("source-ref", "page")``; None for all input keys.
-        :param adjusted_in: label attributes, each with the attribute that has its adjusted labels: they take its place.
+        :param adjusted_in: label attributes, each with the attribute of the adjusted labels that replace its labels.
         :raises ManifestError: if lines can't be read, or a class id has two meanings.
         """
         with closing(Merge(job, object_keys, adjusted_in)) as merge:

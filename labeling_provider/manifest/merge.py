@@ -35,7 +35,7 @@ class Merge:
     :ivar lines: number of lines read.
     :ivar repeated: number of lines whose object had been read before.
     :ivar preferred: number of lines with a label from ``job``.
-    :ivar adjusted: number of labels that adjusted ones have replaced; known when all lines have been read from here.
+    :ivar adjusted: number of labels that adjusted ones have replaced; known once all lines have been read from it.
     :ivar undated: number of labels whose date can't be read; they lose to dated ones.
     :ivar problems: the places of the first undated labels.
     """
@@ -95,7 +95,7 @@ class Merge:
             yield self._with_adjusted(body) if self._adjusted_in else body
 
     def _with_adjusted(self, body: bytes) -> bytes:
-        """A line with adjusted labels in the place of those that they adjust."""
+        """A line in which adjusted labels have replaced those that they adjust."""
         data, before = parse_line(body), self.adjusted
         for attribute, adjusted in self._adjusted_in.items():
             if adjusted not in data:

@@ -79,7 +79,7 @@ class LabelMetadata(msgspec.Struct, gc=False):
         return min(confidences, default=None)
 
     def classes_of(self, label: Any) -> tuple[str, ...]:
-        """Names of the label's classes, each once: the classes of its annotations, not all that were to choose from.
+        """Names of the label's classes, each once: those of its annotations, not all that workers could choose from.
 
         A mask's classes are those of its color map without the background. The classes of an annotation file, such as
         a video's, are those of the class map. The files themselves are not read. A class id without a name is used as

@@ -224,7 +224,7 @@ def _opened(body: bytes, max_pixels: int) -> Any:
 
 
 def _eight_bits(image: Image) -> Image:
-    """A picture of 16 bits as browsers show it; Pillow would make white of nearly all of it."""
+    """A picture of 16 bits as browsers show it; Pillow would turn nearly all of it white."""
     return image.convert("I").point(lambda value: value / 256).convert("L")
 
 

@@ -1,4 +1,4 @@
-"""Reads and writes the files of point clouds, and tells what is wrong in them by line, or by byte.
+"""Reads and writes the files of point clouds, and says at which line or byte something is wrong.
 
 Reading needs NumPy: ``pip install 'airflow-provider-labeling[local]'``. Checking the beginning of a file needs nothing.
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 MAX_POINTS: Final = 10_000_000
 """Most points of a cloud. Ground Truth advises 500,000, and says that browsers may fail at more than a million."""
 MAX_TEXT_BYTES: Final = 1_000_000_000
-"""Largest text with points, in bytes: 100 for each."""
+"""Largest text file of points, in bytes: 100 per point."""
 MAX_PACKED_BYTES: Final = 2 * MAX_POINTS
-"""Largest file with the classes of points, in bytes: more than zlib makes of any."""
+"""Largest file with the classes of points, in bytes: zlib never needs more."""
 BEGINNING_BYTES: Final = 1 << 16
 """How much of a file is enough to tell whether it is in its format, in bytes."""
 _NUMBER: Final = re.compile(rb"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
@@ -59,7 +59,7 @@ class PointCloud(NamedTuple):
 def size_problem(size: int, form: PointFormat) -> str:
     """Why a file of this size can't be read; empty if it can.
 
-    :param size: in bytes.
+    :param size: the file's size, in bytes.
     """
     if not size:
         return "it is empty"
@@ -77,12 +77,12 @@ def beginning_problem(body: bytes, form: PointFormat, size: int) -> str:
     """What is wrong in the beginning of a file, with its line or byte; empty if nothing is.
 
     :param body: the first :data:`BEGINNING_BYTES` of the file, or the whole of it.
-    :param size: of the whole file, in bytes.
+    :param size: the size of the whole file, in bytes.
     """
     if problem := size_problem(size, form):
         return problem
     if len(body) < size:
-        # The last line or point is not whole.
+        # The last line or point may be incomplete.
         end = len(body) // form.record * form.record if form.is_binary else body.rfind(b"\n") + 1
         if not end:
             return f"line 1 is longer than {len(body):,} bytes"
@@ -101,10 +101,10 @@ def read_point_cloud(body: bytes, form: PointFormat, where: str) -> PointCloud:
     try:
         import numpy as np
     except ImportError:
-        raise PointCloudError(f"{where}: NumPy reads it: pip install 'airflow-provider-labeling[local]'") from None
+        raise PointCloudError(f"{where}: needs NumPy: pip install 'airflow-provider-labeling[local]'") from None
     values = np.frombuffer(body, "<f4").reshape(-1, len(form.fields)) if form.is_binary else _text_values(body, form)
     if values is None or not _are_right(values, form):
-        # The fast way does not tell where it went wrong.
+        # The fast way does not say where it failed.
         raise PointCloudError(f"{where}: {next(_problems(body, form), f'it is not {form.name}')}")
     columns = {field: place for place, field in enumerate(form.fields)}
     intensity = values[:, columns["i"]].astype(np.float32) if "i" in columns else None
@@ -144,7 +144,7 @@ def read_point_classes(body: bytes, where: str) -> bytes:
     """Read the label of a segmented point cloud: a zlib file with a byte for each point, the number of its class.
 
     :param where: its URI, for errors.
-    :raises PointCloudError: if it is not one, or has too many points.
+    :raises PointCloudError: if it is not such a file, or has too many points.
     """
     unpacker = zlib.decompressobj()
     try:

@@ -40,11 +40,11 @@ from labeling_provider.manifest.sequences import (
 )
 
 _OTHERS: Final = (".json", ".las", ".laz", ".manifest", ".npy", ".pcd", ".ply")
-"""Endings of files that hold something else than one of the formats."""
+"""Endings of files that hold something other than one of the formats."""
 _SLACK: Final = 0.01
-"""How far the length of a quaternion may be from 1, because numbers are rounded when they are written."""
+"""How far the length of a quaternion may be from 1, because written numbers are rounded."""
 MAX_METERS: Final = 1e9
-"""Farther from the origin nothing can be, in meters; no number of a camera can be larger either."""
+"""Largest distance from the origin, in meters, and largest number of a camera."""
 _POSITION: Final = ("x", "y", "z")
 _HEADING: Final = ("qx", "qy", "qz", "qw")
 
@@ -68,7 +68,7 @@ class CameraImage(NamedTuple):
     :param model: ``pinhole`` or ``fisheye``.
     :param focal: focal lengths across and down, in pixels.
     :param center: the principal point, in pixels.
-    :param skew: how far the axes of the picture are from a right angle, in pixels.
+    :param skew: deviation of the picture's axes from a right angle, in pixels.
     :param radial: k1, k2, k3 and k4.
     :param tangential: p1 and p2.
     """
@@ -91,8 +91,8 @@ class PointFrame(NamedTuple):
     :param uri: S3 URI of the file.
     :param timestamp: Unix time, in seconds.
     :param number: ``frame-no``; None if there is none.
-    :param pose: of the vehicle; None if it is not known.
-    :param images: at most eight.
+    :param pose: the vehicle's pose; None if unknown.
+    :param images: its pictures, at most eight.
     """
 
     name: str
@@ -164,7 +164,7 @@ def point_frame_line(frame: PointFrame) -> dict[str, Any]:
 def point_sequence_document(number: int, prefix: str, frames: Sequence[PointFrame]) -> dict[str, Any]:
     """The content of a sequence file.
 
-    :param number: the sequence's.
+    :param number: the sequence's number.
     :param prefix: S3 URI of the folder with the frames, with a slash at its end; ``name`` of a frame is below it.
     :raises ValueError: if the pictures of a frame are not in one S3 folder, or below it.
     """
@@ -184,7 +184,7 @@ def _folder(frame: PointFrame) -> str:
     """
     if not frame.images:
         return ""
-    # What is first and last in order has in common what all have.
+    # What the first and the last in order have in common, all have in common.
     first, last = (choose(image.uri for image in frame.images) for choose in (min, max))
     same = next((place for place, pair in enumerate(zip(first, last, strict=False)) if len(set(pair)) > 1), len(first))
     folder = first[: first.rfind("/", 0, same) + 1]
@@ -196,7 +196,7 @@ def _folder(frame: PointFrame) -> str:
 def frame_document(frame: PointFrame, folder: str) -> dict[str, Any]:
     """What a sequence file says of a frame, besides its file and number.
 
-    :param folder: S3 folder that its pictures are in.
+    :param folder: S3 folder of its pictures.
     """
     about: dict[str, Any] = {"unix-timestamp": frame.timestamp, "format": frame.format.name}
     if frame.pose is not None:
@@ -210,7 +210,7 @@ def frame_document(frame: PointFrame, folder: str) -> dict[str, Any]:
 def image_document(image: CameraImage, folder: str) -> dict[str, Any]:
     """What a sequence file says of a picture.
 
-    :param folder: S3 folder that it is in.
+    :param folder: the picture's S3 folder.
     """
     inside = dict(zip(("fx", "fy", "cx", "cy"), (*image.focal, *image.center), strict=True))
     distortion = dict(zip((*RADIAL, *TANGENTIAL), (*image.radial, *image.tangential), strict=True))
@@ -272,9 +272,9 @@ def _frame_problems(
 ) -> Iterator[str]:
     """What is wrong with a frame's keys.
 
-    :param name: of its file.
+    :param name: the name of its file.
     :param where: the beginning of the keys, with a dot.
-    :param needs_prefix: whether there is no other folder for the pictures than that which the frame names.
+    :param needs_prefix: whether the frame must name its pictures' folder because nothing else does.
     """
     given = frame.get("format")
     if name.lower().endswith(_OTHERS):
@@ -345,7 +345,7 @@ def _pose_problems(pose: dict[str, Any], where: str) -> Iterator[str]:
 
 
 def _is_moderate(value: Any) -> bool:
-    """Whether a JSON value is a number that can be one of meters or pixels."""
+    """Whether a JSON value is a number small enough for meters or pixels."""
     return is_number(value) and abs(value) <= MAX_METERS
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     """Height × width: 0 for nothing, n for the n-th instance or class."""
 
 MAX_EDGES: Final = 500_000
-"""Longest border of a mask whose outline is looked for, in pixels."""
+"""Longest border of a mask that is traced, in pixels."""
 _ROWS_AT_ONCE: Final = 256
 
 
@@ -58,7 +58,7 @@ def area(outline: Points) -> float:
 
 
 def inside(outline: Points, width: float, height: float) -> Points:
-    """The part of an outline that is in the picture; empty if there is none (Sutherland and Hodgman)."""
+    """The part of an outline inside the picture; empty if there is none (Sutherland and Hodgman)."""
     import numpy as np
 
     for axis, limit, sign in ((0, 0.0, 1), (0, width, -1), (1, 0.0, 1), (1, height, -1)):
@@ -125,12 +125,12 @@ def outlines(mask: Cells) -> list[Points]:
 
 
 def joined(parts: list[Points]) -> Points:
-    """One outline that encloses what several outlines enclose: they are connected by lines there and back."""
+    """One outline that encloses what several outlines enclose, connected by lines there and back."""
     import numpy as np
 
     whole = parts[0]
     for part in parts[1:]:
-        # The line is short if it leads from the point that is nearest to the part's first one.
+        # A line from the point nearest to the part's first one is short.
         nearest = int(((whole - part[0]) ** 2).sum(axis=1).argmin())
         shift = int(((part - whole[nearest]) ** 2).sum(axis=1).argmin())
         turned = np.roll(part, -shift, axis=0)
@@ -139,7 +139,7 @@ def joined(parts: list[Points]) -> Points:
 
 
 def runs(mask: Cells, left: int, top: int, width: int, height: int) -> list[int]:
-    """The lengths of a mask's runs, column by column, beginning with one of pixels that are not in it, as in COCO.
+    """The lengths of a mask's runs, column by column, beginning with a run of pixels outside it, as in COCO.
 
     :param mask: the part of the mask that has all of its pixels.
     :param left: where this part is.
@@ -153,7 +153,7 @@ def runs(mask: Cells, left: int, top: int, width: int, height: int) -> list[int]
     starts, ends = (
         ((columns + left) * height + rows + top) for columns, rows in (np.nonzero(changes == step) for step in (1, -1))
     )
-    # A column that ends at the bottom goes on at the top of the next one.
+    # A run at the bottom of a column continues at the top of the next one.
     apart = np.concatenate([[True], starts[1:] != ends[:-1]]) if len(starts) else np.zeros(0, dtype=np.bool_)
     starts, ends = starts[apart], ends[np.roll(apart, -1)]
     borders = np.stack([starts, ends], axis=1).ravel()
@@ -181,15 +181,15 @@ def run_text(lengths: list[int]) -> str:
 
 
 def blocks(rows: int) -> Iterator[slice]:
-    """Parts of a picture that are small enough for copies."""
+    """Parts of a picture that are small enough to be copied."""
     return (slice(top, top + _ROWS_AT_ONCE) for top in range(0, rows, _ROWS_AT_ONCE))
 
 
 def overlaps(first: Numbers, second: Numbers, areas: Any, other_areas: Any) -> npt.NDArray[np.float64]:
     """The Jaccard index of each instance in one picture with each in another: an array of n × m.
 
-    :param areas: the number of pixels of each instance in the first one, after that of nothing.
-    :param other_areas: the same of the second one.
+    :param areas: the number of pixels of each instance in the first picture, after that of the background.
+    :param other_areas: the same for the second picture.
     """
     import numpy as np
 

@@ -58,7 +58,7 @@ class FrameSequence(NamedTuple):
     """A sequence of video frames.
 
     :param prefix: the S3 folder of the frames, with a slash at its end.
-    :param frames: in the order in which workers see them, which is that of the bytes of their names.
+    :param frames: in the order in which workers see them: by the bytes of their names.
     """
 
     number: int
@@ -77,7 +77,7 @@ class Shape(NamedTuple):
     :param geometry: the tool's keys: numbers in pixels from the top left corner, or ``vertices`` of ``{"x", "y"}``.
     :param object_id: the same in all frames for the same object; empty in object detection.
     :param object_name: ``<label>:<number>``; empty in object detection.
-    :param attributes: of its label category, by name.
+    :param attributes: the attributes of its label category, by name.
     """
 
     label: str
@@ -90,7 +90,7 @@ class Shape(NamedTuple):
 class LabeledFrame(NamedTuple):
     """The labels of one frame.
 
-    :param attributes: of the frame, by name.
+    :param attributes: the attributes of the frame, by name.
     """
 
     number: int
@@ -120,7 +120,7 @@ def read_sequence(body: bytes | str, where: str) -> FrameSequence:
 def sequence_document(number: int, prefix: str, names: Sequence[str]) -> dict[str, Any]:
     """The content of a sequence file.
 
-    :param number: the sequence's.
+    :param number: the sequence's number.
     :param prefix: S3 URI of the frames' folder, with a slash at its end.
     :param names: the frames' file names, in order.
     """
@@ -239,7 +239,7 @@ MAX_LABEL_BYTES: Final = 256_000_000
 class SequenceData(NamedTuple):
     """The labels of a sequence.
 
-    :param tool: with which they were drawn; None if there are no shapes.
+    :param tool: the tool with which they were drawn; None if there are no shapes.
     """
 
     tool: Tool | None
@@ -263,8 +263,8 @@ def sequence_label(document: Any, where: str, key: str, names: Sequence[str] | d
 class _LabelReader:
     """Reads the frames of a label.
 
-    :ivar tool: of the shapes so far.
-    :ivar problems: the first ones.
+    :ivar tool: the tool of the shapes so far.
+    :ivar problems: the first problems.
     """
 
     def __init__(self, classes: dict[int, str], key: str) -> None:
@@ -324,7 +324,7 @@ class _LabelReader:
             return name
         name_of_id = self._classes.get(int(given["class-id"])) if _is_class_id(given.get("class-id")) else None
         if name_of_id is None:
-            self._wrong(f"{where}.class-id is {shown_value(given, 'class-id')}, which is no class of the label")
+            self._wrong(f"{where}.class-id is {shown_value(given, 'class-id')}, which is not a class of the label")
         return name_of_id
 
     def _attributes(self, given: Any, where: str) -> dict[str, Any]:
@@ -383,7 +383,7 @@ def _is_near(value: Any, tool: Tool) -> bool:
 
 
 def is_whole(value: Any) -> TypeGuard[int]:
-    """Whether a JSON value is a whole number, and not below 0."""
+    """Whether a JSON value is a whole number of 0 or more."""
     return type(value) is int and 0 <= value < 1 << 53
 
 

@@ -1,4 +1,4 @@
-"""Takes video files apart into frames, for labeling jobs over sequences of frames.
+"""Extracts the frames of video files, for labeling jobs over sequences of frames.
 
 Needs PyAV: ``pip install 'airflow-provider-labeling[video]'``.
 """
@@ -19,13 +19,13 @@ _SLACK: Final = 1e-6
 
 
 class VideoError(LabelingError):
-    """A video that can't be taken apart."""
+    """A video whose frames can't be extracted."""
 
 
 class VideoFrame(NamedTuple):
     """One picture of a video.
 
-    :param seconds: since the video's beginning.
+    :param seconds: time since the video's beginning.
     :param picture: a JPEG.
     """
 
@@ -36,18 +36,18 @@ class VideoFrame(NamedTuple):
 def video_frames(path: Path, where: str, frames_per_second: float | None = None) -> Iterator[VideoFrame]:
     """The frames of a video, one after the other, in constant memory.
 
-    A frame that the video says is turned is turned upright.
+    Frames that the video marks as rotated are turned upright.
 
     :param where: the video's URI, for errors.
-    :param frames_per_second: take so many, those that are shown at even times; None for all. A video that has fewer
-        gives all that it has.
+    :param frames_per_second: how many to take per second, at even intervals; None for all. A video that has
+        fewer gives all of its frames.
     :raises VideoError: if it is not a video, has pictures that are too large, or breaks off.
     """
     try:
         import av
     except ImportError:
         remedy = "pip install 'airflow-provider-labeling[video]'"
-        raise VideoError(f"{where}: frames are taken from videos by PyAV: {remedy}") from None
+        raise VideoError(f"{where}: extracting frames needs PyAV: {remedy}") from None
     try:
         with av.open(str(path)) as container:
             yield from _frames(container, where, frames_per_second)
@@ -72,7 +72,7 @@ def _frames(container: Any, where: str, frames_per_second: float | None) -> Iter
         if frames_per_second is not None:
             if seconds < due - _SLACK:
                 continue
-            # Where a video has gaps, none of the missing times is made up for.
+            # Gaps in a video are not filled with frames.
             due = (math.floor(seconds * frames_per_second + _SLACK) + 1) / frames_per_second
         yield VideoFrame(seconds, _jpeg(frame))
     if first is None:
@@ -81,7 +81,7 @@ def _frames(container: Any, where: str, frames_per_second: float | None) -> Iter
 
 def _jpeg(frame: Any) -> bytes:
     image, body = frame.to_image(), BytesIO()
-    # How far FFmpeg says it has to be turned, counter-clockwise, as Pillow turns it.
+    # The counter-clockwise angle by which FFmpeg says to turn it, as Pillow turns.
     turn = getattr(frame, "rotation", 0)
     if turn:
         image = image.rotate(turn, expand=True)

@@ -1,4 +1,4 @@
-"""Tells people what has become of labeling."""
+"""Notifies people of the outcome of labeling."""
 
 from labeling_provider import require_airflow
 

@@ -45,7 +45,7 @@ class BuildManifestOperator(ManifestTask):
     :param table_uri: a CSV file with a header, or a ``.parquet`` file (templated).
     :param column: the table's column with the texts or S3 URIs (templated).
     :param text_uris: files in which each line is a text to label (templated).
-    :param video_uri: a video, or several: their frames and a sequence file for each 2,000 of them are written to the
+    :param video_uri: a video, or several: their frames, and a sequence file for every 2,000 of them, are written to the
         folder ``frames/`` beside the manifest, whose objects are the sequences (templated).
     :param frames_per_second: with ``video_uri``, how many frames to take; None for all (templated).
     :param suffixes: with ``prefix_uri``, take only keys that end with one of these; all keys if empty.
@@ -208,7 +208,7 @@ class BuildManifestOperator(ManifestTask):
                 yield Candidate.of(given, f"object {number}", self.data_key)
 
     def _sequences(self) -> Iterator[Candidate]:
-        """The sequences of frames that videos are taken apart into."""
+        """The sequences of frames extracted from videos."""
         from labeling_provider.client.video_frames import extract_frames
         from labeling_provider.manifest.building import Candidate
 

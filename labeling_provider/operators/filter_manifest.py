@@ -22,7 +22,7 @@ _MAKERS: Final = ("people", "machine")
 class FilterManifestOperator(ManifestTask):
     """Keep the objects of a manifest whose label meets all conditions that are given.
 
-    With it, only what a verification has rejected goes to an adjustment, for example. If no object is kept, the task
+    For example, it passes only what a verification has rejected to an adjustment. If no object is kept, the task
     and its downstream tasks are skipped.
 
     Returns ``manifest_uri``, ``objects`` (number of objects kept), ``left_out`` (number of the others) and

@@ -57,7 +57,7 @@ class CreateLabelingJobOperator(Lineage, LabelingTask):
     :param task_type: task type, such as ``image-classification``; ``docs/operators.md`` lists all.
     :param manifest_uri: S3 URI of the input manifest, or the result of a task that wrote it.
     :param output_uri: S3 URI of the output; each job writes to a folder named after it.
-    :param labels: labels in class order; stored as the label category file with the output. An empty list is none.
+    :param labels: labels in class order; stored as the label category file with the output. An empty list is like none.
     :param workforce: :class:`PrivateWorkteam`, :class:`VendorWorkteam`, :class:`MechanicalTurk` or a workteam ARN.
     :param role_arn: ARN of the job's execution role.
     :param title: question shown to workers.

@@ -45,7 +45,7 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
     """Measure labels, write a report, and let only good labels through.
 
     It measures labeled, failed and missing objects, class balance, confidence, agreement with golden labels, and the
-    workers' answers: Krippendorff's alpha, and each worker's agreement with the consolidated labels. Of an adjustment
+    workers' answers: Krippendorff's alpha, and each worker's agreement with the consolidated labels. For an adjustment
     it measures what was changed, by whom, and how much. Thresholds that are None are not checked. A threshold whose
     value can't be measured is not met.
 
@@ -180,7 +180,7 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
         audited = self.audited_attribute_name
         if audited == attribute:
             raise LabelingError(
-                f"audited_attribute_name: {audited!r} is the label attribute itself; name the former one."
+                f"audited_attribute_name: {audited!r} is the label attribute itself; name the adjusted one."
             )
         measure = Measure(files, attribute, self.classes, object_keys=self.object_keys, audited_attribute=audited)
         if self.golden_uri is not None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class StopLabelingJobOperator(LabelingTask):
-    """Stop labeling jobs. A job that has already ended is fine, so the task can be a teardown.
+    """Stop labeling jobs. A job that has already ended is not an error, so the task can be a teardown.
 
     Set ``job_name`` or ``of_task``. A task that failed or was killed has returned no name, but its jobs can be found by
     their names and tags: those of all tries, follow-ups and, if the task is mapped, instances.

@@ -1,4 +1,4 @@
-"""What an adjustment has changed: how much of a label, in its label and in each worker's answer.
+"""What an adjustment has changed: how much of a label, in the result and in each worker's answer.
 
 Sources: developer guide, "Labeling job output data" (``adjustment-status``) and "Crowd HTML elements reference"
 (``initialValueModified``, and the answer of ``crowd-semantic-segmentation``).
@@ -89,12 +89,12 @@ class Adjustments:
 
 
 def is_adjusted(label: Label) -> bool | None:
-    """Whether a label was changed, according to its metadata; None if they do not say."""
+    """Whether a label was changed, according to its metadata; None if it does not say."""
     return _IS_ADJUSTED.get(str((label.metadata or {}).get(ADJUSTMENT_STATUS)))
 
 
 def overlap_of_labels(files: Files, before: Label, after: Label) -> float | None:
-    """IoU of two labels of one object, 0 to 1; of a mask the mean over its classes, without background.
+    """IoU of two labels of one object, 0 to 1; for masks, the mean over their classes, without background.
 
     :return: None if they are of a kind that can't be compared.
     :raises LabelingError: if a mask can't be read.

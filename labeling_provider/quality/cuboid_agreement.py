@@ -44,11 +44,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 ALIKE: Final = 0.25
-"""From which overlap on two cuboids can be of the same object: a step aside takes more of a space than of a picture."""
+"""Least overlap at which two cuboids can be the same object: a shift costs more in space than in a picture."""
 _CLOUD: Final = -1
-"""Stands where a picture has the number of its camera."""
+"""Takes the place of a camera's number for the cloud itself."""
 _SLACK: Final = 1e-9
-"""How far beside a plane a point lies on it, as a share of the cuboids' size."""
+"""How far from a plane a point still lies on it, as a share of the cuboids' size."""
 _AXES: Final = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 
@@ -73,7 +73,7 @@ class _Answered(msgspec.Struct):
 class Cuboids(Judgement):
     """Cuboids in a point cloud, or in the frames of a sequence of them, and boxes in pictures if they are linked.
 
-    The distance is 1 minus the overlap that :func:`compare_cuboids` tells.
+    The distance is 1 minus the overlap from :func:`compare_cuboids`.
     """
 
     frames: tuple[CuboidFrame, ...]
@@ -101,8 +101,8 @@ class Cuboids(Judgement):
 class PointClasses(Judgement):
     """The class of each point of a cloud. The distance is 1 minus the mean of the classes' Jaccard indices.
 
-    :param numbers: a byte for each point.
-    :param names: the classes by these bytes.
+    :param numbers: one byte per point.
+    :param names: the classes by byte.
     """
 
     numbers: bytes
@@ -125,7 +125,7 @@ class PointClasses(Judgement):
         return 1 - float(np.mean(shared[is_there] / joint[is_there])) if is_there.any() else 0
 
     def placed(self, names: list[str]) -> npt.NDArray[np.uint16]:
-        """The place of each point's class in a list of names, or behind it for a byte without a name."""
+        """The index of each point's class in a list of names; the list's length for a byte without a name."""
         import numpy as np
 
         table = np.full(256, len(names), dtype=np.uint16)
@@ -137,13 +137,13 @@ class PointClasses(Judgement):
 def cuboids_of_label(label: CuboidsLabel) -> Cuboids:
     """The cuboids of one point cloud.
 
-    :raises LabelError: if one has no place or size.
+    :raises LabelError: if one has no position or size.
     """
     return Cuboids((CuboidFrame(0, "", {}, cuboids_of(label)),))
 
 
 def cuboids_of_form(form: Mapping[str, Any]) -> Cuboids | None:
-    """The cuboids in a worker's form; None if they are too many.
+    """The cuboids in a worker's form; None if there are too many.
 
     :raises msgspec.ValidationError: if the form is malformed.
     """
@@ -194,27 +194,26 @@ def compare_cuboids(
 ) -> SequenceAgreement:
     """Compare two sets of cuboids in the same frames; those that only one of them has count as empty in the other.
 
-    Frames are told apart by their places: files of labels may call them otherwise than the sequence does. A picture
-    counts as one more frame, if there is a box in it; an object that has another partner there than in the clouds has
-    switched.
+    Frames are matched by position, because label files may name them differently than the sequence does. A picture with
+    a box counts as one more frame; an object with a different partner there than in the clouds has switched.
 
     :param first_pictures: the boxes that are linked to the first set.
     """
     by_place, other_by_place = _by_place(first, first_pictures), _by_place(second, second_pictures)
-    # What an object's partner was before is told by the order.
+    # The order decides which partner of an object came before.
     by_place = {place: by_place.get(place, ()) for place in sorted({*by_place, *other_by_place})}
     boxes: Comparison[Any] = comparison_of(BOX, frame_size([], BOX))
     return agreement(by_place, other_by_place, lambda place: _COMPARISON if place[1] == _CLOUD else boxes)
 
 
 def _by_place(frames: Iterable[CuboidFrame], pictures: Iterable[BoxedPicture]) -> dict[tuple[int, int], Sequence[Any]]:
-    """Cuboids and boxes by the places of their frames and the numbers of their cameras."""
+    """Cuboids and boxes by the positions of their frames and the numbers of their cameras."""
     clouds: dict[tuple[int, int], Sequence[Any]] = {(frame.number, _CLOUD): frame.cuboids for frame in frames}
     return clouds | {(place, camera): boxes for place, camera, boxes in pictures if boxes}
 
 
 def pairs(first: Sequence[LabeledCuboid], second: Sequence[LabeledCuboid]) -> list[tuple[float, int, int]]:
-    """Pairs of cuboids of one cloud with the same label, the most alike first: overlap, and the place of each."""
+    """Pairs of cuboids of one cloud with the same label, the most alike first: overlap, and the index of each."""
     return paired(first, second, _COMPARISON)
 
 
@@ -251,7 +250,7 @@ class _Face(NamedTuple):
     """A side of a cuboid: the plane on which it lies, and its corners in order.
 
     :param normal: points out of the cuboid; its length is 1.
-    :param offset: of the plane from the origin, along the normal.
+    :param offset: distance of the plane from the origin, along the normal.
     """
 
     normal: Vector
@@ -263,7 +262,7 @@ def _shared(first: LabeledCuboid, second: LabeledCuboid, slack: float) -> float:
     """The volume that two cuboids share, by the divergence theorem: a third of each face's area times its offset."""
     own, theirs = (list(_faces(cuboid, minus(cuboid.center, first.center))) for cuboid in (first, second))
     volume = 0.0
-    # Where faces of both lie on each other, only one of them counts.
+    # Where faces of both coincide, only one of them counts.
     for faces, cuts, room in ((own, theirs, -slack), (theirs, own, slack)):
         for face in faces:
             part = face.corners

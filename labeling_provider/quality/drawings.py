@@ -62,11 +62,11 @@ class NamedShape(NamedTuple):
 
 @dataclass(frozen=True)
 class Shapes(Judgement):
-    """Shapes of one kind; each is matched with the one of its class that is most like it.
+    """Shapes of one kind; each is matched with the most similar one of its class.
 
     The distance is 1 minus the sum of the matches' likeness divided by the larger number of shapes. How alike two
-    shapes are is told by :mod:`~labeling_provider.quality.shapes`; of many that are over each other, only the pairs
-    that :mod:`~labeling_provider.quality.nearest` finds are compared.
+    shapes are is defined by :mod:`~labeling_provider.quality.shapes`; of many that overlap, only the pairs that
+    :mod:`~labeling_provider.quality.nearest` finds are compared.
 
     :param kind: ``polygons``, ``polylines``, ``lines`` or ``keypoints``.
     :param size: width and height of the picture, in pixels.
@@ -78,7 +78,7 @@ class Shapes(Judgement):
 
     @property
     def compared(self) -> int:  # type: ignore[override]
-        """With how many of its kind it is compared: with fewer, if that takes long."""
+        """How many others it is compared with: fewer if comparing takes long."""
         return _COMPARED if len(self.shapes) <= _MANY else _COMPARED_OF_MANY
 
     def distance(self, other: Judgement) -> float:
@@ -117,11 +117,11 @@ class Shapes(Judgement):
 class Painted(Judgement):
     """What is painted in a mask, on a grid of at most 256 × 256 cells: the pixel in the middle of each.
 
-    Of classes, the distance is 1 minus the mean Jaccard index of the classes that either mask has. Instances are
+    For classes, the distance is 1 minus the mean Jaccard index of the classes that either mask has. Instances are
     matched as shapes are, by their Jaccard index.
 
     :param size: width and height of the picture, in pixels.
-    :param has_instances: whether each instance of a class is told apart.
+    :param has_instances: whether instances of a class are distinguished.
     :param names: the class of each number, from 1.
     :param cells: the number of each cell, row after row, two bytes each, compressed; 0 for nothing.
     """
@@ -186,7 +186,7 @@ class _MaskForm(msgspec.Struct, rename="camel"):
 
 
 def shapes_of_form(kind: str, form: Mapping[str, Any]) -> Shapes | None:
-    """The shapes in a worker's form; None if they are too many, or far outside of the picture.
+    """The shapes in a worker's form; None if there are too many, or they are far outside the picture.
 
     :param kind: the key of the list of shapes.
     :raises msgspec.ValidationError: if the form is malformed.
@@ -200,7 +200,7 @@ def shapes_of_form(kind: str, form: Mapping[str, Any]) -> Shapes | None:
 
 
 def shapes_of_label(label: Label) -> Shapes | None:
-    """The shapes of a label; None if it has none, or they are too many, or far outside of the picture."""
+    """The shapes of a label; None if there are none or too many, or they are far outside the picture."""
     if isinstance(label, KeypointsLabel):
         drawn = ((label.class_names.get(point.class_id, str(point.class_id)), [point]) for point in label.shapes)
     elif isinstance(label, PolygonsLabel | PolylinesLabel | LinesLabel):
@@ -298,7 +298,7 @@ def _sampled(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def _painted(
     size: tuple[int, int], has_instances: bool, names: Sequence[str], values: npt.NDArray[np.uint32], own: Sequence[int]
 ) -> Painted | None:
-    """What is painted, if each name's pixels have their own value; None if there are too many."""
+    """What is painted, if each name's pixels have their own value; None if there are too many names."""
     import numpy as np
 
     if len(names) > MAX_SHAPES:

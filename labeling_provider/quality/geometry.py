@@ -52,7 +52,7 @@ def distance(first: Points, second: Points) -> float:
 def middle(paths: Sequence[Points], base: int, *, closed: bool) -> Points:
     """A path in the middle of several: at each place the median of the paths' nearest points.
 
-    It is simplified to within a pixel, and as small pictures need.
+    It is simplified to within a pixel, less in small pictures.
 
     :param base: the position of the path to begin with, the one that is most like the others.
     :param closed: whether the paths are outlines; if not, all must have the same direction.
@@ -68,7 +68,7 @@ def middle(paths: Sequence[Points], base: int, *, closed: bool) -> Points:
 
 
 def _dense(path: Points, parts: int, *, closed: bool) -> Points:
-    """The path with further points on edges that are longer than one of so many parts of it."""
+    """The path with points added on edges longer than a ``parts``-th of it."""
     ends = np.roll(path, -1, axis=0) if closed else path[1:]
     starts = path if closed else path[:-1]
     edges = np.hypot(*(ends - starts).T)
@@ -80,7 +80,7 @@ def _dense(path: Points, parts: int, *, closed: bool) -> Points:
 
 
 def _nearest(points: Points, path: Points, *, closed: bool) -> Points:
-    """For each point the nearest one on a path, which is looked for beside the nearest of many points of the path."""
+    """For each point the nearest one on a path, searched for beside the nearest of many points of the path."""
     from scipy.spatial import cKDTree
 
     dense = _dense(path, _PARTS_SEARCHED, closed=closed)
@@ -100,9 +100,9 @@ def _nearest(points: Points, path: Points, *, closed: bool) -> Points:
 
 
 def _simplified(path: Points, tolerance: float, *, closed: bool) -> Points:
-    """The path without the points that are within a tolerance of it without them (Douglas and Peucker).
+    """The path without points that lie within a tolerance of the simplified path (Douglas and Peucker).
 
-    :param tolerance: in pixels.
+    :param tolerance: largest deviation, in pixels.
     """
     if closed:
         # Begin at a point that is certainly a corner: the one farthest from the center.

@@ -13,7 +13,7 @@ class Difference(NamedTuple):
     """How far a judgement is from the right one.
 
     :param distance: 0 to 1.
-    :param id_switches: how often an object goes over to another one, in sequences whose objects have ids; else None.
+    :param id_switches: how often an object switches its partner, in sequences whose objects have ids; else None.
     """
 
     distance: float
@@ -24,7 +24,7 @@ class Judgement(ABC):
     """A judgement on an object. Equal judgements compare equal."""
 
     compared: ClassVar[int] = 500
-    """With how many of its kind it is compared to tell how far judgements differ by chance."""
+    """How many others it is compared with to estimate how far judgements differ by chance."""
 
     @abstractmethod
     def distance(self, other: Judgement) -> float:
@@ -92,9 +92,9 @@ class Boxes(Judgement):
 
 
 def matched(alike: Iterable[tuple[float, int, int]]) -> Iterator[float]:
-    """How alike the parts of two judgements are that belong together, the most alike first; each belongs to one.
+    """How alike the matching parts of two judgements are, most alike first; each part has at most one match.
 
-    :param alike: for pairs of parts how alike they are, 0 to 1, and their positions.
+    :param alike: for pairs of parts, how alike they are, 0 to 1, and their positions.
     """
     own_matched: set[int] = set()
     their_matched: set[int] = set()

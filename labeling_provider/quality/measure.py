@@ -162,7 +162,7 @@ class Measure:
         :param label_attribute: their label: one of Ground Truth's, or the name of a class or a list of names.
         :raises LabelingError: if the manifest can't be read, has no label that can be compared, or is too large.
         """
-        # Golden objects are often part of the labeling job, with the golden label in their line: it is no input key.
+        # Golden objects are often in the labeling job, with the golden label in their line: it is not an input key.
         self._objects = ObjectKeys(self._keys, (self._attribute, label_attribute))
         count, lines = 0, scan_labels(self._files.lines(manifest), label_attribute, manifest)
         for _, line in lines:

@@ -1,7 +1,7 @@
-"""Which shapes of two sets are worth comparing: hundreds of shapes over each other have too many pairs to compare all.
+"""Which shapes of two sets are worth comparing: hundreds of overlapping shapes have too many pairs.
 
-Only shapes of one label whose extents meet are compared, and of those each only with the :data:`NEAREST` whose extents
-are most like its own.
+Only shapes with the same label whose extents meet are compared, and each of them only with the :data:`NEAREST` whose
+extents are most like its own.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from heapq import nsmallest
 from typing import Final, NamedTuple
 
 NEAREST: Final = 8
-"""With how many shapes of the other set each one is compared, at most."""
+"""Most shapes of the other set that each one is compared with."""
 
 
 class Extent(NamedTuple):
-    """What a shape takes up.
+    """The space that a shape occupies.
 
     :param label: its class.
     :param low: where it begins on each axis.
@@ -31,7 +31,7 @@ class Extent(NamedTuple):
 class Near(NamedTuple):
     """Pairs of shapes that are worth comparing.
 
-    :param pairs: the place of each shape, in order.
+    :param pairs: the indexes of the two shapes, in order.
     :param examined: how many pairs were looked at to find them.
     """
 
@@ -42,8 +42,8 @@ class Near(NamedTuple):
 def near_pairs(first: Sequence[Extent], second: Sequence[Extent], margin: float = 0.0) -> Near:
     """The pairs of shapes that are worth comparing.
 
-    Each shape is in at most :data:`NEAREST` pairs for its own sake, and in others for the sake of their partners, so
-    that the pairs are the same in either direction.
+    Each shape picks at most :data:`NEAREST` partners, and may be picked by others, so that the pairs are the same in
+    either direction.
 
     :param margin: how far apart two extents may be.
     """
@@ -90,6 +90,6 @@ def _meet(first: Extent, second: Extent, margin: float) -> bool:
 
 
 def _apart(first: Extent, second: Extent) -> float:
-    """How far the borders of two extents are apart, altogether."""
+    """The total distance between the borders of two extents."""
     borders = zip((*first.low, *first.high), (*second.low, *second.high), strict=True)
     return sum(abs(mine - theirs) for mine, theirs in borders)

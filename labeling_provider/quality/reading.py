@@ -58,7 +58,7 @@ _STRUCTURES: Final[dict[str, tuple[type[Label], ...]]] = {
     ),
     "entities": (EntitiesLabel,),
 }
-"""The classes of labels that can be told by their structure, by a key that their metadata have."""
+"""The classes of labels that their structure reveals, by a key of their metadata."""
 
 
 class _Box(msgspec.Struct):
@@ -118,7 +118,7 @@ def judgement_of_answer(content: Any) -> Judgement | None:
                 try:
                     return _bounded(read(form))
                 except (msgspec.ValidationError, UnicodeEncodeError):
-                    # The second one is of keys that are not valid Unicode.
+                    # The second one comes from keys that are not valid Unicode.
                     return None
     return None
 
@@ -126,8 +126,8 @@ def judgement_of_answer(content: Any) -> Judgement | None:
 def judgement_of_label(label: Label, files: Files | None = None) -> Judgement | None:
     """The judgement in a label; None if it is too large, or of a kind that can't be compared.
 
-    A label without metadata, as in data from elsewhere, is the name of a class or a list of names. One whose metadata
-    have no type is of the type whose structure it has. That of a custom task may be what its form has sent.
+    A label without metadata, as in data from elsewhere, is the name of a class or a list of names. One without a
+    type in its metadata is taken for the type whose structure it has. A custom task's may be what its form has sent.
 
     :param files: reads the files of masks and of sequences; without it, these are not compared.
     :raises LabelingError: if such a file can't be read.
@@ -168,16 +168,16 @@ def why_not_compared(label: Label) -> str:
     label = _of_its_structure(label)
     kind = (label.metadata or {}).get("type")
     if type(label) is Label and kind is None:
-        return f'without "type" in {label.attribute}-metadata, and not of the structure of any type'
+        return f'without "type" in {label.attribute}-metadata, and without the structure of any type'
     if type(label) is Label:
         return f"of the type {str(kind)[:_MAX_KIND]!r}, which can't be compared"
     if isinstance(label, ClassLabel):
         return f'without "class-name" in {label.attribute}-metadata'
-    return "with too many parts to compare, or with parts far outside of the picture"
+    return "with too many parts to compare, or with parts far outside the picture"
 
 
 def _of_its_structure(label: Label) -> Label:
-    """A label whose metadata have no type, as one of the type whose structure it has; itself if there is none."""
+    """A label without a type in its metadata, as the type whose structure it has; itself if there is none."""
     metadata = label.metadata
     if type(label) is not Label or metadata is None or metadata.get("type") is not None:
         return label

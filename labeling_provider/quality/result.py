@@ -91,7 +91,7 @@ class Quality:
     :param classes: number of objects by class.
     :param golden_apart: number of labeled objects with the source of a golden object but a different value in another
         key. They count as other objects, unless ``object_keys`` leaves that key out.
-    :param id_switches: how often an object of the golden labels goes over to another one here; None if no golden label
+    :param id_switches: how often an object of the golden labels switches its partner here; None if no golden label
         tracks objects.
     :param agreement: Krippendorff's alpha of the workers' answers; None if no object has two that can be compared.
     :param answers: number of answers read.
@@ -100,7 +100,7 @@ class Quality:
     :param reasons: failure reasons and their counts.
     :param unreadable: number of labels and answers that can't be read.
     :param problems: the reasons for the first of those.
-    :param uncompared: what there was to compare and was left out of the comparisons, by reason, and how many.
+    :param uncompared: number of labels and answers left out of the comparisons, by reason.
     :param samples: the objects with the least confident labels.
     :param relabel: number of objects written to the manifest of a follow-up round.
     :param adjustments: what an adjustment has changed; None if the labels are not compared with earlier ones.

@@ -1,11 +1,11 @@
 """How far two sets of labels of a sequence of frames agree: shape by shape, and object by object over time.
 
 An id switch is counted as in the CLEAR MOT metrics (Bernardin and Stiefelhagen, 2008): an object of the one set is
-matched with another object of the other set than in the last frame in which it was matched.
+matched with a different object of the other set than in the last frame in which it was matched.
 
-To compare two sets takes seconds, however much they hold: of each frame, only the pairs that
-:mod:`~labeling_provider.quality.nearest` finds are compared; and if there are too many frames with too many pairs, only
-some of them, evenly spread, are compared at all.
+Comparing two sets takes seconds, however large they are: in each frame, only the pairs that
+:mod:`~labeling_provider.quality.nearest` finds are compared; and if too many frames have too many pairs, only some of
+them, evenly spread, are compared at all.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
     from labeling_provider.quality.geometry import Points
 
 ALIKE: Final = 0.5
-"""From which likeness on two shapes can be of the same object."""
+"""Least likeness at which two shapes can be the same object."""
 Labeled = TypeVar("Labeled", Shape, LabeledCuboid)
 MAX_EFFORT: Final = 40_000
-"""What comparing two sets may cost, in comparisons of two cuboids: about ten seconds."""
+"""Most effort to compare two sets, in comparisons of two cuboids: about ten seconds."""
 _EXAMINED: Final = 0.008
-"""What it costs to look whether a pair is worth comparing, in the same."""
+"""Effort to check whether a pair is worth comparing, in the same unit."""
 _MEASURED: Final = 0.02
-"""What it costs to find out where a shape is."""
+"""Effort to find the extent of a shape."""
 _EFFORT: Final = {"annotations": 0.01, "polygons": 2.0, "polylines": 10.0, "keypoints": 0.2}
-"""What it costs to compare two shapes, by their list in a label."""
+"""Effort to compare two shapes, by their list in a label."""
 _FAR: Final = 0.05
-"""How far apart paths and points can be that are alike, as a share of the picture's diagonal."""
+"""How far apart similar paths and points can be, as a share of the picture's diagonal."""
 _FRAME: Final = (1_000, 1_000)
-"""A frame's size as long as nothing is farther out, in pixels."""
+"""A frame's size, in pixels, unless shapes extend beyond it."""
 
 
 class SequenceAgreement(NamedTuple):
@@ -52,7 +52,7 @@ class SequenceAgreement(NamedTuple):
     :param matched: number of pairs of shapes.
     :param only_first: number of shapes without a partner in the first set.
     :param only_second: as ``only_first``, in the second set.
-    :param id_switches: how often an object of the first set goes over to another object of the second.
+    :param id_switches: how often an object of the first set switches its partner in the second.
     """
 
     overlap: float
@@ -67,11 +67,11 @@ class SequenceAgreement(NamedTuple):
 class Comparison(Generic[Labeled]):
     """How shapes of one kind are compared.
 
-    :param alike: how alike two shapes are, 0 to 1.
-    :param extent: of a shape.
-    :param least: the likeness from which on two shapes can be of the same object.
-    :param margin: how far apart the extents of shapes may be that are alike.
-    :param effort: what it costs to compare two, in comparisons of two cuboids.
+    :param alike: returns how alike two shapes are, 0 to 1.
+    :param extent: returns the extent of a shape.
+    :param least: least likeness at which two shapes can be the same object.
+    :param margin: how far apart the extents of similar shapes may be.
+    :param effort: effort to compare two shapes, in comparisons of two cuboids.
     """
 
     alike: Callable[[Labeled, Labeled], float]
@@ -83,9 +83,9 @@ class Comparison(Generic[Labeled]):
 
 @dataclass(frozen=True)
 class Frames(Judgement):
-    """Labels of a sequence of frames. The distance is 1 minus the overlap that :func:`compare` tells.
+    """Labels of a sequence of frames. The distance is 1 minus the overlap from :func:`compare`.
 
-    :param tool: the name of that with which they were drawn.
+    :param tool: the name of the tool with which they were drawn.
     """
 
     tool: str
@@ -101,7 +101,7 @@ class Frames(Judgement):
         """The distance, and the id switches if objects are tracked."""
         if not isinstance(other, Frames):
             return Difference(1)
-        # One without a shape was drawn with any tool.
+        # Labels without shapes fit any tool.
         if self.tool != other.tool and self.has_shapes and other.has_shapes:
             return Difference(1)
         drawn = self if self.has_shapes else other
@@ -118,9 +118,9 @@ class Frames(Judgement):
 
 
 def difference_of(agreed: SequenceAgreement, objects: Iterable[Labeled]) -> Difference:
-    """What two sets of labels differ in.
+    """How far two sets of labels differ.
 
-    :param objects: those of the first one, which tell whether objects have ids.
+    :param objects: the objects of the first set, which show whether objects have ids.
     """
     return Difference(1 - agreed.overlap, agreed.id_switches if any(labeled.object_id for labeled in objects) else None)
 
@@ -140,7 +140,7 @@ def frames_of_label(files: Files, label: SequenceLabel) -> Frames | None:
 def compare(first: Iterable[LabeledFrame], second: Iterable[LabeledFrame], tool: Tool) -> SequenceAgreement:
     """Compare two sets of labels of the same frames; frames that only one of them has count as empty in the other.
 
-    :param tool: with which both were drawn.
+    :param tool: the tool with which both were drawn.
     """
     shapes, other_shapes = ({frame.name: frame.shapes for frame in frames} for frames in (first, second))
     comparison = comparison_of(tool, frame_size([*shapes.values(), *other_shapes.values()], tool))
@@ -193,9 +193,9 @@ def agreement(
 def _compared(
     frames: Sequence[tuple[Sequence[Labeled], Sequence[Labeled], Comparison[Labeled]]],
 ) -> dict[int, list[tuple[float, int, int]]]:
-    """The pairs of the shapes of frames, by the frame's place: of all frames, or of as many as are not too much effort.
+    """The pairs of shapes by the frame's position: in all frames, or in as many as the effort allows.
 
-    They are compared in an order in which those at its beginning are always evenly spread.
+    Frames are taken in an order whose beginnings are always evenly spread.
     """
     matches, effort = dict[int, list[tuple[float, int, int]]](), 0.0
     digits = max(len(frames) - 1, 1).bit_length()
@@ -213,7 +213,7 @@ def _compared(
 def match(
     first: Sequence[Shape], second: Sequence[Shape], tool: Tool, size: tuple[int, int]
 ) -> list[tuple[float, int, int]]:
-    """Pairs of shapes of one frame with the same label, the most alike first: likeness, and the place of each.
+    """Pairs of shapes of one frame with the same label, the most alike first: likeness, and the index of each.
 
     :param size: as :func:`frame_size` returns it.
     """
@@ -272,7 +272,7 @@ def likeness(first: Shape, second: Shape, tool: Tool, size: tuple[int, int]) -> 
 
 
 def frame_size(frames: Iterable[Sequence[Shape]], tool: Tool) -> tuple[int, int]:
-    """A width and height in pixels that no shape goes beyond: the labels do not tell the frames' own."""
+    """A width and height in pixels that no shape exceeds: the labels do not contain the frames' own."""
     across, down = _FRAME
     if tool != BOX:
         for shape in (shape for shapes in frames for shape in shapes):

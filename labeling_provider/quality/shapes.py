@@ -1,6 +1,6 @@
 """How alike two shapes of one kind are, 0 to 1: polygons by overlap, all others by distance.
 
-Consolidation on the service and the measures of quality use the same. Points are arrays of n × 2: x and y, in pixels.
+The service uses the same for consolidation. Points are arrays of n × 2: x and y, in pixels.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ Size = tuple[int, int]
 """Width and height of a picture, in pixels."""
 
 LEAST_PIXELS: Final = 3.0
-"""What is nearer than this may be the same however small it is."""
+"""Distance at which shapes may still be the same, however small the picture."""
 MAX_PICTURE_SHARE: Final = 0.05
-"""What is farther away than this share of the picture's diagonal is not the same."""
+"""Shapes farther apart than this share of the picture's diagonal are not the same."""
 
 
 def polygons(first: Points, second: Points, size: Size, least: float = 0.0) -> float:
     """The Jaccard index of two outlines.
 
-    :param least: a lower index is none, and need not be computed.
+    :param least: a lower index counts as 0 and need not be computed.
     """
     areas = sorted([area(first), area(second)])
     # What two outlines share is at most what their bounding boxes share, and the smaller area.

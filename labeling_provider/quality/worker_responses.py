@@ -67,7 +67,7 @@ def chosen_files(uris: Iterable[str], most: int) -> tuple[list[AnswerFile], int]
 
     files = counted()
     chosen = heapq.nsmallest(most, files, key=_hash)
-    # Who chooses none has looked at none.
+    # If none are wanted, do not look at any.
     for _ in files:
         pass
     return chosen, count

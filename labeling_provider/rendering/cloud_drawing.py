@@ -1,6 +1,6 @@
-"""Draws labels of point clouds as HTML: a cloud seen from above, with its cuboids, the ways of objects, or its classes.
+"""Draws labels of point clouds as HTML: a cloud from above, with its cuboids, the paths of objects, or its classes.
 
-Up in the picture is the world's y. Below it are pictures of cameras that see cuboids, with these drawn in them.
+The world's y points up. Below are pictures from cameras that see cuboids, with the cuboids drawn in.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ if TYPE_CHECKING:
 MAX_CLOUD_BYTES: Final = 40_000_000
 """Largest cloud that is drawn, in bytes: 2.5 million points with intensity."""
 MAX_IMAGES: Final = 2
-"""How many pictures of cameras are shown."""
+"""Most camera pictures that are shown."""
 MAX_DOTS: Final = 4_000
-"""How many points of a cloud are drawn."""
+"""Most points of a cloud that are drawn."""
 _GRAY: Final = "#8a8a8a"
 _FAR: Final = 0.01
-"""How large a share of the points, those farthest out on each side, may be outside the picture."""
+"""Share of the points, the farthest out on each side, that may lie outside the picture."""
 _MARGIN: Final = 0.05
 
 
@@ -62,9 +62,9 @@ class _Scene(NamedTuple):
     """What is drawn.
 
     :param positions: x, y and z of points.
-    :param classes: of points, for segmentation: places in the list of names.
+    :param classes: the points' classes, for segmentation: indexes in the list of names.
     :param ways: the centers of each object over time, in the color of its cuboid.
-    :param boxes: in pictures, by the number of the camera.
+    :param boxes: boxes in pictures, by camera number.
     """
 
     positions: Positions
@@ -137,7 +137,7 @@ def _segmented(files: Files, positions: Positions, label: PointMaskLabel) -> _Sc
 
 
 def _of_sequence(files: Files, uri: str, label: SequenceLabel) -> tuple[_Scene, PointFrame]:
-    """What is drawn of a sequence, and the frame."""
+    """The scene to draw from a sequence, and its frame."""
     sequence = read_point_sequence(files.whole(uri, Quota.POINT_SEQUENCE_FILE_BYTES), uri)
     body = files.whole(label.uri, MAX_LABEL_BYTES)
     labeled = read_tracked_cuboids(body, label.uri, label.class_names)
@@ -185,7 +185,7 @@ def _frame(scene: _Scene) -> tuple[float, float, float, float]:
     """Left, top, width and height of what is shown, in meters: nearly all points, and all cuboids."""
     import numpy as np
 
-    # In floats of 8 bytes, differences of the largest numbers of 4 bytes are not infinite.
+    # In 8-byte floats, differences of the largest 4-byte numbers are finite.
     across, down = scene.positions[:, 0].astype(float), -scene.positions[:, 1].astype(float)
     sides = [np.quantile(values, [_FAR, 1 - _FAR]) for values in (across, down)]
     corners = np.array([(x, -y) for cuboid in scene.cuboids for x, y, _ in cuboid.corners]).reshape(-1, 2)
@@ -197,7 +197,7 @@ def _frame(scene: _Scene) -> tuple[float, float, float, float]:
 
 
 def _dots(scene: _Scene) -> Iterator[Markup]:
-    """The points: one path of strokes without a length for each class, which is smaller than as many circles."""
+    """The points: one path of zero-length strokes per class, which takes less than as many circles."""
     import numpy as np
 
     classes = np.zeros(len(scene.positions), dtype=np.uint8) if scene.classes is None else scene.classes
@@ -234,7 +234,7 @@ def _outlines(scene: _Scene) -> Iterator[Markup]:
 def _pictures(
     files: Files, images: Iterable[CameraImage], scene: _Scene, address: Callable[[str, tuple[int, int]], str]
 ) -> Markup:
-    """The first pictures that show cuboids or have boxes, with these."""
+    """The first pictures with cuboids or boxes, and these drawn in."""
     pictures: list[Markup] = []
     for camera, image in enumerate(images):
         boxes = scene.boxes.get(camera, ())
@@ -261,7 +261,7 @@ def _wires(cuboid: LabeledCuboid, lines: Iterable[list[tuple[float, float]]], na
 
 
 def _at(cuboid: LabeledCuboid, across: float, down: float) -> str:
-    """A place on the upper side of a cuboid: from -1 to 1 along its length and its width."""
+    """A point on the upper side of a cuboid, from -1 to 1 along its length and its width."""
     length, width, height = cuboid.size
     x, y, _ = plus(cuboid.center, turn(cuboid.heading, (across * length / 2, down * width / 2, height / 2)))
     return f"{x:.2f},{-y:.2f}"

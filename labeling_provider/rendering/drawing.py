@@ -41,9 +41,9 @@ MAX_PICTURE_BYTES: Final = 200 << 10
 MAX_PIXELS: Final = 50_000_000
 MAX_SIDE: Final = 480
 _NO_SIZE: Final = (100, 75)
-"""In place of the size of a picture whose label does not say."""
+"""The size of a picture whose label does not say."""
 _POINTS_ACROSS: Final = 80
-"""How many points a picture is long."""
+"""The longer side of a picture, in radii of a keypoint."""
 COLORS: Final = ("#0b62c4", "#c2410c", "#15803d", "#a21caf", "#b45309", "#0e7490", "#be123c", "#4d7c0f")
 """The colors of classes, in order."""
 
@@ -121,8 +121,8 @@ def drawn_picture(address: str, label: Label | None, mask: str | None = None) ->
 def svg(width: int, height: int, address: str, shapes: Iterable[Markup]) -> Markup:
     """A picture with shapes over it, as HTML.
 
-    :param width: of the picture, in pixels.
-    :param height: of the picture, in pixels.
+    :param width: width of the picture, in pixels.
+    :param height: height of the picture, in pixels.
     :param address: the picture's URL.
     """
     return Markup(
@@ -151,8 +151,8 @@ class _Drawn(NamedTuple):
     """What was drawn on a picture.
 
     :param kind: a key of :data:`_KINDS`.
-    :param width: of the picture, in pixels.
-    :param height: of the picture, in pixels.
+    :param width: width of the picture, in pixels.
+    :param height: height of the picture, in pixels.
     """
 
     kind: str
@@ -171,7 +171,7 @@ _KINDS: Final[dict[str, type[_DrawnPath | _DrawnKeypoint]]] = {
 
 
 def _drawn(label: Label | None) -> _Drawn | None:
-    """The shapes of a label, also of a custom one that is an element's answer; None for any other label."""
+    """The shapes of a label, or of a custom label that is an element's answer; None for any other label."""
     try:
         if isinstance(label, PathsLabel | KeypointsLabel):
             kind, given, size = label.noun, label.plain, FormSize(label.size.width, label.size.height)

@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 _BREAKS = re.compile(r"[-_/.:](?=[^\W_])")
-"""After which signs a name may go on in the next line."""
+"""Characters after which a name may break into the next line."""
 
 
 def render(template: str, **values: Any) -> str:
@@ -44,9 +44,9 @@ def share(value: float | None) -> str:
 
 
 def isolated(text: Any) -> Markup:
-    """A name or a text from outside, as HTML: marks for writing from right to left end with it.
+    """A name or a text from outside, as HTML: marks for right-to-left text end with it.
 
-    A long name goes on in the next line after one of its signs. What is markup already keeps its form.
+    A long name may break after punctuation. Markup keeps its form.
     """
     parted = text if isinstance(text, Markup) else Markup(_BREAKS.sub(r"\g<0><wbr>", str(escape(text))))  # noqa: S704
     return Markup("<bdi>{}</bdi>").format(parted)

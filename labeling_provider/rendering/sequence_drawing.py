@@ -1,4 +1,4 @@
-"""Draws labels of video frames as HTML: some frames of a sequence, with their shapes and the ways of objects."""
+"""Draws labels of video frames as HTML: some frames of a sequence, with their shapes and the paths of objects."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from labeling_provider.manifest.sequences import (
 from labeling_provider.rendering.drawing import MAX_PARTS, MAX_POINTS, look_of, svg
 
 MAX_FRAMES: Final = 4
-"""How many frames of a sequence are shown."""
+"""Most frames of a sequence that are shown."""
 _POINTS_ACROSS: Final = 80
-"""How many points a picture is long."""
+"""The longer side of a picture, in radii of a keypoint."""
 
 
 def drawn_sequence(
@@ -33,7 +33,7 @@ def drawn_sequence(
 ) -> Markup:
     """Some frames of a sequence with their labels, as HTML.
 
-    :param uri: of the sequence file.
+    :param uri: URI of the sequence file.
     :param address: the URL of a frame's picture, by its URI, and its width and height in pixels.
     :raises LabelingError: if a file can't be read, or is not what it should be.
     """
@@ -54,7 +54,7 @@ def drawn_sequence(
 
 
 def _chosen(data: SequenceData, sequence: FrameSequence) -> list[LabeledFrame]:
-    """Frames evenly over those that have a shape, or over all if none has."""
+    """Frames spread evenly over those with a shape, or over all if none has one."""
     known = {frame.name for frame in sequence.frames}
     frames = [frame for frame in data.frames if frame.name in known]
     frames = [frame for frame in frames if frame.shapes] or frames
@@ -63,7 +63,7 @@ def _chosen(data: SequenceData, sequence: FrameSequence) -> list[LabeledFrame]:
 
 
 def size_of_picture(files: Files, uri: str) -> tuple[int, int] | None:
-    """A picture's width and height, in pixels; None if it is no picture.
+    """A picture's width and height, in pixels; None if it is not a picture.
 
     :raises LabelingError: if it can't be read.
     """
@@ -77,7 +77,7 @@ def size_of_picture(files: Files, uri: str) -> tuple[int, int] | None:
 
 
 def _ways(data: SequenceData, names: list[str]) -> Iterator[Markup]:
-    """The way of each object, from the middle of its shape in one frame to that in the next."""
+    """The path of each object, from the middle of its shape in one frame to that in the next."""
     ways: dict[str, tuple[Shape, list[tuple[float, float]]]] = {}
     for frame in data.frames:
         for shape in frame.shapes:
@@ -100,8 +100,8 @@ def _middle(geometry: dict[str, Any]) -> tuple[float, float]:
 def drawn_shapes(shapes: Sequence[Shape], tool: Tool, names: list[str], size: tuple[int, int]) -> Iterator[Markup]:
     """The shapes of a picture, as parts of a drawing over it.
 
-    :param names: the classes, which say what color a shape has.
-    :param size: of the picture, in pixels.
+    :param names: the classes, which determine the colors of shapes.
+    :param size: size of the picture, in pixels.
     """
     for shape in shapes[:MAX_PARTS]:
         look, geometry = look_of(names.index(shape.label), shape.object_name or shape.label), shape.geometry

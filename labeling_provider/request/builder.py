@@ -83,7 +83,7 @@ class LabelingJobSpec:
     :param config: a raw CreateLabelingJob request; the named arguments fill in what it lacks.
     :param task_type: a name from the task type table.
     :param workforce: who does the work; a bare workteam ARN is used unchanged.
-    :param labels: labels in class order, stored as the label category file; an empty list is none, as without it.
+    :param labels: labels in class order, stored as the label category file; an empty list counts as none.
     :param instructions: plain text for workers, stored in the worker template or the category file.
     :param consolidation: for custom tasks, what a ready function of the self-hosted service consolidates: one of
         :data:`~labeling_provider.groundtruth.ready_functions.READY_CONSOLIDATIONS`.

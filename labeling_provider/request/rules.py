@@ -198,7 +198,7 @@ def _check_attribute(known: _Facts) -> Iterator[Problem]:
         yield Problem(
             "LabelAttributeName",
             f"{audited!r} is the attribute that this job audits.",
-            "Give the adjustment or verification a name of its own.",
+            "Give the adjustment or verification its own name.",
         )
 
 

@@ -25,10 +25,10 @@ _EDITS: Final = ("none", "any")
 class Attribute:
     """An attribute of a label category or of a frame.
 
-    :param is_number: else it is a text.
+    :param is_number: whether it is a number; otherwise it is a text.
     :param choices: the texts to choose from; empty for any text.
-    :param least: of a number, inclusive; None for no limit.
-    :param most: as ``least``.
+    :param least: smallest number, inclusive; None for no limit.
+    :param most: largest number, inclusive; None for no limit.
     :param is_locked: in an audit: whether workers may not change it.
     """
 
@@ -42,7 +42,7 @@ class Attribute:
     description: str = ""
 
     def problem(self, value: Any, longest: int) -> str:
-        """Why a value can't be this attribute's; empty if it can.
+        """Why this attribute can't have a value; empty if it can.
 
         :param longest: a free text's longest length, in characters.
         """
@@ -63,7 +63,7 @@ class Attribute:
 class SequenceCategories:
     """What workers can choose from in a job over video frames or point clouds.
 
-    :param document: the category document, which :func:`sequence_category_problems` has found to be right.
+    :param document: the category document, in which :func:`sequence_category_problems` has found no problem.
     :param media: ``frames`` or ``points``, as in the task type.
     """
 
@@ -98,7 +98,7 @@ class SequenceCategories:
 
 
 def is_linked(document: dict[str, Any]) -> bool:
-    """Whether workers also draw boxes on the pictures of cameras: 3D–2D linked tracking, which lists what they draw."""
+    """Whether workers also draw boxes on the pictures of cameras: 3D–2D linked tracking, which lists both tools."""
     return isinstance(document.get("annotationType"), list)
 
 
@@ -124,7 +124,7 @@ def _attributes(given: list[dict[str, Any]]) -> dict[str, Attribute]:
 
 
 def sequence_category_problems(document: dict[str, Any], task_type: TaskType) -> Iterator[Problem]:
-    """Problems with what only the category files of sequences hold, each with its key."""
+    """Problems with the parts that only category files of sequences have, each with its key."""
     tool = document.get("annotationType")
     if task_type.media == "frames" and tool is not None and str(tool) not in TOOLS:
         yield _problem(f"annotationType is {str(tool)[:_SHOWN]!r}.", f"Use one of {', '.join(TOOLS)}.")
@@ -144,7 +144,7 @@ def sequence_category_problems(document: dict[str, Any], task_type: TaskType) ->
 
 
 def _linked_problems(tools: list[Any], task_type: TaskType) -> Iterator[Problem]:
-    # How the keys of its objects are called, the guide and its samples do not agree.
+    # The guide and its samples disagree on the keys of its objects.
     names = [value for tool in tools if isinstance(tool, dict) for value in tool.values() if isinstance(value, str)]
     if len(tools) != len(names) or sorted(names) != [BOX.name, CUBOID.name]:
         yield _problem(
@@ -192,7 +192,7 @@ def _name_problems(attribute: dict[str, Any], where: str, names: set[str]) -> It
             f"Use a text of 1 to {Quota.ATTRIBUTE_NAME} characters.",
         )
     elif name in names:
-        yield _problem(f"{where}.name is {name!r}, which another attribute has.", "Give each a name of its own.")
+        yield _problem(f"{where}.name is {name!r}, which another attribute has.", "Give each its own name.")
     else:
         names.add(name)
 

@@ -18,7 +18,7 @@ DOCUMENT_VERSION: Final = "2018-11-28"
 _SEQUENCE_DOCUMENT_VERSION: Final = "2020-03-01"
 _CROWD_SCRIPT: Final = "https://assets.crowd.aws/crowd-html-elements.js"
 _FRAMES_SCRIPT: Final = "https://assets.crowd.aws/crowd-html-elements-frames.js"
-"""Not Amazon's: the self-hosted service has scripts of its own for sequences of frames and for point clouds."""
+"""Not Amazon's: the self-hosted service has its own scripts for sequences of frames and for point clouds."""
 _CLOUDS_SCRIPT: Final = "https://assets.crowd.aws/crowd-html-elements-clouds.js"
 
 _ATTRIBUTE: Final = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,126}")
@@ -138,7 +138,7 @@ _AUDITS: Final[dict[str, tuple[str, str, str]]] = {
         "",
     ),
 }
-"""By audit: what reads the old labels, the attributes that show them beside the picture, and the element's content."""
+"""By audit: the code that reads the old labels, the attributes that show them, and the element's content."""
 
 _DRAWN: Final = {
     "polygons": "crowd-polygon",
@@ -170,7 +170,7 @@ _SEQUENCE_PAGE: Final = """\
   </ELEMENT>
 </crowd-form>
 """
-# What is known of a cloud, or of a picture, ends the object that the page has begun.
+# The facts about a cloud, or a picture, close the object that the page has begun.
 _REST_OF_CLOUD: Final = """, "images": [
   {%- for image in frame.images -%}
     {%- assign link = image.uri | grant_read_access -%}
@@ -183,8 +183,8 @@ _REST_OF_CLOUD: Final = """, "images": [
 def _sequence_page(script: str, element: str, about: str, rest: str = "}") -> str:
     """The page of a task on frames.
 
-    :param about: what its data say of the task, as JSON.
-    :param rest: what they say of each frame besides its file, and the end of the object.
+    :param about: what its data says about the task, as JSON.
+    :param rest: what it says about each frame besides its file, and the end of the object.
     """
     parts = {"SCRIPT": script, "ELEMENT": element, "ABOUT": about, "REST": rest}
     return re.sub("|".join(parts), lambda part: parts[part[0]], _SEQUENCE_PAGE)
@@ -230,9 +230,9 @@ def worker_template(task_type: TaskType, title: str, instructions: str, audited_
 
     :param title: the question, shown above the object.
     :param instructions: plain text; line breaks are kept.
-    :param audited_attribute: of an adjustment or a verification: the attribute whose labels are shown; without one the
+    :param audited_attribute: for an adjustment or a verification: the attribute whose labels are shown; without one the
         last attribute of the right type.
-    :raises ValueError: if this task type has no template of ours: give ``ui_template_uri`` instead.
+    :raises ValueError: if we have no template for this task type: give ``ui_template_uri`` instead.
     """
     if not has_worker_template(task_type):
         raise ValueError(f"there is no built-in worker template for {task_type.name}")

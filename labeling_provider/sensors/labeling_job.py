@@ -47,7 +47,7 @@ class LabelingJobSensor(JobSensor):
     """Succeeds when a labeling job has reached one of the target statuses.
 
     If the job ends with another status, the sensor fails with the reason, or is skipped with ``soft_fail``. ``timeout``
-    counts from the start of the sensor, also while it is deferred.
+    counts from the start of the sensor, even while it is deferred.
 
     Takes the connection arguments of :class:`labeling_provider.operators.base.LabelingTask` as well.
 

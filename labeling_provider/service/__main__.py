@@ -30,11 +30,11 @@ _DESCRIPTIONS: Final = {
     "local": "Run a Ground Truth service on this machine: SageMaker's labeling operations, S3, SNS, SQS, IAM, STS, "
     "EventBridge and Cognito on one endpoint. Once ready, it prints one line of JSON with endpoint_url, region, "
     "account_id, role_arn, workteams (name to ARN) and pages_url, then serves until it is stopped.",
-    "serve": "Run the API and the pages of a service that several processes share; any number of them, behind any "
-    "balancer. Labeling jobs are done by labeling work. The database is PostgreSQL, prepared by labeling database "
+    "serve": "Run the API and the pages of a service that several processes share; start any number of these behind a "
+    "load balancer. Labeling jobs are run by labeling work. The database is PostgreSQL, prepared by labeling database "
     "upgrade, and objects are in a real S3. Once ready, it prints one line of JSON, as labeling local does.",
-    "work": "Do the labeling jobs of a service that several processes share; any number of them. What one that dies "
-    "leaves undone, the others do. The options are those of labeling serve; --host and --port are for probes and "
+    "work": "Run the labeling jobs of a service that several processes share; start any number of these. If one dies, "
+    "the others take over its jobs. The options are those of labeling serve; --host and --port are for probes and "
     "metrics. Custom functions find the API where AWS_ENDPOINT_URL says. Once ready, it prints one line of JSON with "
     "probes_url.",
 }
@@ -64,8 +64,8 @@ def parser(part: str = "local") -> OptionParser:
         "--tls-certificate",
         type=Path,
         metavar="FILE",
-        help="speak HTTPS, with the certificate in this file (PEM, with those of the authorities above it); --host is "
-        "then best the name in it",
+        help="serve HTTPS with the certificate in this file (PEM, with any intermediate certificates); --host should "
+        "then be the name in it",
     )
     options.add_argument("--tls-key", type=Path, metavar="FILE", help="the certificate's key (PEM, not encrypted)")
     options.add_argument(
@@ -96,21 +96,21 @@ def parser(part: str = "local") -> OptionParser:
         type=float,
         default=90.0,
         metavar="DAYS",
-        help="for how long an API key holds that one of these people makes (default %(default)s)",
+        help="how long an API key is valid that one of these people creates (default %(default)s)",
     )
     options.add_argument(
         "--audit-days",
         type=float,
         default=365.0,
         metavar="DAYS",
-        help="for how long the audit trail is kept (default %(default)s)",
+        help="how long the audit trail is kept (default %(default)s)",
     )
     options.add_argument(
         "--keep-jobs-days",
         type=float,
         metavar="DAYS",
-        help="delete labeling jobs so long after they have ended, with all their answers; labels in S3 stay (default: "
-        "never)",
+        help="delete labeling jobs this long after they have ended, with all their answers; labels in S3 stay "
+        "(default: never)",
     )
     options.add_argument("--port", type=int, default=0, help="port to listen on; 0 picks a free one (default)")
     if part == "local":
@@ -222,7 +222,7 @@ def _run(part: str, arguments: Sequence[str] | None) -> int:
             options.shared, options.data_dir = True, None
         set_up_log(options.log_level, as_json=options.log_format == "json")
         for variable in unknown_variables(parser(part), os.environ):
-            log.warning("the environment variable %s is no setting of this service", variable)
+            log.warning("the environment variable %s is not a setting of this service", variable)
         _check(options)
         with _folder(options.data_dir) as folder:
             _serve(options, folder)
@@ -235,7 +235,7 @@ def _run(part: str, arguments: Sequence[str] | None) -> int:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Check the options that need nothing but themselves to be checked.
+    """Check the options that can be checked by themselves.
 
     :raises StartError: if an option is invalid.
     """

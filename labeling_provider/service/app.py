@@ -68,7 +68,7 @@ CLOSING_SECONDS: Final = 4
 
 
 class ProcessRole(Enum):
-    """What a process does of all that the service is: what comes by HTTP, the steps of labeling jobs, or both."""
+    """The part of the service that a process runs: HTTP requests, the steps of labeling jobs, or both."""
 
     LOCAL = "local"
     SERVE = "serve"
@@ -76,12 +76,12 @@ class ProcessRole(Enum):
 
     @property
     def answers(self) -> bool:
-        """Whether it answers the API and has the pages; any process answers probes."""
+        """Whether it serves the API and the pages; every process answers probes."""
         return self is not ProcessRole.WORK
 
     @property
     def works(self) -> bool:
-        """Whether it does the steps of labeling jobs."""
+        """Whether it runs the steps of labeling jobs."""
         return self is not ProcessRole.SERVE
 
 
@@ -206,7 +206,7 @@ class _Parts:
 
 
 def _application(parts: _Parts, monitoring: Monitoring) -> Application:
-    """What answers the API, and has the pages."""
+    """The application that serves the API and the pages."""
     settings, database, cloud, engine = parts.settings, parts.database, parts.cloud, parts.engine
     workforce, models, credentials = parts.workforce, parts.models, parts.credentials
     seal = Seal.from_environment()
@@ -260,7 +260,7 @@ def _application(parts: _Parts, monitoring: Monitoring) -> Application:
 
 
 def _endpoint(settings: ServiceSettings, port: int) -> str:
-    """The URL that opens the service on this machine; what stands for all of its addresses can't be opened itself."""
+    """The service's URL on this machine; a wildcard address such as 0.0.0.0 can't be opened itself."""
     host = settings.host
     if is_unspecified(host):
         host = "::1" if ":" in host else "127.0.0.1"
@@ -290,7 +290,7 @@ def _point_functions_here(endpoint: str | None, settings: ServiceSettings, crede
 
     Their processes inherit this one's environment.
 
-    :param endpoint: where it answers; None if it does not, and the environment has to say where another process does.
+    :param endpoint: the API's URL; None if this process has no API, and the environment must name that of another.
     """
     if endpoint:
         os.environ.setdefault("AWS_ENDPOINT_URL", endpoint)

@@ -73,7 +73,7 @@ def may_pass(error: BaseException) -> bool:
 
     from labeling_provider.service.database import opening
 
-    # The last is what a proxy's page in place of an answer leads to.
+    # A proxy's page in place of an answer leads to the last one.
     known = (BotoCoreError, ClientError, OSError, ResponseParserError)
     cause: BaseException | None = error
     while cause is not None:

@@ -1,4 +1,4 @@
-"""What a process of the service counts of itself, as metrics for Prometheus."""
+"""What a process of the service counts about itself, as metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 REGISTRY: Final = CollectorRegistry()
 ROUTE: Final[ContextVar[str]] = ContextVar("route", default="none")
-"""What the present request is for, in as many words as there are routes: never a name that a caller has chosen."""
+"""The route of the present request: one of a fixed set, never a name that a caller has chosen."""
 
 ANSWERS: Final = Counter(
     "labeling_answers", "Answers that this process has accepted from workers.", ["workers"], registry=REGISTRY
@@ -28,7 +28,7 @@ REQUESTS: Final = Histogram(
 
 @cache
 def request_times(route: str, status: str) -> Histogram:
-    """How long requests of a kind took. There are few kinds, so the label values are looked up once for each."""
+    """The histogram for a kind of request. There are few kinds, so each is looked up once."""
     return REQUESTS.labels(route, status)
 
 

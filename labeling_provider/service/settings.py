@@ -15,13 +15,13 @@ PREFIX: Final = "LABELING_LOCAL_"
 SECRETS: Final = frozenset(
     {"ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "METRICS_TOKEN", "ENCRYPTION_KEY", "ENCRYPTION_KEY_FILE"}
 )
-"""Variables that are no options: a command line and a file are read by too many."""
+"""Settings that exist only as variables: too many can read a command line or a file."""
 MAX_FILE_BYTES: Final = 1 << 20
 _TRUTH: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 class _Refused(Exception):
-    """An argument that the parser does not take; the text says why."""
+    """An argument that the parser does not accept; the text says why."""
 
 
 class OptionParser(argparse.ArgumentParser):
@@ -40,9 +40,9 @@ def read_options(options: OptionParser, arguments: Sequence[str] | None, environ
     """The value of each option: from the command line, else the environment, else the file that ``--settings`` names.
 
     In the environment, ``--data-dir`` is ``LABELING_LOCAL_DATA_DIR``. The file is TOML, with the options' names as
-    keys. An option that may be given more than once takes what all of them say.
+    keys. An option that may be given more than once collects the values of all of them.
 
-    :raises StartError: if the environment or the file holds what is no option, or a wrong value.
+    :raises StartError: if the environment or the file contains an unknown option or a wrong value.
     """
     defaults = vars(options.parse_args([]))
     path = options.parse_args(arguments).settings or environment.get(f"{PREFIX}SETTINGS")
@@ -50,7 +50,7 @@ def read_options(options: OptionParser, arguments: Sequence[str] | None, environ
     values: dict[str, Any] = {}
     for name, value in (_read_file(Path(path)) if path else {}).items():
         if name not in known:
-            raise StartError(f"{path}: {name!r} is no option; see {options.prog} --help")
+            raise StartError(f"{path}: {name!r} is not an option; see {options.prog} --help")
         values[known[name]] = _value(options, f"{path}: {name}", name, value, defaults[known[name]])
     for variable, text in environment.items():
         name = variable.removeprefix(PREFIX).lower().replace("_", "-")
@@ -62,7 +62,7 @@ def read_options(options: OptionParser, arguments: Sequence[str] | None, environ
 
 
 def unknown_variables(options: OptionParser, environment: Mapping[str, str]) -> list[str]:
-    """Variables that look like settings and are none. They are no error: Kubernetes sets some after its services."""
+    """Variables that look like settings but are not. That is not an error: Kubernetes sets some for its services."""
     names = {dest.upper() for dest in vars(options.parse_args([]))} | SECRETS
     known = {f"{PREFIX}{name}" for name in names}
     return sorted(variable for variable in environment if variable.startswith(PREFIX) and variable not in known)
@@ -71,7 +71,7 @@ def unknown_variables(options: OptionParser, environment: Mapping[str, str]) -> 
 def _read_file(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise StartError(f"{path} is no settings file: it has more than {MAX_FILE_BYTES:,} bytes")
+            raise StartError(f"{path} is not a settings file: it has more than {MAX_FILE_BYTES:,} bytes")
         return tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
         raise StartError(f"the settings file {path} can't be read: {error}") from None
@@ -81,7 +81,7 @@ def _value(options: OptionParser, source: str, name: str, value: Any, default: A
     """A value as the command line would give it.
 
     :param source: where it comes from, for the error.
-    :raises StartError: if the option does not take it.
+    :raises StartError: if the option does not accept it.
     """
     if isinstance(default, bool):
         is_set = value if isinstance(value, bool) else _TRUTH.get(str(value).lower())
@@ -92,9 +92,9 @@ def _value(options: OptionParser, source: str, name: str, value: Any, default: A
         try:
             values = shlex.split(value) if isinstance(value, str) else value
         except ValueError as error:
-            raise StartError(f"{source}: {value!r} is no list of words: {error}") from None
+            raise StartError(f"{source}: {value!r} is not a list of words: {error}") from None
         if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
-            raise StartError(f"{source}: {value!r} is no list of texts")
+            raise StartError(f"{source}: {value!r} is not a list of texts")
         return values
     if isinstance(value, (bool, list, dict)):
         raise StartError(f"{source}: {value!r} must be a text or a number")

@@ -1,6 +1,6 @@
 """Traces of requests and of the steps of labeling jobs.
 
-They are sent where OpenTelemetry's environment variables say, and cost nothing if these say nothing.
+They are sent where OpenTelemetry's environment variables say, and cost nothing without these.
 Source: OpenTelemetry specification, "Environment Variable Specification" and "OpenTelemetry Protocol Exporter".
 """
 
@@ -28,7 +28,7 @@ _tracer: Tracer | None = None
 def set_up_tracing(environment: Mapping[str, str] = os.environ) -> None:
     """Send traces from now on, if the environment asks for them.
 
-    :raises StartError: if it asks for what there is not.
+    :raises StartError: if it asks for something that does not exist.
     """
     exporter = _exporter(environment)
     if exporter is None:
@@ -69,7 +69,7 @@ def traced(
 ) -> AbstractContextManager[Span | None]:
     """Trace the block; what it starts belongs to it.
 
-    :param headers: of the request that the block answers: it may say which trace it is part of.
+    :param headers: the headers of the request that the block answers, which may name a trace.
     :param attributes: what the block is about; ``__`` in a name is a dot.
     :return: the span; None if nothing is traced.
     """

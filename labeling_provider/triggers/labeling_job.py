@@ -107,7 +107,7 @@ class LabelingJobTrigger(LabelingTrigger):
     async def on_kill(self) -> None:
         """Stop the job if a user has killed the task. Airflow calls this from 3.3 on; before, ``compat`` does."""
         if self.task_instance is not None and await compat.is_still_deferred(self.task_instance):
-            self.log.info("Labeling job %s keeps running: its task waits on, in another triggerer", self.job_name)
+            self.log.info("Labeling job %s keeps running: its task still waits, in another triggerer", self.job_name)
             return
         if not self.stop_job_on_kill:
             self.log.info("The task was killed; labeling job %s keeps running: stop_job_on_kill=False", self.job_name)

@@ -260,7 +260,7 @@ class _Views:
         return render_page("stream_part.html", figures=figures)
 
     def people(self, task: TaskDep) -> str:
-        """Who works on the job in the portal of a self-hosted service, and what they report; Amazon does not tell."""
+        """Who works on the job in the portal of a self-hosted service, and what they report; Amazon does not say."""
         from labeling_provider.client.job_people import read_people
         from labeling_provider.jobs.addresses import job_url
 

@@ -2,7 +2,7 @@
 
 Only what a page needs is read. Airflow has an index of XCom keys and one that starts with the DAG run, but none that
 orders jobs by age. So a small number of jobs is sorted as a whole. With many jobs, DAG runs are searched from the
-newest on, until the page is full or so many jobs were searched that users should decide whether to continue.
+newest on, until the page is full, or so many jobs were searched that users should decide whether to continue.
 """
 
 from __future__ import annotations

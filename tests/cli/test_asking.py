@@ -13,8 +13,8 @@ from labeling_provider.cli.asking import AskError, ask, say, time_of
 @pytest.mark.parametrize(
     ("endpoint", "told"),
     [
-        ("localhost:8080", "'localhost:8080' is no address such as"),
-        ("file:///etc/passwd", "is no address such as"),
+        ("localhost:8080", "'localhost:8080' is not an address such as"),
+        ("file:///etc/passwd", "is not an address such as"),
         (
             "http://127.0.0.1:9",
             "does not answer: .*Connection refused; start the service with `labeling local`, or correct",
@@ -31,10 +31,13 @@ def test_an_endpoint_that_is_none_is_named(endpoint: str, told: str) -> None:
     [
         (
             b"HTTP/1.0 404 Not Found\r\n\r\n<html>",
-            "answered 404 Not Found; this is no self-hosted Ground Truth: correct",
+            "answered 404 Not Found; this is not a self-hosted Ground Truth: correct",
         ),
-        (b"HTTP/1.0 200 OK\r\n\r\n<html>", "something else than JSON; this is no self-hosted Ground Truth: correct"),
-        (b"SSH-2.0-server\r\n", "something else than JSON; this is no self-hosted Ground Truth: correct"),
+        (
+            b"HTTP/1.0 200 OK\r\n\r\n<html>",
+            "something other than JSON; this is not a self-hosted Ground Truth: correct",
+        ),
+        (b"SSH-2.0-server\r\n", "something other than JSON; this is not a self-hosted Ground Truth: correct"),
     ],
 )
 def test_what_is_no_service_of_ours_is_told_with_what_to_do(answer: bytes, told: str) -> None:

@@ -112,7 +112,7 @@ def test_an_endpoint_in_the_environment_is_the_target_and_never_amazon(
     monkeypatch.setattr(JobMove, "run", run)
     assert main(["import", "--from-amazon", "--region", "eu-west-1"]) == 0
     assert seen == [("https://api.sagemaker.eu-west-1.amazonaws.com", lab.service.endpoint_url)]
-    assert "Nothing was brought." in capsys.readouterr().out
+    assert "Nothing was imported." in capsys.readouterr().out
 
 
 def test_a_run_that_is_killed_anywhere_goes_on_with_the_next(
@@ -203,7 +203,7 @@ def test_what_can_not_be_brought_is_told_and_counts(
             "'Pre' is not the ARN",
         ),
         (["--from-amazon", "--endpoint-url", "x", "--function", f"{ARN}=a.b"], "'a.b' is not like my_package"),
-        (["--from-amazon", "--endpoint-url", "x", "--created-after", "yesterday"], "no date such as 2025-12-31"),
+        (["--from-amazon", "--endpoint-url", "x", "--created-after", "yesterday"], "not a date such as 2025-12-31"),
         (["--from-amazon", "--endpoint-url", "x", "--profile", "a", "--aws-conn-id", "b"], "either"),
     ],
 )

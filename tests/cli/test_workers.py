@@ -17,8 +17,8 @@ def test_without_an_endpoint_it_says_how_to_name_one(capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("endpoint", "told"),
     [
-        ("localhost:8080", "'localhost:8080' is no address such as"),
-        ("file:///etc/passwd", "is no address such as"),
+        ("localhost:8080", "'localhost:8080' is not an address such as"),
+        ("file:///etc/passwd", "is not an address such as"),
         ("http://127.0.0.1:9", "http://127.0.0.1:9 does not answer"),
     ],
 )

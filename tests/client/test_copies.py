@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from labeling_provider.client import s3_objects
-from labeling_provider.client.copies import MAX_TOLD, Copied, Copies
+from labeling_provider.client.copies import MAX_NAMED, Copied, Copies
 from labeling_provider.client.s3_objects import Upload
 from labeling_provider.errors import LabelingError
 from tests.client.clients import ground_truth
@@ -44,7 +44,7 @@ def test_another_object_of_its_name_is_left_unless_it_may_be_replaced(
 ) -> None:
     uri = amazon.put(key, b"Amazon's")
     lab.put(key, b"mine")
-    with pytest.raises(LabelingError, match="another object of this name, of 4 bytes, not 8"):
+    with pytest.raises(LabelingError, match="a different object with this name, of 4 bytes, not 8"):
         copies.copy(uri)
     assert lab.get(uri) == b"mine"
     assert copies.copy(uri, overwrite=True)
@@ -60,7 +60,7 @@ def test_an_object_of_the_same_size_that_changed_at_the_source_is_another(
     before = lab.s3.head_object(Bucket="lab", Key=key)["LastModified"]
     while amazon.s3.head_object(Bucket="lab", Key=key)["LastModified"] <= before:
         amazon.s3.put_object(Bucket="lab", Key=key, Body=b"dog")
-    with pytest.raises(LabelingError, match="another object"):
+    with pytest.raises(LabelingError, match="a different object"):
         copies.copy(f"s3://lab/{key}")
 
 
@@ -99,9 +99,9 @@ def test_buckets_are_created_with_their_cors_rules(amazon: Lab, lab: Lab, copies
 
 def test_many_are_copied_although_some_can_not_be(amazon: Lab, lab: Lab, copies: Copies, key: str) -> None:
     uris = [amazon.put(f"{key}{number}", str(number)) for number in range(30)]
-    gone = [f"s3://lab/{key}gone-{number}" for number in range(MAX_TOLD + 3)]
+    gone = [f"s3://lab/{key}gone-{number}" for number in range(MAX_NAMED + 3)]
     tally = copies.copy_all([*gone, *uris])
-    assert (tally.copied, tally.there, len(tally.problems), tally.more_problems) == (30, 0, MAX_TOLD, 3)
+    assert (tally.copied, tally.there, len(tally.problems), tally.more_problems) == (30, 0, MAX_NAMED, 3)
     assert [lab.get(uri) for uri in uris] == [str(number).encode() for number in range(30)]
 
 

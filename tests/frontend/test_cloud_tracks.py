@@ -83,7 +83,7 @@ def test_two_things_become_one_and_one_goes_on_elsewhere(portal: Portal) -> None
     given = {"frames": [tracked(0, -4), tracked(2, 0, "car:2"), tracked(3, 4, "car:2")]}
     surveyor = Surveyor(portal, CLOUDS, tracks=True, initial=given)
     surveyor.press("]")
-    surveyor.task.frame.get_by_label("Make one with").select_option(label="car:2")
+    surveyor.task.frame.get_by_label("Merge with").select_option(label="car:2")
     assert places(surveyor) == {0: -4, 2: 0, 3: 4}
     surveyor.press(".")
     surveyor.task(".elsewhere button").get_by_text("car:1").click()

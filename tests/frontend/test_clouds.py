@@ -204,7 +204,7 @@ def test_cuboids_are_in_the_pictures_of_cameras(portal: Portal) -> None:
     images = [{**CAMERA, **BENT, "p1": 0.01, "p2": -0.02, "skew": 3}, fisheye, lost]
     given = {"boundingCuboids": [cuboid(yaw=0.3)]}
     surveyor = Surveyor(portal, initial=given, frame={"images": images})
-    assert "something of their camera is missing: 1" in surveyor.task(".problem").inner_text()
+    assert "data about their camera is missing: 1" in surveyor.task(".problem").inner_text()
     surveyor.task(".photo img").scroll_into_view_if_needed()
     surveyor.task(".photo img").evaluate("(one) => one.decode()")
     surveyor.settle()
@@ -265,7 +265,7 @@ HOSTILE = {
     ("binary/xyzrgb", struct.pack("<6f", 0, 0, 0, 1, 300, 3)): "byte 16 (point 1): g is 300; a color",
     ("text/xyz", b"0 0 0\n1 2\n"): "line 2: it has 2 numbers; a point in text/xyz has 3",
     ("text/xyz", b"0 0 0\n\n1 0x2 <b>\n"): "line 3: y is 0x2, which is not a number",
-    ("ascii/pcd", b"0 0 0\n"): "“ascii/pcd” is no format",
+    ("ascii/pcd", b"0 0 0\n"): "“ascii/pcd” is not a point cloud format",
 }
 
 

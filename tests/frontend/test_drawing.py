@@ -283,7 +283,7 @@ def test_a_picture_that_does_not_load_is_waited_for(portal: Portal) -> None:
     template = """<crowd-form><crowd-bounding-box name="it" labels="['cat']" src="/later.svg"></crowd-bounding-box>
     </crowd-form>"""
     task = portal.open(template)
-    assert task.refused() == "Wait until the picture is there."
+    assert task.refused() == "Wait until the picture has loaded."
     task.say("link", url=task.heard("refresh")["url"], fresh=None)
     task("text=Try again").wait_for()
     portal.files["/later.svg"] = portal.files["/picture.svg"]

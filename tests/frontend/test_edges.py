@@ -153,16 +153,18 @@ def test_a_box_is_drawn_close_around_the_thing_that_is_found_in_it(portal: Porta
     asked = artist.task.heard("mask")
     assert asked["asked"] == {"box": {"left": 20, "top": 30, "width": 100, "height": 80}}
     artist.task.frame.get_by_text("The object is being looked for").wait_for()
-    artist.task.say("mask", id=asked["id"], told={"left": 33, "top": 41, "width": 60, "height": 52, "pngImageData": ""})
+    artist.task.say(
+        "mask", id=asked["id"], result={"left": 33, "top": 41, "width": 60, "height": 52, "pngImageData": ""}
+    )
     artist.drew(box("cat", 33, 41, 60, 52), box("dog", 200, 100, 50, 50))
     button.click()
-    artist.task.say("mask", id=artist.task.heard("mask", 2)["id"], told="Nothing was found <there>.")
+    artist.task.say("mask", id=artist.task.heard("mask", 2)["id"], result="Nothing was found <there>.")
     artist.task.frame.get_by_text("Nothing was found <there>.").wait_for()
     # What has been removed meanwhile stays removed.
     button.click()
     asked = artist.task.heard("mask", 3)
     artist.press("Delete")
-    artist.task.say("mask", id=asked["id"], told={"left": 1, "top": 1, "width": 6, "height": 5, "pngImageData": ""})
+    artist.task.say("mask", id=asked["id"], result={"left": 1, "top": 1, "width": 6, "height": 5, "pngImageData": ""})
     artist.drew(box("dog", 200, 100, 50, 50))
     artist.task.press("Control+z")
     artist.submits(box("cat", 33, 41, 60, 52), box("dog", 200, 100, 50, 50))

@@ -29,7 +29,7 @@ def answer(artist: MaskArtist, asked: dict[str, Any], width: int = 6, height: in
     thing.paste(0, (0, 0, 1, height))
     png = base64.b64encode(png_of(thing)).decode()
     told = {"left": 25, "top": 35, "width": width, "height": height, "pngImageData": png}
-    artist.task.say("mask", id=asked["id"], told=told)
+    artist.task.say("mask", id=asked["id"], result=told)
 
 
 THING = rectangle(26, 35, 5, 4)
@@ -98,7 +98,7 @@ def test_why_nothing_is_found_is_said_and_the_next_points_count(portal: Portal) 
     artist = MaskArtist(portal, masks=READY)
     artist.choose("dog")
     artist.use("Four points")
-    artist.task.say("mask", id=mark(artist)["id"], told="Nothing was found <there>.")
+    artist.task.say("mask", id=mark(artist)["id"], result="Nothing was found <there>.")
     artist.task.frame.get_by_text("Nothing was found <there>.").wait_for()
     assert artist.areas == {}
     answer(artist, mark(artist, 2))

@@ -123,7 +123,7 @@ def test_a_given_mask_is_waited_for(portal: Portal) -> None:
         labelMappings: {{cat: {{color: '{GREEN}'}}}}}}"></{SEMANTIC}></crowd-form>"""
     )
     task("img.subject[style*=transform]").wait_for(state="attached")
-    assert task.refused() == "Wait until the given mask is there."
+    assert task.refused() == "Wait until the given mask has loaded."
     task.say("link", url=task.heard("refresh")["url"], fresh=None)
     task("text=Try again").wait_for()
     portal.files["/late.png"] = ("image/png", png_of(palette_mask(rectangle(1, 2, 3, 4))))

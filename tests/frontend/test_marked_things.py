@@ -27,7 +27,7 @@ def answer(artist: MaskArtist, number: int, left: int, top: int, width: int, hei
     """Answer the newest question with a rectangle: its pixels."""
     png = base64.b64encode(png_of(Image.new("L", (width, height), 255))).decode()
     told = {"left": left, "top": top, "width": width, "height": height, "pngImageData": png}
-    artist.task.say("mask", id=asked(artist, number)["id"], told=told)
+    artist.task.say("mask", id=asked(artist, number)["id"], result=told)
     return rectangle(left, top, width, height)
 
 

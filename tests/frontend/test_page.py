@@ -158,7 +158,7 @@ def test_a_refused_answer_can_be_sent_again(portal: Portal) -> None:
     task.submit()
     assert task("footer button").is_disabled()
     task.say("refused", message="time is over")
-    task("text=The answer was not taken: time is over").wait_for()
+    task("text=The answer was not accepted: time is over").wait_for()
     task("text=Sure").click()
     assert task.submit() == {**EMPTY, "animal": {"label": "dog"}, "sure": {"on": True}}
 

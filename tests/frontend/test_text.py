@@ -352,7 +352,7 @@ def test_questions_answers_and_the_passages_they_rest_on(portal: Portal) -> None
     task.page.keyboard.type("Who hoots?")
     task.press("Tab")
     task.page.keyboard.type("Owls")
-    task.frame.get_by_label("Own tag").last.fill("Bird")
+    task.frame.get_by_label("Custom tag").last.fill("Bird")
     assert task.submit() == {
         "qa": {
             "questionAnswerPairs": [

@@ -63,7 +63,7 @@ def test_newcomers_are_told_what_to_do_about_their_connection(monkeypatch: pytes
     for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
-    with pytest.raises(LabelingError, match="look whether the Airflow connection exists and has login, password and"):
+    with pytest.raises(LabelingError, match="check that the Airflow connection exists and has login, password and"):
         LabelingHook("undefined", outage=0).ground_truth.find_job("x")
 
 

@@ -75,7 +75,7 @@ def test_a_running_job_goes_on_with_what_is_left(amazon: Lab, lab: Lab, name: st
     entry = bring_one(amazon, lab, name, **HERE)
     assert entry.outcome == Outcome.MADE
     assert "Objects with a label: 2; left to label: 3." in entry.notes
-    assert "still runs at Amazon" in told(entry)
+    assert "still running at Amazon" in told(entry)
     new = lab.wait(name)
     assert new["LabelCounters"]["HumanLabeled"] == 3
     output = lab.output(new)
@@ -167,7 +167,7 @@ def test_a_job_of_the_same_name_that_is_another_one_is_left_alone(amazon: Lab, l
     lab.wait(name)
     entry = bring_one(amazon, lab, name)
     assert entry.outcome == Outcome.REFUSED
-    assert "another labeling job of this name" in told(entry)
+    assert "a different labeling job with this name" in told(entry)
 
 
 def test_a_workteam_that_is_gone_keeps_only_a_job_with_work_left(amazon: Lab, lab: Lab, name: str) -> None:

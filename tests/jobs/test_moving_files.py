@@ -45,7 +45,7 @@ def test_labels_that_were_changed_here_since_are_left_as_they_are(amazon: Lab, l
         lab.put(uri.removeprefix("s3://lab/"), corrected)
         again = bring_one(amazon, lab, name)
         assert again.outcome == Outcome.THERE
-        assert "was changed here since it was brought" in told(again)
+        assert "has changed here since the import" in told(again)
         assert lab.get(uri) == corrected
     # What is gone at Amazon by now is no trouble either.
     amazon.s3.delete_object(Bucket="lab", Key=uri.removeprefix("s3://lab/"))

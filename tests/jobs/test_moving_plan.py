@@ -136,7 +136,7 @@ def test_functions_must_be_known_only_where_there_is_work_left(amazon: Lab, lab:
     refused = bring_one(pretending(amazon, name, running), lab, name)
     assert refused.outcome == Outcome.REFUSED
     assert "is not known here" in told(refused)
-    assert "start the service again and run this again" in told(refused)
+    assert "restart the service and run this again" in told(refused)
     finished = bring_one(pretending(amazon, name, custom), lab, name)
     assert finished.outcome == Outcome.MADE
     assert "without PreHumanTaskLambdaArn, AnnotationConsolidationConfig" in told(finished)

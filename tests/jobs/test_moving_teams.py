@@ -135,7 +135,7 @@ def test_people_of_an_oidc_provider_need_its_workforce(amazon: Lab, lab: Lab, te
     amazon.sagemaker.create_workteam(
         WorkteamName=name, Description="x", MemberDefinitions=[{"OidcMemberDefinition": {"Groups": ["experts"]}}]
     )
-    with pytest.raises(MovingError, match="Make its workforce at the service first"):
+    with pytest.raises(MovingError, match="First create its workforce on the service"):
         list(teams.bring(arn_of_team(amazon, name)))
     addresses = ("Issuer", "AuthorizationEndpoint", "TokenEndpoint", "UserInfoEndpoint", "LogoutEndpoint", "JwksUri")
     config = {one: f"https://idp.example.com/{one}" for one in addresses}
@@ -186,7 +186,7 @@ def test_a_template_comes_with_its_text_and_tags(amazon: Lab, lab: Lab, teams: T
 def test_a_template_is_read_only_from_the_web_and_only_if_it_is_the_one(
     amazon: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(MovingError, match="none of the web"):
+    with pytest.raises(MovingError, match="not a web address"):
         _download("file:///etc/passwd", "0")
     with pytest.raises(MovingError, match="can't be read"):
         _download("http://127.0.0.1:9/", "0")
@@ -205,6 +205,6 @@ def test_a_workteam_that_the_service_had_before_is_left_as_it_is_and_told(
     (entry,) = teams.bring(arn_of_team(amazon, name))
     assert entry.outcome == Outcome.THERE
     (told,) = entry.notes
-    assert "had a workteam of this name before" in told
+    assert "already had a workteam with this name" in told
     assert f"--workteam {arn_of_team(amazon, name)}=NAME" in told
     assert people_of_team(lab, name) == {"Grace"}

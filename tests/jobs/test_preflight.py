@@ -107,7 +107,7 @@ ABOUT = {"type": "groundtruth/object-detection", "class-map": {"0": "cat"}}
     ("keys", "arguments", "words"),
     [
         ({}, {}, "has a label of the type groundtruth/object-detection to audit"),
-        ({}, {"audited_attribute": "boxen"}, "has a label 'boxen' to audit. It has 'boxes'. Take the output manifest"),
+        ({}, {"audited_attribute": "boxen"}, "has a label 'boxen' to audit. It has 'boxes'. Use the output manifest"),
         ({"boxes": "x"}, {}, "line 2: boxes: Expected `object`, got `str`. Correct the manifest"),
         ({"boxes-metadata": {**ABOUT, "class-map": {"0": "cow"}}}, {}, "line 2: boxes: its class 'cow' is not one of"),
         (

@@ -66,7 +66,7 @@ def test_amazons_labels_are_read() -> None:
         ("tracking-annotations.0.annotations.0.yaw", "x", r"`\$.tracking-annotations\[0\].annotations\[0\].yaw`"),
         ("tracking-annotations.0.annotations.0.width", 0, r"annotations\[0\].width is 0; a cuboid has"),
         ("tracking-annotations.0.annotations.0.center-z", 1e10, r"annotations\[0\].center-z is 10000000000.0, which"),
-        ("tracking-annotations.0.annotations.0.class-id", 7, r"annotations\[0\].class-id is '7', which is no class"),
+        ("tracking-annotations.0.annotations.0.class-id", 7, r"annotations\[0\].class-id is '7', which is not a class"),
         ("tracking-annotations.0.annotations.0.object-id", "", r"annotations\[0\].object-id is ''; write one"),
         ("tracking-annotations.0.annotations", [TRACKED] * 2, r"annotations\[1\].object-id is 'ae5dc770"),
         ("tracking-annotations.0.annotations", [TRACKED] * 501, "501 cuboids; at most 500"),

@@ -53,7 +53,7 @@ def test_boxes_are_read_by_frame_and_camera() -> None:
         (camera((0, [box(1, width=0)])), r"camera-0: .*width is 0"),
         (camera((0, [box(1, **{"class-id": 4})])), "camera-0: .*class-id"),
         ({"tracking-annotations": [{"frame-no": 0, "keypoints": [{"class-id": 0, "x": 1, "y": 1, "object-id": "a"}]}]},
-         "camera-0: there are other shapes than boxes"),
+         "camera-0: it has shapes other than boxes"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_with_its_place(given: Any, words: str) -> None:

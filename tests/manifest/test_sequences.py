@@ -148,7 +148,7 @@ def test_amazons_label_is_read() -> None:
         ({}, "tracking-annotations is missing"),
         (
             frame({**BOX, "class-id": "7"}),
-            r"tracking-annotations\[0\].annotations\[0\].class-id is '7', which is no class",
+            r"tracking-annotations\[0\].annotations\[0\].class-id is '7', which is not a class",
         ),
         (frame({**BOX, "width": -1}), "width is -1; a box has"),
         (frame({**BOX, "object-id": 3}), "object-id is 3; write a text"),

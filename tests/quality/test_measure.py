@@ -193,7 +193,7 @@ def test_what_is_left_out_of_a_comparison_is_counted_by_reason(bucket: MemorySto
     found = measure.quality
     assert (found.golden, found.golden_accuracy) == (2, 1), "what has no type is compared by its structure"
     assert found.uncompared == {
-        'golden labels without "type" in bird-metadata, and not of the structure of any type': 1,
+        'golden labels without "type" in bird-metadata, and without the structure of any type': 1,
         "golden labels of the type 'mine', which can't be compared": 1,
         "golden labels that are missing": 1,
         "golden labels that a later line for the same object contradicts": 1,
@@ -217,7 +217,7 @@ def test_answers_and_changed_labels_that_can_not_be_compared_are_counted(bucket:
     files = [answered(bucket, 0, answer("w", ["no", "label"])), answered(bucket, 1, answer("w", "a"))]
     measure.answers([AnsweredJob(manifest, files, 2)])
     assert measure.quality.uncompared == {
-        'adjusted labels without "type" in egg-metadata, and not of the structure of any type': 1,
+        'adjusted labels without "type" in egg-metadata, and without the structure of any type': 1,
         "adjusted labels without an earlier label 'egg'": 1,
         "labels of objects with answers of the type 'x', which can't be compared": 1,
         "workers' answers that are malformed, too large, or of a kind not compared": 1,

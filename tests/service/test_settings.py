@@ -55,10 +55,10 @@ def test_a_wrong_variable_is_named(variable: str, value: str, told: str) -> None
     [
         ('port = "many"', "port: invalid int value: 'many'"),
         ("port = [1]", "port: [1] must be a text or a number"),
-        ("prot = 1", "'prot' is no option; see labeling local --help"),
-        ("[local]\nport = 1", "'local' is no option"),
-        ("settings = 'more.toml'", "'settings' is no option"),
-        ("truth = [1]", "truth: [1] is no list of texts"),
+        ("prot = 1", "'prot' is not an option; see labeling local --help"),
+        ("[local]\nport = 1", "'local' is not an option"),
+        ("settings = 'more.toml'", "'settings' is not an option"),
+        ("truth = [1]", "truth: [1] is not a list of texts"),
         ("port = \n", "can't be read: Invalid value (at line 1"),
         ("\x00", "can't be read: "),
         (b"\xff", "can't be read: "),
@@ -100,6 +100,8 @@ def test_a_service_starts_by_its_environment_alone(tmp_path: Path) -> None:
         assert service.endpoint_url.endswith(f":{port}")
         assert "mine" in service.ready["workteams"]
         (told,) = [json.loads(line) for line in service.group.log.read_text().splitlines()]
-        assert told["message"] == "the environment variable LABELING_LOCAL_SERVICE_HOST is no setting of this service"
+        assert (
+            told["message"] == "the environment variable LABELING_LOCAL_SERVICE_HOST is not a setting of this service"
+        )
     finally:
         service.stop()

@@ -188,7 +188,7 @@ def test_a_service_that_does_not_tell_of_people_or_does_not_answer_changes_nothi
         monkeypatch.setenv("AIRFLOW_CONN_OLDER", connection_to(older.url))
         assert pages.shows("/job/people", **task).strip() == "", "simulated workers are not people"
         older.absent = "/people"
-        assert "This service does not tell who is at work" in pages.shows("/job/people", **task)
+        assert "This service can't say who is at work" in pages.shows("/job/people", **task)
         assert "3 of 3" in pages.shows("/job/progress", **task)
         assert "text 0" in pages.shows("/job/labels", **task)
         older.absent, older.object_trouble = None, ["drop"]

@@ -2,53 +2,53 @@
 import { html, nothing } from "lit";
 import { live } from "lit/directives/live.js";
 import { keyCap } from "../element";
-import { type Box, freeName, type LabeledObject, NO_LABELS, newId, type Rect } from "../frames/objects";
+import { type Box, type BoxRect, freeName, type LabeledObject, NO_LABELS, newId } from "../frames/objects";
 import { Panels } from "../frames/panels";
 import { type Command, keys } from "../keys";
 import { word } from "../words";
 import { type Camera, edgesIn, type Pixel } from "./cameras";
 import { boxesFilled, boxesFollowed, boxOf, withBox, withoutBox } from "./linked";
-import { type Labels, MAX_CUBOIDS, type Mark, type Sequence } from "./tracks";
+import { type CuboidLabels, type CuboidMark, type CuboidSequence, MAX_CUBOIDS } from "./tracks";
 import type { Page } from "./work";
 
-/** Who knows what is selected. */
+/** Knows what is selected. */
 export interface Chooser {
   readonly page: Page;
   /** The label of what is drawn next. */
   readonly armed: string | undefined;
-  readonly selected: Mark | undefined;
-  /** What has no cuboid in this frame, and is to get one, or a box. */
+  readonly selected: CuboidMark | undefined;
+  /** The object without a cuboid in this frame that is to get one, or a box. */
   readonly going: LabeledObject | undefined;
   /** Whether what people have not set follows what they have. */
   readonly follows: boolean;
-  pick(mark: Mark): void;
+  pick(mark: CuboidMark): void;
   goOn(labeled: LabeledObject): void;
 }
 
-/** The picture that is shown. @property size in pixels; nothing while it is not there */
-export interface Shown {
+/** The picture that is shown. @property size in pixels; undefined until it has loaded */
+export interface ShownPicture {
   camera: Camera;
   size: Pixel | undefined;
 }
 
 export class Boxes {
-  readonly #panels: Panels<Mark>;
+  readonly #panels: Panels<CuboidMark>;
 
   constructor(
     private readonly chooser: Chooser,
-    private readonly shown: () => Shown | undefined,
+    private readonly shown: () => ShownPicture | undefined,
     /** Whether a frame has a picture of a camera. */
     private readonly has: (place: number, camera: number) => boolean,
   ) {
     this.#panels = new Panels(chooser.page);
   }
 
-  get #labels(): Labels {
+  get #labels(): CuboidLabels {
     const { page } = this.chooser;
     return page.sequence[page.place] ?? NO_LABELS;
   }
 
-  /** Whose box is drawn. */
+  /** The object whose box is drawn. */
   get current(): LabeledObject | undefined {
     return this.chooser.selected ?? this.chooser.going;
   }
@@ -110,8 +110,8 @@ export class Boxes {
     if (this.#set(labeled, [left, top, right - left, bottom - top]) && !current) chooser.goOn(labeled);
   }
 
-  /** The box of an object is another one now. */
-  #set(labeled: LabeledObject, wanted: Rect): boolean {
+  /** Replace the box of an object. */
+  #set(labeled: LabeledObject, wanted: BoxRect): boolean {
     const { page } = this.chooser;
     const { camera, size } = this.shown() ?? {};
     if (!camera || !size) return false;
@@ -121,7 +121,7 @@ export class Boxes {
     }
     const [left, top] = [clip(wanted[0], size[0] - 1), clip(wanted[1], size[1] - 1)];
     const [right, bottom] = [clip(wanted[0] + wanted[2], size[0]), clip(wanted[1] + wanted[3], size[1])];
-    const rect: Rect = [left, top, right - left, bottom - top];
+    const rect: BoxRect = [left, top, right - left, bottom - top];
     const { label, object, name } = labeled;
     const own = boxOf(this.#labels, { object, camera: camera.number });
     if (rect[2] < 1 || rect[3] < 1 || (!own && this.seen.length >= MAX_CUBOIDS)) {
@@ -136,19 +136,19 @@ export class Boxes {
     return true;
   }
 
-  /** The last box of an object before this frame, which says what the next one is like. */
+  /** The last box of an object before this frame, a model for the next one. */
   #earlier(object: string, camera: number): Box | undefined {
     const { sequence, place } = this.chooser.page;
     const before = sequence.slice(0, place).findLast((labels) => boxOf(labels, { object, camera }));
     return before && boxOf(before, { object, camera });
   }
 
-  #filled(sequence: Sequence, box: Box): Sequence {
+  #filled(sequence: CuboidSequence, box: Box): CuboidSequence {
     const { follows, page } = this.chooser;
     return follows ? boxesFilled(sequence, page.place, box, this.has) : sequence;
   }
 
-  #after(sequence: Sequence, object: string): Sequence {
+  #after(sequence: CuboidSequence, object: string): CuboidSequence {
     const { follows, page } = this.chooser;
     return follows ? boxesFollowed(sequence, object, page.times) : sequence;
   }
@@ -208,7 +208,7 @@ export class Boxes {
         (name, side) => html`<label>${name} <span class="quiet">px</span>
         <input type="number" step="1" min="0" .value=${live(String(own.rect[side]))} @change=${(event: Event) => {
           const value = (event.target as HTMLInputElement).valueAsNumber;
-          if (Number.isFinite(value)) this.#set(own, own.rect.with(side, value) as unknown as Rect);
+          if (Number.isFinite(value)) this.#set(own, own.rect.with(side, value) as unknown as BoxRect);
           this.chooser.page.requestUpdate();
         }}></label>`,
       )}

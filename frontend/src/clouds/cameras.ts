@@ -1,14 +1,23 @@
 /**
- * Where a camera shows a place of the world. As in OpenCV, k4 of a pinhole camera belongs to the denominator of its
+ * Projects points of the world into the pictures of cameras. As in OpenCV, k4 of a pinhole camera belongs to the denominator of its
  * distortion. The camera's x points right, y down, and z into the picture.
  */
 import { isRecord } from "../attributes";
-import { type Cuboid, cornersOf, EDGES, minus, type Turn, turnedBack, turnOfQuaternion, type Vector } from "./geometry";
+import {
+  type Cuboid,
+  cornersOf,
+  EDGES,
+  minus,
+  type Turn,
+  turnedBack,
+  turnOfQuaternion,
+  type Vector,
+} from "./space-geometry";
 
-/** Nearer than this nothing is in front of a camera, in meters. */
+/** What is nearer than this is not in front of a camera, in meters. */
 const NEAR = 0.1;
 const STEP = 1e-4;
-/** Into how many straight parts an edge is divided, because lenses bend it. */
+/** How many straight parts an edge is drawn in, because lenses bend it. */
 const PARTS = 8;
 
 export type Pixel = readonly [number, number];
@@ -60,7 +69,7 @@ export function cameraOf(given: unknown, at: number): Camera | undefined {
   };
 }
 
-/** How far from the middle a lens shows what is so far from it on the plane at a meter's distance. */
+/** How far from the center a lens shows a point, by the point's distance from the axis at 1 m. */
 function bent({ isFisheye, radial: [k1, k2, k3, k4] }: Camera, radius: number): number {
   if (isFisheye) {
     const angle = Math.atan(radius);
@@ -72,14 +81,14 @@ function bent({ isFisheye, radial: [k1, k2, k3, k4] }: Camera, radius: number): 
   return denominator > 0 ? (radius * (1 + square * (k1 + square * (k2 + square * k3)))) / denominator : 0;
 }
 
-/** Where a picture shows a place, in pixels from its top left corner; nothing if it is behind the camera, or too far aside for its lens. */
+/** Where a picture shows a point, in pixels from its top left corner; undefined behind the camera, or too far aside for its lens. */
 export function projected(camera: Camera, place: Vector): Pixel | undefined {
   const [x, y, z] = turnedBack(camera.turn, minus(place, camera.position));
   if (z < NEAR) return undefined;
   const [across, down] = [x / z, y / z];
   const radius = Math.hypot(across, down);
   const now = bent(camera, radius);
-  // From where a model shrinks what is farther out, it would show the same pixel for two places.
+  // Beyond the radius where a model turns back, it would show two points at the same pixel.
   if (bent(camera, radius + STEP) <= now) return undefined;
   const factor = radius ? now / radius : 1;
   const [p1, p2] = camera.isFisheye ? [0, 0] : camera.tangential;

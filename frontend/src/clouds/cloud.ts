@@ -1,10 +1,10 @@
 /** Reads the files of point clouds, in the eight formats of Ground Truth, and says by line or byte what is wrong in them. */
 import { word } from "../words";
-import type { Vector } from "./geometry";
+import type { Vector } from "./space-geometry";
 
 /** Most points that a page can show. */
 export const MAX_POINTS = 10_000_000;
-/** What a browser can hold as one text. */
+/** Longest text that a browser can hold, in bytes. */
 const MAX_TEXT_BYTES = 400_000_000;
 const MAX_FLOAT = 3.4028234e38;
 const SHOWN = 40;
@@ -17,9 +17,9 @@ export class CloudError extends Error {}
 
 export interface Cloud {
   count: number;
-  /** What has to be added to a position to have it in the world. */
+  /** What to add to a position for its place in the world. */
   origin: Vector;
-  /** x, y and z of each point in meters, in an order of chance: the first thousand are a fair sample. */
+  /** x, y and z of each point in meters, in random order: the first thousand are a fair sample. */
   positions: Float32Array;
   /** From 0 to 1, where almost all of them are between. */
   tones: Float32Array | undefined;
@@ -27,12 +27,12 @@ export interface Cloud {
   colors: Uint8Array | undefined;
   /** The places of the points in the file. */
   order: Uint32Array;
-  /** The corners of the box in which almost all points are, without the farthest at each side. */
+  /** The corners of the box that contains almost all points, without the farthest ones on each side. */
   least: Vector;
   most: Vector;
 }
 
-/** @param origin of other clouds of the sequence; without one it is in the middle of this cloud */
+/** @param origin that of other clouds of the sequence; by default the middle of this cloud */
 export function readCloud(body: ArrayBuffer, format: string, origin?: Vector): Cloud {
   const [kind, fields = ""] = format.split("/");
   if ((kind !== "binary" && kind !== "text") || !FIELDS.has(fields)) {
@@ -142,7 +142,7 @@ function cloudOf(values: Values, fields: string, given: Vector | undefined): Clo
   return { count, origin, positions, tones, colors, order, least, most };
 }
 
-/** Whole meters in the middle of a cloud: what is left is small enough for the numbers of graphics. */
+/** The middle of a cloud in whole meters: the remainders are small enough for 32-bit floats. */
 function middleOf(values: Values, width: number): Vector {
   const step = Math.max(Math.floor(values.length / width / 1000), 1) * width;
   return [0, 1, 2].map((axis) => {
@@ -152,7 +152,7 @@ function middleOf(values: Values, width: number): Vector {
   }) as unknown as Vector;
 }
 
-/** The numbers up to a count in an order of chance, which is always the same. */
+/** The numbers below a count in a random order that is always the same. */
 function shuffled(count: number): Uint32Array {
   const order = Uint32Array.from({ length: count }, (_, at) => at);
   let seed = 0x9e3779b9;
@@ -170,7 +170,7 @@ function shuffled(count: number): Uint32Array {
 
 const SAMPLE = 20_000;
 
-/** Bring numbers between 0 and 1, but for the few that are smaller or larger than almost all. */
+/** Scale numbers to 0 to 1, except for a few outliers. */
 function stretch(tones: Float32Array): void {
   const sample = tones.slice(0, SAMPLE).sort();
   const [least, most] = [sample[Math.floor(sample.length * 0.02)] ?? 0, sample[Math.floor(sample.length * 0.98)] ?? 1];

@@ -1,14 +1,14 @@
-/** Loads the clouds of frames, those around the one that is shown ahead. */
+/** Loads the clouds of frames, and those around the shown one ahead. */
 import { freshLink } from "../media";
 import { word } from "../words";
 import { type Cloud, CloudError, MAX_POINTS, readCloud } from "./cloud";
-import type { Vector } from "./geometry";
 import { Grid } from "./grid";
+import type { Vector } from "./space-geometry";
 import type { CloudFile } from "./tracks";
 
 const AHEAD = 3;
 const BEHIND = 1;
-/** Milliseconds after which a cloud that did not come is asked for again. */
+/** Milliseconds until a cloud that did not load is requested again. */
 const PAUSE = 500;
 /** Largest file, in bytes: seven numbers for each point, or as many texts of fourteen characters. */
 const MAX_BYTES = 100 * MAX_POINTS;
@@ -18,16 +18,16 @@ export interface Loaded {
   grid: Grid;
 }
 
-/** @property value none until it is there @property trouble why it can't be shown, for the person */
-interface Loading {
+/** @property value undefined until it has loaded @property trouble why it can't be shown, for the person */
+interface CloudLoad {
   value: Loaded | undefined;
   trouble: string;
   ready: Promise<void>;
 }
 
 export class Clouds {
-  readonly #kept = new Map<number, Loading>();
-  /** All clouds of a sequence have one, so that objects which stand still do so on the screen. */
+  readonly #kept = new Map<number, CloudLoad>();
+  /** All clouds of a sequence share it, so that objects at rest don't move on the screen. */
   #origin: Vector | undefined;
 
   constructor(private readonly files: readonly CloudFile[]) {}
@@ -40,7 +40,7 @@ export class Clouds {
     return this.#kept.get(place)?.trouble ?? "";
   }
 
-  /** Until a cloud is there, or can't be loaded. */
+  /** Resolves once a cloud has loaded, or can't be loaded. */
   async ready(place: number): Promise<void> {
     await this.#load(place).ready;
   }
@@ -60,16 +60,16 @@ export class Clouds {
     this.#wanted = wanted;
     for (const next of wanted) {
       await this.ready(next);
-      // Somebody has gone on meanwhile.
+      // The person has gone on meanwhile.
       if (this.#wanted !== wanted) return;
     }
   }
   #wanted: readonly number[] = [];
 
-  #load(place: number): Loading {
+  #load(place: number): CloudLoad {
     const known = this.#kept.get(place);
     if (known) return known;
-    const loading: Loading = { value: undefined, trouble: "", ready: Promise.resolve() };
+    const loading: CloudLoad = { value: undefined, trouble: "", ready: Promise.resolve() };
     this.#kept.set(place, loading);
     loading.ready = this.#fetch(place).then(
       (value) => {
@@ -96,7 +96,7 @@ export class Clouds {
       .catch(retry)
       .catch(async (error: unknown) => {
         if (error instanceof CloudError) throw error;
-        // Its link may be too old by now.
+        // Its link may have expired.
         const fresh = await freshLink(file.src);
         if (!fresh) throw error;
         file.src = fresh;

@@ -1,10 +1,19 @@
-/** What is done with cuboids, in one frame and over all of them: each is a step that can be undone, and what is locked stays. */
+/** Edits of cuboids, in one frame and over all of them: each is a step that can be undone, and locked ones stay. */
 import { freeName, type LabeledObject, NO_LABELS, newId, removeObject, rename, withFrame } from "../frames/objects";
 import { word } from "../words";
-import { type Cuboid, isProper, movedBy, type Vector } from "./geometry";
 import { boxesFollowed } from "./linked";
 import { placed } from "./placing";
-import { filled, followed, type Labels, MAX_CUBOIDS, type Mark, merged, type Sequence, setBy } from "./tracks";
+import { type Cuboid, isProper, movedBy, type Vector } from "./space-geometry";
+import {
+  type CuboidLabels,
+  type CuboidMark,
+  type CuboidSequence,
+  filled,
+  followed,
+  MAX_CUBOIDS,
+  merged,
+  setBy,
+} from "./tracks";
 import type { Page } from "./work";
 
 const ASIDE: Vector = [1, 1, 0];
@@ -12,42 +21,42 @@ const ASIDE: Vector = [1, 1, 0];
 export class CuboidEdits {
   /** Whether what people have not set follows what they have. */
   follows = true;
-  /** Of each label, what the next one is like. */
+  /** For each label, the model for its next cuboid. */
   readonly #last = new Map<string, Cuboid>();
 
   constructor(private readonly page: Page) {}
 
-  /** Those of the frame that is shown. */
-  get labels(): Labels {
+  /** The labels of the shown frame. */
+  get labels(): CuboidLabels {
     return this.page.sequence[this.page.place] ?? NO_LABELS;
   }
 
-  isFree(mark: Mark): boolean {
+  isFree(mark: CuboidMark): boolean {
     return !this.page.categories.locked.has(mark.label);
   }
 
-  /** Whether a mark may be changed; else the person is told. */
-  #mayChange(mark: Mark): boolean {
+  /** Whether a mark may be changed; if not, tells the person. */
+  #mayChange(mark: CuboidMark): boolean {
     if (this.isFree(mark)) return true;
     this.page.tell(word("label_locked"));
     return false;
   }
 
-  /** What has to follow an object that is set elsewhere now. */
-  #after(sequence: Sequence, object: string): Sequence {
+  /** The sequence after an object was moved: what follows it has moved, too. */
+  #after(sequence: CuboidSequence, object: string): CuboidSequence {
     const { tracks, times } = this.page;
     return tracks && this.follows ? followed(sequence, object, times) : sequence;
   }
 
-  set(mark: Mark, cuboid: Cuboid): void {
+  set(mark: CuboidMark, cuboid: Cuboid): void {
     const { page } = this;
     if (!isProper(cuboid) || !this.#mayChange(mark)) return;
     this.#last.set(mark.label, cuboid);
     page.become(this.#after(setBy(page.sequence, page.place, mark, cuboid), mark.object));
   }
 
-  /** Put a cuboid on the points around a place of the world. @param going the object that it is, if that is in other frames */
-  add(label: string, at: Vector, going: LabeledObject | undefined): Mark | undefined {
+  /** Put a cuboid on the points around a place of the world. @param going the object that it belongs to, if that is in other frames */
+  add(label: string, at: Vector, going: LabeledObject | undefined): CuboidMark | undefined {
     const { page } = this;
     const { loaded } = page;
     if (!loaded) return undefined;
@@ -63,7 +72,7 @@ export class CuboidEdits {
     return this.#insert({ label, ...labeled, attributes: known?.attributes ?? {}, cuboid, byHand: true });
   }
 
-  duplicate(mark: Mark): Mark | undefined {
+  duplicate(mark: CuboidMark): CuboidMark | undefined {
     if (!this.isFree(mark)) return undefined;
     return this.#insert({ ...mark, ...this.#fresh(mark.label), cuboid: movedBy(mark.cuboid, ASIDE), byHand: true });
   }
@@ -74,37 +83,37 @@ export class CuboidEdits {
     return { object: tracks ? newId() : "", name: freeName(tracks ? sequence : [this.labels], label) };
   }
 
-  #insert(mark: Mark): Mark {
+  #insert(mark: CuboidMark): CuboidMark {
     const { page } = this;
     const isKnown = page.sequence.some((labels) => labels.marks.some(({ object }) => object === mark.object));
     const now = withFrame(page.sequence, page.place, { marks: [...this.labels.marks, mark] });
-    // What is seen for the first time is in all frames; where it is not, a person takes it away.
+    // A new object is put into all frames; the person removes it where it is not.
     const isNew = page.tracks && this.follows && !isKnown;
     page.become(isNew ? filled(now, mark, () => true) : this.#after(now, mark.object));
     return mark;
   }
 
-  remove(mark: Mark): void {
+  remove(mark: CuboidMark): void {
     const { page } = this;
     if (!this.#mayChange(mark)) return;
     const now = withFrame(page.sequence, page.place, { marks: this.labels.marks.filter((kept) => kept !== mark) });
     page.become(this.#after(now, mark.object));
   }
 
-  removeEverywhere(mark: Mark): void {
+  removeEverywhere(mark: CuboidMark): void {
     const { page } = this;
     if (this.#mayChange(mark)) page.become(removeObject(page.sequence, mark.object, () => true));
   }
 
-  /** The cuboid of this frame goes into those in which its object is not. */
-  spread(mark: Mark, where: (place: number) => boolean): void {
+  /** Copy the cuboid of this frame into the frames without its object. */
+  spread(mark: CuboidMark, where: (place: number) => boolean): void {
     const { page } = this;
     const now = filled(page.sequence, mark, where);
     if (!page.become(this.#after(now, mark.object))) page.tell(word("is_everywhere"));
   }
 
-  /** Let what a person has set here be where the other frames have it. */
-  letFollow(mark: Mark): void {
+  /** Put what a person has set here where the other frames suggest. */
+  letFollow(mark: CuboidMark): void {
     const { page } = this;
     if (!mark.byHand || !this.isFree(mark)) return;
     const marks = this.labels.marks.map((each) => (each === mark ? { ...each, byHand: false } : each));
@@ -112,13 +121,13 @@ export class CuboidEdits {
   }
 
   /** Make another object the same as this one. */
-  merge(kept: Mark, gone: string): void {
+  merge(kept: CuboidMark, gone: string): void {
     const { page } = this;
     const now = this.#after(merged(page.sequence, kept, gone), kept.object);
     page.become(this.follows ? boxesFollowed(now, kept.object, page.times) : now);
   }
 
-  relabel(mark: Mark, label: string): void {
+  relabel(mark: CuboidMark, label: string): void {
     const { page } = this;
     if (!this.#mayChange(mark)) return;
     const { name } = this.#fresh(label);

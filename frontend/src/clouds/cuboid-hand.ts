@@ -13,10 +13,10 @@ import {
   turnOf,
   type Vector,
   withAxis,
-} from "./geometry";
-import type { Hand } from "./stage";
+} from "./space-geometry";
+import type { StageHand } from "./stage";
 
-/** Whoever has cuboids in the scene. */
+/** Owns the cuboids in the scene. */
 export interface Owner {
   readonly eye: Eye;
   /** The selected one, if it may be changed. */
@@ -27,11 +27,11 @@ export interface Owner {
   click(at: Place, isSelecting: boolean): void;
 }
 
-/** Looking flatter than this, in radians, one moves objects in the plane of the screen. */
+/** In views flatter than this, in radians, objects move in the plane of the screen. */
 const FLAT = 0.2;
 const TURN = 0.01;
 
-export class CuboidHand implements Hand {
+export class CuboidHand implements StageHand {
   /** What the cuboid becomes when the pointer is somewhere. */
   #change: ((at: Place) => Cuboid) | undefined;
 
@@ -106,7 +106,7 @@ export class CuboidHand implements Hand {
         const [farX, farY] = project(...plus(middle, times(outward, 0.1)));
         const way = [(farX - x) * 10, (farY - y) * 10] as const;
         const apart = Math.hypot(x - at[0], y - at[1]);
-        // One that points to the eye has no way on the screen.
+        // An axis that points to the eye has no direction on the screen.
         if (Math.hypot(...way) < 2 || !(apart < nearest)) continue;
         [face, nearest] = [{ axis, side, way }, apart];
       }

@@ -1,4 +1,4 @@
-/** What stands around the scene where one sets cuboids: buttons, the list of a frame's cuboids, the numbers of the selected one. */
+/** The panel for cuboids beside the scene: buttons, the list of a frame's cuboids, the numbers of the selected one. */
 import { html, nothing } from "lit";
 import { live } from "lit/directives/live.js";
 import { styleMap } from "lit/directives/style-map.js";
@@ -9,15 +9,15 @@ import { Panels } from "../frames/panels";
 import { keys } from "../keys";
 import { word } from "../words";
 import type { CuboidWork } from "./cuboid-work";
-import { type Axis, type Cuboid, isProper, withAxis } from "./geometry";
-import type { Mark } from "./tracks";
+import { type Axis, type Cuboid, isProper, withAxis } from "./space-geometry";
+import type { CuboidMark } from "./tracks";
 import type { Page } from "./work";
 
 const DEGREE = 180 / Math.PI;
 const MAX_ROWS = 100;
 
 export class CuboidPanel {
-  readonly #panels: Panels<Mark>;
+  readonly #panels: Panels<CuboidMark>;
 
   constructor(
     private readonly page: Page,
@@ -70,7 +70,7 @@ export class CuboidPanel {
     `;
   }
 
-  #renderItem(mark: Mark, place: number) {
+  #renderItem(mark: CuboidMark, place: number) {
     const { page, work } = this;
     const isChosen = mark === work.selected;
     const isHidden = work.isHidden(mark);
@@ -89,7 +89,7 @@ export class CuboidPanel {
   }
 
   /** Its nine numbers. */
-  #renderNumbers(selected: Mark) {
+  #renderNumbers(selected: CuboidMark) {
     const { page, work } = this;
     const cuboid = work.current ?? selected.cuboid;
     const isOff = !work.isFree;
@@ -126,8 +126,8 @@ export class CuboidPanel {
     page.requestUpdate();
   }
 
-  /** What is done with an object in other frames. */
-  #renderFrames(selected: Mark) {
+  /** Actions on an object in other frames. */
+  #renderFrames(selected: CuboidMark) {
     const { page, work } = this;
     const { edits } = work;
     const names = new Map(page.sequence.flatMap(({ marks }) => marks.map((mark) => [mark.object, mark.name] as const)));

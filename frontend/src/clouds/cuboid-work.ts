@@ -7,12 +7,12 @@ import { CuboidEdits } from "./cuboid-edits";
 import { CuboidHand } from "./cuboid-hand";
 import { CuboidPanel } from "./cuboid-panel";
 import type { Place } from "./eye";
-import { type Axis, type Cuboid, isProper, movedBy, rayHit, stretched, turnedBy, type Vector } from "./geometry";
 import type { Painting } from "./painting";
 import { placeOf } from "./picking";
 import { fitted, onGround } from "./placing";
 import { type SideName, SideView } from "./side-view";
-import type { Labels, Mark } from "./tracks";
+import { type Axis, type Cuboid, isProper, movedBy, rayHit, stretched, turnedBy, type Vector } from "./space-geometry";
+import type { CuboidLabels, CuboidMark } from "./tracks";
 import type { Page, Work } from "./work";
 
 /** How far a key moves and stretches, in meters, and turns, in radians. */
@@ -20,6 +20,8 @@ const STEP = 0.05;
 const TURN = Math.PI / 180;
 const REACH = 12;
 const VIEWS: readonly SideName[] = ["top", "side", "front"];
+
+const command = (id: string, label: string, key: string, run: () => unknown): Command => ({ id, label, key, run });
 
 export class CuboidWork implements Work {
   readonly hand = new CuboidHand(this.#asOwner());
@@ -29,7 +31,7 @@ export class CuboidWork implements Work {
   /** The selected cuboid as it would be, while a pointer changes it. */
   #shown: Cuboid | undefined;
   readonly #hidden = new Set<string>();
-  /** Of what an object is that the next cuboid will be, which is in other frames so far. */
+  /** The object that the next cuboid belongs to, which is only in other frames so far. */
   #going: LabeledObject | undefined;
   readonly edits: CuboidEdits;
   readonly #panel: CuboidPanel;
@@ -41,11 +43,11 @@ export class CuboidWork implements Work {
     if (page.categories.labels.length === 1) this.armed = page.categories.labels[0];
   }
 
-  get #labels(): Labels {
+  get #labels(): CuboidLabels {
     return this.edits.labels;
   }
 
-  get selected(): Mark | undefined {
+  get selected(): CuboidMark | undefined {
     return this.#selected === undefined ? undefined : this.#labels.marks[this.#selected];
   }
 
@@ -61,7 +63,7 @@ export class CuboidWork implements Work {
     return this.page.tracks ? this.selected?.object : undefined;
   }
 
-  /** The selected cuboid as one sees it. */
+  /** The selected cuboid as it is shown. */
   get current(): Cuboid | undefined {
     return this.#shown ?? this.selected?.cuboid;
   }
@@ -131,13 +133,13 @@ export class CuboidWork implements Work {
   }
 
   /** Do something with the selected cuboid. @returns whether there is one */
-  #withSelected(does: (mark: Mark) => void): boolean {
+  #withSelected(does: (mark: CuboidMark) => void): boolean {
     const { selected } = this;
     if (selected) does(selected);
     return selected !== undefined;
   }
 
-  /** The selected cuboid is another one now. */
+  /** Change the selected cuboid. */
   set(cuboid: Cuboid | undefined): boolean {
     return this.#withSelected((mark) => cuboid && this.edits.set(mark, cuboid));
   }
@@ -162,7 +164,7 @@ export class CuboidWork implements Work {
     });
   }
 
-  #added(mark: Mark): void {
+  #added(mark: CuboidMark): void {
     this.#going = undefined;
     this.pick(mark);
   }
@@ -211,7 +213,7 @@ export class CuboidWork implements Work {
   }
 
   /** Select a cuboid of this frame. */
-  pick(mark: Mark): void {
+  pick(mark: CuboidMark): void {
     this.select(this.#labels.marks.indexOf(mark));
   }
 
@@ -263,7 +265,7 @@ export class CuboidWork implements Work {
     return true;
   }
 
-  /** The labels are other ones: what was selected still is, if it is there. */
+  /** The labels have changed: keep the selection if it still exists. */
   refresh(): void {
     this.#shown = undefined;
     if (this.#selected !== undefined && !this.selected) this.#selected = undefined;
@@ -280,9 +282,8 @@ export class CuboidWork implements Work {
 
   commands(): Command[] {
     const { page } = this;
-    const does = (id: string, label: string, key: string, run: () => unknown): Command => ({ id, label, key, run });
     const change = (id: string, label: string, key: string, to: (cuboid: Cuboid) => Cuboid | undefined) =>
-      does(id, label, key, () => this.selected !== undefined && this.set(to(this.selected.cuboid)));
+      command(id, label, key, () => this.selected !== undefined && this.set(to(this.selected.cuboid)));
     const move = (way: string, arrow: string, key: string, by: () => Vector) =>
       change(`move-${way}`, word("key_move", { way: arrow }), key, (cuboid) => movedBy(cuboid, by()));
     const stretch = (id: string, name: string, key: string, axis: Axis, by: number) =>
@@ -297,10 +298,6 @@ export class CuboidWork implements Work {
       const [[x, y]] = page.eye.axes;
       return [-sign * STEP * y, sign * STEP * x, 0];
     };
-    const tracked = [
-      does("remove-everywhere", word("remove_all_frames"), "Shift+Delete", () => this.#removeEverywhere()),
-      does("follow-again", word("follow_again"), "u", () => this.letFollow()),
-    ];
     const tilts = [
       turn("pitch-more", word("pitch"), "Shift+ArrowDown", 1, TURN),
       turn("pitch-less", word("pitch"), "Shift+ArrowUp", 1, -TURN),
@@ -308,15 +305,7 @@ export class CuboidWork implements Work {
       turn("roll-less", word("roll"), "Ctrl+Shift+ArrowLeft", 0, -TURN),
     ];
     return [
-      does("add-cuboid", word("add_cuboid"), "n", () => this.add(page.eye.target)),
-      does("fit-cuboid", word("fit_cuboid"), "Alt+o", () => this.fit()),
-      does("ground-cuboid", word("ground_cuboid"), "Alt+g", () => this.ground()),
-      does("next-shape", word("next_cuboid"), "]", () => this.#step(1)),
-      does("previous-shape", word("previous_cuboid"), "[", () => this.#step(-1)),
-      does("remove-shape", word("remove_here"), "Delete", () => this.remove()),
-      ...(page.tracks ? tracked : []),
-      does("duplicate", word("duplicate"), "Ctrl+d", () => this.duplicate()),
-      does("hide", word("hide_or_show"), "Shift+h", () => this.hide(this.selected)),
+      ...this.#plainCommands(),
       move("left", "←", "Alt+ArrowLeft", () => across(-1)),
       move("right", "→", "Alt+ArrowRight", () => across(1)),
       move("away", "↑", "Alt+ArrowUp", () => away(1)),
@@ -335,6 +324,26 @@ export class CuboidWork implements Work {
     ];
   }
 
+  /** Commands for whole cuboids. */
+  #plainCommands(): Command[] {
+    const { page } = this;
+    const tracked = [
+      command("remove-everywhere", word("remove_all_frames"), "Shift+Delete", () => this.#removeEverywhere()),
+      command("follow-again", word("follow_again"), "u", () => this.letFollow()),
+    ];
+    return [
+      command("add-cuboid", word("add_cuboid"), "n", () => this.add(page.eye.target)),
+      command("fit-cuboid", word("fit_cuboid"), "Alt+o", () => this.fit()),
+      command("ground-cuboid", word("ground_cuboid"), "Alt+g", () => this.ground()),
+      command("next-shape", word("next_cuboid"), "]", () => this.#step(1)),
+      command("previous-shape", word("previous_cuboid"), "[", () => this.#step(-1)),
+      command("remove-shape", word("remove_here"), "Delete", () => this.remove()),
+      ...(page.tracks ? tracked : []),
+      command("duplicate", word("duplicate"), "Ctrl+d", () => this.duplicate()),
+      command("hide", word("hide_or_show"), "Shift+h", () => this.hide(this.selected)),
+    ];
+  }
+
   fit(): boolean {
     const { selected, page } = this;
     if (!selected || !page.loaded) return false;
@@ -349,12 +358,12 @@ export class CuboidWork implements Work {
     return this.set(onGround(selected.cuboid, page.loaded.grid));
   }
 
-  isHidden(mark: Mark): boolean {
+  isHidden(mark: CuboidMark): boolean {
     return this.#hidden.has(keyOf(mark));
   }
 
   /** Hide a cuboid, or show it again; without one, all of them. */
-  hide(mark: Mark | undefined): boolean {
+  hide(mark: CuboidMark | undefined): boolean {
     if (!mark) return this.#hideAll();
     const key = keyOf(mark);
     if (!this.#hidden.delete(key)) this.#hidden.add(key);
@@ -374,8 +383,8 @@ export class CuboidWork implements Work {
 
   // What is shown
 
-  /** All cuboids that are seen in this frame. */
-  get seen(): { mark: Mark; cuboid: Cuboid; isChosen: boolean }[] {
+  /** All visible cuboids in this frame. */
+  get seen(): { mark: CuboidMark; cuboid: Cuboid; isChosen: boolean }[] {
     return this.#labels.marks.flatMap((mark, place) => {
       const isChosen = place === this.#selected;
       if (this.isHidden(mark) && !isChosen) return [];
@@ -433,7 +442,7 @@ export class CuboidWork implements Work {
     return this.#panel.renderObjects();
   }
 
-  /** Go on with an object that is in other frames so far: the next cuboid is it. */
+  /** Continue an object that is only in other frames so far: the next cuboid belongs to it. */
   goOn(labeled: LabeledObject): void {
     this.select(undefined);
     this.#going = labeled;
@@ -442,6 +451,6 @@ export class CuboidWork implements Work {
   }
 }
 
-function keyOf({ object, name }: Mark): string {
+function keyOf({ object, name }: CuboidMark): string {
   return object || name;
 }

@@ -1,27 +1,27 @@
-/** From where one looks at a scene: a place that one looks at, from how far, and from which side. */
-import { cross, dot, minus, plus, times, type Vector } from "./geometry";
+/** The viewpoint on a scene: its target, its distance and its direction. */
+import { cross, dot, minus, plus, times, type Vector } from "./space-geometry";
 
-/** As far up or down as one can look: not along the axis that is up. */
+/** Steepest view up or down: never along the vertical axis. */
 const STEEPEST = Math.PI / 2 - 0.001;
 const FIELD_OF_VIEW = (50 * Math.PI) / 180;
 const NEAREST = 0.05;
 const FARTHEST = 100_000;
 
 export type Place = readonly [x: number, y: number];
-/** A place on the screen, and how far away what is there is. */
-export type Seen = readonly [x: number, y: number, depth: number];
+/** A place on the screen, and the distance of what is there. */
+export type SeenPlace = readonly [x: number, y: number, depth: number];
 
 export class Eye {
   target: Vector = [0, 0, 0];
   distance = 30;
-  /** From which side one looks, counter-clockwise from x, and how much from above. */
+  /** The direction of the view: counter-clockwise from x, and from above. */
   azimuth = -Math.PI / 2;
   elevation = 0.9;
   isOrthogonal = false;
   width = 1;
   height = 1;
 
-  /** To the right, up, and toward what one looks at. */
+  /** To the right, up, and toward the target. */
   get axes(): readonly [Vector, Vector, Vector] {
     const [sa, ca, se, ce] = [
       Math.sin(this.azimuth),
@@ -53,8 +53,8 @@ export class Eye {
     return this.isOrthogonal ? -FARTHEST : Math.max(this.distance / 1000, NEAREST);
   }
 
-  /** What shows where places are on the screen, for many of them. */
-  projector(): (x: number, y: number, z: number) => Seen {
+  /** A function that projects points to the screen, for many of them. */
+  projector(): (x: number, y: number, z: number) => SeenPlace {
     const [right, up, forward] = this.axes;
     const [a, b, c] = this.position;
     const { scale, isOrthogonal, width, height } = this;
@@ -96,14 +96,14 @@ export class Eye {
     this.elevation = Math.min(Math.max(this.elevation + down, -STEEPEST), STEEPEST);
   }
 
-  /** Move what one looks at, by pixels of the screen. */
+  /** Move the target, by pixels of the screen. */
   pan(across: number, down: number): void {
     const [right, up] = this.axes;
     const factor = this.isOrthogonal ? 1 / this.scale : this.distance / this.scale;
     this.target = plus(this.target, plus(times(right, -across * factor), times(up, down * factor)));
   }
 
-  /** Come nearer, or go away. @param at what stays where it is on the screen; without it the middle */
+  /** Move closer or away. @param at the place that stays where it is on the screen; by default the middle */
   zoom(factor: number, at?: Place): void {
     const before = at && this.#atTarget(at);
     this.distance = Math.min(Math.max(this.distance / factor, NEAREST), FARTHEST);
@@ -111,7 +111,7 @@ export class Eye {
     if (before && after) this.target = plus(this.target, minus(before, after));
   }
 
-  /** The place on the screen, as far away as what one looks at. */
+  /** The point behind a place on the screen, as far away as the target. */
   #atTarget([x, y]: Place): Vector {
     const [right, up] = this.axes;
     const factor = this.isOrthogonal ? 1 / this.scale : this.distance / this.scale;

@@ -1,6 +1,6 @@
-/** Finds points near a place without looking at all of them: a grid over the ground, with the points of each cell. */
+/** Finds points near a place without visiting all of them: a grid over the ground, with the points of each cell. */
 import type { Cloud } from "./cloud";
-import { type Cuboid, extentOf, minus, turnOf, type Vector } from "./geometry";
+import { type Cuboid, extentOf, minus, turnOf, type Vector } from "./space-geometry";
 
 const PER_CELL = 30;
 const MAX_CELLS = 1 << 20;
@@ -44,7 +44,7 @@ export class Grid {
     }
   }
 
-  // What is far outside is in the cells at the border.
+  // Points far outside are in the cells at the border.
   #column(x: number): number {
     return Math.min(Math.max(Math.floor((x - this.#left) / this.#cell), 0), this.#columns - 1);
   }
@@ -53,7 +53,7 @@ export class Grid {
     return Math.min(Math.max(Math.floor((y - this.#bottom) / this.#cell), 0), this.#rows - 1);
   }
 
-  /** Look at each point whose x and y are in a box around a place, and perhaps at some beside it. */
+  /** Visit each point whose x and y are in a box around a place, and perhaps some beside it. */
   #near(center: Vector, reach: Vector, look: (point: number) => void): void {
     const [first, last] = [this.#column(center[0] - reach[0]), this.#column(center[0] + reach[0])];
     const [lowest, highest] = [this.#row(center[1] - reach[1]), this.#row(center[1] + reach[1])];
@@ -64,7 +64,7 @@ export class Grid {
     }
   }
 
-  /** Look at each point in a cuboid: which one it is, and where it is from the cuboid's center along its axes. */
+  /** Visit each point in a cuboid, with its position relative to the cuboid's center and axes. */
   inCuboid(cuboid: Cuboid, look: (point: number, x: number, y: number, z: number) => void): void {
     const { positions, origin } = this.cloud;
     const [a, b, c] = minus(cuboid.center, origin);
@@ -101,7 +101,7 @@ export class Grid {
     });
   }
 
-  /** How high the ground is around a place: what is lower than almost all around it. Nothing if there are no points. */
+  /** The height of the ground around a place: lower than almost all points there. Undefined without points. */
   ground(center: Vector, radius: number): number | undefined {
     const { positions, origin } = this.cloud;
     const heights: number[] = [];

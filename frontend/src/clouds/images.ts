@@ -6,23 +6,23 @@ import { isChecked } from "../elements/board";
 import type { Box } from "../frames/objects";
 import { type Command, keys } from "../keys";
 import { word } from "../words";
-import type { Boxes, Shown } from "./boxes";
+import type { Boxes, ShownPicture } from "./boxes";
 import { type Camera, cameraOf, edgesIn, type Pixel, projected } from "./cameras";
 import type { Cloud } from "./cloud";
-import { type Cuboid, plus, times, turned, type Vector } from "./geometry";
 import { cleared, type Painting } from "./painting";
 import { placeOf } from "./picking";
+import { type Cuboid, plus, times, turned, type Vector } from "./space-geometry";
 import type { Page } from "./work";
 
-/** A cuboid that one sees, and what selects it. */
-export interface Seen {
+/** A visible cuboid, and the function that selects it. */
+export interface SeenCuboid {
   cuboid: Cuboid;
   color: string;
   isChosen: boolean;
   select(): void;
 }
 
-/** How many points are drawn over a picture. */
+/** Most points that are drawn over a picture. */
 const MAX_SHOWN = 40_000;
 /** How far a camera's view is drawn, in meters. */
 const REACH = 6;
@@ -30,18 +30,21 @@ const COLORS = 32;
 /** Nearer than this a drag is a click, in pixels of the screen. */
 const CLICK = 4;
 
+/** What can be laid over a picture. */
+type Layer = "cuboids" | "points" | "frustum";
+
 export class Images {
   #at = 0;
-  #shows = { cuboids: true, points: false, frustum: false };
+  #shows: Record<Layer, boolean> = { cuboids: true, points: false, frustum: false };
   #points: HTMLCanvasElement | undefined;
-  /** For what the points were drawn last. */
+  /** What the points were last drawn for. */
   #drawn: { camera: Camera; cloud: Cloud; width: number; height: number } | undefined;
-  #cameras: { given: readonly unknown[]; found: Camera[] } = { given: [], found: [] };
+  #cameras: { given: readonly unknown[]; cameras: Camera[] } = { given: [], cameras: [] };
 
   constructor(
     private readonly page: Page,
     private readonly given: () => readonly unknown[],
-    private readonly seen: () => readonly Seen[],
+    private readonly seen: () => readonly SeenCuboid[],
     private readonly boxes: () => Boxes | undefined,
   ) {}
 
@@ -54,13 +57,13 @@ export class Images {
     if (this.#cameras.given !== given) {
       this.#cameras = {
         given,
-        found: given.flatMap((entry, at) => {
+        cameras: given.flatMap((entry, at) => {
           const camera = cameraOf(entry, at);
           return camera?.src ? [camera] : [];
         }),
       };
     }
-    return this.#cameras.found;
+    return this.#cameras.cameras;
   }
 
   /** How many pictures can't be shown, because something of their cameras is missing. */
@@ -91,7 +94,7 @@ export class Images {
   }
 
   /** The picture that is shown. */
-  get shown(): Shown | undefined {
+  get shown(): ShownPicture | undefined {
     const camera = this.#camera;
     return camera && { camera, size: this.#sizeOf(this.page.host.renderRoot) };
   }
@@ -101,8 +104,8 @@ export class Images {
     this.page.requestUpdate();
   }
 
-  #flip(what: "cuboids" | "points" | "frustum"): void {
-    this.#shows = { ...this.#shows, [what]: !this.#shows[what] };
+  #flip(layer: Layer): void {
+    this.#shows = { ...this.#shows, [layer]: !this.#shows[layer] };
     this.page.draw();
     this.page.requestUpdate();
   }
@@ -150,9 +153,9 @@ export class Images {
     const camera = this.#camera;
     if (!camera) return nothing;
     const caps = keys.of(this.page.host);
-    const toggle = (id: string, text: string, what: "cuboids" | "points" | "frustum") =>
-      html`<label><input type="checkbox" .checked=${live(this.#shows[what])} @change=${(event: Event) => {
-        if (isChecked(event) !== this.#shows[what]) this.#flip(what);
+    const toggle = (id: string, text: string, layer: Layer) =>
+      html`<label><input type="checkbox" .checked=${live(this.#shows[layer])} @change=${(event: Event) => {
+        if (isChecked(event) !== this.#shows[layer]) this.#flip(layer);
       }}>${text}${keyCap(caps.get(id))}</label>`;
     return html`<div class="image" role="group" aria-label=${word("camera_images")}>
       <div class="tools">
@@ -261,7 +264,7 @@ export class Images {
     if (!drag || !size) return;
     const scale = (event.currentTarget as Element).clientWidth / size[0];
     const far = Math.hypot(drag.to[0] - drag.from[0], drag.to[1] - drag.from[1]) * scale;
-    // A click follows, which is none.
+    // The click that follows does not count.
     this.#wasDrag = far > CLICK;
     if (this.#wasDrag) this.boxes()?.draw(drag.from, drag.to);
     this.page.draw();
@@ -302,7 +305,7 @@ export class Images {
     const [x, y] = this.#pixelOf(event, size);
     if (this.boxes()?.click([x, y]) || !this.#shows.cuboids) return;
     let smallest = Number.POSITIVE_INFINITY;
-    let hit: Seen | undefined;
+    let hit: SeenCuboid | undefined;
     for (const seen of this.seen()) {
       const pixels = edgesIn(camera, seen.cuboid).flat();
       const [across, down] = [pixels.map((pixel) => pixel[0]), pixels.map((pixel) => pixel[1])];

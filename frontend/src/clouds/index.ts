@@ -1,6 +1,6 @@
 /** The script of the page for clouds of points: its element, and what joins the page to the portal. */
 import "../elements/furniture";
-import "./element";
+import "./point-clouds";
 import { begin } from "../begin";
 
 begin();

@@ -1,41 +1,45 @@
-/** Boxes in pictures over the frames of a sequence: what people have drawn stands, what is between two of them lies on the way from one to the other. */
-import { type Box, changed, type Rect, withFrame } from "../frames/objects";
-import { type Labels, MAX_CUBOIDS, type Sequence } from "./tracks";
+/** Boxes in pictures over the frames of a sequence: those that people have drawn stay, those in between are interpolated. */
+import { type Box, type BoxRect, changed, withFrame } from "../frames/objects";
+import { type CuboidLabels, type CuboidSequence, MAX_CUBOIDS } from "./tracks";
 
-/** What the same box is in other frames: that of the same object in the same camera's pictures. */
-type Whose = Pick<Box, "object" | "camera">;
+/** What identifies a box across frames: its object and its camera. */
+type BoxIdentity = Pick<Box, "object" | "camera">;
 
-function isOf(whose: Whose): (box: Box) => boolean {
+function isOf(whose: BoxIdentity): (box: Box) => boolean {
   return ({ object, camera }) => object === whose.object && camera === whose.camera;
 }
 
-export function boxOf({ boxes }: Labels, whose: Whose): Box | undefined {
+export function boxOf({ boxes }: CuboidLabels, whose: BoxIdentity): Box | undefined {
   return boxes?.find(isOf(whose));
 }
 
 /** The nearest places before and after one at which a person has drawn the box. */
-function around(sequence: Sequence, whose: Whose, place: number): [from: number | undefined, to: number | undefined] {
+function around(
+  sequence: CuboidSequence,
+  whose: BoxIdentity,
+  place: number,
+): [from: number | undefined, to: number | undefined] {
   const places = sequence.flatMap((labels, at) => (boxOf(labels, whose)?.byHand ? [at] : []));
   return [places.findLast((known) => known < place), places.find((known) => known > place)];
 }
 
 /** Draw a box by hand. */
-export function withBox(sequence: Sequence, place: number, box: Box): Sequence {
+export function withBox(sequence: CuboidSequence, place: number, box: Box): CuboidSequence {
   const others = (sequence[place]?.boxes ?? []).filter((drawn) => !isOf(box)(drawn));
   return withFrame(sequence, place, { boxes: [...others, { ...box, byHand: true }] });
 }
 
 /**
- * Draw a box in the frames between this one and those nearest in which a person has drawn it, where it is in none yet.
+ * Draw a box in the frames between this one and the nearest ones in which a person has drawn it, where it is missing.
  *
  * @param has whether a frame has a picture of a camera
  */
 export function boxesFilled(
-  sequence: Sequence,
+  sequence: CuboidSequence,
   place: number,
   box: Box,
   has: (place: number, camera: number) => boolean,
-): Sequence {
+): CuboidSequence {
   const [from = place, to = place] = around(sequence, box, place);
   return changed(sequence, (labels, at) => {
     const isBetween = at > from && at < to && at !== place;
@@ -46,9 +50,9 @@ export function boxesFilled(
   });
 }
 
-/** Move the boxes of an object that no person has drawn to where they are between those that one has, by time. */
-export function boxesFollowed(sequence: Sequence, object: string, times: readonly number[]): Sequence {
-  const drawn = new Map<number, Drawn[]>();
+/** Move the boxes of an object that nobody has drawn by hand to where they are, by time, between those drawn by hand. */
+export function boxesFollowed(sequence: CuboidSequence, object: string, times: readonly number[]): CuboidSequence {
+  const drawn = new Map<number, TimedRect[]>();
   for (const [place, { boxes = [] }] of sequence.entries()) {
     for (const { camera, rect, ...box } of boxes) {
       if (box.object !== object || !box.byHand) continue;
@@ -65,20 +69,20 @@ export function boxesFollowed(sequence: Sequence, object: string, times: readonl
   });
 }
 
-interface Drawn {
+interface TimedRect {
   time: number;
-  rect: Rect;
+  rect: BoxRect;
 }
 
-function onTheWay(drawn: readonly Drawn[], time: number): Rect | undefined {
+function onTheWay(drawn: readonly TimedRect[], time: number): BoxRect | undefined {
   const [from, to] = [drawn.findLast((frame) => frame.time < time), drawn.find((frame) => frame.time > time)];
   if (!from || !to) return undefined;
   const share = (time - from.time) / (to.time - from.time);
-  return from.rect.map((side, at) => Math.round(side + ((to.rect[at] ?? side) - side) * share)) as unknown as Rect;
+  return from.rect.map((side, at) => Math.round(side + ((to.rect[at] ?? side) - side) * share)) as unknown as BoxRect;
 }
 
-/** Take a box out of a frame. Those around it that no person has drawn go, too, unless two that one has are around them. */
-export function withoutBox(sequence: Sequence, place: number, box: Box): Sequence {
+/** Remove a box from a frame. Boxes around it that nobody has drawn by hand go, too, unless they are between two drawn ones. */
+export function withoutBox(sequence: CuboidSequence, place: number, box: Box): CuboidSequence {
   const [from, to] = around(sequence, box, place);
   const isLoose = box.byHand && (from === undefined || to === undefined);
   const [first, last] = [from ?? -1, to ?? sequence.length];

@@ -1,4 +1,4 @@
-/** The labels of a cloud's points, a byte for each: how they stand in answers (zlib) and in drafts (runs). */
+/** The labels of a cloud's points, a byte for each, as written in answers (zlib) and in drafts (runs). */
 import { toBase64 } from "../drawing/packing";
 import { MAX_POINTS } from "./cloud";
 
@@ -11,7 +11,7 @@ export async function packed(numbers: Uint8Array): Promise<string> {
   return toBase64(new Uint8Array(await new Response(stream).arrayBuffer()));
 }
 
-/** The same at once, and not made smaller: for an answer that can't wait. */
+/** The same at once, without compression: for an answer that can't wait. */
 export function packedAtOnce(numbers: Uint8Array): string {
   const blocks = Math.max(Math.ceil(numbers.length / BLOCK), 1);
   const bytes = new Uint8Array(2 + 5 * blocks + numbers.length + 4);
@@ -35,7 +35,7 @@ export function packedAtOnce(numbers: Uint8Array): string {
   return toBase64(bytes);
 }
 
-/** The numbers of an answer; none if it is no zlib, or has too many. */
+/** The numbers of an answer; undefined if it is not zlib, or has too many. */
 export async function unpacked(text: string): Promise<Uint8Array | undefined> {
   try {
     const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));

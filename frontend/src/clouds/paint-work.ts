@@ -11,33 +11,33 @@ import type { Place } from "./eye";
 import type { Painting } from "./painting";
 import { placeOf } from "./picking";
 import type { PointNumbers } from "./points";
-import type { Hand } from "./stage";
-import type { Mark } from "./tracks";
+import type { StageHand } from "./stage";
+import type { CuboidMark } from "./tracks";
 import type { Page, Work } from "./work";
 
-type Tool = "circle" | "ball" | "lasso";
+type PaintTool = "circle" | "ball" | "lasso";
 
-const TOOLS: readonly Tool[] = ["circle", "ball", "lasso"];
+const TOOLS: readonly PaintTool[] = ["circle", "ball", "lasso"];
 const REACH = 12;
 /** Least and greatest radius of the brush, in pixels of the screen and in meters, and how a key changes it. */
 const CIRCLE = { least: 2, most: 300 };
 const BALL = { least: 0.02, most: 50 };
 const GROWTH = 1.25;
-/** How far a lasso goes before it has another corner, in pixels. */
+/** Distance between the corners of a lasso, in pixels. */
 const CORNER = 3;
 
 export interface PaintPage extends Page {
   /** The numbers of the points, when the cloud is there. */
   readonly pointNumbers: PointNumbers | undefined;
-  /** The numbers are other ones. @param isStep whether that is a step that can be undone */
+  /** The numbers have changed. @param isStep whether that is a step that can be undone */
   renumbered(isStep: boolean): void;
-  /** Labels whose points are not to be seen, by number; 0 are points without one. */
+  /** Hide the points of labels, by number; 0 stands for points without one. */
   hide(numbers: ReadonlySet<number>): void;
 }
 
-export class PaintWork implements Work, Hand {
+export class PaintWork implements Work, StageHand {
   #label: string | undefined;
-  #tool: Tool = "circle";
+  #tool: PaintTool = "circle";
   #erases = false;
   /** Whether only points without a label are painted. */
   #keeps = false;
@@ -47,15 +47,15 @@ export class PaintWork implements Work, Hand {
   #isDown = false;
   #cursor: Place | undefined;
   readonly #hidden = new Set<number>();
-  readonly #panels: Panels<Mark>;
+  readonly #panels: Panels<CuboidMark>;
   readonly object = undefined;
 
   constructor(private readonly page: PaintPage) {
-    this.#panels = new Panels<Mark>(page);
+    this.#panels = new Panels<CuboidMark>(page);
     if (page.categories.labels.length === 1) this.#label = page.categories.labels[0];
   }
 
-  get hand(): Hand {
+  get hand(): StageHand {
     return this;
   }
 
@@ -94,7 +94,7 @@ export class PaintWork implements Work, Hand {
     if (this.#hidden.has(before) || (this.#keeps && !this.#erases && before > 0)) return;
     const label = this.page.categories.labels[before - 1];
     if (label !== undefined && this.page.categories.locked.has(label)) return;
-    // With a label chosen, the eraser takes from that one alone, if what others have is kept.
+    // With a label chosen and others protected, the eraser removes only that label.
     if (this.#keeps && this.#erases && this.#label !== undefined && label !== this.#label) return;
     numbers.set(point, this.#number);
   }
@@ -127,7 +127,7 @@ export class PaintWork implements Work, Hand {
   }
 
   down(at: Place, event: PointerEvent): boolean {
-    // Without a label, or with a key, one turns the scene.
+    // Without a label, or with a key, a drag turns the scene.
     if (!this.#draws || !this.page.pointNumbers || event.altKey || event.ctrlKey || event.shiftKey) return false;
     this.#isDown = true;
     this.#cursor = at;
@@ -194,7 +194,7 @@ export class PaintWork implements Work, Hand {
   // Keys
 
   commands(): Command[] {
-    const tool = (name: Tool, key: string): Command => ({
+    const tool = (name: PaintTool, key: string): Command => ({
       id: `tool-${name}`,
       label: this.#nameOf(name),
       key,
@@ -212,7 +212,7 @@ export class PaintWork implements Work, Hand {
     ];
   }
 
-  /** Paint where one looks: in the middle of the scene. */
+  /** Paint in the middle of the scene. */
   #dabMiddle(): boolean {
     const { eye, pointNumbers } = this.page;
     if (!pointNumbers) return false;
@@ -226,11 +226,11 @@ export class PaintWork implements Work, Hand {
     return true;
   }
 
-  #nameOf(tool: Tool): string {
+  #nameOf(tool: PaintTool): string {
     return word(tool === "circle" ? "tool_brush" : tool === "ball" ? "tool_ball" : "tool_lasso");
   }
 
-  #take(tool: Tool): void {
+  #take(tool: PaintTool): void {
     this.#tool = tool;
     this.page.tell(word("tool_now", { tool: this.#nameOf(tool) }));
     this.page.draw();

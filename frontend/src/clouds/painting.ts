@@ -1,12 +1,12 @@
-/** Draws over the points: cuboids, what is being measured, and where one looks. */
+/** Draws over the points: cuboids, measurements, and the target of the view. */
 
-import type { Eye, Seen } from "./eye";
-import { type Cuboid, cornersOf, EDGES, plus, turned, turnOf, type Vector } from "./geometry";
+import type { Eye, SeenPlace } from "./eye";
+import { type Cuboid, cornersOf, EDGES, plus, turned, turnOf, type Vector } from "./space-geometry";
 
 type Context = CanvasRenderingContext2D;
 
 /** @property name what is written over it @property isChosen whether its sides are filled */
-export interface Shown {
+export interface ShownCuboid {
   cuboid: Cuboid;
   color: string;
   name: string;
@@ -26,7 +26,7 @@ export function cleared(canvas: HTMLCanvasElement, width: number, height: number
 }
 
 export class Painting {
-  readonly #project: (x: number, y: number, z: number) => Seen;
+  readonly #project: (x: number, y: number, z: number) => SeenPlace;
 
   constructor(
     private readonly context: Context,
@@ -36,12 +36,12 @@ export class Painting {
     context.lineJoin = "round";
   }
 
-  seen([x, y, z]: Vector): Seen | undefined {
+  seen([x, y, z]: Vector): SeenPlace | undefined {
     const projected = this.#project(x, y, z);
     return projected[2] > this.eye.near ? projected : undefined;
   }
 
-  cuboid({ cuboid, color, name, isChosen, isLocked }: Shown): void {
+  cuboid({ cuboid, color, name, isChosen, isLocked }: ShownCuboid): void {
     const { context } = this;
     const corners = cornersOf(cuboid);
     context.strokeStyle = color;
@@ -52,7 +52,7 @@ export class Painting {
     context.stroke();
     context.setLineDash([]);
     if (isChosen) this.#front(corners, color);
-    // An arrow to where its front is.
+    // An arrow to its front.
     const turn = turnOf(cuboid.angles);
     const at = (x: number, y: number) =>
       plus(cuboid.center, turned(turn, [x * cuboid.size[0], y * cuboid.size[1], -cuboid.size[2] / 2]));
@@ -90,7 +90,7 @@ export class Painting {
     context.fillText(text, x, y);
   }
 
-  /** A way of points, with its length in meters. */
+  /** A path of points, with its length in meters. */
   ruler(points: readonly Vector[]): void {
     const { context } = this;
     context.strokeStyle = "#ffe14d";
@@ -119,7 +119,7 @@ export class Painting {
     }
   }
 
-  /** What a camera sees: from where it is to the corners of its picture, as far as they are drawn. */
+  /** A camera's view: from its position to the corners of its picture. */
   frustum(from: Vector, corners: readonly Vector[]): void {
     const { context } = this;
     context.strokeStyle = "#ffe14d";

@@ -1,7 +1,7 @@
 /** Finds points by where they are on the screen. */
 import type { Cloud } from "./cloud";
 import type { Eye, Place } from "./eye";
-import { plus, type Vector } from "./geometry";
+import { plus, type Vector } from "./space-geometry";
 
 export class Picker {
   #key = "";
@@ -38,7 +38,7 @@ export class Picker {
     return places;
   }
 
-  /** The point that one sees at a place: of those within reach one that nothing hides. */
+  /** The visible point at a place: of those within reach, one that nothing hides. */
   at([x, y]: Place, reach: number, cloud: Cloud, isSeen: (point: number) => boolean = () => true): number | undefined {
     const places = this.#project(cloud);
     let nearest: number | undefined;
@@ -47,14 +47,14 @@ export class Picker {
       const [dx, dy] = [(places[3 * point] as number) - x, (places[3 * point + 1] as number) - y];
       const apart = dx * dx + dy * dy;
       if (!(apart <= reach * reach) || !isSeen(point)) continue;
-      // Nearer to the eye counts, and nearer to the pointer a little.
+      // The distance to the eye counts most, that to the pointer a little.
       const value = (places[3 * point + 2] as number) * (1 + 0.1 * (apart / (reach * reach)));
       if (value < best) [nearest, best] = [point, value];
     }
     return nearest;
   }
 
-  /** Look at each point that a circle of the screen goes over on a straight way. */
+  /** Visit each point that a circle on the screen passes over on a straight line. */
   along([fromX, fromY]: Place, [toX, toY]: Place, radius: number, cloud: Cloud, look: (point: number) => void): void {
     const places = this.#project(cloud);
     const [wayX, wayY] = [toX - fromX, toY - fromY];
@@ -70,7 +70,7 @@ export class Picker {
     }
   }
 
-  /** Look at each point in a polygon of the screen. */
+  /** Visit each point in a polygon on the screen. */
   inPolygon(corners: readonly Place[], cloud: Cloud, look: (point: number) => void): void {
     const places = this.#project(cloud);
     const [left, right] = [Math.min(...corners.map(([x]) => x)), Math.max(...corners.map(([x]) => x))];

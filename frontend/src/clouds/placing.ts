@@ -1,19 +1,20 @@
-/** Where cuboids go by the points that are there. */
-import { type Cuboid, LEAST, plus, turned, turnOf, type Vector } from "./geometry";
-import type { Grid } from "./grid";
+/** Places cuboids by the points around them. */
 
-/** What is not higher above the ground than this is the ground, in meters. */
+import type { Grid } from "./grid";
+import { type Cuboid, LEAST, plus, turned, turnOf, type Vector } from "./space-geometry";
+
+/** What is no higher above the ground than this counts as ground, in meters. */
 const GROUND = 0.15;
 /** How far outside of a cuboid its points are looked for, in meters. */
 const AROUND = 0.3;
-/** The fewest points that tell where an object is. */
+/** Fewest points that show where an object is. */
 const FEWEST = 5;
 const ROUNDS = 3;
 
 /** The size of a label's first cuboid, in meters. */
 export const FIRST_SIZE: Vector = [4, 2, 1.6];
 
-/** Put a cuboid's lower side on the ground around it; as it is, if there are no points. */
+/** Put a cuboid's lower side on the ground around it; unchanged if there are no points. */
 export function onGround(cuboid: Cuboid, grid: Grid): Cuboid {
   const radius = Math.max(Math.hypot(cuboid.size[0], cuboid.size[1]) / 2 + 0.5, 1);
   const ground = grid.ground(cuboid.center, radius);
@@ -22,7 +23,7 @@ export function onGround(cuboid: Cuboid, grid: Grid): Cuboid {
   return { ...cuboid, center: [x, y, ground + cuboid.size[2] / 2] };
 }
 
-/** Make a cuboid as large as what is in it, a little around it included; the ground is nobody's. Nothing if too little is there. */
+/** Fit a cuboid to the points in and closely around it, without the ground; undefined if there are too few. */
 export function fitted(cuboid: Cuboid, grid: Grid): Cuboid | undefined {
   const isUpright = cuboid.angles[0] === 0 && cuboid.angles[1] === 0;
   const ground = isUpright ? grid.ground(cuboid.center, Math.hypot(cuboid.size[0], cuboid.size[1]) / 2 + 2) : undefined;
@@ -51,11 +52,11 @@ export function fitted(cuboid: Cuboid, grid: Grid): Cuboid | undefined {
   return { ...cuboid, size, center: plus(cuboid.center, turned(turnOf(cuboid.angles), middle)) };
 }
 
-/** A cuboid on the points around a place. @param like of the label's last cuboid; without one it takes the size of what is there */
+/** A cuboid on the points around a place. @param like the label's last cuboid; without one, it is sized to the points */
 export function placed(at: Vector, like: Cuboid | undefined, grid: Grid): Cuboid {
   const size = like?.size ?? FIRST_SIZE;
   let cuboid = onGround({ center: at, size, angles: [0, 0, like?.angles[2] ?? 0] }, grid);
-  // What one clicks is rarely the middle of an object.
+  // A click rarely hits the middle of an object.
   for (let round = 0; round < ROUNDS; round++) {
     const fit = fitted(cuboid, grid);
     if (!fit) break;

@@ -2,8 +2,8 @@
 import { Journal } from "../drawing/journal";
 import type { Cloud } from "./cloud";
 
-/** Points that have got another number. */
-interface Step {
+/** Points whose number has changed. */
+interface NumberStep {
   points: Uint32Array;
   before: Uint8Array;
   after: number;
@@ -17,11 +17,11 @@ export class PointNumbers {
   readonly shown: Uint8Array;
   /** How many points have each number. */
   readonly counts = new Uint32Array(256);
-  readonly #steps = new Journal<Step>();
+  readonly #steps = new Journal<NumberStep>();
   /** What this stroke has changed so far. */
   #stroke = new Map<number, number>();
   #after = 0;
-  /** Changes with each change. */
+  /** Differs after each change. */
   version = 0;
 
   /** @param given in the order of the file; none if nothing is labeled */
@@ -80,7 +80,7 @@ export class PointNumbers {
     this.version++;
   }
 
-  /** The stroke is a step now. @returns whether it changed something */
+  /** End the stroke as a step. @returns whether it changed something */
   end(): boolean {
     if (this.#stroke.size === 0) return false;
     const points = Uint32Array.from(this.#stroke.keys());
@@ -90,14 +90,14 @@ export class PointNumbers {
     return true;
   }
 
-  /** As if the stroke had not begun. */
+  /** Undo the stroke. */
   cancel(): void {
     for (const [point, before] of this.#stroke) this.shown[point] = before;
     this.#stroke = new Map();
     this.#recount();
   }
 
-  /** Go where one was. */
+  /** Go to a step. */
   go(id: number): void {
     this.#steps.go(
       id,

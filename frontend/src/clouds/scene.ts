@@ -1,4 +1,4 @@
-/** Shows the points of a cloud, by WebGL. It draws when something has changed, and fewer points while one moves. */
+/** Shows the points of a cloud, by WebGL. It draws when something has changed, and fewer points during moves. */
 import {
   BufferAttribute,
   BufferGeometry,
@@ -17,11 +17,11 @@ import {
 } from "three";
 import type { Cloud } from "./cloud";
 import type { Eye } from "./eye";
-import { minus, plus, type Vector } from "./geometry";
+import { minus, plus, type Vector } from "./space-geometry";
 
 export type Coloring = "height" | "intensity" | "color" | "label";
 
-/** How many points are drawn while one moves. */
+/** Most points that are drawn during a move. */
 const MOVING = 120_000;
 /** Milliseconds without a move after which all points are drawn. */
 const REST = 160;
@@ -49,7 +49,7 @@ void main() {
   bool isLabeled = number > .5 && coloring == 3;
   shade = vec4(isLabeled ? label.rgb : coloring == 3 ? color * .45 + .18 : color, label.a);
   gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.);
-  // What is not to be seen is outside.
+  // Hidden points are moved outside.
   if (label.a < .5) gl_Position = vec4(2., 2., 2., 1.);
   gl_PointSize = isLabeled ? size + 1. : size;
 }`;
@@ -92,7 +92,7 @@ export class Scene {
     this.#renderer = new WebGLRenderer({ canvas, antialias: false, powerPreference: "high-performance" });
     this.#renderer.setClearColor(BACK);
     this.#all.add(this.#lines);
-    // One that is lost, as when the machine has slept, comes again.
+    // A lost context, as after the machine has slept, is restored.
     canvas.addEventListener("webglcontextrestored", () => {
       this.#renderer.setClearColor(BACK);
       this.draw();
@@ -125,7 +125,7 @@ export class Scene {
     this.draw();
   }
 
-  /** @param colors of labels by number, as `#rrggbb`; one that is empty is hidden */
+  /** @param colors of labels by number, as `#rrggbb`; an empty one is hidden */
   paint(colors: readonly string[]): void {
     const { data } = this.#labels.image;
     for (let number = 0; number < NUMBERS; number++) {
@@ -163,7 +163,7 @@ export class Scene {
     this.draw();
   }
 
-  /** One looks from elsewhere now. */
+  /** The view has changed. */
   moved(): void {
     this.#isMoving = true;
     clearTimeout(this.#rest);

@@ -1,6 +1,7 @@
 /** A cuboid seen from one of its sides, with the points around it: its edges, itself and its heading can be dragged. */
 
 import type { Loaded } from "./clouds";
+import { cleared } from "./painting";
 import {
   type Axis,
   type Cuboid,
@@ -11,8 +12,7 @@ import {
   turnOf,
   type Vector,
   withAxis,
-} from "./geometry";
-import { cleared } from "./painting";
+} from "./space-geometry";
 
 /** @property right which axis of the cuboid points to the right, and whether it does or the other way @property turns whether a turn from right to up is one about its axis, or the other way around */
 interface Side {
@@ -31,7 +31,7 @@ export const SIDES = {
 } as const satisfies Record<string, Side>;
 export type SideName = keyof typeof SIDES;
 
-/** Who has the cuboid that is seen. */
+/** Holds the cuboid that is shown. */
 export interface Holder {
   readonly current: Cuboid | undefined;
   readonly color: string;
@@ -39,9 +39,9 @@ export interface Holder {
   /** Whether it can be turned about an axis, and changed at all. */
   turns(axis: Axis): boolean;
   readonly isFree: boolean;
-  /** Show it as it would be. */
+  /** Show it with a change that is not final yet. */
   preview(cuboid: Cuboid): void;
-  /** It is as it was shown last. */
+  /** Make the last preview final. */
   commit(): void;
   cancel(): void;
 }
@@ -49,7 +49,7 @@ export interface Holder {
 const GRAB = 9;
 const HANDLE = 20;
 const MAX_SHOWN = 60_000;
-/** How much of the view the cuboid takes. */
+/** The share of the view that the cuboid takes. */
 const SHARE = 0.55;
 
 interface Held {
@@ -93,7 +93,7 @@ export class SideView {
     this.draw();
   }
 
-  /** What the view is laid by: while something is dragged, as it was before. */
+  /** The cuboid that defines the view: during a drag, the one before it. */
   get #frame(): Cuboid | undefined {
     return this.#held?.from ?? this.holder.current;
   }

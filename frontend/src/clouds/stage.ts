@@ -1,9 +1,9 @@
-/** The place in which one sees a scene: what pointers, wheel and keys do there. */
+/** The area that shows a scene: what pointers, wheel and keys do there. */
 import type { Eye, Place } from "./eye";
 
 /** What works with pointers in the scene. Places are the stage's pixels. */
-export interface Hand {
-  /** A pointer goes down. @returns whether it holds something; else it turns the scene */
+export interface StageHand {
+  /** A pointer goes down. @returns whether it holds something; if not, it turns the scene */
   down(at: Place, event: PointerEvent): boolean;
   move(at: Place, event: PointerEvent): void;
   up(at: Place): void;
@@ -21,7 +21,7 @@ const WHEEL = 0.0015;
 const ZOOM = 1.25;
 const KEY_PAN = 40;
 const KEY_ORBIT = Math.PI / 24;
-/** The ways of the keys, on the screen. */
+/** The directions of the keys, on the screen. */
 const WAYS: Record<string, readonly [number, number]> = {
   ArrowLeft: [-1, 0],
   ArrowRight: [1, 0],
@@ -40,8 +40,8 @@ export class Stage {
 
   constructor(
     private readonly eye: Eye,
-    private readonly hand: () => Hand,
-    /** One looks from elsewhere now. */
+    private readonly hand: () => StageHand,
+    /** The view has changed. */
     private readonly moved: () => void,
     private readonly resized: (width: number, height: number) => void,
     /** Go to what is at a place. */
@@ -84,7 +84,7 @@ export class Stage {
     this.moved();
   }
 
-  /** The way of an arrow key. */
+  /** The direction of an arrow key. */
   static way(key: string): readonly [number, number] | undefined {
     return WAYS[key];
   }

@@ -1,26 +1,26 @@
-/** Cuboids over the clouds of a sequence: what people have set stands, the others follow from it. */
+/** Cuboids over the clouds of a sequence: those that people have set stay, the others follow from them. */
 import { isRecord } from "../attributes";
-import { type Kept, restored, shortened } from "../frames/draft";
+import { restored, type StoredDraft, shortened } from "../frames/draft";
 import {
   anchors,
   attributesOf,
   type Box,
+  type BoxRect,
   changed,
   type LabeledObject,
   type LabelsOf,
   markOf,
-  type Rect,
   type SequenceOf,
   withFrame,
 } from "../frames/objects";
-import { type Cuboid, isProper, LEAST, minus, plus, times, type Vector, wrapped } from "./geometry";
+import { type Cuboid, isProper, LEAST, minus, plus, times, type Vector, wrapped } from "./space-geometry";
 
 /** A cuboid with its label in a frame. */
-export interface Mark extends LabeledObject {
+export interface CuboidMark extends LabeledObject {
   cuboid: Cuboid;
 }
-export type Labels = LabelsOf<Mark>;
-export type Sequence = SequenceOf<Mark>;
+export type CuboidLabels = LabelsOf<CuboidMark>;
+export type CuboidSequence = SequenceOf<CuboidMark>;
 
 /** Most cuboids in one frame. */
 export const MAX_CUBOIDS = 500;
@@ -35,10 +35,10 @@ export interface CloudFile {
   images: readonly unknown[];
 }
 
-/** What is between two cuboids, or beyond them on the straight way that leads through both. */
+/** A cuboid between two others, or beyond them on the straight line through both. */
 function between(first: Cuboid, second: Cuboid, share: number): Cuboid {
   const on = (from: Vector, to: Vector, by: number) => plus(from, times(minus(to, from), by));
-  // Objects go on, but they neither grow nor turn on beyond what people have seen.
+  // Objects move on, but neither grow nor turn beyond what people have set.
   const held = Math.min(Math.max(share, 0), 1);
   return {
     center: on(first.center, second.center, share),
@@ -60,8 +60,8 @@ function at(known: readonly { time: number; cuboid: Cuboid }[], time: number): C
   return between(from.cuboid, to.cuboid, (time - from.time) / (to.time - from.time || 1));
 }
 
-/** Move the cuboids of an object that no person has set to where they are by those that one has. */
-export function followed(sequence: Sequence, object: string, times: readonly number[]): Sequence {
+/** Move the cuboids of an object that nobody has set by hand to where those set by hand suggest. */
+export function followed(sequence: CuboidSequence, object: string, times: readonly number[]): CuboidSequence {
   const known = anchors(sequence, object).flatMap((place) => {
     const mark = markOf(sequence, place, object);
     return mark ? [{ time: times[place] ?? place, cuboid: mark.cuboid }] : [];
@@ -75,8 +75,8 @@ export function followed(sequence: Sequence, object: string, times: readonly num
   });
 }
 
-/** Put a cuboid into all frames in which its object is not; a frame that is full stays as it is. */
-export function filled(sequence: Sequence, mark: Mark, where: (place: number) => boolean): Sequence {
+/** Put a cuboid into all frames without its object; full frames stay as they are. */
+export function filled(sequence: CuboidSequence, mark: CuboidMark, where: (place: number) => boolean): CuboidSequence {
   return changed(sequence, (labels, place) => {
     const isThere = labels.marks.some(({ object }) => object === mark.object);
     if (isThere || !where(place) || labels.marks.length >= MAX_CUBOIDS) return labels;
@@ -85,15 +85,15 @@ export function filled(sequence: Sequence, mark: Mark, where: (place: number) =>
 }
 
 /** Set a cuboid by hand. */
-export function setBy(sequence: Sequence, place: number, before: Mark, cuboid: Cuboid): Sequence {
+export function setBy(sequence: CuboidSequence, place: number, before: CuboidMark, cuboid: Cuboid): CuboidSequence {
   const marks = sequence[place]?.marks ?? [];
   return withFrame(sequence, place, {
     marks: marks.map((mark) => (mark === before ? { ...mark, cuboid, byHand: true } : mark)),
   });
 }
 
-/** Make two objects one: what is in a frame of the one stays, else that of the other comes there. */
-export function merged(sequence: Sequence, kept: Mark, gone: string): Sequence {
+/** Merge two objects: in each frame the mark of the first stays, or else that of the second takes its place. */
+export function merged(sequence: CuboidSequence, kept: CuboidMark, gone: string): CuboidSequence {
   const { object, label, name } = kept;
   return changed(sequence, (labels) => {
     const boxes = labels.boxes?.flatMap((box) => {
@@ -113,9 +113,9 @@ export function merged(sequence: Sequence, kept: Mark, gone: string): Sequence {
   });
 }
 
-// How labels stand in answers and drafts
+// Labels as written in answers and drafts
 
-function written({ label, name, object, cuboid, attributes }: Mark, tracks: boolean): Record<string, unknown> {
+function written({ label, name, object, cuboid, attributes }: CuboidMark, tracks: boolean): Record<string, unknown> {
   const [centerX, centerY, centerZ] = cuboid.center;
   const [length, width, height] = cuboid.size;
   const [roll, pitch, yaw] = cuboid.angles;
@@ -128,7 +128,11 @@ function written({ label, name, object, cuboid, attributes }: Mark, tracks: bool
   };
 }
 
-export function toAnswer(sequence: Sequence, files: readonly CloudFile[], tracks: boolean): Record<string, unknown> {
+export function toAnswer(
+  sequence: CuboidSequence,
+  files: readonly CloudFile[],
+  tracks: boolean,
+): Record<string, unknown> {
   if (!tracks) {
     const { attributes = {}, marks = [] } = sequence[0] ?? {};
     return { boundingCuboids: marks.map((mark) => written(mark, false)), frameAttributes: attributes };
@@ -169,12 +173,12 @@ export function fromAnswer(
   given: unknown,
   files: readonly CloudFile[],
   tracks: boolean,
-): { sequence: Sequence; unreadable: number } {
+): { sequence: CuboidSequence; unreadable: number } {
   const answer = isRecord(given) ? given : {};
   const listed = Array.isArray(answer.frames) ? answer.frames.filter(isRecord) : [];
   const known = new Map(listed.map((frame) => [frame.frameNumber, frame]));
   let unreadable = 0;
-  const sequence = files.map((file, place): Labels => {
+  const sequence = files.map((file, place): CuboidLabels => {
     const frame = tracks ? known.get(file.number) : place === 0 ? answer : undefined;
     const cuboids: unknown[] = Array.isArray(frame?.boundingCuboids) ? frame.boundingCuboids : [];
     const marks = cuboids.flatMap((cuboid) => read(cuboid, tracks));
@@ -201,11 +205,11 @@ function readBox(given: unknown, camera: unknown): Box[] {
   const name = String(given.objectName || label);
   const labeled = { label, name, object: String(given.objectId || name), byHand: true };
   return [
-    { ...labeled, attributes: attributesOf(given.labelCategoryAttributes), camera, rect: rect as unknown as Rect },
+    { ...labeled, attributes: attributesOf(given.labelCategoryAttributes), camera, rect: rect as unknown as BoxRect },
   ];
 }
 
-function read(given: unknown, tracks: boolean): Mark[] {
+function read(given: unknown, tracks: boolean): CuboidMark[] {
   if (!isRecord(given)) return [];
   const numbers = (...keys: string[]) => keys.map((key) => (typeof given[key] === "number" ? given[key] : Number.NaN));
   const cuboid = {
@@ -216,17 +220,17 @@ function read(given: unknown, tracks: boolean): Mark[] {
   if (!isProper(cuboid)) return [];
   const label = String(given.label);
   const name = String(given.objectName || label);
-  // Whoever tells two objects apart by name alone means the name.
+  // Without ids, objects are identified by name.
   const object = tracks ? String(given.objectId || name) : "";
   return [{ label, name, object, cuboid, attributes: attributesOf(given.labelCategoryAttributes), byHand: true }];
 }
 
-export function toDraft(sequence: Sequence, initial: Sequence): Kept {
+export function toDraft(sequence: CuboidSequence, initial: CuboidSequence): StoredDraft {
   return shortened(sequence, initial, ({ cuboid }) => [...cuboid.center, ...cuboid.size, ...cuboid.angles]);
 }
 
-export function fromDraft(draft: unknown, initial: Sequence): Sequence {
-  return restored(draft, initial, (labeled, numbers): Mark | undefined => {
+export function fromDraft(draft: unknown, initial: CuboidSequence): CuboidSequence {
+  return restored(draft, initial, (labeled, numbers): CuboidMark | undefined => {
     const part = (from: number) => numbers.slice(from, from + 3) as unknown as Vector;
     const cuboid = { center: part(0), size: part(3), angles: part(6) };
     return isProper(cuboid) ? { ...labeled, cuboid } : undefined;

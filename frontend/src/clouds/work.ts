@@ -7,33 +7,33 @@ import type { Loaded } from "./clouds";
 import type { Eye } from "./eye";
 import type { Painting } from "./painting";
 import type { Picker } from "./picking";
-import type { Hand, Stage } from "./stage";
-import type { Mark, Sequence } from "./tracks";
+import type { Stage, StageHand } from "./stage";
+import type { CuboidMark, CuboidSequence } from "./tracks";
 
-export interface Page extends Labeling<Mark> {
+export interface Page extends Labeling<CuboidMark> {
   readonly host: CrowdElement;
   readonly eye: Eye;
   readonly stage: Stage;
   readonly picker: Picker;
-  /** The cloud of the frame that is shown, when it is there. */
+  /** The cloud of the shown frame, once it has loaded. */
   readonly loaded: Loaded | undefined;
-  /** Whether the labels of an earlier job are looked over. */
+  /** Whether the labels of an earlier job are audited. */
   readonly audits: boolean;
   /** When the clouds were recorded, in seconds. */
   readonly times: readonly number[];
   /** What the work began with. */
-  readonly initial: Sequence;
+  readonly initial: CuboidSequence;
   colorOf(label: string): string;
-  /** One looks from elsewhere now. */
+  /** The view has changed. */
   moved(): void;
-  /** Draw over the points anew, and what stands beside them. */
+  /** Redraw what lies over the points, and what stands beside them. */
   draw(): void;
-  /** A form that is not whole yet, or the state of a tool, is another one now. */
+  /** An unfinished shape, or the state of a tool, has changed. */
   changed(): void;
 }
 
 export interface Work {
-  readonly hand: Hand;
+  readonly hand: StageHand;
   /** The label whose button is pressed. */
   readonly pressed: string | undefined;
   /** The object whose frames the bar shows. */

@@ -1,16 +1,16 @@
-/** Finds edges that one sees in the picture, and moves points and boxes onto them. */
-import { distance, type Point, type Size, within } from "./geometry";
+/** Finds visible edges in the picture, and moves points and boxes onto them. */
+import { distance, type Point, type Size, within } from "./plane-geometry";
 
 /** How far away an edge may be, in pixels of the screen, and at most in pixels of the picture. */
 const REACH = 10;
 const MAX_REACH = 100;
-/** How much lighter or darker the other side has to be, of 255. */
+/** Least difference in brightness between the two sides, of 255. */
 const LEAST = 12;
-/** What an edge at the end of the reach counts for, beside one that is right there. */
+/** The weight of an edge at the end of the reach, relative to one right there. */
 const FAR = 0.5;
-/** In so many places along it a side is looked at. */
+/** Most places along a side that are examined. */
 const MAX_PLACES = 256;
-/** What the part of a JPEG, PNG or WebP file is called that says which way up it is; under another name it says nothing. */
+/** The name of the part of a JPEG, PNG or WebP file with its orientation; renamed, it is ignored. */
 const ORIENTATION_IN = ["Exif\0\0", "eXIf", "EXIF"];
 
 export class Edges {
@@ -82,7 +82,7 @@ export class Edges {
     ];
   }
 
-  /** Brightness of a part of the picture, row after row; beyond its border it goes on as at the border. */
+  /** Brightness of a part of the picture, row after row; the border is repeated beyond the edge. */
   #brightness(left: number, top: number, width: number, height: number, columns: number, rows: number): Float32Array {
     const canvas = this.#canvas;
     [canvas.width, canvas.height] = [columns, rows];
@@ -105,7 +105,7 @@ export class Edges {
   }
 }
 
-/** Let a picture show its stored pixels: on a canvas browsers turn it as its camera says, whatever its style is. */
+/** Make a picture show its stored pixels: on a canvas, browsers rotate it by its EXIF data, whatever its style. */
 function hideOrientation(bytes: Uint8Array): void {
   for (const name of ORIENTATION_IN) {
     const codes = [...name].map((letter) => letter.charCodeAt(0));

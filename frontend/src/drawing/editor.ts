@@ -1,5 +1,6 @@
 /** What a person does with shapes: draws, selects, moves, reshapes. Knows nothing of the page; all places are the picture's own pixels. */
 import type { Edges } from "./edges";
+import { box, type Kind, type Shape, whole } from "./kinds";
 import {
   area,
   bounds,
@@ -10,12 +11,11 @@ import {
   type Point,
   type Size,
   within,
-} from "./geometry";
-import { box, type Kind, type Shape, whole } from "./kinds";
+} from "./plane-geometry";
 import type { Hand } from "./surface";
 
-/** What a person is told. */
-export type Told = "choose_label_first" | "sides_cross" | "more_points";
+/** Hints to the person. */
+export type ShapeHint = "choose_label_first" | "sides_cross" | "more_points";
 
 /** What the pointer holds, from when it goes down until it is let go. */
 export type Grip =
@@ -44,9 +44,9 @@ export class Editor implements Hand {
 
   constructor(
     readonly kind: Kind,
-    /** Shapes are other ones now. */
+    /** The shapes have changed. */
     private readonly changed: () => void,
-    private readonly tell: (hint: Told) => void,
+    private readonly tell: (hint: ShapeHint) => void,
   ) {}
 
   get chosen(): Shape | undefined {
@@ -76,7 +76,7 @@ export class Editor implements Hand {
     if (this.handle !== undefined && this.handle >= this.kind.handles(this.current).length) this.handle = undefined;
   }
 
-  /** Where each of other shapes stands now: who undoes a step goes on with the same ones. */
+  /** The present place of each of some shapes, so that the selection survives an undo. */
   #placesIn(shapes: readonly Shape[]): (number | undefined)[] {
     if (shapes.length === this.shapes.length) return shapes.map((_, place) => place);
     const isKept = this.selected !== undefined || this.shapes.some((shape) => shape.hidden);
@@ -126,7 +126,7 @@ export class Editor implements Hand {
     return drawing ? { does: "draw", from: at, moved: false } : undefined;
   }
 
-  /** @param far how far it has to go to be a move and no click */
+  /** @param far how far it has to go to be a move rather than a click */
   move(at: Point, far: number): void {
     this.cursor = at;
     const grip = this.#grip;
@@ -161,7 +161,7 @@ export class Editor implements Hand {
     }
   }
 
-  /** What the pointer holds is as it was. */
+  /** Undo what the pointer has changed. */
   cancel(): void {
     this.#grip = undefined;
     this.#drop();
@@ -181,7 +181,7 @@ export class Editor implements Hand {
     if (this.kind.most === 2 && moved && !this.path) {
       this.#stretch(whole(this.kind, this.#snapped(from), this.size), whole(this.kind, this.#snapped(at), this.size));
     } else if (this.kind.most === 2 && !this.path) {
-      // A click is no shape yet: it selects, or it sets the first of two points.
+      // A click is not a shape yet: it selects, or sets the first of two points.
       const under = this.#under(at, reach, false)[0];
       if (under !== undefined) this.select(under);
       else if (this.selected !== undefined) this.select(undefined);
@@ -268,7 +268,7 @@ export class Editor implements Hand {
     return true;
   }
 
-  /** Leave what is being done, one thing after the other. @returns whether there was something */
+  /** Leave the current actions, one at a time. @returns whether there was something */
   leave(): boolean {
     if (this.#grip) this.cancel();
     else if (this.path) {
@@ -281,7 +281,7 @@ export class Editor implements Hand {
     return true;
   }
 
-  /** A click beside everything. */
+  /** A click that hits nothing. */
   miss(): void {
     if (this.selected !== undefined) this.select(undefined);
     else if (this.label === undefined) this.tell("choose_label_first");
@@ -302,7 +302,7 @@ export class Editor implements Hand {
     return this.#taken(at, reach, grabs);
   }
 
-  /** What Enter does: it ends a path, else it is as any key that sets a point. */
+  /** Enter: ends a path, or else sets a point. */
   enter(at: Point, reach: number): void {
     const isDone = this.path && this.kind.most > 2 && this.path.points.length >= this.kind.least;
     if (isDone) this.finish();
@@ -347,7 +347,7 @@ export class Editor implements Hand {
     return true;
   }
 
-  /** Add a point to the selected path, in the middle of the side behind its chosen point, or of the last one. */
+  /** Add a point to the selected path, in the middle of the side after its chosen point, or after the last one. */
   addPoint(): boolean {
     const { chosen, middles } = this;
     if (this.path || !chosen || chosen.hidden || middles.length === 0) return false;
@@ -447,7 +447,7 @@ export class Editor implements Hand {
     this.changing = undefined;
   }
 
-  /** What has been changed stays, if it may. */
+  /** Keep the change, if it is allowed. */
   #settle(): void {
     const { changing, chosen } = this;
     this.#drop();
@@ -457,7 +457,7 @@ export class Editor implements Hand {
       this.#replace({ ...chosen, points: changing.points });
   }
 
-  /** A point on the edge that is near it; a box has sides that snap, and no points. */
+  /** The point snapped to a nearby edge; in boxes, sides snap instead of points. */
   #snapped(at: Point): Point {
     return this.kind === box ? at : (this.edges?.near(at) ?? at);
   }

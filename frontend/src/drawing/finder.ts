@@ -1,55 +1,55 @@
-/** What is found by what a person marks of an object: points of it, points that are not of it, or a box around it. */
-import type { Asked, Found } from "../mask-helper";
-import type { Point } from "./geometry";
+/** Finds objects from what a person marks: points inside, points outside, or a box around an object. */
+import type { MaskRequest, PackedMask } from "../mask-helper";
 import { eachRun, type Mask, type Row } from "./mask";
+import type { Point } from "./plane-geometry";
 
-/** What marks an object: one begins with it, one says what else is of it, and one what is not. */
+/** The tools that mark an object: one starts it, one adds what belongs to it, one excludes what does not. */
 export const MARKS = ["object", "more", "less"] as const;
 export type MarkTool = (typeof MARKS)[number];
 
-interface Mark {
+interface PromptPoint {
   at: Point;
   inside: boolean;
 }
 
-/** An object that is looked for. @property box its corners at the top left and bottom right */
+/** An object being searched for. @property box its corners at the top left and bottom right */
 interface Prompt {
-  points: readonly Mark[];
+  points: readonly PromptPoint[];
   box: readonly [Point, Point] | undefined;
   target: Target;
 }
 
-/** Where what is found is laid. */
+/** Where a found object is painted. */
 export interface Target {
   label: string;
-  /** What it belongs to, by its number and its colour in the answer; something new if there is none. */
+  /** The segment that it belongs to, by number and colour in the answer; a new one if undefined. */
   own: { number: number; color: string } | undefined;
-  /** The mask without what was found of it so far, and the step at which that was laid. */
+  /** The mask before the object was painted, and the step that painted it. */
   base: readonly Row[];
   step: number;
 }
 
-/** The mask that what is found is laid into. */
+/** The mask into which found objects are painted. */
 export interface Ground {
   readonly mask: Mask | undefined;
   readonly isHeld: boolean;
   readonly step: number;
-  /** Lay it, and keep its target up to date. */
-  lay(mask: Found, target: Target): void;
+  /** Paint it, and update its target. */
+  lay(mask: PackedMask, target: Target): void;
 }
 
 export class Finder {
   #prompt: Prompt | undefined;
-  /** What was found and is not laid yet. */
+  /** Found objects that are not painted yet. */
   readonly #arrived: (() => void)[] = [];
 
   constructor(
     private readonly ground: Ground,
     /** Ask for an object. @returns whether one can ask for it in this way */
-    private readonly ask: (asked: Asked, lay: (mask: Found) => void) => boolean,
+    private readonly ask: (asked: MaskRequest, lay: (mask: PackedMask) => void) => boolean,
   ) {}
 
-  /** The marks that further ones join; none once something else was done. */
+  /** The marks that further ones add to; undefined once something else was done. */
   get prompt(): Prompt | undefined {
     return this.#prompt?.target.step === this.ground.step ? this.#prompt : undefined;
   }
@@ -73,15 +73,15 @@ export class Finder {
     this.#look({ points: [], box, target });
   }
 
-  /** Look for an object that is marked in another way. */
-  find(asked: Asked, target: Target): boolean {
+  /** Search for an object that was marked in another way. */
+  find(asked: MaskRequest, target: Target): boolean {
     return this.ask(asked, (mask) => {
       this.#arrived.push(() => this.#lay(mask, target));
       this.arrive();
     });
   }
 
-  /** Lay what was found, once nothing else is being painted; it is a step of its own. */
+  /** Paint what was found, as a separate step, once nothing else is being painted. */
   arrive(): void {
     if (this.#arrived.length === 0 || this.ground.isHeld) return;
     setTimeout(() => {
@@ -98,8 +98,8 @@ export class Finder {
     if (this.find(asked, target)) this.#prompt = prompt;
   }
 
-  /** In place of what was found of the same object before, unless something else was done since. */
-  #lay(laid: Found, target: Target): void {
+  /** Paint it in place of the previous result for the object, unless something else was done since. */
+  #lay(laid: PackedMask, target: Target): void {
     const { mask, step } = this.ground;
     if (!mask) return;
     if (target.step !== step) target.base = [...mask.rows];

@@ -1,16 +1,16 @@
 /** Steps back and forth, each known by a number; the oldest are forgotten when they become too large. */
 const MAX_BYTES = 64 << 20;
-/** What a step takes beside what it holds. */
+/** Overhead of a step, in bytes. */
 const STEP_BYTES = 1024;
 
 export class Journal<Step> {
   #steps: { id: number; step: Step; bytes: number }[] = [];
   #at = 0;
   #last = 0;
-  /** What everything was before the oldest step that is known. */
+  /** The id of the state before the oldest known step. */
   #first = 0;
 
-  /** Where one is. */
+  /** The current step. */
   get id(): number {
     return this.#at === 0 ? this.#first : (this.#steps[this.#at - 1]?.id ?? this.#first);
   }
@@ -26,14 +26,14 @@ export class Journal<Step> {
     this.#at = this.#steps.length;
   }
 
-  /** Go where one was, or as near as steps are known. */
+  /** Go to a step, or as near to it as steps are known. */
   go(id: number, back: (step: Step) => void, forth: (step: Step) => void): void {
     const place = this.#steps.findIndex((step) => step.id === id) + 1;
     while (this.#at > place) back((this.#steps[--this.#at] as { step: Step }).step);
     while (this.#at < place) forth((this.#steps[this.#at++] as { step: Step }).step);
   }
 
-  /** Forget all steps; where one is has a number of its own. */
+  /** Forget all steps; the present state gets a new number. */
   clear(): void {
     this.#steps = [];
     this.#at = 0;

@@ -1,10 +1,10 @@
-/** The kinds of shapes: how each stands in an answer, and what can be taken hold of. */
-import { type Point, within } from "./geometry";
+/** The kinds of shapes: how answers write them, and their handles. */
+import { type Point, within } from "./plane-geometry";
 
 /** @property points of a box its corners at the top left and bottom right, of all others their points in order */
 export interface Shape {
   label: string;
-  /** What is written beside it, if that is not the label. */
+  /** The text beside it, if that is not the label. */
   name?: string;
   points: readonly Point[];
   hidden?: boolean;
@@ -26,9 +26,9 @@ export interface Kind {
   write(points: readonly Point[]): Record<string, unknown>;
   /** Its line, as points. */
   outline(points: readonly Point[]): readonly Point[];
-  /** Where it can be taken hold of. */
+  /** Its handles. */
   handles(points: readonly Point[]): readonly Point[];
-  /** The points as they have to be: those of a box are its corners, with at least one pixel between them. */
+  /** The points in valid form: for a box its corners, at least one pixel apart. */
   proper(points: readonly Point[]): readonly Point[];
   /** The points after a handle has been moved. */
   reshaped(points: readonly Point[], handle: number, to: Point): Point[];
@@ -141,7 +141,7 @@ function pixels(given: unknown): number {
   return typeof given === "number" || (typeof given === "string" && given.trim()) ? Number(given) : Number.NaN;
 }
 
-/** Without what adding fractions has left over. */
+/** Without rounding errors of sums. */
 function exact(value: number): number {
   return Number(value.toFixed(6));
 }

@@ -1,17 +1,17 @@
 /** What a person does with a mask: paints, erases, fills, and chooses what. All places are the picture's own pixels. */
-import { type Asked, EXTREME_POINTS, type Found } from "../mask-helper";
+import { EXTREME_POINTS, type MaskRequest, type PackedMask } from "../mask-helper";
 import type { Edges } from "./edges";
 import { Editor } from "./editor";
 import { Finder, type Ground, MARKS, type MarkTool, type Target } from "./finder";
-import { distance, type Point, type Size, within } from "./geometry";
 import { Journal } from "./journal";
 import { box, polygon, type Shape } from "./kinds";
 import { type Change, eachRun, type Mask, type Row, sameRows } from "./mask";
+import { distance, type Point, type Size, within } from "./plane-geometry";
 import { brushPlace, polygonSpans, type Span, strokeSpans } from "./raster";
 import type { Hand } from "./surface";
 
 export const TOOLS = ["brush", "eraser", "polygon", "fill", "points", ...MARKS] as const;
-export type Tool = (typeof TOOLS)[number];
+export type MaskTool = (typeof TOOLS)[number];
 /** Widths of the brush, in pixels. */
 export const SIZES = [
   1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 120, 150, 200, 250, 300, 400, 500, 600, 800, 1000,
@@ -19,30 +19,36 @@ export const SIZES = [
 /** How wide a brush is at first, in pixels of the screen. */
 const FIRST_WIDTH = 24;
 
-export type Told = "choose_label_first" | "more_points" | "brush_down" | "brush_up" | "object_found" | "object_first";
+export type MaskHint =
+  | "choose_label_first"
+  | "more_points"
+  | "brush_down"
+  | "brush_up"
+  | "object_found"
+  | "object_first";
 
 /** What has one number in the mask: a label, or one instance of it. @property color its colour in the answer */
 export interface Segment {
   label: string;
   color: string;
 }
-/** By number less 1. */
+/** Indexed by number minus 1. */
 export type Segments = readonly (Segment | undefined)[];
 
-interface Step {
+interface MaskStep {
   change: Change | undefined;
   before: Segments;
   after: Segments;
 }
 
-type Grip =
+type MaskGrip =
   | { does: "paint"; at: Point; number: number; only: number | undefined }
   | { does: "fill" }
   | { does: "mark"; from: Point; moved: boolean };
 
 export class MaskEditor implements Hand, Ground {
   readonly followsAll = true;
-  tool: Tool = "brush";
+  tool: MaskTool = "brush";
   isTurned = false;
   /** The brush's width, as a place among the sizes. */
   brush = 0;
@@ -58,25 +64,25 @@ export class MaskEditor implements Hand, Ground {
   /** The segments without what is just being drawn. */
   #settled: Segments = [];
   #instance: number | undefined;
-  #grip: Grip | undefined;
-  readonly #journal = new Journal<Step>();
+  #grip: MaskGrip | undefined;
+  readonly #journal = new Journal<MaskStep>();
   readonly finder: Finder;
 
   constructor(
-    /** Whether a label has any number of segments, else one. */
+    /** Whether a label can have several segments rather than one. */
     readonly hasInstances: boolean,
     private readonly colorOf: (label: string, others: Segments) => string,
-    /** The mask is another one now, or a path that becomes one. */
+    /** The mask, or a path that becomes part of it, has changed. */
     private readonly changed: () => void,
-    private readonly tell: (hint: Told) => void,
+    private readonly tell: (hint: MaskHint) => void,
     /** Ask for an object. @returns whether one can ask for it in this way */
-    ask: (asked: Asked, lay: (mask: Found) => void) => boolean,
+    ask: (asked: MaskRequest, lay: (mask: PackedMask) => void) => boolean,
   ) {
     this.finder = new Finder(this, ask);
     this.#path = new Editor(
       { ...polygon, mayCross: true },
       () => this.#pathChanged(),
-      (hint) => this.tell(hint as Told),
+      (hint) => this.tell(hint as MaskHint),
     );
   }
 
@@ -141,8 +147,8 @@ export class MaskEditor implements Hand, Ground {
     return box && [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
   }
 
-  /** The tool that is in hand: a pen that is turned over erases. */
-  get inHand(): Tool {
+  /** The active tool: a pen that is turned over erases. */
+  get inHand(): MaskTool {
     return this.isTurned ? "eraser" : this.tool;
   }
 
@@ -159,7 +165,7 @@ export class MaskEditor implements Hand, Ground {
 
   // From elsewhere
 
-  /** Begin with a mask; what was before is no step. @param pixels of the screen for one of the picture */
+  /** Begin with a mask; what was before can't be undone to. @param pixels of the screen for one of the picture */
   begin(mask: Mask, segments: Segments, scale: number): void {
     this.mask = mask;
     this.#segments = segments;
@@ -201,7 +207,7 @@ export class MaskEditor implements Hand, Ground {
     this.#settle();
   }
 
-  /** Where one is among the steps. */
+  /** The current step. */
   get step(): number {
     return this.#journal.id;
   }
@@ -292,7 +298,7 @@ export class MaskEditor implements Hand, Ground {
 
   press(from: Point, reach: number): void {
     const { width, height } = this.size;
-    // On the far edges the last pixels are meant: behind them there are none.
+    // On the far edges, take the last pixels: there are none beyond.
     const back = (value: number, most: number) => (value === most && !this.setsPoints ? most - 1 : value);
     const at: Point = [back(from[0], width), back(from[1], height)];
     this.cursor = at;
@@ -334,7 +340,7 @@ export class MaskEditor implements Hand, Ground {
     if (this.isDown && from) this.#dab(from, to);
   }
 
-  /** Leave what is being done, one thing after the other. @returns whether there was something */
+  /** Leave the current actions, one at a time. @returns whether there was something */
   leave(): boolean {
     if (this.isHeld) this.cancel();
     else if (this.isDown) this.isDown = false;
@@ -348,14 +354,14 @@ export class MaskEditor implements Hand, Ground {
 
   // What is drawn with
 
-  use(tool: Tool): void {
+  use(tool: MaskTool): void {
     this.cancel();
     if (tool !== this.tool && this.#path.path) this.#path.leave();
     this.tool = tool;
   }
 
   /**
-   * Choose a label; of one with instances the next is a new one.
+   * Choose a label; if it has instances, the next one is new.
    *
    * @param keeps whether it stays chosen if it is chosen again
    */
@@ -424,7 +430,7 @@ export class MaskEditor implements Hand, Ground {
     this.#paintTo(at, this.#grip);
   }
 
-  #paintTo(at: Point, grip: Grip & { does: "paint" }): void {
+  #paintTo(at: Point, grip: MaskGrip & { does: "paint" }): void {
     const { mask } = this;
     if (!mask) return;
     const to = brushPlace(at, this.width);
@@ -432,7 +438,7 @@ export class MaskEditor implements Hand, Ground {
     grip.at = to;
   }
 
-  /** A piece of a stroke by keyboard, which is a step of its own. */
+  /** A piece of a stroke by keyboard, as a separate step. */
   #dab(from: Point, to: Point): void {
     this.#paintFrom(from);
     if (this.#grip?.does === "paint") this.#paintTo(to, this.#grip);
@@ -462,7 +468,7 @@ export class MaskEditor implements Hand, Ground {
     return result;
   }
 
-  /** Enough points tell what is meant; what is found belongs to what is chosen now. */
+  /** Ask for the object once there are enough points; it will belong to what is chosen now. */
   #ask(): void {
     const { path } = this.#path;
     if (this.tool !== "points" || !path || path.points.length < EXTREME_POINTS) return;
@@ -502,7 +508,7 @@ export class MaskEditor implements Hand, Ground {
     return box.proper([this.#inside(from), this.#inside(to)]) as [Point, Point];
   }
 
-  lay({ rows, at: [left, top] }: Found, target: Target): void {
+  lay({ rows, at: [left, top] }: PackedMask, target: Target): void {
     const { own, label } = target;
     const isThere = own !== undefined && this.#segments[own.number - 1]?.color === own.color;
     const number = isThere ? own.number : this.#numberFor(label, this.hasInstances);
@@ -532,11 +538,11 @@ export class MaskEditor implements Hand, Ground {
     if (!this.mask || number === undefined) return;
     const paint = this.mask.brush(number, this.keepsOthers ? 0 : undefined);
     polygonSpans(shape.points, this.mask.size.height, paint as Span);
-    // A path that became nothing is gone all the same.
+    // A path that painted nothing is removed all the same.
     if (!this.#settle()) this.changed();
   }
 
-  /** The number that is painted with. */
+  /** The number to paint with. */
   #ink(label: string | undefined): number | undefined {
     let number = this.#instance === undefined ? undefined : this.#instance + 1;
     if (number === undefined && label !== undefined) number = this.#numberFor(label, this.hasInstances);
@@ -560,7 +566,7 @@ export class MaskEditor implements Hand, Ground {
     return place + 1;
   }
 
-  /** What was done becomes a step. @returns whether it was something */
+  /** Make the changes a step. @returns whether there were any */
   #settle(evenIfNothingIsPainted = false): boolean {
     const change = this.mask?.settle();
     if (!change && !evenIfNothingIsPainted) {

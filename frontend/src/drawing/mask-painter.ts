@@ -1,16 +1,16 @@
 /** Draws a mask over a picture, each pixel of the screen in the colour of the one beneath it, and the brush. */
 import { MARKS } from "./finder";
-import type { Point } from "./geometry";
-import type { Rect } from "./mask";
-import type { MaskEditor, Tool } from "./mask-editor";
+import type { PixelRect } from "./mask";
+import type { MaskEditor, MaskTool } from "./mask-editor";
 import { Painter, paintName } from "./painter";
+import type { Point } from "./plane-geometry";
 import { brushPlace } from "./raster";
 import type { View } from "./view";
 
 const OPAQUE = 255;
-/** How much of its colour is left where a segment ends. */
+/** The share of its colour that a segment keeps at its border. */
 const EDGE = 0.55;
-/** The chosen segment has an edge of black and white pieces, so many pixels each. */
+/** Length of the black and white pieces around the chosen segment, in pixels. */
 const PIECE = 4;
 /** Radius of the sign that marks an object, in pixels of the screen. */
 const SIGN = 8;
@@ -52,7 +52,7 @@ export class MaskPainter extends Painter {
   }
 
   /** The pixels of the canvas on which pixels of the picture are, and the next ones, which have edges to them. */
-  #onScreen({ left, top, right, bottom }: Rect): Rect {
+  #onScreen({ left, top, right, bottom }: PixelRect): PixelRect {
     const ratio = window.devicePixelRatio;
     const [from, to] = [this.view.toScreen([left, top]), this.view.toScreen([right, bottom])];
     return {
@@ -63,7 +63,7 @@ export class MaskPainter extends Painter {
     };
   }
 
-  #paintPart(canvas: HTMLCanvasElement, part: Rect): void {
+  #paintPart(canvas: HTMLCanvasElement, part: PixelRect): void {
     const { mask } = this.work;
     const [left, top] = [Math.max(part.left, 0), Math.max(part.top, 0)];
     const [right, bottom] = [Math.min(part.right, canvas.width), Math.min(part.bottom, canvas.height)];
@@ -82,7 +82,7 @@ export class MaskPainter extends Painter {
       const column = Math.floor(((left + at - 0.5) / ratio - x) / scale);
       columns[at] = column >= 0 && column < width ? column : -1;
     }
-    // One more at the left and above: an edge is where the next one is another one.
+    // One more at the left and above: an edge is where neighbours differ.
     let above = new Uint16Array(across + 1);
     let own = new Uint16Array(across + 1);
     for (let line = -1; line < down; line++) {
@@ -182,11 +182,11 @@ export class MaskPainter extends Painter {
   }
 }
 
-function isMark(tool: Tool): boolean {
-  return (MARKS as readonly Tool[]).includes(tool);
+function isMark(tool: MaskTool): boolean {
+  return (MARKS as readonly MaskTool[]).includes(tool);
 }
 
-/** A point of an object, or one that is not: told by the sign, not by the colour. */
+/** A point inside or outside an object, distinguished by the sign, not the colour. */
 function paintSign(context: CanvasRenderingContext2D, [x, y]: Point, inside: boolean): void {
   context.beginPath();
   context.arc(x, y, SIGN, 0, 2 * Math.PI);
@@ -205,7 +205,7 @@ function paintSign(context: CanvasRenderingContext2D, [x, y]: Point, inside: boo
   context.stroke();
 }
 
-/** A colour as a canvas keeps it, which is the other way round on all machines that there are today. */
+/** A colour as a canvas stores it: little-endian, as on all present machines. */
 function packed(red: number, green: number, blue: number, opacity: number): number {
   return ((opacity << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }

@@ -1,6 +1,7 @@
 /** Reads a mask from a picture in which each colour stands for a number. */
-import type { Size } from "./geometry";
+
 import type { Row } from "./mask";
+import type { Size } from "./plane-geometry";
 
 /** Rows that are read at a time: all at once would need a lot of memory. */
 const BAND = 256;

@@ -1,17 +1,17 @@
 /**
  * A mask: for each pixel of a picture a number, 0 where nothing is.
  *
- * It stands twice: as numbers, which are painted on, and by row as runs of them, which is what was settled last. Rows are
+ * It is stored twice: as numbers, which are painted on, and by row as runs, as last settled. Rows are
  * never changed, only replaced, so that a step back needs no more than the old ones of the rows that a stroke touched.
  */
-import type { Size } from "./geometry";
+import type { Size } from "./plane-geometry";
 import type { Span } from "./raster";
 
 /** Number and length of run after run. */
 export type Row = Uint32Array;
 
 /** Pixels, from left and top up to those before right and bottom. */
-export interface Rect {
+export interface PixelRect {
   left: number;
   top: number;
   right: number;
@@ -31,11 +31,11 @@ export class Mask {
   /** Row after row. */
   pixels: Uint8Array | Uint16Array;
   #rows: Row[];
-  /** What was painted since it was settled, and since somebody asked. */
-  #unsettled: Rect | undefined;
-  #unseen: Rect | undefined;
-  #boxes: Map<number, Rect> | undefined;
-  /** Another one after each change that was settled. */
+  /** What was painted since it was last settled, and since the last query. */
+  #unsettled: PixelRect | undefined;
+  #unseen: PixelRect | undefined;
+  #boxes: Map<number, PixelRect> | undefined;
+  /** Differs after each settled change. */
   version = 0;
 
   constructor(
@@ -47,7 +47,7 @@ export class Mask {
     this.replace({ top: 0, before: this.#rows, after: rows });
   }
 
-  /** As it was settled last. */
+  /** The rows as last settled. */
   get rows(): readonly Row[] {
     return this.#rows;
   }
@@ -57,7 +57,7 @@ export class Mask {
     return x < 0 || y < 0 || x >= width || y >= height ? 0 : (this.pixels[y * width + x] as number);
   }
 
-  /** What paints a number. @param only the one number that it paints over; any if there is none */
+  /** A function that paints a number. @param only the one number that it paints over; any if there is none */
   brush(number: number, only?: number): Span {
     this.#hold(number);
     const { width, height } = this.size;
@@ -75,7 +75,7 @@ export class Mask {
     };
   }
 
-  /** Give all pixels that hang together with one, side by side, and have its number another one. */
+  /** Fill the connected area of pixels with the same number with another number. */
   fill(x: number, y: number, number: number): void {
     const { width, height } = this.size;
     const old = this.at(x, y);
@@ -109,7 +109,7 @@ export class Mask {
       eachRun(runs, (value, from, to) => value === old && paint(row, from, to));
   }
 
-  /** What was painted stays. @returns what is other than before, if anything is */
+  /** Settle what was painted. @returns the change, if there is any */
   settle(): Change | undefined {
     const { top, bottom } = this.#unsettled ?? { top: 0, bottom: 0 };
     this.#unsettled = undefined;
@@ -124,7 +124,7 @@ export class Mask {
     return { top, before, after };
   }
 
-  /** What was painted is gone. */
+  /** Discard what was painted. */
   drop(): void {
     const { top, bottom } = this.#unsettled ?? { top: 0, bottom: 0 };
     this.#unsettled = undefined;
@@ -141,17 +141,17 @@ export class Mask {
     this.#renew();
   }
 
-  /** What was painted since the last time somebody asked. */
-  unseen(): Rect | undefined {
+  /** What was painted since the last query. */
+  unseen(): PixelRect | undefined {
     const painted = this.#unseen;
     this.#unseen = undefined;
     return painted;
   }
 
   /** The box around all pixels of each number but 0. */
-  boxes(): ReadonlyMap<number, Rect> {
+  boxes(): ReadonlyMap<number, PixelRect> {
     if (this.#boxes) return this.#boxes;
-    const boxes = new Map<number, Rect>();
+    const boxes = new Map<number, PixelRect>();
     for (const [row, runs] of this.#rows.entries()) {
       eachRun(runs, (number, left, right) => {
         if (number === 0) return;
@@ -168,12 +168,12 @@ export class Mask {
     this.#boxes = undefined;
   }
 
-  #touch(more: Rect): void {
+  #touch(more: PixelRect): void {
     this.#unsettled = around(this.#unsettled, more);
     this.#unseen = around(this.#unseen, more);
   }
 
-  /** Paint the pixels of a row anew from its runs. */
+  /** Repaint the pixels of a row from its runs. */
   #show(row: number): void {
     const { width } = this.size;
     const start = row * width;
@@ -226,7 +226,7 @@ export function isSame(first: Row, second: Row): boolean {
   return first === second || (first.length === second.length && first.every((value, at) => value === second[at]));
 }
 
-function around(first: Rect | undefined, second: Rect): Rect {
+function around(first: PixelRect | undefined, second: PixelRect): PixelRect {
   if (!first) return second;
   return {
     left: Math.min(first.left, second.left),

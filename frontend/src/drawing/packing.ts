@@ -1,6 +1,7 @@
-/** A mask as text, as drafts keep it: bytes in base64, numbers as short as they are small, equal rows once. */
-import type { Size } from "./geometry";
+/** A mask as text, as drafts keep it: bytes in base64, small numbers in fewer bytes, equal rows once. */
+
 import { isSame, type Row } from "./mask";
+import type { Size } from "./plane-geometry";
 
 const CHUNK = 0x8000;
 
@@ -28,7 +29,7 @@ export function packed(rows: readonly Row[]): string {
   return toBase64(Uint8Array.from(bytes));
 }
 
-/** The rows again; none if it is not what was packed for a mask of this size. */
+/** The rows again; undefined if it was not packed from a mask of this size. */
 export function unpacked(text: string, { width, height }: Size, numbers: number): Row[] | undefined {
   let bytes: string;
   try {
@@ -41,7 +42,7 @@ export function unpacked(text: string, { width, height }: Size, numbers: number)
     let [number, shift] = [0, 0];
     for (;;) {
       const byte = bytes.charCodeAt(place++);
-      // Past the end there is no byte, and no number is as long.
+      // There is no byte past the end, and no number is this long.
       if (Number.isNaN(byte) || shift > 28) return Number.NaN;
       number |= (byte & 0x7f) << shift;
       if (byte < 0x80) return number >>> 0;

@@ -1,8 +1,8 @@
-/** Draws shapes over a picture: those at rest on one canvas, what moves on another, so that a thousand of them don't slow it down. */
+/** Draws shapes over a picture: those at rest on one canvas, those in motion on another, so that a thousand of them don't slow it down. */
 import { textOn } from "../colors";
 import type { Editor } from "./editor";
-import { bounds, crossesItself, type Point } from "./geometry";
 import type { Shape } from "./kinds";
+import { bounds, crossesItself, type Point } from "./plane-geometry";
 import type { StagePainter } from "./surface";
 import type { View } from "./view";
 
@@ -12,7 +12,7 @@ export interface Look {
   dashes: readonly number[];
 }
 
-/** With more shapes only that under the pointer shows its name. */
+/** With more shapes than this, only the one under the pointer shows its name. */
 const MAX_NAMES = 200;
 const MAX_NAME_CHARACTERS = 32;
 const HANDLE = 4.5;

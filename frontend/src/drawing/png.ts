@@ -5,8 +5,9 @@
  * runs, which are written as such: so it takes milliseconds where a general compressor takes half a second.
  * Formats: PNG (W3C, third edition), zlib and deflate (RFC 1950, 1951).
  */
-import type { Size } from "./geometry";
+
 import { eachRun, type Row } from "./mask";
+import type { Size } from "./plane-geometry";
 
 const PIXEL = 4;
 const OPAQUE = 255;

@@ -1,10 +1,10 @@
-/** Which pixels a brush or a polygon covers; none half, for a pixel is in or out by its middle. */
-import type { Point } from "./geometry";
+/** Which pixels a brush or a polygon covers: those whose centers are inside. */
+import type { Point } from "./plane-geometry";
 
 /** Takes the pixels of a row, from one up to the one before another. */
 export type Span = (row: number, from: number, to: number) => void;
 
-/** Against what computing leaves over. */
+/** Tolerance for rounding errors. */
 const TINY = 1e-6;
 
 /** Where a brush is when the pointer is at a place: in the middle of a pixel, or on a corner if its size is even. */
@@ -35,7 +35,7 @@ export function strokeSpans(from: Point, to: Point, size: number, height: number
       const half = Math.sqrt(Math.max(square, 0));
       [left, right] = [Math.min(left, x - half), Math.max(right, x + half)];
     }
-    // The brush is convex: between its ends on a row there is no gap.
+    // The brush is convex, so a row has no gap between its ends.
     for (const x of crossings(band, middle)) [left, right] = [Math.min(left, x), Math.max(right, x)];
     if (left <= right + TINY) span(row, Math.ceil(left - 0.5 - TINY), Math.floor(right - 0.5 + TINY) + 1);
   }

@@ -1,6 +1,6 @@
 /** The picture and the canvases over it, and what pointers, wheel and keys do there. */
 import type { Edges } from "./edges";
-import { distance, type Point, type Size } from "./geometry";
+import { distance, type Point, type Size } from "./plane-geometry";
 import type { View } from "./view";
 
 /** What pointers and keys work with; all places are the picture's own pixels. */
@@ -15,15 +15,15 @@ export interface Hand {
   readonly isHeld: boolean;
   /** Whether the pen is turned over, in a hand that can rub something out. */
   isTurned?: boolean;
-  /** Whether all places that a pointer went over count, not only the last of a frame. */
+  /** Whether all places that a pointer passed count, not only the last one of a frame. */
   readonly followsAll: boolean;
   /** Where the keyboard goes on. */
   readonly end: Point | undefined;
-  /** What has to be seen of the object that is selected. */
+  /** The part of the selected object that must be visible. */
   readonly seen: Point | undefined;
   /** The pointer goes down. @returns whether it holds something; else it moves the picture */
   down(at: Point, reach: number, grabs: boolean): boolean;
-  /** @param far how far it has to go to be a move and no click */
+  /** @param far how far it has to go to be a move rather than a click */
   move(at: Point, far: number): void;
   up(at: Point, reach: number): void;
   cancel(): void;
@@ -92,7 +92,7 @@ export class Surface {
     private readonly hand: Hand,
     private readonly view: View,
     private readonly painter: StagePainter,
-    /** Something is other than it was, that is not only painted. */
+    /** Something has changed besides what is painted. */
     private readonly update: () => void,
   ) {}
 
@@ -120,7 +120,7 @@ export class Surface {
 
   detach(): void {
     this.#resized.disconnect();
-    // Where it is no more, nobody hears that a finger is lifted.
+    // Once removed, it no longer hears that a finger is lifted.
     this.#letGo();
   }
 
@@ -209,7 +209,7 @@ export class Surface {
       this.#panning = undefined;
       this.#capture();
     } else {
-      // Who has a pen draws with it alone.
+      // People with a pen draw with it alone.
       const pans = this.movesPicture || event.button === 1 || (event.pointerType === "touch" && this.#penSeen);
       const grabs = event.ctrlKey || event.metaKey;
       const holds = !pans && hand.down(this.view.toPicture(...at), this.#reach / this.view.scale, grabs);
@@ -245,7 +245,7 @@ export class Surface {
       if (!this.#wentFar) return;
       this.view.moveBy(at[0] - before[0], at[1] - before[1]);
     } else {
-      // Not every browser tells, and none does on a page without https.
+      // Not every browser reports these, and none does on a page without https.
       const passed = (this.hand.followsAll && event.getCoalescedEvents?.()) || [];
       for (const move of passed.length > 0 ? passed : [event])
         this.hand.move(this.view.toPicture(...this.#at(move)), CLICK / this.view.scale);
@@ -255,7 +255,7 @@ export class Surface {
     }
     this.#pointers.set(event.pointerId, at);
     this.draw();
-    // The zoom is told in words; where the picture is, is only painted.
+    // The zoom is shown in words; the position is only painted.
     if (other) this.update();
   }
 
@@ -362,7 +362,7 @@ export class Surface {
     if (hand.cursor) view.reveal(hand.cursor);
   }
 
-  /** Where the keyboard is: it goes on from the crosshair, from what is being drawn, or from the middle of what one sees. */
+  /** The cursor of the keyboard: starts from the crosshair, from what is being drawn, or from the middle of the view. */
   #keyCursor(): Point {
     const { hand, view, painter } = this;
     const seen = painter.showsCursor ? hand.cursor : undefined;

@@ -1,8 +1,8 @@
-/** Where a picture is in the area that shows it: zoomed, moved, and how its own pixels and those of the screen belong together. */
-import { type Point, type Size, within } from "./geometry";
+/** Where a picture is in the area that shows it: its zoom and position, and conversions between its own pixels and those of the screen. */
+import { type Point, type Size, within } from "./plane-geometry";
 
 export const MAX_ZOOM = 40;
-/** Pixels of the screen around a picture, so that one can work at its very edge. */
+/** Pixels of the screen around a picture, to allow work at its very edge. */
 const EDGE = 14;
 
 export class View {

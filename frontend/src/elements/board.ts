@@ -1,4 +1,4 @@
-/** What all elements share in which one draws on a picture: the picture, its labels and what one sees of it. */
+/** What all elements for drawing on a picture share: the picture, its labels and its view. */
 import { html, nothing, type PropertyValues } from "lit";
 import { property, query, state } from "lit/decorators.js";
 import { live } from "lit/directives/live.js";
@@ -7,20 +7,20 @@ import { styleMap } from "lit/directives/style-map.js";
 import { Annotator } from "../annotator";
 import { json5, labelTexts } from "../attributes";
 import { Edges } from "../drawing/edges";
-import type { Size } from "../drawing/geometry";
 import type { Look } from "../drawing/painter";
+import type { Size } from "../drawing/plane-geometry";
 import { type Hand, type StagePainter, Surface } from "../drawing/surface";
 import { View } from "../drawing/view";
 import { findField, keyCap } from "../element";
 import { OWN } from "../form";
 import { iconPath } from "../icons";
 import { type Command, keys } from "../keys";
-import { freshLink, type Loading, loadingNote, watchMedia } from "../media";
+import { freshLink, type LoadState, loadingNote, watchMedia } from "../media";
 import { word } from "../words";
 import { drawingStyle } from "./drawing-style";
 
 const STEP = 1.25;
-/** Rows that the list of labels, and that of what is drawn, shows at a time. */
+/** Rows that the list of labels, and the list of what is drawn, show at a time. */
 const MAX_ROWS = 100;
 
 /** An object in the list of what is drawn. @property number how many it is, from 1 */
@@ -42,13 +42,13 @@ export abstract class Board extends Annotator {
   @property({ converter: json5, hasChanged: () => true }) labels: unknown;
   @property({ attribute: "label-colors", converter: json5 }) labelColors: unknown;
   @state() private filter = "";
-  /** What the person is told. */
-  @state() protected told = "";
-  @state() private loading: Loading = "";
+  /** A message to the person. */
+  @state() protected status = "";
+  @state() private loading: LoadState = "";
   @state() private brightness = 100;
   @state() private contrast = 100;
   @state() private snaps = false;
-  /** The picture's own size; none until it is there. */
+  /** The picture's own size; undefined until it has loaded. */
   @state() protected size: Size | undefined;
   @query(".stage") protected readonly stage!: HTMLElement | null;
   @query("img.subject") private readonly picture!: HTMLImageElement | null;
@@ -125,7 +125,7 @@ export abstract class Board extends Annotator {
   protected loaded(): void {
     const { picture } = this;
     if (!picture) return;
-    // As it is laid out: in its stored pixels, where its natural size follows what a camera says of which way up it is.
+    // As it is laid out, in stored pixels: its natural size follows the EXIF orientation.
     const size = { width: picture.offsetWidth, height: picture.offsetHeight };
     if (size.width === 0 || size.height === 0) return;
     const isAsBefore = this.keepsView && this.size?.width === size.width && this.size.height === size.height;
@@ -185,7 +185,7 @@ export abstract class Board extends Annotator {
           ${this.renderTools()}
           ${this.#renderStage()}
           ${this.renderBelow()}
-          <p role="status" class="quiet help">${this.told}</p>
+          <p role="status" class="quiet help">${this.status}</p>
           ${this.#renderView()}
           <p id="help" class="quiet help">${this.renderHelp()}</p>
         </div>
@@ -195,7 +195,7 @@ export abstract class Board extends Annotator {
     `;
   }
 
-  /** A list of what is drawn: as much of it as can be looked over, around the item that is chosen. */
+  /** A list of what is drawn: a manageable part of it, around the chosen item. */
   protected renderItems(items: readonly Item[], does: Record<"pick" | "hide" | "remove", (item: Item) => void>) {
     const at = Math.max(
       items.findIndex((item) => item.isChosen),
@@ -218,7 +218,7 @@ export abstract class Board extends Annotator {
     </ul>`;
   }
 
-  /** Bring an item into view in its list alone: were the page scrolled, the picture would go out of sight. */
+  /** Bring an item into view within its list, without scrolling the page away from the picture. */
   protected showItem(place: number): void {
     const item = this.renderRoot.querySelector(`[data-shape="${place}"]`);
     const list = item?.parentElement;
@@ -277,11 +277,11 @@ export abstract class Board extends Annotator {
       if (this.snaps && size === this.size) this.hand.edges = edges;
     } catch {
       this.snaps = false;
-      this.told = word("no_edges");
+      this.status = word("no_edges");
     }
   }
 
-  /** The picture may be there for longer than its link is good for. */
+  /** The picture may be shown for longer than its link is valid. */
   async #edgesOf(address: string, size: Size): Promise<Edges> {
     const scale = () => this.view.scale;
     try {

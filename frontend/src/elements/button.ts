@@ -4,7 +4,7 @@ import { property } from "lit/decorators.js";
 import { base, CrowdElement, element } from "../element";
 import { iconPath } from "../icons";
 import { word } from "../words";
-import { CrowdForm } from "./form";
+import { CrowdForm } from "./crowd-form";
 
 const icon = css`
   svg { width: 1.4em; height: 1.4em; flex: none; fill: currentColor; vertical-align: middle; }

@@ -13,7 +13,7 @@ import { word } from "../words";
 import type { CrowdPicture } from "./picture";
 import "./picture";
 
-/** From so many labels on there is a field to find one. */
+/** From this many labels on, there is a field to find one. */
 
 const style = css`
   fieldset { border: 0; padding: 0; margin: 0; min-width: 0; }
@@ -55,7 +55,7 @@ abstract class Classifier extends Annotator {
 
   /** What is chosen at first. */
   protected initial(): string[] {
-    // A label alone is no list and no object.
+    // A label alone is neither a list nor an object.
     return this.#known(
       this.initialValue instanceof Unreadable ? this.getAttribute("initial-value") : this.initialValue,
     );

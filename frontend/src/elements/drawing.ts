@@ -5,10 +5,10 @@ import { live } from "lit/directives/live.js";
 import { unwrapped } from "../annotator";
 import { asList, isRecord, labelText, labelTexts } from "../attributes";
 import { lookOf } from "../colors";
-import { Editor, type Told } from "../drawing/editor";
-import type { Point } from "../drawing/geometry";
+import { Editor, type ShapeHint } from "../drawing/editor";
 import { box, type Kind, keypoint, line, polygon, polyline, type Shape } from "../drawing/kinds";
 import type { Look } from "../drawing/painter";
+import type { Point } from "../drawing/plane-geometry";
 import { element, keyCap } from "../element";
 import { type Command, keys } from "../keys";
 import { canFind, findBox } from "../mask-helper";
@@ -16,11 +16,11 @@ import { word } from "../words";
 import { isChecked } from "./board";
 import { ShapeBoard } from "./shape-board";
 
-/** Pixels of the screen that a copy is beside its original. */
+/** Offset of a copy from its original, in pixels of the screen. */
 const ASIDE = 12;
 const UNKNOWN: Look = { color: "#9a9a9a", dashes: [] };
 
-interface Stored {
+interface StoredShapes {
   shapes: [string, readonly Point[]][];
   path?: [string, readonly Point[]];
   nothing?: boolean;
@@ -49,7 +49,7 @@ abstract class Drawing extends ShapeBoard {
     };
   }
 
-  override get state(): Stored | undefined {
+  override get state(): StoredShapes | undefined {
     const { path } = this.hand;
     const changed = this.isModified || this.#nothing || path !== undefined;
     if (!changed) return undefined;
@@ -60,7 +60,7 @@ abstract class Drawing extends ShapeBoard {
     };
   }
   override set state(state: unknown) {
-    const stored = isRecord(state) && Array.isArray(state.shapes) ? (state as unknown as Stored) : undefined;
+    const stored = isRecord(state) && Array.isArray(state.shapes) ? (state as unknown as StoredShapes) : undefined;
     const shape = ([label, points]: [string, readonly Point[]]): Shape => ({ label, points });
     this.#own = stored !== undefined;
     this.#nothing = stored?.nothing === true;
@@ -94,8 +94,8 @@ abstract class Drawing extends ShapeBoard {
     this.#editorMade ??= new Editor(
       this.kind,
       () => this.#edited(),
-      (hint: Told) => {
-        this.told = word(hint);
+      (hint: ShapeHint) => {
+        this.status = word(hint);
       },
     );
     return this.#editorMade;
@@ -147,7 +147,7 @@ abstract class Drawing extends ShapeBoard {
   #copyBefore(): boolean {
     if (this.drawnBefore.length === 0 || !this.size) return false;
     this.hand.add(this.drawnBefore);
-    this.told = word("copied_before", { count: this.drawnBefore.length });
+    this.status = word("copied_before", { count: this.drawnBefore.length });
     return true;
   }
 
@@ -156,7 +156,7 @@ abstract class Drawing extends ShapeBoard {
     // Until now the shapes were the template's; the editor has them already.
     this.#own = true;
     if (this.hand.shapes.length > 0 || this.hand.path) this.#nothing = false;
-    this.told = "";
+    this.status = "";
     this.surface?.draw();
     this.changed();
   }
@@ -175,7 +175,7 @@ abstract class Drawing extends ShapeBoard {
   protected override choose(label: string): void {
     const editor = this.hand;
     if (editor.relabel(label)) {
-      this.told = word("shape_is_now", { label });
+      this.status = word("shape_is_now", { label });
     } else {
       this.drawWith(label);
     }
@@ -210,7 +210,11 @@ abstract class Drawing extends ShapeBoard {
     const { chosen, shapes, selected = 0 } = this.hand;
     if (chosen) {
       this.surface?.reveal();
-      this.told = word("shape_selected", { number: selected + 1, count: shapes.length, shape: this.#describe(chosen) });
+      this.status = word("shape_selected", {
+        number: selected + 1,
+        count: shapes.length,
+        shape: this.#describe(chosen),
+      });
       this.showItem(selected);
     }
     this.surface?.draw();
@@ -230,14 +234,14 @@ abstract class Drawing extends ShapeBoard {
   #fitBox(): boolean {
     const { chosen } = this.hand;
     if (!chosen || !this.size) return false;
-    this.told = word("finding");
+    this.status = word("finding");
     void findBox(chosen.points as [Point, Point]).then(
       (points) => {
-        this.told = "";
+        this.status = "";
         if (this.hand.reshape(chosen, points)) this.#show();
       },
       (error) => {
-        this.told = error instanceof Error ? error.message : String(error);
+        this.status = error instanceof Error ? error.message : String(error);
       },
     );
     return true;

@@ -20,9 +20,9 @@ import {
 } from "../passages";
 import { onSelection, TextView, textStyle } from "../text-view";
 import { word } from "../words";
-import type { CrowdForm } from "./form";
+import type { CrowdForm } from "./crowd-form";
 
-/** Passages that one action can label. */
+/** Most passages that one action can label. */
 const MAX_OCCURRENCES = 5000;
 
 interface Label {
@@ -59,12 +59,12 @@ export class CrowdEntityAnnotation extends Annotator {
   @state() private wholeWords = true;
   @state() private allOccurrences = false;
   @state() private filter = "";
-  @state() private told = "";
+  @state() private status = "";
   @query(".text") private readonly area!: HTMLElement;
   @query("crowd-form") private readonly ownForm!: CrowdForm | null;
   #view: TextView | undefined;
   #entities: Entity[] | undefined;
-  /** What is selected, also while the focus is elsewhere. */
+  /** The selection, kept while the focus is elsewhere. */
   #passage: Passage | undefined;
   /** The other end of what the keyboard selects. */
   #backwards = false;
@@ -203,7 +203,7 @@ export class CrowdEntityAnnotation extends Annotator {
       ...fresh.map(({ start, end }) => ({ label, start, end })),
     ];
     const full = this.#labels().find((entry) => entry.label === label)?.full ?? label;
-    this.told =
+    this.status =
       fresh.length > 1
         ? word("marked_all", { count: fresh.length, label: full })
         : word("marked", { text: this.#quote(passage), label: full });
@@ -236,7 +236,7 @@ export class CrowdEntityAnnotation extends Annotator {
   #remove(removed: Entity | undefined): boolean {
     if (!removed) return false;
     this.#entities = this.#all().filter((entity) => entity !== removed);
-    this.told = word("removed", { text: this.#quote(removed) });
+    this.status = word("removed", { text: this.#quote(removed) });
     this.#passage = undefined;
     this.changed();
     return true;
@@ -271,7 +271,7 @@ export class CrowdEntityAnnotation extends Annotator {
     const labels = this.#all()
       .filter((entity) => same(entity, passage))
       .map((entity) => full.get(entity.label) ?? entity.label);
-    this.told = `“${this.#quote(passage)}”${labels.length > 0 ? `: ${labels.join(", ")}` : ""}`;
+    this.status = `“${this.#quote(passage)}”${labels.length > 0 ? `: ${labels.join(", ")}` : ""}`;
     this.requestUpdate();
   }
 
@@ -320,7 +320,7 @@ export class CrowdEntityAnnotation extends Annotator {
     this.#select({ start: Math.min(anchor, focus), end: Math.max(anchor, focus) }, focus < anchor);
   }
 
-  /** Where the border of a passage is when it takes in, or lets go, one word. */
+  /** The new border of a passage that grows or shrinks by one word. */
   #wordStep(offset: number, step: number): number {
     if (step > 0)
       return this.#backwards
@@ -478,7 +478,7 @@ export class CrowdEntityAnnotation extends Annotator {
         <span class="quiet">${word("passages", { count: this.#all().length })}</span>
       </div>
       <p id="help" class="quiet help">${word("text_help")}</p>
-      <p role="status" class="quiet help">${this.told}</p>
+      <p role="status" class="quiet help">${this.status}</p>
       <slot></slot>
     `;
   }

@@ -49,7 +49,7 @@ abstract class Opener extends CrowdElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    // What is wrong inside has to be seen.
+    // Open it if something inside is wrong.
     this.addEventListener("invalid", this.#show, { capture: true });
   }
 
@@ -187,7 +187,7 @@ export class CrowdTabs extends CrowdElement {
     this.#apply();
   };
 
-  /** Tabs that are written as closing themselves lie in one another. */
+  /** Tabs written as self-closing tags are nested. */
   #tabs(): CrowdTab[] {
     return [...this.querySelectorAll("crowd-tab")].filter((tab): tab is CrowdTab => tab.closest("crowd-tabs") === this);
   }
@@ -289,7 +289,7 @@ export class CrowdToast extends CrowdElement {
   }
 
   override render() {
-    // With a text of its own, what is inside is what followed a tag that closes itself.
+    // With a text attribute, the content is what followed a self-closing tag.
     const message = this.text || html`<slot></slot>`;
     return html`
       <div role="status">${this.opened ? html`<div class="toast">${message}</div>` : nothing}</div>
@@ -329,7 +329,7 @@ export class CrowdBadge extends CrowdElement {
     this.#resized.disconnect();
   }
 
-  /** To the upper right corner of the element that it belongs to. */
+  /** Move to the upper right corner of the element that it belongs to. */
   #follow(): void {
     const target = this.htmlFor
       ? (this.getRootNode() as ParentNode & { getElementById?(id: string): Element | null }).getElementById?.(

@@ -1,25 +1,25 @@
-/** What a segmentation is given, and what it keeps: masks with what their colours mean. */
+/** The masks that a segmentation is given and stores, with the meaning of their colours. */
 import { asList, isRecord, labelText } from "../attributes";
 import { freeColor, sixDigits, unlike } from "../colors";
-import type { Point, Size } from "../drawing/geometry";
 import type { Segment } from "../drawing/mask-editor";
 import { unpacked } from "../drawing/packing";
+import type { Point, Size } from "../drawing/plane-geometry";
 
-/** Readers that drop opacity take what is empty for black. */
+/** Readers that drop opacity read empty pixels as black. */
 export const EMPTY = "#000000";
 
-/** Twice what Ground Truth takes. */
+/** Twice the limit of Ground Truth. */
 const MAX_PIXELS = 200_000_000;
 
 /** @property rows the mask, packed; segments by number, gaps included */
-export interface Stored {
+export interface StoredMask {
   size: [width: number, height: number];
   segments: ([label: string, color: string] | null)[];
   rows: string;
   path?: [string, readonly Point[]];
 }
 
-/** What Ground Truth calls the pixels without a label in its own masks. */
+/** Ground Truth's name for the pixels without a label in its own masks. */
 const BACKGROUND = "BACKGROUND";
 
 /** What the colours of a given mask mean; each colour means one thing. */
@@ -79,7 +79,7 @@ export function isSize(first: Size | undefined, second: Size): boolean {
 /** A draft's mask; none if it is not one. */
 export function readStored(state: unknown) {
   if (!isRecord(state) || !Array.isArray(state.size) || !Array.isArray(state.segments)) return undefined;
-  const stored = state as unknown as Stored;
+  const stored = state as unknown as StoredMask;
   const size = { width: stored.size[0], height: stored.size[1] };
   const segments = stored.segments.map((segment) =>
     segment ? { label: String(segment[0]), color: String(segment[1]) } : undefined,

@@ -1,9 +1,9 @@
 /** The tools of masks: their keys, their names, what they need, and how they are used. */
-import type { Tool } from "../drawing/mask-editor";
-import { canFind, type Prompt } from "../mask-helper";
+import type { MaskTool } from "../drawing/mask-editor";
+import { canFind, type PromptKind } from "../mask-helper";
 import { word } from "../words";
 
-export const KEYS: Record<Tool, string> = {
+export const KEYS: Record<MaskTool, string> = {
   brush: "b",
   eraser: "e",
   polygon: "p",
@@ -23,21 +23,21 @@ export const NAMES = {
   more: "tool_more",
   less: "tool_less",
 } as const;
-/** What one has to be able to ask for, if a tool asks for anything: one of these. */
-const ASKS: Partial<Record<Tool, readonly Prompt[]>> = {
+/** What the service must be able to answer for a tool: one of these. */
+const ASKS: Partial<Record<MaskTool, readonly PromptKind[]>> = {
   points: ["extreme_points"],
   object: ["points", "box"],
   more: ["points"],
   less: ["points"],
 };
 
-/** Whether there is what a tool needs: some need the service. */
-export function canUse(tool: Tool): boolean {
+/** Whether a tool is available: some need the service. */
+export function canUse(tool: MaskTool): boolean {
   return ASKS[tool]?.some(canFind) ?? true;
 }
 
-/** What a person is told who has taken a tool. */
-export function helpOf(tool: Tool): string {
+/** The help for a tool. */
+export function helpOf(tool: MaskTool): string {
   if (tool === "points") return word("points_help");
   if (tool === "object")
     return word(!canFind("points") ? "drag_object" : canFind("box") ? "mark_object" : "click_object");

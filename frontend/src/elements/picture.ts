@@ -7,13 +7,13 @@ import { colorOf } from "../colors";
 import { base, CrowdElement, element } from "../element";
 import { OWN } from "../form";
 import type { Command } from "../keys";
-import { type Loading, loadingNote, watchMedia } from "../media";
+import { type LoadState, loadingNote, watchMedia } from "../media";
 import { word } from "../words";
 
 const MAX_ZOOM = 32;
 const STEP = 1.25;
 
-interface Box {
+interface OverlayBox {
   label: string;
   left: number;
   top: number;
@@ -22,7 +22,7 @@ interface Box {
 }
 /** @property mask a picture of the same size that is laid over it */
 interface Overlay {
-  boxes: Box[];
+  boxes: OverlayBox[];
   mask: string | undefined;
   legend: { label: string; color: string }[];
 }
@@ -64,8 +64,8 @@ export class CrowdPicture extends CrowdElement {
   @state() private strength = 60;
   @state() private showsOverlay = true;
   @state() private size: { width: number; height: number } | undefined;
-  @state() private loading: Loading = "";
-  /** Whether the picture is asked for with CORS, without which a browser turns it as the camera says. */
+  @state() private loading: LoadState = "";
+  /** Whether the picture is requested with CORS, without which a browser rotates it by its EXIF data. */
   @state() private asksWithCors = true;
   @query(".view") private readonly view!: HTMLElement | null;
   @query("img.subject") private readonly picture!: HTMLImageElement | null;
@@ -172,7 +172,7 @@ export class CrowdPicture extends CrowdElement {
 
   #loaded(): void {
     const { picture } = this;
-    // As it is laid out: in its stored pixels, where its natural size follows what a camera says of which way up it is.
+    // As it is laid out, in stored pixels: its natural size follows the EXIF orientation.
     if (picture) this.size ??= { width: picture.offsetWidth || 300, height: picture.offsetHeight || 150 };
   }
 
@@ -185,7 +185,7 @@ export class CrowdPicture extends CrowdElement {
   override render() {
     const over = readOverlay(this.overlay);
     const fitted = this.#fittedSize();
-    const some = over.boxes.length > 0 || over.mask !== undefined;
+    const hasOverlay = over.boxes.length > 0 || over.mask !== undefined;
     const shape = {
       aspectRatio: this.size ? `${this.size.width} / ${this.size.height}` : "4 / 3",
       touchAction: this.zoom > 1 ? "none" : "pan-x pan-y",
@@ -222,11 +222,22 @@ export class CrowdPicture extends CrowdElement {
                 this.loading = event.detail;
               }}
             >
-            ${this.showsOverlay && some ? this.#renderOverlay(over) : nothing}
+            ${this.showsOverlay && hasOverlay ? this.#renderOverlay(over) : nothing}
           </div>
         </div>
         ${loadingNote(this.loading, this.picture)}
       </div>
+      ${this.#renderTools(over, hasOverlay)}
+      ${
+        over.legend.length > 0
+          ? html`<ul class="legend">${over.legend.map(({ label, color }) => html`<li><i style=${styleMap({ background: color })}></i>${label}</li>`)}</ul>`
+          : nothing
+      }
+    `;
+  }
+
+  #renderTools(over: Overlay, hasOverlay: boolean) {
+    return html`
       <div class="tools" ${OWN}>
         <button type="button" aria-label=${word("zoom_out")} @click=${() => this.#zoomBy(1 / STEP)}>−</button>
         <button type="button" aria-label=${word("zoom_in")} @click=${() => this.#zoomBy(STEP)}>+</button>
@@ -240,7 +251,7 @@ export class CrowdPicture extends CrowdElement {
           }}>
         </label>
         ${
-          some
+          hasOverlay
             ? html`<label><input type="checkbox" .checked=${this.showsOverlay} @change=${(event: Event) => {
                 this.showsOverlay = (event.target as HTMLInputElement).checked;
               }}> ${word("overlay")}</label>`
@@ -256,11 +267,6 @@ export class CrowdPicture extends CrowdElement {
             : nothing
         }
       </div>
-      ${
-        over.legend.length > 0
-          ? html`<ul class="legend">${over.legend.map(({ label, color }) => html`<li><i style=${styleMap({ background: color })}></i>${label}</li>`)}</ul>`
-          : nothing
-      }
     `;
   }
 

@@ -46,7 +46,7 @@ export class CrowdQuestionAnswerGeneration extends Annotator {
   @property({ attribute: "answer-max-words", converter: number }) answerMaxWords: number | undefined;
   @property({ attribute: "question-tags", converter: json5 }) questionTags: unknown;
   @property({ type: Boolean, attribute: "allow-custom-question-tags" }) allowCustomQuestionTags = false;
-  @state() private told = "";
+  @state() private status = "";
   @query(".text") private readonly area!: HTMLElement;
   #pairs: Pair[] | undefined;
   #view: TextView | undefined;
@@ -140,7 +140,7 @@ export class CrowdQuestionAnswerGeneration extends Annotator {
   #refer(place: number): void {
     const passage = this.#passage && trimmed(this.text, this.#passage);
     const pair = this.#all()[place];
-    this.told = passage ? "" : word("select_passage");
+    this.status = passage ? "" : word("select_passage");
     if (!passage || !pair || pair.passages.some((known) => known.start === passage.start && known.end === passage.end))
       return;
     this.#passage = undefined;
@@ -201,7 +201,7 @@ export class CrowdQuestionAnswerGeneration extends Annotator {
       ${this.faults({ "question-tags": this.questionTags }, { text: this.text })}
       <div class="text" tabindex="0" role="group" aria-label=${word("prompt")} dir="auto" ${OWN} @keydown=${this.#keydown}
         @click=${this.#tapped}></div>
-      <p role="status" class="problem">${this.told}</p>
+      <p role="status" class="problem">${this.status}</p>
       <div ${OWN}>
         ${pairs.map((pair, place) => this.#renderPair(pair, place, pairs.length))}
         <button type="button" ?disabled=${pairs.length >= most} @click=${() => this.#add()}>${word("add_question")}</button>

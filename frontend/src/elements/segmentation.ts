@@ -4,25 +4,33 @@ import { query, state } from "lit/decorators.js";
 import { live } from "lit/directives/live.js";
 import { asList, labelTexts } from "../attributes";
 import { fillOf, freeColor, unlike } from "../colors";
-import type { Point, Size } from "../drawing/geometry";
 import { blank, Mask, type Row, sameRows } from "../drawing/mask";
-import { MaskEditor, type Segment, type Segments, SIZES, TOOLS, type Told, type Tool } from "../drawing/mask-editor";
+import {
+  MaskEditor,
+  type MaskHint,
+  type MaskTool,
+  type Segment,
+  type Segments,
+  SIZES,
+  TOOLS,
+} from "../drawing/mask-editor";
 import { MaskPainter } from "../drawing/mask-painter";
 import { readMask } from "../drawing/mask-reader";
 import { packed, toBase64 } from "../drawing/packing";
 import type { Look } from "../drawing/painter";
+import type { Point, Size } from "../drawing/plane-geometry";
 import { pngOf } from "../drawing/png";
 import { element, keyCap } from "../element";
 import { type Command, keys } from "../keys";
-import { type Asked, canFind, type Found, findMask, type Prompt } from "../mask-helper";
+import { canFind, findMask, type MaskRequest, type PackedMask, type PromptKind } from "../mask-helper";
 import { loadingNote } from "../media";
 import { word } from "../words";
 import { Board, icon, isChecked } from "./board";
-import { addressIn, EMPTY, isSize, labelColors, readStored, type Stored, segmentsIn } from "./given-mask";
+import { addressIn, EMPTY, isSize, labelColors, readStored, type StoredMask, segmentsIn } from "./given-mask";
 import { canUse, helpOf, KEYS, NAMES } from "./mask-tools";
 
 /** @property at the number of a step */
-interface Mark {
+interface StepMark {
   at: number;
   path?: [string, readonly Point[]];
 }
@@ -32,16 +40,16 @@ interface Content {
 }
 
 abstract class Segmentation extends Board {
-  /** Whether each instance of a label is told apart. */
+  /** Whether instances of a label are distinguished. */
   protected abstract readonly hasInstances: boolean;
 
   @state() private givenLoading: "again" | "failed" | "" = "";
-  /** Pixels of the given mask whose colour nothing stands for. */
+  /** Number of pixels of the given mask whose colour has no meaning. */
   @state() private unknown = 0;
   /** The size of a given mask that does not fit the picture. */
   @state() private misfit: Size | undefined;
   @query("img.given") private readonly given!: HTMLImageElement | null;
-  /** What the template gives; none until it is there. */
+  /** What the template gives; undefined until it has loaded. */
   #initial: Content | undefined;
   /** Whether the mask is the person's, or a script's, and not that of the template. */
   #own = false;
@@ -59,8 +67,8 @@ abstract class Segmentation extends Board {
       this.hasInstances,
       (label, others) => this.#newColor(label, others),
       () => this.#edited(),
-      (hint: Told) => {
-        this.told = word(hint);
+      (hint: MaskHint) => {
+        this.status = word(hint);
       },
       (asked, lay) => this.#asks(asked, lay),
     );
@@ -91,7 +99,7 @@ abstract class Segmentation extends Board {
     return { labelMappings: Object.fromEntries(used.map(({ color, label }) => [label, { color }])) };
   }
 
-  override get state(): Stored | undefined {
+  override get state(): StoredMask | undefined {
     const { mask, segments, outline } = this.hand;
     if (!mask || !(this.isModified || outline.path)) return undefined;
     const { path } = outline;
@@ -119,12 +127,12 @@ abstract class Segmentation extends Board {
     this.changed(false);
   }
 
-  override get mark(): Mark {
+  override get mark(): StepMark {
     const { step, outline } = this.hand;
     return { at: step, ...(outline.path ? { path: [outline.path.label, outline.path.points] } : {}) };
   }
   override set mark(mark: unknown) {
-    const { at = 0, path } = (mark ?? {}) as Partial<Mark>;
+    const { at = 0, path } = (mark ?? {}) as Partial<StepMark>;
     this.hand.go(at, path && { label: path[0], points: path[1] });
     this.#own = true;
     this.surface?.draw();
@@ -179,46 +187,46 @@ abstract class Segmentation extends Board {
     void this.#read(this.#before, size).then((content) => {
       if (!content || size !== this.size) return;
       this.hand.add(content.rows, content.segments);
-      this.told = word("copied_before", { count: content.segments.length });
+      this.status = word("copied_before", { count: content.segments.length });
     });
     return true;
   }
 
   /** Ask for an object. @returns whether one can in this way; else the person is told how */
-  #asks(asked: Asked, lay: (mask: Found) => void): boolean {
-    const missing = (Object.keys(asked) as Prompt[]).find((prompt) => !canFind(prompt));
-    if (missing) this.told = word(missing === "box" ? "click_object" : "drag_object");
+  #asks(asked: MaskRequest, lay: (mask: PackedMask) => void): boolean {
+    const missing = (Object.keys(asked) as PromptKind[]).find((prompt) => !canFind(prompt));
+    if (missing) this.status = word(missing === "box" ? "click_object" : "drag_object");
     else void this.#find(asked, lay);
     return missing === undefined;
   }
 
-  async #find(asked: Asked, lay: (mask: Found) => void): Promise<void> {
+  async #find(asked: MaskRequest, lay: (mask: PackedMask) => void): Promise<void> {
     const { size } = this;
-    this.told = word("finding");
+    this.status = word("finding");
     try {
       const mask = await findMask(asked);
       if (size === this.size) lay(mask);
     } catch (error) {
-      this.told = error instanceof Error ? error.message : String(error);
+      this.status = error instanceof Error ? error.message : String(error);
     }
   }
 
-  /** The tools that there are: some need the service. */
-  get #tools(): Tool[] {
+  /** The available tools: some need the service. */
+  get #tools(): MaskTool[] {
     return TOOLS.filter((tool) => canUse(tool));
   }
 
   /** The person has drawn or changed something. */
   #edited(): void {
     this.#own = true;
-    this.told = "";
+    this.status = "";
     this.surface?.draw();
     this.changed();
   }
 
   // What is given
 
-  /** Begin, or begin anew, as soon as the picture and what is given are there. */
+  /** Begin, or begin again, once the picture and the given mask have loaded. */
   async #prepare(): Promise<void> {
     const { size, given, hand } = this;
     const isThere = addressIn(this.initialValue) === undefined || (given?.complete && given.naturalWidth > 0);
@@ -226,7 +234,7 @@ abstract class Segmentation extends Board {
     const turn = ++this.#preparing;
     const { initialValue } = this;
     const decoded = await this.#decoded(addressIn(initialValue) === undefined ? null : given, initialValue, size);
-    // The stage has to have its place, by which the brush gets its size.
+    // The size of the brush depends on the layout of the stage.
     await this.updateComplete;
     if (turn !== this.#preparing || size !== this.size) return;
     if (!decoded) {
@@ -238,7 +246,7 @@ abstract class Segmentation extends Board {
     // A draft is there before its picture.
     const kept = this.#own ? hand.mask : undefined;
     const mask = isSize(kept?.size, size) ? kept : undefined;
-    if (kept && !mask) this.told = this.#misfitText(kept.size, size);
+    if (kept && !mask) this.status = this.#misfitText(kept.size, size);
     const path = mask && hand.outline.path;
     hand.begin(mask ?? new Mask(size, decoded.rows), mask ? hand.segments : decoded.segments, this.view.scale);
     hand.loadPath(path);
@@ -257,12 +265,12 @@ abstract class Segmentation extends Board {
       picture.src = address;
     }
     const decoded = await this.#decoded(picture, value, size);
-    if (!decoded) this.told = word("not_loaded");
-    else if (decoded.misfit) this.told = this.#misfitText(decoded.misfit, size);
+    if (!decoded) this.status = word("not_loaded");
+    else if (decoded.misfit) this.status = this.#misfitText(decoded.misfit, size);
     return decoded?.misfit ? undefined : decoded;
   }
 
-  /** What a mask holds, which is nothing if it has another size than the picture; none if it can't be decoded. */
+  /** The content of a mask, empty if its size differs from the picture's; undefined if it can't be decoded. */
   async #decoded(
     picture: HTMLImageElement | null,
     value: unknown,
@@ -325,7 +333,7 @@ abstract class Segmentation extends Board {
   protected override choose(label: string): void {
     this.hand.choose(label, this.keepsLabel);
     const hint = this.hasInstances ? "draws_new" : "draws_label";
-    this.told = this.hand.label === undefined ? "" : word(hint, { label });
+    this.status = this.hand.label === undefined ? "" : word(hint, { label });
     this.surface?.draw();
     this.requestUpdate();
   }
@@ -362,7 +370,7 @@ abstract class Segmentation extends Board {
     if (segment) {
       const places = this.#listed();
       const [number, count] = [places.indexOf(chosen as number) + 1, places.length];
-      if (number > 0) this.told = word("shape_selected", { number, count, shape: this.#describe(chosen as number) });
+      if (number > 0) this.status = word("shape_selected", { number, count, shape: this.#describe(chosen as number) });
       this.showItem(chosen as number);
     }
     this.surface?.draw();
@@ -370,16 +378,16 @@ abstract class Segmentation extends Board {
     return true;
   }
 
-  #use(tool: Tool): void {
+  #use(tool: MaskTool): void {
     this.hand.use(tool);
-    this.told = helpOf(tool);
+    this.status = helpOf(tool);
     this.surface?.draw();
     this.requestUpdate();
   }
 
   #resize(brush: number): void {
     this.hand.brush = Math.min(Math.max(brush, 0), SIZES.length - 1);
-    this.told = word("brush_is", { size: this.hand.width });
+    this.status = word("brush_is", { size: this.hand.width });
     this.surface?.draw(false);
     this.requestUpdate();
   }
@@ -543,7 +551,7 @@ abstract class Segmentation extends Board {
     return html`<label class="relabel">${word("label_of_selected")}
       <select .value=${live(label)} @change=${(event: Event) => {
         this.hand.relabel(place, (event.target as HTMLSelectElement).value);
-        this.told = word("shape_is_now", { label: this.hand.segments[place]?.label ?? "" });
+        this.status = word("shape_is_now", { label: this.hand.segments[place]?.label ?? "" });
       }}>${labels.map((name) => html`<option .value=${name} ?selected=${name === label}>${name}</option>`)}</select></label>`;
   }
 

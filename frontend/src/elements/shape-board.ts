@@ -1,4 +1,4 @@
-/** What elements share in which one draws shapes on a picture, be it one picture or many frames. */
+/** What elements for drawing shapes share, on one picture or on many frames. */
 import type { Editor } from "../drawing/editor";
 import { Painter } from "../drawing/painter";
 import { word } from "../words";
@@ -15,11 +15,11 @@ export abstract class ShapeBoard extends Board {
     return this.hand.label !== undefined || this.hand.path !== undefined;
   }
 
-  /** What is drawn from now on has this label; has none, if it had this one before. */
+  /** Draw with this label from now on; without one, if it was chosen before. */
   protected drawWith(label: string): void {
     const { hand } = this;
     hand.label = hand.label === label && !this.keepsLabel ? undefined : label;
-    this.told = hand.label === undefined ? "" : word("draws_label", { label });
+    this.status = hand.label === undefined ? "" : word("draws_label", { label });
   }
 
   protected override makePainter(): Painter {

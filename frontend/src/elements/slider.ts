@@ -88,7 +88,7 @@ export class CrowdSlider extends Control {
     this.changed(done);
   }
 
-  /** A slider that stands at its lowest value from the start is set by a click or by Enter as well. */
+  /** A slider at its lowest value from the start can be set by a click or by Enter, too. */
   #confirm(): void {
     if (this.isSet || this.matches(":disabled")) return;
     this.#value = this.value;

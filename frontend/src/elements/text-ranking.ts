@@ -13,7 +13,7 @@ interface Dimension {
   name: string;
   allowTie: boolean;
 }
-/** By dimension: the rank of each response, 1 the best; none where nobody has given one. */
+/** By dimension: the rank of each response, 1 the best; undefined where none was given. */
 type Ranks = Record<string, (number | null)[]>;
 
 @element("crowd-text-ranking")
@@ -60,7 +60,7 @@ export class CrowdTextRanking extends Annotator {
     };
   }
 
-  /** Straight in the answer, not under the element's name. */
+  /** Directly in the answer, not under the element's name. */
   override collect(answer: Answer): void {
     Object.assign(answer, this.result);
   }

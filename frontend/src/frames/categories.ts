@@ -35,8 +35,8 @@ export class Categories {
   readonly locked: ReadonlySet<string>;
   readonly ofFrames: readonly Attribute[];
   readonly #ofLabels: ReadonlyMap<string, readonly Attribute[]>;
-  /** The sequence that was looked through last: it is asked for again and again. */
-  #looked: { sequence: SequenceOf<LabeledObject>; found: Missing | undefined } | undefined;
+  /** The result for the last sequence: it is asked for again and again. */
+  #looked: { sequence: SequenceOf<LabeledObject>; missing: Missing | undefined } | undefined;
 
   /** @param document the label category file @param audits whether an earlier job's labels are shown; only those are locked */
   constructor(document: unknown, audits: boolean) {
@@ -62,17 +62,17 @@ export class Categories {
   }
 
   get needsSomething(): boolean {
-    const all = [...this.ofFrames, ...[...this.#ofLabels.values()].flat()];
-    return all.some(({ isRequired }) => isRequired);
+    const attributes = [...this.ofFrames, ...[...this.#ofLabels.values()].flat()];
+    return attributes.some(({ isRequired }) => isRequired);
   }
 
   /** The first place at which something required is missing, and of what: an object's name, or nothing for the frame. */
   missing(sequence: SequenceOf<LabeledObject>): Missing | undefined {
-    if (this.#looked?.sequence !== sequence) this.#looked = { sequence, found: this.#missing(sequence) };
-    return this.#looked.found;
+    if (this.#looked?.sequence !== sequence) this.#looked = { sequence, missing: this.#missing(sequence) };
+    return this.#looked.missing;
   }
 
-  /** The same in words; nothing if nothing is missing. @param files the frames, for their numbers */
+  /** The same in words; undefined if nothing is missing. @param files the frames, for their numbers */
   lack(sequence: SequenceOf<LabeledObject>, files: readonly { number: number }[]): string {
     const missing = this.missing(sequence);
     if (!missing) return "";

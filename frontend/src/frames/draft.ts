@@ -1,8 +1,8 @@
-/** What a page of frames begins with: what it is given, and the draft of unfinished work. */
+/** The start of a page of frames: its data, and the draft of unfinished work. */
 import { isRecord } from "../attributes";
-import type { Attributes, Box, LabeledObject, LabelsOf, Rect, SequenceOf } from "./objects";
+import type { Attributes, Box, BoxRect, LabeledObject, LabelsOf, SequenceOf } from "./objects";
 
-/** What the script holds that the attribute `data` of an element names; nothing while it is not there. */
+/** The content of the script that the attribute `data` of an element names; undefined until it exists. */
 export function given(host: Element): (Record<string, unknown> & { frames: Record<string, unknown>[] }) | undefined {
   const text = document.getElementById(host.getAttribute("data") ?? "")?.textContent;
   if (!text) return undefined;
@@ -15,10 +15,11 @@ export function given(host: Element): (Record<string, unknown> & { frames: Recor
 type KeptMark = [object: number, numbers: number[], byHand: 0 | 1, attributes?: Attributes];
 
 /** What is kept of a box: its object, its camera, its place, whether by hand, attributes if there are any. */
-type KeptBox = [object: number, camera: number, rect: Rect, byHand: 0 | 1, attributes?: Attributes];
+type KeptBox = [object: number, camera: number, rect: BoxRect, byHand: 0 | 1, attributes?: Attributes];
 
-export interface Kept {
-  /** Label, id and name of each object, under the key that stored drafts have. */
+export interface StoredDraft {
+  /** Label, id and name of each object. */
+  // biome-ignore lint/plugin: drafts are stored under this key already
   things: [string, string, string][];
   frames: Record<number, { marks?: KeptMark[]; boxes?: KeptBox[]; attributes?: Attributes }>;
 }
@@ -28,8 +29,8 @@ export function shortened<T extends LabeledObject>(
   sequence: SequenceOf<T>,
   initial: SequenceOf<T>,
   numbersOf: (mark: T) => number[],
-): Kept {
-  const objects: Kept["things"] = [];
+): StoredDraft {
+  const objects: StoredDraft["things"] = [];
   const places = new Map<string, number>();
   const placeOf = ({ label, object, name }: LabeledObject): number => {
     const key = JSON.stringify([label, object, name]);
@@ -37,7 +38,7 @@ export function shortened<T extends LabeledObject>(
     places.set(key, place);
     return place;
   };
-  const frames: Kept["frames"] = {};
+  const frames: StoredDraft["frames"] = {};
   for (const [place, labels] of sequence.entries()) {
     if (labels === initial[place]) continue;
     const more = (labeledObject: LabeledObject): [] | [Attributes] =>
@@ -50,6 +51,7 @@ export function shortened<T extends LabeledObject>(
     );
     frames[place] = { marks, attributes: labels.attributes, ...(boxes ? { boxes } : {}) };
   }
+  // biome-ignore lint/plugin: as above
   return { things: objects, frames };
 }
 
@@ -60,7 +62,7 @@ export function restored<T extends LabeledObject>(
   markOf: (labeled: LabeledObject, numbers: readonly number[]) => T | undefined,
 ): SequenceOf<T> {
   if (!isRecord(draft) || !isRecord(draft.frames) || !Array.isArray(draft.things)) return initial;
-  const kept = draft as unknown as Kept;
+  const kept = draft as unknown as StoredDraft;
   return initial.map((before, place): LabelsOf<T> => {
     const frame = kept.frames[place];
     if (!frame) return before;

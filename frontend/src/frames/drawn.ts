@@ -1,28 +1,33 @@
-/** What a person has drawn in a frame, as marks of objects: what is new or was moved is by hand. */
+/** Turns what a person has drawn in a frame into marks of objects: new and moved ones are by hand. */
 import type { Shape } from "../drawing/kinds";
 import { freeName, NO_LABELS, newId, rename, withFrame } from "./objects";
-import { follow, type Labels, type Mark, type Sequence } from "./sequence";
+import { follow, type ShapeLabels, type ShapeMark, type ShapeSequence } from "./sequence";
 
-/** @property going the object that the next shape is, which is in other frames so far */
-interface Drawing {
+/** @property going the object of the next shape, which is only in other frames so far */
+interface Tracking {
   tracks: boolean;
-  going: Mark | undefined;
+  going: ShapeMark | undefined;
 }
 
 /** @property isGoing whether the object that was to go on does so now @property latest the place of the mark that is new */
-interface Drawn {
-  sequence: Sequence;
-  before: Labels;
-  after: Labels;
+interface FrameChange {
+  sequence: ShapeSequence;
+  before: ShapeLabels;
+  after: ShapeLabels;
   isGoing: boolean;
   latest: number | undefined;
 }
 
 /** The labels of a sequence, with the shapes of one frame as they are now; the same, if they are as they were. */
-export function drawn(sequence: Sequence, place: number, shapes: readonly Shape[], drawing: Drawing): Drawn {
+export function drawn(
+  sequence: ShapeSequence,
+  place: number,
+  shapes: readonly Shape[],
+  drawing: Tracking,
+): FrameChange {
   const before = sequence[place] ?? NO_LABELS;
-  const marks: Mark[] = [];
-  let moved: Mark | undefined;
+  const marks: ShapeMark[] = [];
+  let moved: ShapeMark | undefined;
   for (const shape of shapes) {
     const now = asMark(shape, sequence, place, marks, drawing);
     // What is only hidden has not been moved.
@@ -40,7 +45,7 @@ export function drawn(sequence: Sequence, place: number, shapes: readonly Shape[
 }
 
 /** The object has its label in all frames, and what was filled in around it follows. */
-function taken(sequence: Sequence, before: Labels, moved: Mark, place: number): Sequence {
+function taken(sequence: ShapeSequence, before: ShapeLabels, moved: ShapeMark, place: number): ShapeSequence {
   const { object, label } = moved;
   const isRelabeled = before.marks.some((mark) => mark.object === object && mark.label !== label);
   if (!isRelabeled) return follow(sequence, object, place);
@@ -49,15 +54,15 @@ function taken(sequence: Sequence, before: Labels, moved: Mark, place: number): 
 
 function asMark(
   shape: Shape,
-  sequence: Sequence,
+  sequence: ShapeSequence,
   place: number,
-  others: readonly Mark[],
-  { tracks, going }: Drawing,
-): Mark {
-  const known = shape as Partial<Mark> & Shape;
+  others: readonly ShapeMark[],
+  { tracks, going }: Tracking,
+): ShapeMark {
+  const known = shape as Partial<ShapeMark> & Shape;
   const before = sequence[place]?.marks ?? [];
-  if (known.attributes && before.includes(known as Mark)) return known as Mark;
-  const mark: Mark = {
+  if (known.attributes && before.includes(known as ShapeMark)) return known as ShapeMark;
+  const mark: ShapeMark = {
     label: shape.label,
     points: shape.points,
     object: known.object ?? "",
@@ -67,23 +72,23 @@ function asMark(
     ...(shape.hidden ? { hidden: true } : {}),
   };
   const twin = before.find((there) => isWhere(there, mark));
-  // Only its being hidden has changed.
+  // Only its visibility has changed.
   if (known.attributes && twin) return { ...mark, byHand: twin.byHand };
   if (!tracks) return { ...mark, name: mark.label };
   if (mark.object) return mark;
   if (going?.label === mark.label && ![...before, ...others].some((there) => isIt(there, going))) {
-    // Until it is described anew, it is as it was.
+    // Until it is described again, it stays as it was.
     return { ...mark, object: going.object, name: going.name, attributes: going.attributes };
   }
-  // Two that are drawn in one go have names of their own.
+  // Two that are drawn at once get different names.
   const name = freeName([...sequence, { attributes: {}, marks: others }], mark.label);
   return { ...mark, object: newId(), name };
 }
 
-function isIt(first: Mark, second: Mark): boolean {
+function isIt(first: ShapeMark, second: ShapeMark): boolean {
   return first.object === second.object;
 }
 
-function isWhere(first: Mark, second: Mark): boolean {
+function isWhere(first: ShapeMark, second: ShapeMark): boolean {
   return isIt(first, second) && first.points === second.points && first.label === second.label;
 }

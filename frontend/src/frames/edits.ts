@@ -1,14 +1,15 @@
-/** What is done with the shapes of a frame in other frames: copied, predicted, filled in between and removed. */
-import type { Point } from "../drawing/geometry";
+/** Edits of shapes across frames: copy, predict, fill in between, remove. */
+
 import { box } from "../drawing/kinds";
+import type { Point } from "../drawing/plane-geometry";
 import { word } from "../words";
 import { NO_LABELS, removeObject } from "./objects";
 import type { Labeling } from "./panels";
-import { copyTo, fillBetween, type Mark, predict } from "./sequence";
+import { copyTo, fillBetween, predict, type ShapeMark } from "./sequence";
 
 /** A page on which shapes are drawn in frames. */
-export interface Drawing extends Labeling<Mark> {
-  readonly selected: Mark | undefined;
+export interface DrawingPage extends Labeling<ShapeMark> {
+  readonly selected: ShapeMark | undefined;
   select(object: string | undefined): void;
   /** Show a frame; done when it is shown. */
   go(place: number): Promise<void>;
@@ -16,19 +17,19 @@ export interface Drawing extends Labeling<Mark> {
   inward(points: readonly Point[]): readonly Point[];
 }
 
-/** Each is a step that can be undone, and leaves alone what is locked. They say whether there was something to do. */
+/** Each edit is a step that can be undone, and leaves locked shapes alone. It returns whether there was something to do. */
 export class FrameEdits {
-  constructor(private readonly page: Drawing) {}
+  constructor(private readonly page: DrawingPage) {}
 
   /** The selected object, or all that is in this frame. */
-  get #chosen(): readonly Mark[] {
+  get #chosen(): readonly ShapeMark[] {
     const { selected, sequence, place, categories } = this.page;
     const marks = selected ? [selected] : (sequence[place] ?? NO_LABELS).marks;
     return marks.filter(({ label }) => !categories.locked.has(label));
   }
 
-  /** Do something with what is chosen; if nothing is, the person is told. */
-  #withChosen(does: (marks: readonly Mark[]) => void): true {
+  /** Do something with what is chosen; if nothing is, tell the person. */
+  #withChosen(does: (marks: readonly ShapeMark[]) => void): true {
     const marks = this.#chosen;
     if (marks.length > 0) does(marks);
     else this.page.tell(word("nothing_in_frame"));
@@ -68,7 +69,7 @@ export class FrameEdits {
     if (this.#chosen.length > 0 && !this.#hasNext) return false;
     return this.#withChosen((marks) => {
       const object = page.selected?.object;
-      const is = (mark: Mark) => marks.includes(mark);
+      const is = (mark: ShapeMark) => marks.includes(mark);
       page.become(predict(page.sequence, page.place, is, page.tracks, (points) => page.inward(points)));
       void page.go(page.place + 1).then(() => page.select(object));
     });

@@ -1,4 +1,4 @@
-/** Fields for attributes, and how the parts of the page look that only sequences have. */
+/** Fields for attributes, and the style of the parts of a page that only sequences have. */
 import { css, html, nothing, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
 import { word } from "../words";

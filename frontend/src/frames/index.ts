@@ -1,6 +1,6 @@
 /** The script of the page for sequences of frames: its element, and what joins the page to the portal. */
 import "../elements/furniture";
-import "./element";
+import "./video-frames";
 import { begin } from "../begin";
 
 begin();

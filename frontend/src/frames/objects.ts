@@ -1,4 +1,4 @@
-/** Objects with labels in frames, whatever shape they have, and what is done with them over several frames. Nothing here changes: each step makes new labels. */
+/** Objects with labels in frames, whatever shape they have, and what is done with them over several frames. Nothing here is modified: each step returns new labels. */
 import { isRecord } from "../attributes";
 
 export type Attributes = Readonly<Record<string, string | number>>;
@@ -9,17 +9,17 @@ export interface LabeledObject {
   object: string;
   name: string;
   attributes: Attributes;
-  /** Whether a person has drawn or moved it here; else it was copied, predicted or filled in. */
+  /** Whether a person has drawn or moved it here, rather than copied, predicted or filled it in. */
   byHand: boolean;
 }
 
 /** Left, top, width and height, in pixels. */
-export type Rect = readonly [number, number, number, number];
+export type BoxRect = readonly [number, number, number, number];
 
 /** A box in a camera's picture, of an object that is also in the cloud. @property camera its number in the frame */
 export interface Box extends LabeledObject {
   camera: number;
-  rect: Rect;
+  rect: BoxRect;
 }
 
 export interface LabelsOf<T extends LabeledObject> {
@@ -126,8 +126,8 @@ export function rename<T extends LabeledObject>(
   );
 }
 
-/** Whose attribute is set: that of marks, of boxes, or, without either, of the frames themselves. */
-export interface Whose<T extends LabeledObject> {
+/** The owners of an attribute to set: marks, boxes or, without either, the frames themselves. */
+export interface AttributeOwners<T extends LabeledObject> {
   marks?: (mark: T) => boolean;
   boxes?: (box: Box) => boolean;
 }
@@ -138,10 +138,10 @@ export function setAttribute<T extends LabeledObject>(
   places: ReadonlySet<number>,
   name: string,
   value: string | number | undefined,
-  whose: Whose<T>,
+  whose: AttributeOwners<T>,
 ): SequenceOf<T> {
   const set = (before: Attributes): Attributes => {
-    // In its place: what is as it was before must look so.
+    // In its place, so that unchanged attributes compare equal.
     if (value !== undefined) return { ...before, [name]: value };
     const { [name]: _, ...others } = before;
     return others;
@@ -168,7 +168,7 @@ export function freeName(sequence: SequenceOf<LabeledObject>, label: string): st
   return `${label}:${number}`;
 }
 
-/** The number of an object as a person has written it, as its name; none if it is no number, or another one has it. */
+/** The number of an object as a person has written it, as its name; undefined if it is not a number, or is taken. */
 export function nameOf(
   sequence: SequenceOf<LabeledObject>,
   { label, object }: LabeledObject,
@@ -181,7 +181,7 @@ export function nameOf(
   return /^[1-9]\d{0,8}$/.test(text) && !isTaken ? name : undefined;
 }
 
-/** Frames by number, such as `2-5,8-10,20`, both ends of a range included; what is wrong with the text otherwise. */
+/** Frames by number, such as `2-5,8-10,20`, both ends of a range included; undefined if the text is wrong. */
 export function readRanges(text: string): number[] | undefined {
   const numbers: number[] = [];
   for (const part of text.split(",")) {
@@ -198,7 +198,7 @@ export function attributesOf(given: unknown): Attributes {
   return isRecord(given) ? (given as Attributes) : {};
 }
 
-/** The id of a new object: as a UUID, also where a page without https has none. */
+/** The id of a new object: a UUID, even on a page without https. */
 export function newId(): string {
   if (crypto.randomUUID) return crypto.randomUUID();
   const bytes = crypto.getRandomValues(new Uint8Array(16));

@@ -1,10 +1,11 @@
-/** What stands beside the work on frames: attributes of objects and of frames, the numbers of objects, objects in other frames. */
+/** The panels beside the work on frames: attributes of objects and of frames, the numbers of objects, objects in other frames. */
 import { html, nothing } from "lit";
 import { live } from "lit/directives/live.js";
 import { word } from "../words";
 import { type Attribute, type Categories, MAX_CHARACTERS } from "./categories";
 import { attributeField } from "./fields";
 import {
+  type AttributeOwners,
   type Box,
   elsewhere,
   type LabeledObject,
@@ -16,10 +17,9 @@ import {
   rename,
   type SequenceOf,
   setAttribute,
-  type Whose,
 } from "./objects";
 
-/** How many of the objects that are in other frames are listed. */
+/** Most objects in other frames that are listed. */
 const MAX_OBJECTS = 100;
 
 /** A page on which objects have labels in frames. */
@@ -30,11 +30,11 @@ export interface Labeling<T extends LabeledObject> {
   readonly tracks: boolean;
   /** The frames' numbers. */
   readonly numbers: readonly number[];
-  /** The labels are other ones now. @returns whether they are */
+  /** Replace the labels. @returns whether they differ */
   become(now: SequenceOf<T>): boolean;
   tell(text: string): void;
   requestUpdate(): void;
-  /** Do something that a button asks for, and have the keyboard where the work is again. */
+  /** Do what a button asks for, then return the keyboard focus to the work. */
   act(does: () => unknown): void;
 }
 
@@ -90,7 +90,7 @@ export class Panels<T extends LabeledObject> {
   #renderAttributes(
     labeled: LabeledObject,
     attributes: readonly Attribute[],
-    whose: Whose<T>,
+    whose: AttributeOwners<T>,
     isIn: (labels: LabelsOf<T>) => boolean,
   ) {
     const { tracks, place } = this.page;

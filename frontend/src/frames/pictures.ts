@@ -6,13 +6,13 @@ const AHEAD = 40;
 const BEHIND = 12;
 const AT_ONCE = 6;
 
-interface Loading {
+interface PictureLoad {
   image: HTMLImageElement;
   ready: Promise<void>;
 }
 
 export class Pictures {
-  readonly #kept = new Map<number, Loading>();
+  readonly #kept = new Map<number, PictureLoad>();
   #waiting: number[] = [];
   #running = 0;
 
@@ -28,7 +28,7 @@ export class Pictures {
     return image?.complete === true && image.naturalWidth > 0;
   }
 
-  /** Until a frame's picture can be shown at once, or can't be loaded: then whoever shows it says so. */
+  /** Resolves once a frame's picture can be shown at once, or can't be loaded. */
   ready(place: number): Promise<void> {
     return this.#load(place).ready;
   }
@@ -58,11 +58,11 @@ export class Pictures {
     }
   }
 
-  #load(place: number): Loading {
+  #load(place: number): PictureLoad {
     const known = this.#kept.get(place);
     if (known) return known;
     const image = new Image();
-    // As the picture in the page asks, so that it finds this one.
+    // As the picture in the page does, so that it uses the cached one.
     image.crossOrigin = "anonymous";
     const loading = { image, ready: this.#fetch(image, place) };
     this.#kept.set(place, loading);
@@ -76,7 +76,7 @@ export class Pictures {
       image.src = file.src;
       await image.decode();
     } catch {
-      // Its link may be too old by now.
+      // Its link may have expired.
       const fresh = await freshLink(file.src);
       if (!fresh || fresh === file.src) return;
       file.src = fresh;

@@ -1,11 +1,11 @@
-/** Going through frames: play, and the bar with which one goes anywhere. */
+/** Playback of frames, and the bar for going to any of them. */
 import { html, nothing, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
 import { icon } from "../elements/board";
 import { word } from "../words";
 import { anchors, type LabeledObject, type SequenceOf } from "./objects";
 
-/** Frames a second while it plays. */
+/** Frames per second during playback. */
 const SPEED = 8;
 
 /** A page with frames. */
@@ -23,7 +23,7 @@ export class Player {
 
   constructor(private readonly shower: Shower) {}
 
-  /** Play, from the beginning if one is at the end, or stop. */
+  /** Play, from the beginning if at the end, or stop. */
   toggle(): true {
     if (this.isPlaying) {
       this.stop();
@@ -61,9 +61,9 @@ export class Player {
 /**
  * The bar below what is shown.
  *
- * @param at the frame that is shown, or on its way
+ * @param at the frame that is shown, or loading
  * @param numbers of all frames
- * @param isComing whether the frame is on its way
+ * @param isComing whether the frame is loading
  * @param object the object whose frames are marked; without one all that have something
  * @param goTo a person has written the number of a frame
  */
@@ -95,7 +95,7 @@ export function framesBar(
   </div>`;
 }
 
-/** In which frames an object is, or anything: by hand, or not. */
+/** The frames that contain an object, or anything: by hand, or not. */
 function barMarks(sequence: SequenceOf<LabeledObject>, object: string | undefined): TemplateResult {
   const count = sequence.length;
   const by = object ? new Set(anchors(sequence, object)) : new Set<number>();

@@ -1,8 +1,8 @@
 /** Shapes in a sequence of frames, and what is done with them over several frames. */
 import { isRecord } from "../attributes";
-import type { Point } from "../drawing/geometry";
 import type { Kind, Shape } from "../drawing/kinds";
-import { type Kept, restored, shortened } from "./draft";
+import type { Point } from "../drawing/plane-geometry";
+import { restored, type StoredDraft, shortened } from "./draft";
 import {
   anchors,
   attributesOf,
@@ -15,35 +15,35 @@ import {
 } from "./objects";
 
 /** A shape in a frame. */
-export interface Mark extends Shape, LabeledObject {
+export interface ShapeMark extends Shape, LabeledObject {
   name: string;
 }
-export type Labels = LabelsOf<Mark>;
-export type Sequence = SequenceOf<Mark>;
+export type ShapeLabels = LabelsOf<ShapeMark>;
+export type ShapeSequence = SequenceOf<ShapeMark>;
 
 /** Which marks something is done with. */
-export type Chosen = (mark: Mark) => boolean;
+export type Chosen = (mark: ShapeMark) => boolean;
 
-/** Put a mark into a frame; one that a person made there of the same object stays. @param tracks whether objects have ids */
-function put(labels: Labels, mark: Mark, tracks: boolean): Labels {
+/** Put a mark into a frame, unless a person has made one of the same object there. @param tracks whether objects have ids */
+function put(labels: ShapeLabels, mark: ShapeMark, tracks: boolean): ShapeLabels {
   const same = labels.marks.findIndex((known) => (tracks ? known.object === mark.object : isSame(known, mark)));
   if (same < 0) return { ...labels, marks: [...labels.marks, mark] };
   if (!tracks || labels.marks[same]?.byHand) return labels;
   return { ...labels, marks: labels.marks.with(same, mark) };
 }
 
-function isSame(first: Mark, second: Mark): boolean {
+function isSame(first: ShapeMark, second: ShapeMark): boolean {
   return first.label === second.label && JSON.stringify(first.points) === JSON.stringify(second.points);
 }
 
 /** Copy marks of a frame into others. */
 export function copyTo(
-  sequence: Sequence,
+  sequence: ShapeSequence,
   from: number,
   places: readonly number[],
   chosen: Chosen,
   tracks: boolean,
-): Sequence {
+): ShapeSequence {
   const marks = (sequence[from]?.marks ?? []).filter(chosen).map((mark) => ({ ...mark, byHand: false }));
   const into = new Set(places);
   if (marks.length === 0) return sequence;
@@ -52,16 +52,16 @@ export function copyTo(
   );
 }
 
-/** Where marks of a frame will be in the next one: they go on as they came from the frame before. */
+/** Predict marks in the next frame: they move on as they did from the frame before. */
 export function predict(
-  sequence: Sequence,
+  sequence: ShapeSequence,
   from: number,
   chosen: Chosen,
   tracks: boolean,
   inward: (points: readonly Point[]) => readonly Point[],
-): Sequence {
+): ShapeSequence {
   const before = sequence[from - 1]?.marks ?? [];
-  const predicted = (sequence[from]?.marks ?? []).filter(chosen).map((mark): Mark => {
+  const predicted = (sequence[from]?.marks ?? []).filter(chosen).map((mark): ShapeMark => {
     const last = tracks ? before.find((known) => known.object === mark.object) : nearest(before, mark);
     const points = last?.points.length === mark.points.length ? onward(last.points, mark.points) : mark.points;
     return { ...mark, points: inward(points), byHand: false };
@@ -86,8 +86,8 @@ function onward(before: readonly Point[], now: readonly Point[]): Point[] {
 }
 
 /** The mark of the same label that overlaps most with another one. */
-function nearest(marks: readonly Mark[], to: Mark): Mark | undefined {
-  let best: Mark | undefined;
+function nearest(marks: readonly ShapeMark[], to: ShapeMark): ShapeMark | undefined {
+  let best: ShapeMark | undefined;
   let most = 0.3;
   for (const mark of marks) {
     const overlap = mark.label === to.label ? overlapOf(mark.points, to.points) : 0;
@@ -96,22 +96,22 @@ function nearest(marks: readonly Mark[], to: Mark): Mark | undefined {
   return best;
 }
 
-function isNear(first: Mark, second: Mark): boolean {
+function isNear(first: ShapeMark, second: ShapeMark): boolean {
   return first.label === second.label && overlapOf(first.points, second.points) > 0.5;
 }
 
-/** The share of two boxes' area that is in both. */
+/** The Jaccard index of two boxes. */
 export function overlapOf(first: readonly Point[], second: readonly Point[]): number {
-  const [a, b, c, d] = [first[0], first[1], second[0], second[1]];
-  if (!a || !b || !c || !d) return 0;
-  const across = Math.min(b[0], d[0]) - Math.max(a[0], c[0]);
-  const down = Math.min(b[1], d[1]) - Math.max(a[1], c[1]);
+  const [start, end, from, to] = [first[0], first[1], second[0], second[1]];
+  if (!start || !end || !from || !to) return 0;
+  const across = Math.min(end[0], to[0]) - Math.max(start[0], from[0]);
+  const down = Math.min(end[1], to[1]) - Math.max(start[1], from[1]);
   const both = Math.max(across, 0) * Math.max(down, 0);
-  return both / ((b[0] - a[0]) * (b[1] - a[1]) + (d[0] - c[0]) * (d[1] - c[1]) - both);
+  return both / ((end[0] - start[0]) * (end[1] - start[1]) + (to[0] - from[0]) * (to[1] - from[1]) - both);
 }
 
-/** Draw an object in all frames between those in which a person has drawn it, on the straight way from one to the next. */
-export function fillBetween(sequence: Sequence, object: string, only?: (place: number) => boolean): Sequence {
+/** Draw an object in all frames between those in which a person has drawn it, on a straight line from one to the next. */
+export function fillBetween(sequence: ShapeSequence, object: string, only?: (place: number) => boolean): ShapeSequence {
   const places = anchors(sequence, object);
   let now = sequence;
   for (const [number, from] of places.entries()) {
@@ -132,7 +132,7 @@ export function fillBetween(sequence: Sequence, object: string, only?: (place: n
 }
 
 /** A person has moved an object in a frame: what was filled in around it follows. */
-export function follow(sequence: Sequence, object: string, at: number): Sequence {
+export function follow(sequence: ShapeSequence, object: string, at: number): ShapeSequence {
   const places = anchors(sequence, object);
   const [from, to] = [places.findLast((place) => place < at) ?? at, places.find((place) => place > at) ?? at];
   return fillBetween(sequence, object, (place) => {
@@ -141,7 +141,7 @@ export function follow(sequence: Sequence, object: string, at: number): Sequence
   });
 }
 
-// How labels stand in answers and drafts
+// Labels as written in answers and drafts
 
 /** A frame as the service knows it. */
 export interface FrameFile {
@@ -151,7 +151,7 @@ export interface FrameFile {
 }
 
 /** The frames of an answer; those without labels are left out. */
-export function toAnswer(sequence: Sequence, files: readonly FrameFile[], kind: Kind, tracks: boolean): unknown[] {
+export function toAnswer(sequence: ShapeSequence, files: readonly FrameFile[], kind: Kind, tracks: boolean): unknown[] {
   return sequence.flatMap(({ attributes, marks }, place) => {
     const file = files[place];
     if (!file || (marks.length === 0 && Object.keys(attributes).length === 0)) return [];
@@ -165,13 +165,13 @@ export function toAnswer(sequence: Sequence, files: readonly FrameFile[], kind: 
   });
 }
 
-export function fromAnswer(given: unknown, files: readonly FrameFile[], kind: Kind): Sequence {
+export function fromAnswer(given: unknown, files: readonly FrameFile[], kind: Kind): ShapeSequence {
   const frames = isRecord(given) && Array.isArray(given.frames) ? given.frames.filter(isRecord) : [];
   const known = new Map(frames.map((frame) => [frame.frameNumber, frame]));
   return files.map((file) => {
     const frame = known.get(file.number);
     const listed = Array.isArray(frame?.[kind.list]) ? (frame[kind.list] as unknown[]).filter(isRecord) : [];
-    const marks = listed.flatMap((entry): Mark[] => {
+    const marks = listed.flatMap((entry): ShapeMark[] => {
       const points = kind.read(entry);
       if (!points) return [];
       return [
@@ -189,12 +189,12 @@ export function fromAnswer(given: unknown, files: readonly FrameFile[], kind: Ki
   });
 }
 
-export function toDraft(sequence: Sequence, initial: Sequence): Kept {
+export function toDraft(sequence: ShapeSequence, initial: ShapeSequence): StoredDraft {
   return shortened(sequence, initial, ({ points }) => points.flat());
 }
 
-export function fromDraft(draft: unknown, initial: Sequence): Sequence {
-  return restored(draft, initial, (labeled, numbers): Mark => {
+export function fromDraft(draft: unknown, initial: ShapeSequence): ShapeSequence {
+  return restored(draft, initial, (labeled, numbers): ShapeMark => {
     const points = numbers.flatMap((x, at) => (at % 2 ? [] : [[x, numbers[at + 1] ?? 0] as const]));
     return { ...labeled, points };
   });

@@ -1,7 +1,7 @@
 /** The dialogs of the task page. */
 
 import type { FrameKey } from "./frame";
-import { nameOf } from "./keys";
+import { nameOf } from "./shortcuts";
 
 type Words = Record<string, string>;
 
@@ -23,7 +23,7 @@ function opened(dialog: HTMLDialogElement, title: string, ...content: HTMLElemen
   dialog.showModal();
 }
 
-/** Ask for a text, or only whether; null if the person would rather not. */
+/** Ask for a text, or for a yes; null if the person cancels. */
 export function askFor(
   dialog: HTMLDialogElement,
   words: Words,
@@ -60,50 +60,33 @@ export function showKeys(
   task: FrameKey[],
   change: (command?: string, key?: string) => void,
 ): void {
-  const content: HTMLElement[] = [];
   const note = made("p", "", { role: "status", class: "quiet" });
-  const all = [...page, ...task];
-  for (const [title, entries] of [
-    [words.keys_of_labels, task],
-    [words.keys_of_page, page],
-  ] as [string, FrameKey[]][]) {
-    if (!entries.length) continue;
-    const table = made("table");
-    table.append(made("caption", title));
-    for (const entry of entries) {
-      const row = table.insertRow();
-      row.append(made("th", entry.label, { scope: "row" }));
-      const shown = made("kbd", entry.key);
-      row.insertCell().append(shown);
-      const button = made("button", words.change_key, {
-        type: "button",
-        "aria-label": `${words.change_key}: ${entry.label}`,
+  const entries = [...page, ...task];
+  const row = (entry: FrameKey, table: HTMLTableElement) => {
+    const line = table.insertRow();
+    line.append(made("th", entry.label, { scope: "row" }));
+    const shown = made("kbd", entry.key);
+    line.insertCell().append(shown);
+    const button = made("button", words.change_key, {
+      type: "button",
+      "aria-label": `${words.change_key}: ${entry.label}`,
+    });
+    line.insertCell().append(button);
+    button.addEventListener("click", () => {
+      note.textContent = words.press_new_key ?? "";
+      onNextKey(dialog, (name) => {
+        const isTaken = entries.some((other) => other !== entry && other.key === name);
+        note.textContent = isTaken && name ? (words.key_taken ?? "") : "";
+        if (isTaken || !name) return;
+        entry.key = name;
+        shown.textContent = name;
+        change(entry.command, name);
       });
-      row.insertCell().append(button);
-      button.addEventListener("click", () => {
-        note.textContent = words.press_new_key ?? "";
-        const listen = (event: KeyboardEvent): void => {
-          const name = nameOf(event);
-          if (!name) return;
-          event.preventDefault();
-          event.stopPropagation();
-          dialog.removeEventListener("keydown", listen, true);
-          if (name === "Escape" || name === "Tab") {
-            note.textContent = "";
-          } else if (all.some((other) => other !== entry && other.key === name)) {
-            note.textContent = words.key_taken ?? "";
-          } else {
-            entry.key = name;
-            shown.textContent = name;
-            note.textContent = "";
-            change(entry.command, name);
-          }
-        };
-        dialog.addEventListener("keydown", listen, true);
-      });
-    }
-    content.push(table);
-  }
+    });
+  };
+  const tables = [keyTable(words.keys_of_labels, task, row), keyTable(words.keys_of_page, page, row)].filter(
+    (table) => table !== undefined,
+  );
   const buttons = made("div", "", { class: "buttons" });
   const reset = made("button", words.reset_keys, { type: "button" });
   reset.addEventListener("click", () => {
@@ -113,6 +96,31 @@ export function showKeys(
   const close = made("button", words.close, { type: "button", class: "primary" });
   close.addEventListener("click", () => dialog.close());
   buttons.append(reset, close);
-  opened(dialog, words.shortcuts ?? "", note, ...content, buttons);
+  opened(dialog, words.shortcuts ?? "", note, ...tables, buttons);
   close.focus();
+}
+
+function keyTable(
+  title: string | undefined,
+  entries: FrameKey[],
+  row: (entry: FrameKey, table: HTMLTableElement) => void,
+): HTMLTableElement | undefined {
+  if (!entries.length) return undefined;
+  const table = made("table");
+  table.append(made("caption", title));
+  for (const entry of entries) row(entry, table);
+  return table;
+}
+
+/** Hear the next key that is not a modifier alone; Escape and Tab cancel, with undefined. */
+function onNextKey(dialog: HTMLDialogElement, hear: (name: string | undefined) => void): void {
+  const listen = (event: KeyboardEvent): void => {
+    const name = nameOf(event);
+    if (!name) return;
+    event.preventDefault();
+    event.stopPropagation();
+    dialog.removeEventListener("keydown", listen, true);
+    hear(name === "Escape" || name === "Tab" ? undefined : name);
+  };
+  dialog.addEventListener("keydown", listen, true);
 }

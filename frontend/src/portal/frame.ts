@@ -1,6 +1,6 @@
 /** A task's page in its sandboxed frame, and the port that leads to it. */
 
-import type { Pressed } from "./keys";
+import type { KeyPress } from "./shortcuts";
 
 export interface FrameKey {
   command: string;
@@ -14,7 +14,7 @@ export type FromFrame =
   | { type: "submit"; answer: unknown; draft: unknown }
   | { type: "invalid"; message: string }
   | { type: "activity" }
-  | ({ type: "key" } & Pressed)
+  | ({ type: "key" } & KeyPress)
   | { type: "trouble"; message: string; url?: string }
   | { type: "refresh"; url: string }
   | { type: "mask"; id: number; asked: unknown };
@@ -23,14 +23,14 @@ export interface FrameStart {
   draft: unknown;
   language: string;
   keys: Record<string, string>;
-  /** For what the service makes masks. */
+  /** The prompts from which the service makes masks. */
   masks: readonly string[];
 }
 
 const SANDBOX = "allow-scripts allow-forms allow-modals";
 const MAX_SILENT_MS = 20_000;
 const REMOVED_AFTER_MS = 500;
-/** How long a page that has come may be silent before it is loaded again; twice as long each time. */
+/** How long a loaded page may be silent before it is loaded again; doubled each time. */
 const LOAD_AGAIN_MS = 5_000;
 const ASK_AGAIN_MS = 2_000;
 
@@ -57,13 +57,13 @@ export class TaskFrame {
     element.title = title;
     element.dataset.task = String(task);
     element.inert = true;
-    // Until the page stands, with the work that was kept of it.
+    // Until the page is ready, with its draft restored.
     element.ariaBusy = "true";
     this.hasDraft = start.draft !== null;
     const silent = setTimeout(() => !this.isReady && onSilent(), MAX_SILENT_MS);
     let patience = LOAD_AGAIN_MS;
     element.addEventListener("load", () => {
-      // What has come may be the browser's own page, because the service did not answer.
+      // The page may be the browser's own, because the service did not answer.
       setTimeout(() => void this.loadAgain(address), patience);
       patience *= 2;
       const channel = new MessageChannel();
@@ -117,7 +117,7 @@ export class TaskFrame {
     this.open();
   }
 
-  /** Let the person work on it; where a draft is on its way, it would take the place of what is done before. */
+  /** Let the person work on it, but not before a draft has arrived, which would replace the work. */
   private open(): void {
     this.element.inert = !this.isShown || (this.hasDraft && !this.isReady);
   }
@@ -128,7 +128,7 @@ export class TaskFrame {
     this.send({ type: "focus" });
   }
 
-  /** Hide the task now, and end it soon: the key that has sent it is still to come up in its frame. */
+  /** Hide the task now, and remove it soon: the key that has submitted it is still to be released in its frame. */
   remove(): void {
     this.port?.close();
     this.element.classList.remove("shown");

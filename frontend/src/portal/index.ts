@@ -1,7 +1,7 @@
 /** The worker portal's script: the task page, and the language on the help page. */
 
-import { TaskPage } from "./page";
 import { Service } from "./service";
+import { TaskPage } from "./task-page";
 
 const start = document.getElementById("start");
 if (start) {
@@ -18,7 +18,7 @@ language?.addEventListener("change", async () => {
   location.reload();
 });
 
-/** Show the list of jobs as it is now, unless the person is in the midst of it. */
+/** Refresh the list of jobs, unless the person is using it. */
 async function refresh(shown: Element): Promise<void> {
   if (document.visibilityState !== "visible" || shown.contains(document.activeElement)) return;
   const response = await fetch(location.href).catch(() => null);

@@ -1,4 +1,4 @@
-/** Talking to the service: JSON, with the page's token; what fails on the way is tried again. */
+/** Talking to the service: JSON, with the page's token; failed requests are tried again. */
 
 export interface TaskInHand {
   id: number;
@@ -8,7 +8,7 @@ export interface TaskInHand {
   draft: unknown;
 }
 
-/** Why nothing comes any more. */
+/** Reasons for which no further task comes. */
 const IS_OVER = ["over", "stopped", "failed"] as const;
 
 export interface Handed {
@@ -18,12 +18,12 @@ export interface Handed {
   waiting?: "starting" | "others" | "answers" | "arrivals" | "objects" | (typeof IS_OVER)[number];
 }
 
-/** Whether nothing comes any more. */
+/** Whether no further task comes. */
 export function isOver(handed: Handed): boolean {
   return IS_OVER.some((why) => why === handed.waiting);
 }
 
-/** The service has said no, and would say it again. */
+/** The service has refused, and would refuse again. */
 export class Refused extends Error {
   constructor(
     readonly reason: string,
@@ -46,7 +46,7 @@ export class Service {
     private readonly token: string,
   ) {}
 
-  /** Ask until there is an answer. Throws Refused if that is a no. */
+  /** Ask until there is an answer. Throws Refused if the service refuses. */
   async ask<T>(address: string, body: object, isWanted: () => boolean = () => true): Promise<T> {
     let pause = FIRST_PAUSE_MS;
     let hadTrouble = false;

@@ -1,6 +1,6 @@
 """Exports what is where in pictures as COCO, YOLO and Pascal VOC: boxes, polygons, masks and keypoints.
 
-What is beyond the edge of its picture is cut or left out, and counted.
+What lies beyond the edge of its picture is cut off or left out, and counted.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MAX_VOC: Final = 254
 _POINTS_OF: Final = "object"
-"""The category of the object that keypoints belong to, of which a picture has one."""
+"""The category of the object that keypoints belong to; a picture has one such object."""
 
 
 class _Points(NamedTuple):

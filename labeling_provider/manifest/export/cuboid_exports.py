@@ -45,15 +45,15 @@ from labeling_provider.manifest.sequences import MAX_LABEL_BYTES, Shape
 _HERE: Final = Pose((0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0))
 _FORWARD: Final = (0.0, 1.0, 0.0)
 _LEVEL: Final = 1e-6
-"""Up to which roll and pitch a cuboid stands upright, in radians."""
+"""A cuboid whose roll and pitch are at most this stands upright, in radians."""
 Matrix = list[list[float]]
 
 
 class _Cloud(NamedTuple):
     """A labeled cloud.
 
-    :param pose: of the vehicle; None if it is not known.
-    :param boxes: in its pictures, by the number of the camera.
+    :param pose: the vehicle's pose; None if unknown.
+    :param boxes: the boxes in its pictures, by camera number.
     """
 
     uri: str
@@ -71,7 +71,7 @@ class CuboidFormat(Format[dict[str, int]]):
     batch = 8
 
     def read(self, example: Example) -> dict[str, int]:
-        """The export's ids of the classes, by their names.
+        """The export's class ids, by class name.
 
         :raises LabelError: if it is not a label of cuboids.
         """
@@ -89,7 +89,7 @@ class CuboidFormat(Format[dict[str, int]]):
         return {names[number]: own for number, own in numbers.items()}
 
     def fetch(self, example: Example) -> list[_Cloud]:
-        """The clouds of an object, of which a sequence has several."""
+        """The clouds of an object: several for a sequence."""
         label, files = example.label, self.folder.files
         if isinstance(label, CuboidsLabel):
             if example.line.get("source-ref-metadata") is None:
@@ -146,8 +146,8 @@ def _with_boxes(clouds: list[_Cloud], pictures: Iterable[BoxedPicture], where: s
 class Kitti(CuboidFormat):
     """KITTI: ``SET/label_2/NAME.txt`` for each cloud, or ``SET/label_02/NAME.txt`` for each sequence, with calibration.
 
-    KITTI tells places as a camera sees them: x right, y down, z forward. The camera is an upright one at the vehicle,
-    or at the origin, that looks where the vehicle's y points; in a sequence, where it was in the first frame with a
+    KITTI describes places as a camera sees them: x right, y down, z forward. The camera stands upright at the vehicle,
+    or at the origin, and looks along the vehicle's y; in a sequence, it stands where it was in the first frame with a
     pose. ``SET/calib/NAME.txt`` leads from the cloud's coordinates there (``Tr_velo_to_cam``), and from there to the
     pixels of the frame's first pinhole camera (``P2``), if there is one, without distortion. Boxes in the picture are
     not cut at its edge; where there are none, and for what is not known, the file says -1. In a sequence, they are the
@@ -190,7 +190,7 @@ class Kitti(CuboidFormat):
 class _View:
     """An upright camera at a vehicle: x right, y down, z forward.
 
-    :param pose: of the vehicle.
+    :param pose: the vehicle's pose.
     """
 
     def __init__(self, pose: Pose) -> None:
@@ -201,7 +201,7 @@ class _View:
         self._position = pose.position
 
     def seen(self, point: Vector) -> Vector:
-        """A place of the world as the camera sees it."""
+        """A point of the world as the camera sees it."""
         x, y, z = _applied(self._axes, minus(point, self._position))
         return x, y, z
 
@@ -230,7 +230,7 @@ class _View:
         return min(lefts), min(tops), max(lefts), max(tops)
 
     def projection(self, image: CameraImage) -> Matrix:
-        """The matrix from what this camera sees to the pixels of a picture: 3 × 4."""
+        """The 3 × 4 matrix that projects this camera's coordinates to the pixels of a picture."""
         back, (fx, fy), (cx, cy) = inverse(image.pose.heading), image.focal, image.center
         # The rows of this camera's matrix are its axes in the world; the picture's camera sees them turned back.
         turned = [turn(back, (axis[0], axis[1], axis[2])) for axis in self._axes]
@@ -265,7 +265,7 @@ def _applied(matrix: Matrix, vector: Sequence[float]) -> list[float]:
 
 
 def _turned(angle: float) -> float:
-    """The same angle from -π to π."""
+    """The same angle, between -π and π."""
     return math.remainder(angle, math.tau)
 
 
@@ -401,7 +401,7 @@ class NuScenes(CuboidFormat):
         return self._attributes.setdefault(name, _token("attribute", self._set, name))
 
     def finish(self, objects: Mapping[str, int]) -> dict[str, Any]:
-        """Write the tables that tell what there is."""
+        """Write the tables that list sensors, categories and the like."""
         for set_name, (tables, channels, attributes) in zip(objects, self._sets, strict=True):
             for name in self.classes.used.values():
                 tables.add("category", {"token": _token("category", set_name, name), "name": name, "description": ""})
@@ -424,7 +424,7 @@ _TABLES: Final = (
 class _Tables:
     """Files that each hold a list, written row by row.
 
-    :param open_file: makes a table's file. Those that nuScenes itself has are made whether or not they have rows.
+    :param open_file: creates a table's file. nuScenes's own tables are created even if they have no rows.
     """
 
     def __init__(self, open_file: Callable[[str], Sink]) -> None:
@@ -445,7 +445,7 @@ class _Tables:
 
 
 def _token(*parts: Any) -> str:
-    """An id of 32 hexadecimal digits that is always the same for the same thing."""
+    """An id of 32 hexadecimal digits, always the same for the same parts."""
     return blake2b(json_bytes(parts), digest_size=16).hexdigest()
 
 

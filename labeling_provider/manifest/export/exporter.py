@@ -54,8 +54,8 @@ class Exported:
     :param classes: names of the classes in the order of their ids; an id that no label has is ``unused-N``.
     :param notes: number of changes and remarks by kind: ``boxes_cut`` and ``shapes_cut`` at the picture's edge,
         ``boxes_left_out`` and ``shapes_left_out`` beyond it or without any pixel, or boxes in pictures of point clouds
-        that the format has no place for; ``parts_joined``, of masks with
-        several parts or holes, to one outline; ``pictures_kept_unturned``, whose EXIF orientation was removed because
+        that the format has no place for; ``parts_joined`` into one outline, for masks with several
+        parts or holes; ``pictures_kept_unturned``, whose EXIF orientation was removed because
         their label refers to the stored pixels, ``pictures_turned``, whose label refers to the rotated ones, and
         ``pictures_of_another_size`` than their label says; ``cuboids_leveled``, whose roll and pitch KITTI cannot tell;
         ``fisheye_images_left_out``, which nuScenes has no place for; ``spans_trimmed`` of spaces, ``spans_left_out``
@@ -252,7 +252,7 @@ class Export:
 def _size(example: Example) -> tuple[int, int] | None:
     """A picture's width and height according to its label, in pixels; None if the label does not say.
 
-    :raises PictureError: if the label's pixels are no picture.
+    :raises PictureError: if the label's pixels are not a picture.
     """
     if isinstance(label := example.label, ShapesLabel):
         return label.size.width, label.size.height

@@ -41,9 +41,9 @@ class NumpyPoints(Format[dict[int, int]]):
         self._sink.write(csv_row(["file_name", "object"]))
 
     def read(self, example: Example) -> dict[int, int]:
-        """The export's ids of the classes, by the numbers in the label's file.
+        """The export's class ids, by the numbers in the label's file.
 
-        :raises LabelError: if there are more classes than a byte can tell apart.
+        :raises LabelError: if there are more classes than fit in a byte.
         """
         label = cast(PointMaskLabel, example.label)
         if not example.uri:

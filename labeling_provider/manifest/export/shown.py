@@ -1,6 +1,6 @@
-"""What of a label is inside its picture: boxes, polygons, keypoints, and the instances of masks.
+"""The part of a label inside its picture: boxes, polygons, keypoints, and the instances of masks.
 
-What is partly outside is cut at the edge, and left out if nothing of it is inside. Both are counted.
+Shapes are cut at the edge, and left out if they lie entirely outside. Both are counted.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ MAX_SIDE: Final = 1_000_000_000
 class ShownShape(NamedTuple):
     """The part of a shape inside its picture: its bounding box and, unless it is a box, more. In pixels.
 
-    :param area: in square pixels.
-    :param outline: of a polygon.
-    :param pixels: of an instance in a mask: which pixels of the bounding box it has.
+    :param area: its area, in square pixels.
+    :param outline: a polygon's outline.
+    :param pixels: for an instance in a mask, which pixels of the bounding box belong to it.
     """
 
     number: int
@@ -120,7 +120,7 @@ def picture_size(label: ShapesLabel) -> ImageSize:
 def keypoints(label: KeypointsLabel, numbers: Mapping[int, int]) -> tuple[dict[int, tuple[float, float]], Counter[str]]:
     """The points inside a picture by the export's class id, and the number of changes by kind.
 
-    :raises LabelError: if two points have the same class, because then it is not known whose they are.
+    :raises LabelError: if two points have the same class, because then their object is ambiguous.
     """
     size, points, notes = picture_size(label), {}, Counter[str]()
     seen = set()
@@ -129,7 +129,7 @@ def keypoints(label: KeypointsLabel, numbers: Mapping[int, int]) -> tuple[dict[i
             where = f"{label.attribute}.keypoints[{position}]"
             name = label.class_names[point.class_id][:80]
             raise LabelError(
-                f"{where}: {name!r} is there twice; this format takes one object with its points a picture"
+                f"{where}: {name!r} occurs twice; this format takes one object with its points per picture"
             )
         seen.add(point.class_id)
         if 0 <= point.x <= size.width and 0 <= point.y <= size.height:
@@ -156,7 +156,7 @@ def box_inside(box: Any, size: ImageSize, where: str, about: _About) -> tuple[Sh
     if width <= 0 or height <= 0:
         return None, False
     if is_whole := box.is_in(size):
-        # As the label has it: what was added is not subtracted again.
+        # As in the label: adding and subtracting would round it.
         left, top, width, height = box.left, box.top, box.width, box.height
     number, name, confidence = about
     return ShownShape(number, name, left, top, width, height, confidence, width * height), not is_whole
@@ -214,7 +214,7 @@ def _shown_mask(label: InstancesLabel | MaskLabel, numbers: Mapping[int, int], m
     for value, class_id, name, confidence in wanted:
         place = places[value - 1] if 0 < value <= len(places) else None
         if place is None:
-            # A color map may name classes that a mask does not have; an instance is there to be seen.
+            # A color map may name classes that a mask does not have; an instance always has pixels.
             notes["shapes_left_out"] += isinstance(label, InstancesLabel)
             continue
         pixels = values[place] == value

@@ -188,11 +188,11 @@ _COLUMN_TYPES: Final[dict[str, Any]] = {
     "point": {"list": "float64"},
     "pixel_value": "int64",
 }
-"""What the places of the shapes in a picture look like, by column."""
+"""The type of the column with the shapes of a picture, by its name."""
 
 
 def _column(kind: type[Label]) -> str:
-    """The column with the places of the shapes in a picture."""
+    """The column with the shapes of a picture."""
     columns = ((BoxesLabel, "bbox"), (PathsLabel, "vertices"), (KeypointsLabel, "point"))
     return next((column for base, column in columns if issubclass(kind, base)), "pixel_value")
 
@@ -202,7 +202,7 @@ def _objects(label: Label, places: list[Any], categories: list[int]) -> dict[str
 
 
 def _places(label: ShapesLabel) -> list[Any]:
-    """Where a label's polylines, lines, keypoints or instances are."""
+    """The coordinates of a label's polylines, lines, keypoints or instances."""
     if isinstance(label, PathsLabel):
         return [[[float(point.x), float(point.y)] for point in path.vertices] for path in label.shapes]
     if isinstance(label, KeypointsLabel):

@@ -1,6 +1,6 @@
 """Exports the labels of sequences of video frames: COCO with videos, and MOT.
 
-What is beyond the edge of its frame is cut or left out in COCO, and counted. MOT allows it.
+What lies beyond the edge of its frame is cut off or left out in COCO, and counted. MOT allows it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from labeling_provider.manifest.sequences import (
 class _Video(NamedTuple):
     """A labeled sequence.
 
-    :param size: of its first frame; the frames of a video are all of one size.
+    :param size: the size of its first frame; all frames of a video have one size.
     :param frames: the sequence's frames with what was drawn in each.
     """
 
@@ -54,9 +54,9 @@ class VideoFormat(Format[dict[str, int]]):
     """The keys of the answers that it can store."""
 
     def read(self, example: Example) -> dict[str, int]:
-        """The export's ids of the classes, by their names.
+        """The export's class ids, by class name.
 
-        :raises LabelError: if it is not the label of such a sequence.
+        :raises LabelError: if it is not the label of a video sequence.
         """
         label = cast(SequenceLabel, example.label)
         kind = str((label.metadata or {}).get("type"))
@@ -187,7 +187,7 @@ class Mot(VideoFormat):
     """MOT: ``SET/NAME/gt/gt.txt`` for each sequence, with ``labels.txt``, ``seqinfo.ini`` and ``frames.csv``.
 
     A line is a box: frame, track, left, top, width, height, 1, class, and 1 for entirely visible. Frames, tracks,
-    classes and pixels count from 1. ``frames.csv`` tells which picture a frame's number stands for.
+    classes and pixels count from 1. ``frames.csv`` maps frame numbers to pictures.
 
     Format: Milan et al., "MOT16: A Benchmark for Multi-Object Tracking", section "Data format".
     """
@@ -231,7 +231,7 @@ def _sequence_info(name: str, video: _Video) -> bytes:
         about["frameRate"] = f"{(len(video.frames) - 1) / (last.timestamp - first.timestamp):.6g}"
     about |= {"imWidth": video.size.width, "imHeight": video.size.height}
     parser, text = configparser.RawConfigParser(), io.StringIO()
-    # Its readers tell capital letters apart.
+    # Its readers distinguish upper and lower case.
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     parser["Sequence"] = {key: str(value) for key, value in about.items()}
     parser.write(text, space_around_delimiters=False)

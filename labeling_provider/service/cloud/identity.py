@@ -45,4 +45,4 @@ class Directory(Protocol):
     """The user pools."""
 
     def following(self, arn: str) -> AbstractContextManager[None]:
-        """Let the people of a workteam be those of its groups, after the block has made or changed it."""
+        """Make the members of its groups the people of a workteam, after the block has created or changed it."""

@@ -77,7 +77,7 @@ class Logs:
         """
         if call.operation not in self._operations:
             offered = ", ".join(self._operations)
-            raise ApiError("UnknownOperationException", f"Logs can be read here, and nothing else: {offered}.")
+            raise ApiError("UnknownOperationException", f"Here, logs can only be read: {offered}.")
         try:
             request = json.load(call.body) if call.length else {}
             if not isinstance(request, dict):
@@ -235,7 +235,7 @@ def _lines_of_job(connection: Connection, name: str) -> Callable[[], Sequence[St
 
 
 def _lines_of_training(training: TrainingLog) -> list[StreamLine]:
-    """What a training has come to. Notebooks read the number of samples and the figure."""
+    """The log lines of a training. Notebooks read the number of samples and the figure."""
     lines = [
         f"Training for the labeling job {training.job}, iteration {training.iteration}: {training.algorithm}",
         f"Final configuration: {{u'num_training_samples': u'{training.examples}', u'epochs': u'1'}}",
@@ -282,7 +282,7 @@ def _pattern(text: str) -> Callable[[str], bool]:
     text = text.strip()
     terms = [(sign, quoted or bare) for sign, quoted, bare in _TERM.findall(text)]
     if text.startswith(("{", "[", "%")) or (text and not terms):
-        raise _invalid("The filter pattern must consist of terms here.")
+        raise _invalid("Here, a filter pattern must consist of terms.")
     kinds = {sign: [term for prefix, term in terms if prefix == sign] for sign in ("", "?", "-")}
 
     def matches(message: str) -> bool:
@@ -296,7 +296,7 @@ def _pattern(text: str) -> Callable[[str], bool]:
 
 
 def _is_within(line: StreamLine, request: dict[str, Any]) -> bool:
-    """Whether a line was written in the time that a request asks for, whose end does not belong to it."""
+    """Whether a line was written in the time span of a request, which excludes its end."""
     at = _millis(line.at)
     return bool(at >= request.get("startTime", at) and at < request.get("endTime", at + 1))
 
@@ -315,7 +315,7 @@ def _number(token: str | None) -> int:
 
 
 def _place(token: str | None) -> tuple[int, int]:
-    """The stream that a page begins in, and the line after which it does."""
+    """The stream in which a page begins, and the line after which it begins."""
     stream, _, line = (token or "0/0").partition("/")
     return _number(stream), _id(line)
 

@@ -62,7 +62,7 @@ class Messaging(ABC):
     def waiting(self, name: str, most: int) -> list[QueuedMessage]:
         """The oldest messages that wait in a queue.
 
-        :param most: how many, at most.
+        :param most: most messages to return.
         """
 
     @abstractmethod
@@ -73,6 +73,6 @@ class Messaging(ABC):
     def publish(self, topic_arn: str, message: str, message_id: str) -> bool:
         """Publish a message.
 
-        :param message_id: the same whenever it is the same message: a subscriber that gets it again knows it by that.
+        :param message_id: the same for the same message, so that subscribers recognize one that arrives again.
         :return: False if the topic does not exist.
         """

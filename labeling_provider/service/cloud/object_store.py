@@ -76,10 +76,10 @@ class ObjectStore(ABC):
         """
 
     def link(self, bucket: str, key: str, signed_at: datetime, seconds: int) -> str | None:
-        """An address at which anybody can read an object for a while: the same one whenever the arguments are the same.
+        """A URL at which anybody can read an object for a while; the same arguments give the same URL.
 
-        :param signed_at: when its time begins, in UTC.
-        :param seconds: for how long.
+        :param signed_at: when the URL becomes valid, in UTC.
+        :param seconds: how long it is valid.
         :return: None if the objects are read at the service's own address.
         """
         return None

@@ -51,7 +51,7 @@ class Call:
     :param host: the Host header.
     :param scope: the day, region and service of its signature, separated by slashes; None if it is not signed.
     :param body: its bytes, positioned at the start.
-    :param length: of the body, in bytes.
+    :param length: length of the body, in bytes.
     """
 
     operation: str
@@ -70,7 +70,7 @@ class ServiceResponse:
     """A supporting service's response.
 
     :param body: its bytes, positioned at the start; large ones are on disk.
-    :param length: of the body, in bytes.
+    :param length: length of the body, in bytes.
     """
 
     status: int

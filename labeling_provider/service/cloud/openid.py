@@ -30,7 +30,7 @@ OWN_PARAMETERS: Final = frozenset(
         *("code_challenge", "code_challenge_method", "request", "request_uri"),
     }
 )
-"""Parameters of the way to the provider that AuthenticationRequestExtraParams can't change."""
+"""Parameters of the authorization request that AuthenticationRequestExtraParams can't change."""
 OPENID_ENDPOINTS: Final = ("AuthorizationEndpoint", "TokenEndpoint", "UserInfoEndpoint", "LogoutEndpoint", "JwksUri")
 """The addresses in an OidcConfig."""
 MAX_ANSWER_BYTES: Final = 256 << 10
@@ -45,14 +45,14 @@ SECONDS: Final = 10.0
 _LEEWAY_SECONDS: Final = 60
 _KEYS_SECONDS: Final = 300.0
 _KEYS_AGAIN_SECONDS: Final = 10.0
-"""How soon the keys are read again because a token is signed with one that is not among them."""
+"""Least time before the keys are read again because a token is signed with an unknown one."""
 _AT_ONCE: Final = 16
 _UNSAFE: Final = re.compile(r"[\s\"'<>\\]")
 _ERROR_CODE: Final = re.compile(r"[a-z_]{1,40}")
 
 
 class SignInRefused(Exception):
-    """Nobody is signed in; the text says why, and holds nothing that the provider could have written freely."""
+    """Nobody is signed in; the text says why, and contains no free text from the provider."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,8 @@ class Provider:
 class Attempt:
     """One sign-in under way.
 
-    All that has to be the same before and after the way to the provider follows from a secret that only the browser
-    keeps: no process remembers anything, and nobody can finish what another browser has begun.
+    Everything that must match before and after the redirect to the provider is derived from a secret that only the
+    browser keeps: no process remembers anything, and nobody can finish a sign-in that another browser has started.
     """
 
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
@@ -117,7 +117,7 @@ class Attempt:
 
     @property
     def verifier(self) -> str:
-        """PKCE's: 43 characters, as it wants them."""
+        """PKCE's code verifier: 43 characters."""
         return self._derived("verifier")
 
     def _derived(self, what: str) -> str:
@@ -127,7 +127,7 @@ class Attempt:
         return str(urlsafe_b64encode(digest), "ascii")
 
     def url(self, provider: Provider, redirect_uri: str) -> str:
-        """Where the browser goes."""
+        """The authorization URL to which the browser goes."""
         from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
         from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
@@ -149,11 +149,11 @@ class Attempt:
     def code(self, provider: Provider, parameters: Mapping[str, str]) -> str:
         """The code that the browser comes back with.
 
-        :param parameters: of the address that it comes back to.
-        :raises SignInRefused: if there is none, or the browser has not begun this.
+        :param parameters: query parameters of the URL that it comes back to.
+        :raises SignInRefused: if there is none, or this browser has not started the sign-in.
         """
         if not hmac.compare_digest(parameters.get("state", "").encode(), self.state.encode()):
-            raise SignInRefused("This sign-in was begun in another browser or window. Begin again.")
+            raise SignInRefused("This sign-in was started in another browser or window. Start again.")
         if parameters.get("iss", provider.issuer) != provider.issuer:
             raise SignInRefused("The answer comes from another identity provider.")
         if "error" in parameters:
@@ -188,16 +188,16 @@ class OpenId:
         self._at_once = asyncio.Semaphore(_AT_ONCE)
 
     async def worker(self, provider: Provider, attempt: Attempt, code: str, redirect_uri: str) -> SignedInWorker:
-        """Who has come back from the provider with a code.
+        """The person who has come back from the provider with a code.
 
-        :raises SignInRefused: if that can't be told for certain, or a claim that Ground Truth needs is missing.
+        :raises SignInRefused: if the person can't be established, or a claim that Ground Truth needs is missing.
         """
         tokens = await self._tokens(provider, attempt, code, redirect_uri)
         claims = await self._id_claims(provider, attempt, tokens)
         if any(_claim(claims, name) is None for name in ("sub", "groups", "name", "client_id")):
             user = await self._user_info(provider, tokens)
             if user.get("sub") != claims["sub"]:
-                raise SignInRefused("The identity provider has told of somebody else.")
+                raise SignInRefused("The identity provider has answered about a different person.")
             claims = {**user, **claims}
         return worker_of(claims, provider.client_id)
 
@@ -213,11 +213,11 @@ class OpenId:
         if not isinstance(tokens.get("id_token"), str) or not isinstance(tokens.get("access_token"), str):
             raise SignInRefused("The answer of the TokenEndpoint has no id_token and access_token.")
         if str(tokens.get("token_type", "")).lower() != "bearer":
-            raise SignInRefused("The TokenEndpoint gives tokens of another type than Bearer.")
+            raise SignInRefused("The TokenEndpoint gives tokens of a type other than Bearer.")
         return tokens
 
     async def _id_claims(self, provider: Provider, attempt: Attempt, tokens: Mapping[str, Any]) -> dict[str, Any]:
-        """The claims of an id token that is right in every way."""
+        """The claims of an id token, after validating all of it."""
         from authlib.oidc.core import CodeIDToken
         from joserfc import jws, jwt
         from joserfc.errors import InvalidKeyIdError, JoseError
@@ -253,7 +253,7 @@ class OpenId:
         return dict(claims)
 
     async def _key_set(self, provider: Provider, seconds: float = _KEYS_SECONDS) -> Any:
-        """The provider's keys, which have been read within some seconds."""
+        """The provider's keys, as read within the last ``seconds``."""
         from joserfc.errors import JoseError
         from joserfc.jwk import JWKRegistry, KeySet
 

@@ -43,7 +43,7 @@ class Context:
         self.aws_request_id = str(uuid.uuid4())
         self.invoked_function_arn = arn
         self.function_name = parts[_ARN_PARTS - 1] if len(parts) >= _ARN_PARTS else arn
-        # An alias is no version.
+        # An alias is not a version.
         self.function_version = qualifier if qualifier.isdigit() else _LATEST
         self.log_group_name = f"/aws/lambda/{self.function_name}"
         self.log_stream_name = log_stream_name

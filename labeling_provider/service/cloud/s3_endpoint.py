@@ -61,7 +61,7 @@ class EndpointObjectStore(ObjectStore):
         return body
 
     def _opened(self, bucket: str, key: str) -> closing[Any]:
-        # Entered itself, a body would be urllib3's stream, whose errors nobody expects.
+        # Used as a context manager, a body would be urllib3's stream, whose errors nobody expects.
         return closing(self._client.get_object(Bucket=bucket, Key=key)["Body"])
 
     def write(self, files: dict[str, tuple[bytes, str]]) -> None:
@@ -110,7 +110,7 @@ class EndpointObjectStore(ObjectStore):
         if self._credentials is None:
             raise NoCredentialsError
         keys = self._credentials.get_frozen_credentials()
-        # botocore's presigned URLs begin now, and so are other ones each time.
+        # botocore's presigned URLs start now, so they differ each time.
         signer = S3SigV4QueryAuth(keys, "s3", self._region)
         request = AWSRequest("GET", _address(self._public_endpoint_url, bucket, key))
         request.context["timestamp"] = signed_at.strftime("%Y%m%dT%H%M%SZ")

@@ -1,4 +1,4 @@
-"""Encrypts secrets that have to be known again: whoever has the database but not the key can't use them."""
+"""Encrypts secrets that must be decrypted later: whoever has the database but not the key can't use them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Seal:
     def seal(self, text: str, purpose: str) -> str:
         """Encrypt.
 
-        :param purpose: what the text is; only for the same purpose it can be decrypted.
+        :param purpose: what the text is; it can be decrypted only for the same purpose.
         """
         return str(self._fernet(purpose).encrypt(text.encode()).decode())
 

@@ -1,4 +1,4 @@
-"""Labeling jobs that have ended, until somebody has told of it."""
+"""Labeling jobs whose end is still to be announced."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from labeling_provider.service.database.schema import announcements, jobs
 
 
 def add(connection: Connection, job_id: int) -> None:
-    """Remember that a job's end is to be told."""
+    """Remember that a job's end is to be announced."""
     connection.execute(sa.insert(announcements).values(job_id=job_id))
 
 
 def is_pending(connection: Connection, at: float) -> bool:
-    """Whether the end of a job is to be told that nobody is about to tell.
+    """Whether there is a job whose end is to be announced and not claimed.
 
     :param at: the time now, in epoch seconds.
     """
@@ -25,7 +25,7 @@ def is_pending(connection: Connection, at: float) -> bool:
 
 
 def claim(connection: Connection, at: float, until: float) -> sa.Row[Any] | None:
-    """Claim the first job whose end is to be told: its id, arn and status.
+    """Claim the first job whose end is to be announced: its id, ARN and status.
 
     :param at: the time now, in epoch seconds.
     :param until: until when nobody else may claim it.
@@ -45,5 +45,5 @@ def claim(connection: Connection, at: float, until: float) -> sa.Row[Any] | None
 
 
 def remove(connection: Connection, job_id: int) -> None:
-    """Forget it, because it was told."""
+    """Forget a job, because its end was announced."""
     connection.execute(sa.delete(announcements).where(announcements.c.job_id == job_id))

@@ -1,4 +1,4 @@
-"""Statements on the audit trail: who did what, and who was not let do what."""
+"""Statements on the audit trail: who did what, and what was refused."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def insert(connection: Connection, row: AuditRow) -> None:
 def latest(connection: Connection, limit: int, who: str | None, since: float) -> list[AuditRow]:
     """The latest rows, latest first.
 
-    :param who: only what somebody has done.
+    :param who: only what this requester or person has done.
     :param since: not before, in epoch seconds.
     """
     columns = [audit_trail.c[name] for name in AuditRow.__slots__]
@@ -55,5 +55,5 @@ def latest(connection: Connection, limit: int, who: str | None, since: float) ->
 
 
 def forget(connection: Connection, before: float) -> int:
-    """Delete what is older; how many rows."""
+    """Delete older rows; returns how many."""
     return int(connection.execute(sa.delete(audit_trail).where(audit_trail.c.at < before)).rowcount)

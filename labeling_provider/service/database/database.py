@@ -32,7 +32,7 @@ class Database:
 
     :param url: SQLAlchemy database URL.
     :param shared: whether other processes may share it, if it is PostgreSQL. Only one process can use SQLite.
-    :param migrate: when its tables may be made or changed.
+    :param migrate: when its tables may be created or changed.
     :param check_seconds: how long to look for damage in a SQLite file; infinity for all of it.
     :raises DatabaseInUse: if another service uses it.
     :raises DatabaseError: if it can't be reached, is not the service's, or is damaged.
@@ -87,21 +87,21 @@ class Database:
             self._hear(notice)
 
     def revision(self, name: str) -> int:
-        """A number that is another one after each change.
+        """A number that differs after each change.
 
-        :param name: of what changes, such as :data:`.revisions.PEOPLE`.
+        :param name: what changes, such as :data:`.revisions.PEOPLE`.
         :raises DatabaseError: if the database does not respond.
         """
         if self._is_alone:
             # Each request asks for it.
             return self._revisions[name]
         with self._translated(), self._open.engine.connect() as connection:
-            # A transaction would be two statements more.
+            # A transaction would take two more statements.
             connection.execution_options(isolation_level="AUTOCOMMIT")
             return revisions.number_of(connection, name)
 
     def listen(self, hear: Callable[[str], None]) -> None:
-        """Call a function with each notice that any of the processes tells; see :mod:`.notices`."""
+        """Call a function with each notice that any of the processes sends; see :mod:`.notices`."""
         self._hearers.append(hear)
         if self._listener is None and not self._is_alone:
             self._listener = notices.Listener(self._open.connect, self._hear)

@@ -12,7 +12,7 @@ from labeling_provider.service.database import people_rows, revisions, tag_rows
 from labeling_provider.service.database.schema import audit_trail, jobs, metadata, owners, remarks, tasks
 
 _OF_JOBS: Final = [table for table in metadata.sorted_tables if "job_id" in table.columns]
-"""Every table that says something of jobs."""
+"""Every table with rows that belong to jobs."""
 _ERASED: Final = "(erased)"
 
 
@@ -32,14 +32,14 @@ def delete_rows(connection: Connection, job_id: int, most: int) -> bool:
 
 
 def delete_job(connection: Connection, job_id: int, arn: str) -> None:
-    """Delete a job of which nothing is left but itself, its tags and whose it is."""
+    """Delete a job of which only its own row, its tags and its owner are left."""
     tag_rows.delete_all_tags(connection, arn)
     connection.execute(sa.delete(owners).where(owners.c.arn == arn))
     connection.execute(sa.delete(jobs).where(jobs.c.id == job_id))
 
 
 def ended_before(connection: Connection, at: float, most: int) -> list[str]:
-    """The names of jobs that ended before a time, those that ended first first.
+    """The names of jobs that ended before a time, earliest first.
 
     :param at: epoch seconds.
     :param most: how many, at most.
@@ -49,9 +49,9 @@ def ended_before(connection: Connection, at: float, most: int) -> list[str]:
 
 
 def erase_person(connection: Connection, person: people_rows.PersonRow, worker_id: str) -> None:
-    """Forget a person, and let a pseudonym stand wherever something was by this person.
+    """Forget a person, and put a pseudonym in place of the person everywhere.
 
-    What the person has in hand is left to others once its time is over.
+    The person's open tasks go to others once their time is over.
 
     :param worker_id: the pseudonym, which nobody else has.
     """
@@ -73,7 +73,7 @@ def erase_person(connection: Connection, person: people_rows.PersonRow, worker_i
 
 
 def _erase_requester(connection: Connection, person: people_rows.PersonRow, worker_id: str) -> None:
-    """Let the pseudonym have what a person has as a requester, whose name is the worker id."""
+    """Give the pseudonym what the person owns as a requester, under the worker id."""
     own = owners.c.requester == person.worker_id
     connection.execute(sa.update(owners).where(own).values(requester=worker_id))
     connection.execute(sa.update(jobs).where(jobs.c.requester == person.worker_id).values(requester=worker_id))
@@ -86,7 +86,7 @@ def _erase_requester(connection: Connection, person: people_rows.PersonRow, work
 
 
 def _is_said(column: sa.Column[str], name: str, *, more: bool = False) -> sa.ColumnElement[bool]:
-    """Whether a column has a name, as it is or in other cases.
+    """Whether a column has a name, in any case.
 
     :param more: whether words may follow it.
     """

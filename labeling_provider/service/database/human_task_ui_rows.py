@@ -1,4 +1,4 @@
-"""Worker templates that were given a name."""
+"""Statements on worker templates that have a name."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class HumanTaskUiSummary(NamedTuple):
 def insert(connection: Connection, name: str, arn: str, template: str) -> None:
     """Store a new template.
 
-    :raises NameTaken: if there is one of this name.
+    :raises NameTaken: if there is one with this name.
     """
     row = {"name": name, "arn": arn, "template": template, "created": now()}
     try:
@@ -50,12 +50,12 @@ def insert(connection: Connection, name: str, arn: str, template: str) -> None:
 
 
 def find(connection: Connection, name: str) -> HumanTaskUiRow | None:
-    """The template of a name; None if there is none."""
+    """The template with a name; None if there is none."""
     return _row_of(connection, human_task_uis.c.name == name)
 
 
 def find_by_arn(connection: Connection, arn: str) -> HumanTaskUiRow | None:
-    """The template of an ARN; None if there is none."""
+    """The template with an ARN; None if there is none."""
     return _row_of(connection, human_task_uis.c.arn == arn)
 
 
@@ -65,7 +65,7 @@ def count(connection: Connection) -> int:
 
 
 def page(connection: Connection, created: Between, wanted: PageRequest) -> tuple[list[HumanTaskUiSummary], str | None]:
-    """A page of them, by the time they were made, and the token of the next page.
+    """A page of them, by creation time, and the token of the next page.
 
     :raises BadToken: if the token is not one of this list's.
     """

@@ -23,9 +23,9 @@ class KeyRow:
     """An API key as stored.
 
     :param secret: encrypted.
-    :param scope: what it is good for.
+    :param scope: what it may do.
     :param created: epoch seconds.
-    :param expires: epoch seconds; None if it holds until it is removed.
+    :param expires: epoch seconds; None if it is valid until it is removed.
     :param last_used: epoch seconds, to the minute; None if it was never used.
     """
 
@@ -53,7 +53,7 @@ def insert_key(
 
 
 def find_key(connection: Connection, access_key_id: str) -> KeyRow | None:
-    """The key of an id; None if there is none."""
+    """The key with an id; None if there is none."""
     row = connection.execute(sa.select(api_keys).where(api_keys.c.access_key_id == access_key_id)).one_or_none()
     return None if row is None else _key(row)
 
@@ -78,19 +78,19 @@ def delete_key(connection: Connection, access_key_id: str, requester: str | None
 
 
 def forget_expired(connection: Connection, before: float) -> None:
-    """Delete keys that have held no more since some time, in epoch seconds."""
+    """Delete keys that expired before a time, in epoch seconds."""
     connection.execute(sa.delete(api_keys).where(api_keys.c.expires < before))
 
 
 def let_expire(connection: Connection, access_key_id: str, at: float) -> None:
-    """Let a key end at some time, unless it ends before."""
+    """Let a key expire at a time, unless it expires earlier."""
     ends_later = api_keys.c.expires.is_(None) | (api_keys.c.expires > at)
     known = (api_keys.c.access_key_id == access_key_id, ends_later)
     connection.execute(sa.update(api_keys).where(*known).values(expires=at))
 
 
 def was_used(connection: Connection, access_key_id: str, at: float) -> None:
-    """Say that a key was used."""
+    """Record that a key was used."""
     connection.execute(sa.update(api_keys).where(api_keys.c.access_key_id == access_key_id).values(last_used=at))
 
 
@@ -109,7 +109,7 @@ def owned(connection: Connection, requester: str, arns: Collection[str]) -> set[
 
 
 def claim(connection: Connection, arn: str, requester: str) -> bool:
-    """Let something that is about to be made belong to a requester; whether nobody else has it."""
+    """Give something that is about to be created to a requester; returns whether nobody else owns it."""
     if _is_there(connection, arn) and owner(connection, arn) is None:
         return False
     try:
@@ -121,7 +121,7 @@ def claim(connection: Connection, arn: str, requester: str) -> bool:
 
 
 def release(connection: Connection, arn: str) -> None:
-    """Say that something does not exist any more, unless it does."""
+    """Drop the ownership of something, unless it still exists."""
     if not _is_there(connection, arn):
         connection.execute(sa.delete(owners).where(owners.c.arn == arn))
 

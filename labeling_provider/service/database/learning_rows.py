@@ -47,7 +47,7 @@ class Leaving(NamedTuple):
 
 
 def take_in(connection: Connection, job_id: int, object_ids: Iterable[int]) -> None:
-    """Set the objects of a job that automated labeling is about, replacing any earlier ones."""
+    """Set the objects of a job that automated labeling deals with, replacing any earlier ones."""
     connection.execute(sa.delete(learning).where(learning.c.job_id == job_id))
     rows = [{"job_id": job_id, "object_id": number} for number in object_ids]
     if rows:

@@ -127,7 +127,7 @@ def wake(connection: Connection, which: sa.ColumnElement[bool], delay: float = 0
     """Make running jobs due now, and tell whichever process runs them.
 
     :param which: the jobs.
-    :param delay: for how many seconds that process should wait.
+    :param delay: how many seconds that process should wait.
     :param patient: whether the step may come later if the job's steps take long.
     """
     # Nobody has been told of a new job, which is due as well.

@@ -18,7 +18,7 @@ from labeling_provider.service.database.states import UNDECIDED, TaskState
 class TasksOfJob(NamedTuple):
     """Tasks of a running job that are in one state.
 
-    :param number: how many they are.
+    :param number: how many there are.
     :param first_expires: when the oldest of them expires, in epoch seconds.
     """
 
@@ -49,7 +49,7 @@ def leased_jobs(connection: Connection, at: float) -> int:
 
 
 def overdue(connection: Connection, at: float) -> float:
-    """For how many seconds the job that nobody works on has been due; 0 if there is none.
+    """How many seconds the longest-waiting free job has been due; 0 if there is none.
 
     :param at: the time now, in epoch seconds.
     """
@@ -70,10 +70,10 @@ def undecided_tasks(connection: Connection) -> list[TasksOfJob]:
 
 
 def lifetimes(connection: Connection, job_ids: Iterable[int]) -> dict[int, float]:
-    """For how many seconds tasks of jobs are available, by job."""
+    """How many seconds the tasks of jobs are available, by job."""
     rows = connection.execute(sa.select(jobs.c.id, jobs.c.request).where(jobs.c.id.in_(list(job_ids))))
     humans = {job_id: json.loads(request)["HumanTaskConfig"] for job_id, request in rows}
-    # Jobs of 0.1 may be without it.
+    # Jobs of 0.1 may lack it.
     name, default = "TaskAvailabilityLifetimeInSeconds", Quota.AVAILABILITY_SECONDS
     return {job_id: float(human.get(name, default)) for job_id, human in humans.items()}
 

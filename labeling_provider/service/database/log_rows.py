@@ -1,4 +1,4 @@
-"""Statements on what the logs in CloudWatch tell: the lines of labeling jobs, and the trainings of their models."""
+"""Statements on the contents of the CloudWatch logs: the lines of labeling jobs, and the trainings of their models."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class StreamQuery:
 class JobLog(NamedTuple):
     """The log of a labeling job. Times are epoch seconds.
 
-    :param size: in characters.
+    :param size: its length in characters.
     """
 
     name: str
@@ -76,7 +76,7 @@ class StreamLine(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainingLog:
-    """What the log of a training tells.
+    """The contents of the log of a training.
 
     :param model: the name of the model.
     :param created: epoch seconds.

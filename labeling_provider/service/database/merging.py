@@ -1,4 +1,4 @@
-"""What two have changed at once, each knowing nothing of the other: both changes are in it."""
+"""Merges what two writers have changed at once, each unaware of the other, so that neither change is lost."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 
 def merge(before: Mapping[str, Any], after: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Members that one has changed from ``before`` to ``after``, and others from ``before`` to ``stored``.
+    """Merge a change from ``before`` to ``after`` with one from ``before`` to ``stored``.
 
-    :return: what ``after`` has removed is not in it, and what both have changed is as in ``after``.
+    :return: without what ``after`` has removed; what both have changed is as in ``after``.
     """
     gone = before.keys() - after.keys()
     own = {name: value for name, value in after.items() if name not in before or before[name] != value}
@@ -18,9 +18,9 @@ def merge(before: Mapping[str, Any], after: Mapping[str, Any], stored: Mapping[s
 
 
 def merge_fields(before: Mapping[str, Any], after: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
-    """As :func:`merge`, and fields that are objects or lists are merged by their members.
+    """As :func:`merge`, but fields that are objects or lists are merged member by member.
 
-    The members of a list are told apart by their ``Id``; those that have none, by what they are.
+    Members of a list are identified by their ``Id``, or without one by their value.
     """
     merged = merge(before, after, stored)
     for name in after.keys() & stored.keys():

@@ -1,7 +1,7 @@
-"""What processes that share a database tell each other, so that nobody has to look again and again.
+"""Notices between processes that share a database, so that nobody has to poll.
 
-A notice is told within the transaction that it is about, and heard once that is committed. It may be lost when a
-connection breaks: whoever listens must also look by itself from time to time.
+A notice is sent within the transaction that it is about, and heard once that is committed. It may be lost when a
+connection breaks, so listeners must also look by themselves from time to time.
 Source: PostgreSQL's documentation, "NOTIFY".
 """
 
@@ -19,15 +19,15 @@ from sqlalchemy.engine import Connection
 log = logging.getLogger(__name__)
 
 TOLD: Final = "labeling told"
-"""A mark on the connection of a transaction: what it tells."""
+"""Key under which a transaction's connection keeps its notices."""
 EVERYTHING: Final = ""
-"""The notice that others may have been lost."""
+"""The notice that notices may have been lost."""
 _CHANNEL: Final = "labeling"
 _PAUSE_SECONDS: Final = 1.0
 
 
 def tell(connection: Connection, notice: str) -> None:
-    """Tell all processes something, once the transaction is committed.
+    """Send a notice to all processes, once the transaction is committed.
 
     :param notice: at most 8,000 bytes.
     """
@@ -41,7 +41,7 @@ def send(connection: Connection, notices: Iterable[str]) -> None:
 
 
 class Listener:
-    """Hears what all processes tell, this one among them.
+    """Hears the notices of all processes, including this one.
 
     :param connect: opens a connection, which is used only for this.
     :param hear: called with each notice, and with :data:`EVERYTHING` whenever some may have been lost.
@@ -63,7 +63,7 @@ class Listener:
                     if not self._listen(connection):
                         return
             except Exception as error:  # noqa: BLE001 - until the database is back
-                log.warning("what other processes tell can't be heard at the moment: %s", error)
+                log.warning("notices of other processes can't be received at the moment: %s", error)
                 self._stopping.wait(_PAUSE_SECONDS)
 
     def _listen(self, connection: Connection) -> bool:
@@ -73,7 +73,7 @@ class Listener:
         """
         driver = connection.connection.driver_connection
         if driver is None or not hasattr(driver, "pgconn"):
-            log.warning("what other processes tell is heard late: use postgresql+psycopg://…")
+            log.warning("notices of other processes arrive late: use postgresql+psycopg://…")
             return False
         driver.autocommit = True
         driver.execute(f"LISTEN {_CHANNEL}")

@@ -13,7 +13,7 @@ from labeling_provider.service.database.schema import jobs, objects, tasks
 from labeling_provider.service.database.states import UNDECIDED, ObjectState, TaskState
 
 _AT_ONCE: Final = 1_000
-"""Of many rows, so many are read at once."""
+"""Rows that are read at once, if there are many."""
 
 
 class WaitingObject(NamedTuple):
@@ -91,7 +91,7 @@ def send_out(connection: Connection, job_id: int, object_ids: Iterable[int], ite
 
 
 def call_back(connection: Connection, job_id: int, object_ids: Iterable[int]) -> None:
-    """Let objects wait that were sent to workers."""
+    """Make objects that were sent to workers wait again."""
     back = (
         sa.update(objects)
         .where(objects.c.job_id == job_id, objects.c.object_id == sa.bindparam("object"))
@@ -168,7 +168,7 @@ def answered(connection: Connection, job_id: int) -> list[sa.Row[Any]]:
 def labeled(connection: Connection, job_id: int, last: int | None = None) -> Iterator[sa.Row[Any]]:
     """The objects that people have labeled, in the order of their consolidation: object_id and line.
 
-    :param last: only so many of the last ones; None for all.
+    :param last: how many of the last ones to read; None for all.
     """
     query = sa.select(objects.c.object_id, objects.c.line, objects.c.stamp).where(
         objects.c.job_id == job_id, objects.c.state == ObjectState.LABELED

@@ -30,7 +30,7 @@ _WRITE_IT: Final = "use sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOS
 _CONNECTIONS: Final = 40
 _CONNECT_SECONDS: Final = 10
 _IDLE_SECONDS: Final = 1.0
-"""After so long, a connection is tried before it is used: the server may have been restarted meanwhile."""
+"""After this long, an idle connection is tested before use: the server may have been restarted meanwhile."""
 _USED: Final = "labeling used"
 _PRAGMAS: Final = (
     *("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000"),
@@ -71,7 +71,7 @@ class Migrate(Enum):
     ALONE = auto()
     """If no other service uses the database."""
     BESIDE_OTHERS = auto()
-    """Also while others do, if what is missing only adds to what they work with."""
+    """Also while others use it, if the migrations only add to what they work with."""
 
 
 class OpenDatabase:
@@ -79,7 +79,7 @@ class OpenDatabase:
 
     :param address: SQLAlchemy database URL.
     :param shared: whether other services may share it. Has no effect with SQLite, which only one process can use.
-    :param migrate: when its tables may be made or changed.
+    :param migrate: when its tables may be created or changed.
     :param check_seconds: how long to look for damage in a SQLite file; infinity for all of it.
     :ivar name: its name in messages: the file for SQLite, else the URL without the password.
     :ivar locks: this process's PostgreSQL locks; None with SQLite.
@@ -122,7 +122,7 @@ class OpenDatabase:
                 held.close()
 
     def connect(self) -> Connection:
-        """A connection of its own, beside those of the engine."""
+        """A separate connection, outside the engine's pool."""
         return self._new_engine(self.url, poolclass=sa.NullPool).connect()
 
     def _new_engine(self, url: URL, **options: Any) -> Engine:
@@ -130,8 +130,8 @@ class OpenDatabase:
             options["connect_args"] = {"connect_timeout": _CONNECT_SECONDS}
         pool: dict[str, Any] = {}
         if "poolclass" not in options and not _is_in_memory(url):
-            # Enough for all threads: a connection beyond the pool would be opened and closed each time. Those that
-            # were used last have the most of the database in their caches.
+            # Enough for all threads: a connection beyond the pool would be opened and closed each time. Those used
+            # last have most of the database in their caches.
             pool = {"pool_size": _CONNECTIONS, "pool_use_lifo": True}
         try:
             engine = sa.create_engine(url, **{**pool, **options})
@@ -222,17 +222,17 @@ class OpenDatabase:
             raise DatabaseError(f"the database {self.name} {unknown}") from None
 
     def _look_for_damage(self, connection: Connection) -> None:
-        """Read a SQLite file for as long as it may take, and refuse it if it is damaged.
+        """Read a SQLite file for as long as the check may take, and refuse it if it is damaged.
 
         How the service ended does not matter: no kill damages a file with a write-ahead log, but a disk may.
 
-        :raises DatabaseError: if it is.
+        :raises DatabaseError: if it is damaged.
         """
         driver: Any = connection.connection.driver_connection
         over = threading.Event()
 
         def limit() -> None:
-            # What reads one table can be interrupted from another thread only, and not before it has begun.
+            # Reading a table can be interrupted only from another thread, and only once it has begun.
             seconds = min(self._check_seconds, threading.TIMEOUT_MAX)
             while not over.wait(seconds):
                 driver.interrupt()
@@ -245,7 +245,7 @@ class OpenDatabase:
         except sa.exc.OperationalError as error:
             if getattr(error.orig, "sqlite_errorname", "") != "SQLITE_INTERRUPT":
                 raise
-            log.info("the database %s is large: %s s were spent to look for damage", self.name, self._check_seconds)
+            log.info("the database %s is large: %s s were spent looking for damage", self.name, self._check_seconds)
             return
         finally:
             over.set()
@@ -274,7 +274,7 @@ def parsed(address: str) -> URL:
 
 
 def _try_after_a_while(engine: Engine) -> None:
-    """Replace connections that have broken while nobody used them. To try each every time would be a statement more."""
+    """Replace connections that broke while idle. Testing each one every time would cost a statement."""
 
     def used(_connection: Any, record: Any) -> None:
         record.info[_USED] = time.monotonic()

@@ -1,6 +1,6 @@
 """Lists in pages. Each page starts after the last row of the one before, so rows added meanwhile shift nothing.
 
-A token belongs to its list, with its filters and its order: with others it is refused.
+A token belongs to its list, filters and order; with others it is refused.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def _ordered(place: Iterable[sa.ColumnElement[Any]], wanted: PageRequest) -> lis
 
 
 def _listing(query: sa.Select[Any], column: sa.Column[Any], wanted: PageRequest) -> str:
-    """Which list this is: the same text for each of its pages."""
+    """A text that identifies a list: the same for each of its pages."""
     compiled = query.compile()
     said = [str(compiled), sorted(map(str, compiled.params.items())), column.name, wanted.descending]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]

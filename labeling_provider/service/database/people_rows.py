@@ -33,7 +33,7 @@ _COLUMNS: Final = (
     people.c.group_names,
 )
 _TASKS_OF_PEOPLE: Final = tasks.join(people, people.c.worker_id == tasks.c.worker_id)
-"""Tasks that simulated workers have had are not among them."""
+"""Tasks that people have had, without those of simulated workers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ class PersonRow:
     :param worker_id: as in Amazon's output, ``private.<region>.<16 hex digits>``.
     :param sub: the identity in results; a UUID unless an identity provider has given it.
     :param created: epoch seconds.
-    :param password: its hash; None if none was chosen.
+    :param password: the hash of the password; None if none was chosen.
     :param settings: language and keys of the pages.
-    :param issuer: the identity provider that the person comes from; None for one who is known here only.
-    :param groups: what the identity provider has said at the last sign-in.
+    :param issuer: the identity provider that the person comes from; None for a person known only here.
+    :param groups: the groups that the identity provider named at the last sign-in.
     """
 
     id: int
@@ -61,12 +61,12 @@ class PersonRow:
 
 
 def plain_name(name: str) -> str:
-    """A person's name as it is kept: in one Unicode form, without spaces around it."""
+    """A person's name as it is stored: normalized, without spaces around it."""
     return " ".join(unicodedata.normalize("NFC", name).split())
 
 
 def is_name(name: str) -> bool:
-    """Whether a person can have a name, in the form in which it is kept."""
+    """Whether a name, as stored, can be a person's."""
     return 0 < len(name) <= MAX_NAME_CHARACTERS and name.isprintable()
 
 
@@ -78,7 +78,7 @@ def new_worker_id(region: str) -> str:
 def insert_person(connection: Connection, *, name: str, worker_id: str, sub: str) -> PersonRow:
     """Store a new person.
 
-    :raises NameTaken: if there is one of this name, in whatever case.
+    :raises NameTaken: if there is one with this name, in any case.
     """
     row = {"name": name, "worker_id": worker_id, "sub": sub, "created": now(), "settings": "{}"}
     insert = sa.insert(people).values(**row, name_key=_key(name)).returning(*_COLUMNS)
@@ -112,17 +112,17 @@ def enter(
 
 
 def find_person(connection: Connection, name: str) -> PersonRow | None:
-    """The person who signs in by a name, in whatever case; None if there is none."""
+    """The person who signs in by a name, in any case; None if there is none."""
     return _person_of(connection, sa.select(*_COLUMNS).where(people.c.name_key == _key(name)))
 
 
 def find_worker(connection: Connection, worker_id: str) -> PersonRow | None:
-    """The person of a worker id; None if there is none."""
+    """The person with a worker id; None if there is none."""
     return _person_of(connection, sa.select(*_COLUMNS).where(people.c.worker_id == worker_id))
 
 
 def hold(connection: Connection, worker_id: str) -> bool:
-    """See that somebody is not removed before the end of the transaction; whether the person is there."""
+    """Keep a person from being removed before the end of the transaction; returns whether the person exists."""
     query = sa.select(people.c.id).where(people.c.worker_id == worker_id).with_for_update()
     return connection.execute(query).first() is not None
 
@@ -154,7 +154,7 @@ def delete_person(connection: Connection, person_id: int) -> None:
 
 
 def subs(connection: Connection, worker_ids: Collection[str]) -> dict[str, str]:
-    """The identities behind some worker ids, as far as these are people's."""
+    """The identities behind those of some worker ids that are people's."""
     if not worker_ids:
         return {}
     query = sa.select(people.c.worker_id, people.c.sub).where(people.c.worker_id.in_(worker_ids))
@@ -162,7 +162,7 @@ def subs(connection: Connection, worker_ids: Collection[str]) -> dict[str, str]:
 
 
 def names(connection: Connection, worker_ids: Collection[str]) -> dict[str, str]:
-    """The names behind some worker ids, as far as these are people's."""
+    """The names behind those of some worker ids that are people's."""
     if not worker_ids:
         return {}
     query = sa.select(people.c.worker_id, people.c.name).where(people.c.worker_id.in_(worker_ids))
@@ -217,7 +217,7 @@ def leave(connection: Connection, person_id: int, workteam_arn: str) -> bool:
 
 
 def invite(connection: Connection, person_id: int, token_hash: str, until: float) -> None:
-    """Let whoever has a token choose the person's password; an earlier invitation is void."""
+    """Let the holder of a token choose the person's password; an earlier invitation becomes void."""
     values = {"invitation": token_hash, "invited_until": until}
     connection.execute(sa.update(people).where(people.c.id == person_id).values(values))
 
@@ -229,7 +229,7 @@ def invited(connection: Connection, token_hash: str, at: float) -> PersonRow | N
 
 
 def choose_password(connection: Connection, token_hash: str, password: str, at: float) -> PersonRow | None:
-    """Use an invitation up: the person's password is this hash now, and earlier sessions are over.
+    """Use up an invitation: set the hash of the person's password, and end earlier sessions.
 
     :return: None if the invitation is not valid any more.
     """
@@ -287,7 +287,7 @@ def add_remark(
 
 
 def latest_remarks(connection: Connection, job_id: int, limit: int) -> Sequence[Row]:
-    """What people have said about a job's objects, latest first, with their names; None for who is not known here."""
+    """What people have said about a job's objects, latest first, with their names; None for unknown people."""
     query = (
         sa.select(remarks, people.c.name)
         .outerjoin(people, people.c.worker_id == remarks.c.worker_id)

@@ -1,4 +1,4 @@
-"""Statements on the messages of queues. Many may receive from one queue at once, and none gets what another has.
+"""Statements on the messages of queues. Several receivers may use one queue at once; none gets what another has.
 
 Times are epoch milliseconds.
 """
@@ -19,9 +19,9 @@ class NewMessage(NamedTuple):
 
     :param queue: the queue's ARN.
     :param details: its other fields, as JSON.
-    :param visible_at: before that it can't be received.
-    :param group_id: of a FIFO queue.
-    :param deduplication_id: of a FIFO queue.
+    :param visible_at: before this time, it can't be received.
+    :param group_id: the message group in a FIFO queue.
+    :param deduplication_id: the deduplication id in a FIFO queue.
     """
 
     queue: str
@@ -37,9 +37,9 @@ class NewMessage(NamedTuple):
 class Counts(NamedTuple):
     """How many messages a queue has.
 
-    :param visible: those that can be received.
-    :param hidden: those that are with receivers.
-    :param delayed: those that can be received later.
+    :param visible: messages that can be received.
+    :param hidden: messages in flight.
+    :param delayed: messages that can be received later.
     """
 
     visible: int
@@ -48,9 +48,9 @@ class Counts(NamedTuple):
 
 
 def is_kept(connection: Connection, queue: str, *, alone: bool = False) -> bool:
-    """Whether the queue exists; it is not deleted before the end of the transaction.
+    """Whether the queue exists; if so, it is not deleted before the end of the transaction.
 
-    :param alone: whether no other transaction that asks for this may go on meanwhile.
+    :param alone: whether to keep out other transactions that ask for this.
     """
     query = sa.select(queues.c.arn).where(queues.c.arn == queue).with_for_update(read=not alone)
     return connection.execute(query).first() is not None
@@ -64,7 +64,7 @@ def add(connection: Connection, added: Iterable[NewMessage]) -> None:
 
 
 def present(connection: Connection, ids: Collection[str]) -> set[str]:
-    """Those of some message ids that there are."""
+    """The ids among some message ids that exist."""
     query = sa.select(messages.c.message_id).where(messages.c.message_id.in_(sa.bindparam("ids", expanding=True)))
     listed = list(ids)
     known: set[str] = set()
@@ -85,8 +85,8 @@ def receive(
     """Take the oldest messages that can be received; nobody else gets them for a while.
 
     :param at: the time now.
-    :param until: for how long.
-    :param since: older ones are kept no more.
+    :param until: until when the messages are hidden.
+    :param since: older messages have expired.
     :param in_line: whether a group's messages come one after the other, as in a FIFO queue; take the queue alone first.
     """
     kept = (messages.c.queue == queue, messages.c.visible_at <= at, messages.c.sent > since)
@@ -111,9 +111,9 @@ def receive(
 
 
 def bury(connection: Connection, ids: Collection[int], dead: str) -> None:
-    """Move messages that were received too often to the dead-letter queue, as if this last time had not been.
+    """Move messages that were received too often to the dead-letter queue, not counting this last time.
 
-    :param ids: of their rows.
+    :param ids: the ids of their rows.
     """
     moved = sa.update(messages).where(messages.c.id.in_(ids))
     connection.execute(moved.values(queue=dead, visible_at=0, received=messages.c.received - 1))
@@ -132,7 +132,7 @@ def sent_at(connection: Connection, queue: str, message_id: str) -> int | None:
 
 
 def hide(connection: Connection, queue: str, message_id: str, until: int) -> None:
-    """Let nobody receive a message until then."""
+    """Hide a message from receivers until a time."""
     this_message = (messages.c.queue == queue, messages.c.message_id == message_id)
     connection.execute(sa.update(messages).where(*this_message).values(visible_at=until))
 

@@ -27,7 +27,7 @@ Recorded = dict[str, Any]
 
 _TABLES: Final = {ResourceKind.QUEUE: queues, ResourceKind.TOPIC: topics, ResourceKind.SUBSCRIPTION: subscriptions}
 
-# Among a topic's fields are its tags. What else is an object, such as a redrive policy, is one value.
+# A topic's fields include its tags. Any other object, such as a redrive policy, is one value.
 _OBJECTS: Final = {"settings": merge, "tags": merge, "attributes": merge, "fields": merge_fields}
 """Columns that are JSON objects, and how they are merged."""
 
@@ -47,7 +47,7 @@ def keep(connection: Connection, kind: ResourceKind, row: Recorded) -> None:
 def change(connection: Connection, kind: ResourceKind, before: Recorded, after: Recorded) -> None:
     """Store what somebody has changed, and keep what others have changed meanwhile; nothing if it is deleted.
 
-    :param before: the row that they knew.
+    :param before: the row before the change.
     """
     table = _TABLES[kind]
     same = table.c.arn == after["arn"]
@@ -57,7 +57,7 @@ def change(connection: Connection, kind: ResourceKind, before: Recorded, after: 
 
 
 def merged(before: Recorded, after: Recorded, stored: Recorded) -> Recorded:
-    """A row that two have changed: one from ``before`` to ``after``, another one from ``before`` to ``stored``.
+    """A row that two writers have changed: one from ``before`` to ``after``, the other from ``before`` to ``stored``.
 
     Both changes are in it. What both have changed is as in ``after``.
     """

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from labeling_provider.service.database.schema import s3_buckets, s3_objects
 
 MAX_READ_AHEAD: Final = 64_000
-"""Bodies of up to so many bytes are read with what else there is about a version."""
+"""Bodies of up to this many bytes are read together with the rest of a version."""
 _MAX_PART: Final = 1 << 20
 _THE_VERSION: Final = (
     (s3_objects.c.bucket == sa.bindparam("in_bucket"))
@@ -48,7 +48,7 @@ class StoredVersion(NamedTuple):
 
     :param number: the later of two versions has the greater one.
     :param state: everything but its bytes, as JSON.
-    :param size: how many bytes it has.
+    :param size: its size in bytes.
     :param body: the bytes; None if there are so many that they are read when they are needed.
     """
 
@@ -94,8 +94,8 @@ def copy_body(connection: Connection, stored: StoredVersion, begin: int, end: in
     """Copy some of the bytes of a version into a file, a part at a time.
 
     :param begin: the first byte's position.
-    :param end: the position behind the last byte.
-    :return: False if the version was overwritten or deleted since it was found: then the file is of no use.
+    :param end: the position after the last byte.
+    :return: False if the version was overwritten or deleted since it was found: then the file is useless.
     """
     read = _blob_reader if connection.dialect.name == "sqlite" else _part_reader
     same = sa.select(s3_objects.c.id).where(s3_objects.c.id == stored.number, s3_objects.c.state == stored.state)
@@ -106,7 +106,7 @@ def copy_body(connection: Connection, stored: StoredVersion, begin: int, end: in
             for place in range(begin, end, _MAX_PART):
                 file.write(part(place, min(_MAX_PART, end - place)))
     except sqlite3.OperationalError as error:
-        # So SQLite says that the row was changed meanwhile, or was not there.
+        # SQLite's way of saying that the row was changed meanwhile, or does not exist.
         if connection.execute(same).one_or_none() is not None:
             raise sa.exc.OperationalError("reading a body", None, error) from error
         return False
@@ -145,7 +145,7 @@ def latest_versions(
     """The latest version of each key of a bucket, by key in the order of its bytes.
 
     :param first: the first key.
-    :param limit: how many keys, at most.
+    :param limit: most keys to read.
     :param after: begin after the first key, not with it.
     """
     latest = _keys(bucket, first, after=after).add_columns(sa.func.max(s3_objects.c.id).label("id")).limit(limit)

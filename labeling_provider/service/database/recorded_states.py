@@ -1,4 +1,4 @@
-"""What is kept of embedded EventBridge and IAM: the rules of the default bus, and roles."""
+"""Statements on the state of embedded EventBridge and IAM: the rules of the default bus, and roles."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from labeling_provider.service.database.schema import event_rules, roles
 
 
 class States:
-    """What each thing of one kind is, as a JSON object, by its name."""
+    """The resources of one kind, each a JSON object, by name."""
 
     def __init__(self, table: sa.Table) -> None:
         self._table = table
@@ -26,7 +26,7 @@ class States:
     def change(self, connection: Connection, name: str, before: str | None, after: str) -> None:
         """Store what somebody has made or changed, and keep what others have changed meanwhile.
 
-        :param before: as they knew it; None if they knew none. What others have deleted since stays deleted.
+        :param before: the state before the change; None if it is new. What others have deleted since stays deleted.
         """
         same = self._table.c.name == name
         query = sa.select(self._table.c.state).where(same).with_for_update()

@@ -1,4 +1,4 @@
-"""Numbers by which a process sees whether what it remembers is still so."""
+"""Numbers that show a process whether what it remembers is still valid."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ PEOPLE: Final = "people"
 CLOUD: Final = "cloud"
 """Topics, subscriptions, queues, event rules and roles."""
 OLDEST_CODE: Final = "oldest code"
-"""The last migration that the oldest code knows that may still work with these tables."""
+"""The last migration known to the oldest code that may still work with these tables."""
 
 CHANGED: Final = "labeling changed"
-"""A mark on the connection of a transaction: the names of what it changes."""
+"""Key under which a transaction's connection keeps the names of what it changes."""
 
 
 def number_of(connection: Connection, name: str) -> int:
-    """A number that is another one after each change."""
+    """A number that differs after each change."""
     return int(connection.execute(sa.select(revisions.c.number).where(revisions.c.name == name)).scalar_one())
 
 
 def changed(connection: Connection, name: str) -> None:
-    """Say that something has changed, within the transaction that changes it."""
+    """Note that something has changed, within the transaction that changes it."""
     connection.info.setdefault(CHANGED, set()).add(name)
     more = sa.update(revisions).where(revisions.c.name == name).values(number=revisions.c.number + 1)
     connection.execute(more)
 
 
 def people_changed(connection: Connection) -> None:
-    """Say that people have changed."""
+    """Note that people have changed."""
     changed(connection, PEOPLE)

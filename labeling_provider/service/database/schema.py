@@ -42,7 +42,7 @@ class State(sa.types.TypeDecorator[StrEnum]):
 metadata: Final = sa.MetaData()
 
 NEVER_AGAIN: Final[dict[str, Any]] = {"sqlite_autoincrement": True}
-"""For tables whose ids are never given twice, although rows are deleted. PostgreSQL does so by itself."""
+"""For tables whose ids are never reused, although rows are deleted. PostgreSQL never reuses them anyway."""
 
 jobs: Final = sa.Table(
     "jobs",
@@ -204,7 +204,7 @@ announcements: Final = sa.Table(
     "announcements",
     metadata,
     sa.Column("job_id", sa.Integer, primary_key=True, autoincrement=False),
-    # Until when a process is about to do it.
+    # Until when a process has claimed it.
     sa.Column("claimed_until", sa.Float, nullable=False, server_default="0"),
 )
 event_rules: Final = sa.Table(
@@ -232,20 +232,20 @@ people: Final = sa.Table(
     "people",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    # By what somebody signs in; people of an identity provider have none, and may be called alike.
+    # The name to sign in with; people of an identity provider have none, and their names need not differ.
     sa.Column("name_key", sa.String(64), unique=True),
     sa.Column("name", sa.String(64), nullable=False),
     sa.Column("worker_id", sa.String(100), nullable=False, unique=True),
     sa.Column("sub", sa.String(255), nullable=False),
     sa.Column("created", sa.Float, nullable=False),
-    # A hash; none if none was chosen yet.
+    # A hash; null if none was chosen yet.
     sa.Column("password", sa.String(200)),
-    # Of the invitation that lets its bearer choose a password, the token's hash, and until when.
+    # The hash of the token of an invitation to choose a password, and until when it is valid.
     sa.Column("invitation", sa.String(64), unique=True),
     sa.Column("invited_until", sa.Float),
     # Language and keys of the pages, as JSON.
     sa.Column("settings", sa.Text, nullable=False),
-    # The identity provider that a person comes from, and the groups that it has told at the last sign-in, as JSON.
+    # The identity provider that a person comes from, and the groups that it named at the last sign-in, as JSON.
     sa.Column("issuer", sa.String(500)),
     sa.Column("group_names", sa.Text),
     sa.UniqueConstraint("issuer", "sub", name="people_by_identity"),
@@ -300,7 +300,7 @@ workforces: Final = sa.Table(
     sa.Column("name_key", sa.String(63), primary_key=True),
     sa.Column("name", sa.String(63), nullable=False),
     sa.Column("arn", sa.String(300), nullable=False, unique=True),
-    # Who its people are: CognitoConfig or OidcConfig, as JSON. The client's secret is apart, for it is never told.
+    # Who its people are: CognitoConfig or OidcConfig, as JSON. The client's secret is separate, and never shown.
     sa.Column("identity", sa.Text, nullable=False),
     sa.Column("client_secret", sa.Text),
     # Whether the secret is encrypted.
@@ -311,14 +311,14 @@ workforces: Final = sa.Table(
     sa.Column("updated", sa.Float, nullable=False),
 )
 api_keys: Final = sa.Table(
-    # With what requesters sign their requests.
+    # The keys with which requesters sign their requests.
     "api_keys",
     metadata,
     sa.Column("access_key_id", sa.String(32), primary_key=True),
     sa.Column("requester", sa.String(64), nullable=False, index=True),
-    # Encrypted: to check a signature, it must be known.
+    # Encrypted, not hashed: checking a signature needs it.
     sa.Column("secret", sa.Text, nullable=False),
-    # What it is good for, as JSON.
+    # What it may do, as JSON.
     sa.Column("scope", sa.Text, nullable=False),
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("expires", sa.Float),
@@ -410,7 +410,7 @@ messages: Final = sa.Table(
     sa.Column("body", sa.Text, nullable=False),
     # Its attributes, as JSON.
     sa.Column("details", sa.Text, nullable=False),
-    # Until when nobody may receive it, because it is delayed or with a receiver; how often it was received.
+    # Until when nobody may receive it, because it is delayed or in flight; how often it was received.
     sa.Column("visible_at", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("received", sa.Integer, nullable=False, server_default="0"),
     sa.Column("first_received", sa.BigInteger),

@@ -59,7 +59,7 @@ _ACCEPT: Final = (
 )
 _LINE: Final = (
     sa.select(objects.c.line)
-    # As text: in what SQLite returns, SQLAlchemy leaves out which table a column is of.
+    # As text: in a RETURNING clause for SQLite, SQLAlchemy leaves out the tables of columns.
     .where(sa.text("objects.job_id = tasks.job_id AND objects.object_id = tasks.object_id"))
     .scalar_subquery()
     .label("line")
@@ -81,9 +81,9 @@ _FREE_FOR_WORKER: Final = (
 
 
 def _accepting(free: sa.Select[tuple[int]]) -> ReturningUpdate[Any]:
-    """Accept the free task, passing over what others are at.
+    """Accept a free task, skipping those that others are accepting.
 
-    Workers that choose at the same time get different tasks, and nobody waits here: others might wait for the task that
+    Workers who choose at the same time get different tasks, and nobody waits here: others might wait for the task that
     was just submitted.
     """
     chosen = free.with_for_update(skip_locked=True).scalar_subquery()
@@ -95,7 +95,7 @@ def _accepting(free: sa.Select[tuple[int]]) -> ReturningUpdate[Any]:
     )
 
 
-# On PostgreSQL, two windows of one person that ask at the same moment may get a task each, which harms nobody.
+# On PostgreSQL, two windows of one person that ask at the same moment may get a task each, which does no harm.
 _ACCEPT_ONE: Final = _accepting(
     _FREE_FOR_WORKER.where(
         _FREE_TASK.c.id == _TASK,
@@ -133,7 +133,7 @@ _IN_HAND: Final = (
 
 
 def _kept_apart(connection: Connection) -> AbstractContextManager[Any]:
-    """Let the rest of a transaction live on if a statement breaks a rule; on SQLite, nobody else writes meanwhile."""
+    """Keep the transaction usable if a statement breaks a constraint; on SQLite, nobody else writes meanwhile."""
     return nullcontext() if connection.dialect.name == "sqlite" else connection.begin_nested()
 
 
@@ -166,7 +166,7 @@ def accept(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
 def accept_this(connection: Connection, task_id: int, worker: str, at: float, due: float) -> sa.Row[Any] | None:
     """Give one open task to a worker who is at no other of the job and has had none of the same object.
 
-    :return: the task with its object's manifest line; None if it was not free, or the worker not.
+    :return: the task with its object's manifest line; None if the task or the worker was not free.
     """
     row = {"task": task_id, "worker": worker, "at": at, "due": due}
     try:
@@ -241,7 +241,7 @@ def expire(connection: Connection, job_id: int, at: float | None = None) -> int:
 
 
 def withdraw(connection: Connection, job_id: int) -> set[int]:
-    """Expire a job's unfinished tasks; the objects that they were of. Waits for answers that come in meanwhile."""
+    """Expire a job's unfinished tasks; returns their objects. Waits for answers that come in meanwhile."""
     over = (tasks.c.job_id == job_id, tasks.c.state.in_(UNDECIDED))
     expired = sa.update(tasks).where(*over).values(state=TaskState.EXPIRED).returning(tasks.c.object_id)
     return set(connection.execute(expired).scalars())
@@ -297,7 +297,7 @@ def open_with_lines(
 ) -> list[sa.Row[Any]]:
     """Number, object and manifest line of the first tasks of a job that are free.
 
-    :param max_characters: of longer lines there is None.
+    :param max_characters: longest line to return; None takes the place of longer ones.
     """
     query = sa.select(
         tasks.c.id,
@@ -324,7 +324,7 @@ def count_open(connection: Connection, job_id: int, worker: str, at: float) -> i
 
 
 def workers_at_work(connection: Connection, job_id: int, at: float) -> set[str]:
-    """Who has a task of a job in hand."""
+    """The workers who have a task of a job in hand."""
     held = (tasks.c.job_id == job_id, tasks.c.state == TaskState.ACCEPTED, tasks.c.due >= at)
     return set(connection.execute(sa.select(tasks.c.worker_id).where(*held).distinct()).scalars())
 

@@ -21,7 +21,7 @@ _ARGUMENTS: Final = ("--no-owner", "--no-privileges")
 
 
 def upgrade(url: str) -> str:
-    """Make the tables, or those of an earlier version into this one's.
+    """Create the tables, or migrate those of an earlier version.
 
     :return: a sentence that says so.
     :raises DatabaseError: if services that use it have to be stopped first, or it can't be done.
@@ -37,14 +37,14 @@ def upgrade(url: str) -> str:
 
 
 def back_up(url: str, file: Path) -> None:
-    """Write all that is in the database into a new file, as it is at one moment.
+    """Write the whole database to a new file, as it is at one moment.
 
     For PostgreSQL, this runs its ``pg_dump``. A SQLite database may be in use.
 
     :raises DatabaseError: if the file exists, or it can't be done.
     """
     if file.exists():
-        raise DatabaseError(f"{file} exists: name a file that does not")
+        raise DatabaseError(f"{file} exists: name a new file")
     address = parsed(url)
     if address.get_backend_name() == "sqlite":
         source = Path(address.database or "")
@@ -65,7 +65,7 @@ def back_up(url: str, file: Path) -> None:
 
 
 def restore(url: str, file: Path) -> None:
-    """Read what :func:`back_up` has written into a database that is empty.
+    """Load a file of :func:`back_up` into an empty database.
 
     For PostgreSQL, this runs its ``pg_restore``.
 
@@ -83,7 +83,7 @@ def restore(url: str, file: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         partial = target.with_name(f"{target.name}.partial")
         shutil.copyfile(file, partial)
-        # It is the service's, and whole, or it is not taken.
+        # Accept it only if it is the service's, and complete.
         try:
             Database(f"sqlite:///{partial}", check_seconds=math.inf).close()
             partial.rename(target)

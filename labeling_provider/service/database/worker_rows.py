@@ -1,4 +1,4 @@
-"""Until when simulated workers are at a task: each does one at a time, of whichever job and in whichever process."""
+"""Statements on how long simulated workers are at a task: each does one at a time, in any job and any process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OCCUPY: Final = (
 
 
 def introduce(connection: Connection, ids: Collection[str]) -> None:
-    """Let workers begin, with the tasks that they have; those that are known already stay as they are."""
+    """Add workers, with the tasks that they have; known ones stay as they are."""
     held = sa.select(tasks.c.worker_id, sa.func.max(tasks.c.due)).where(tasks.c.state == TaskState.ACCEPTED)
     busy = {row[0]: row[1] for row in connection.execute(held.group_by(tasks.c.worker_id))}
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
@@ -38,11 +38,11 @@ def busy(connection: Connection, ids: Collection[str]) -> dict[str, float]:
 
 
 def occupy(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Let workers begin tasks; whether all of them were free.
+    """Assign workers to tasks; returns whether all of them were free.
 
     :param rows: worker, and the times from (``at``) and until when (``due``) the worker is at the task; of each worker
         in this order.
     """
-    # In the order of their names: two who want the same two do not wait for each other.
+    # Ordered by name, so that two transactions that want the same workers do not deadlock.
     wanted = sorted(rows, key=lambda row: str(row["worker"]))
     return not wanted or connection.execute(_OCCUPY, wanted).rowcount == len(wanted)

@@ -1,4 +1,4 @@
-"""Private workforces: who the people are, and where they may come from."""
+"""Statements on private workforces: who the people are, and from which addresses they may come."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def own_user_pool(region: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class WorkforceRow:
-    """A workforce as it is told. The client's secret is not.
+    """A workforce, without the client's secret.
 
     :param identity: CognitoConfig or OidcConfig, under that name.
     :param settings: SourceIpConfig and IpAddressType, if they were given.
@@ -79,7 +79,7 @@ def insert(
 
 
 def find(connection: Connection, name: str) -> WorkforceRow | None:
-    """The workforce of a name, in whatever case; None if there is none."""
+    """The workforce with a name, in any case; None if there is none."""
     row = connection.execute(sa.select(workforces).where(workforces.c.name_key == name.lower())).one_or_none()
     return None if row is None else _workforce(row)
 
@@ -106,7 +106,7 @@ def page(
 ) -> tuple[list[WorkforceRow], str | None]:
     """A page of them, and the token of the next page.
 
-    :param name_contains: in whatever case.
+    :param name_contains: a part of the name, in any case.
     :raises BadToken: if the token is not one of this list's.
     """
     query = sa.select(workforces)
@@ -127,7 +127,7 @@ def update(
 ) -> None:
     """Change a workforce.
 
-    :param client_secret: None to keep the one that there is.
+    :param client_secret: None to keep the present one.
     :param is_sealed: whether it is encrypted.
     """
     values: dict[str, Any] = {"identity": json.dumps(identity), "settings": json.dumps(settings), "updated": now()}

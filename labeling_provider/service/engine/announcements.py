@@ -1,4 +1,4 @@
-"""Tells of labeling jobs that have ended, each at least once, whatever is killed in between."""
+"""Announces labeling jobs that have ended, each at least once, even if the process is killed."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from labeling_provider.service.database import announcement_rows
 from labeling_provider.service.database.database import Database, now
 
 CLAIM_SECONDS: Final = 20.0
-"""How long telling may take: if a process dies over it, another one does it then."""
+"""How long an announcement may take: if a process dies meanwhile, another one takes over then."""
 
 
 class Announcements:
-    """What is to be told is in the database, from the transaction that ends a job until it was told.
+    """Announcements are in the database, from the transaction that ends a job until they were made.
 
-    :param announce: is told of each job. Nobody waits for it: no transaction is open meanwhile.
+    :param announce: called for each job, while no transaction is open.
     """
 
     def __init__(self, database: Database, announce: Announce) -> None:
         self._database, self._announce = database, announce
 
     def tell(self) -> None:
-        """Tell of all jobs whose end nobody has been told of, and nobody tells of at the moment."""
+        """Announce all jobs whose end nobody has announced or is announcing."""
         with self._database.read() as connection:
             if not announcement_rows.is_pending(connection, now()):
                 return
@@ -30,7 +30,7 @@ class Announcements:
             pass
 
     def _tell_one(self) -> bool:
-        """Tell of one job; whether there was one."""
+        """Announce one job; returns whether there was one."""
         with self._database.write() as connection:
             job = announcement_rows.claim(connection, now(), now() + CLAIM_SECONDS)
         if job is None:

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class _WorkersTaken(Exception):
-    """Workers who have chosen a task were at one of another job by then: nothing of it has happened."""
+    """Workers who chose a task had meanwhile begun one of another job; nothing was changed."""
 
 
 class Collect:

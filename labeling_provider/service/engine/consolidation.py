@@ -27,7 +27,7 @@ _Contents = tuple[dict[int, dict[str, Any]], dict[int, str]]
 """New keys for labeled objects, and reasons for failed ones, both by object id."""
 
 _REVISED_AT_ONCE: Final = 50
-"""With how many consolidation files labels are replaced in one transaction."""
+"""Consolidation files whose labels are replaced in one transaction."""
 
 _Answers = list[tuple[Row, Any]]
 """Tasks with their answers."""
@@ -71,11 +71,11 @@ class Results:
             fail_objects(connection, run, failed, self._clock.now())
 
     def revise(self, run: Run) -> set[int]:
-        """Label objects anew by all answers of the job, where that changes anything.
+        """Label objects again from all answers of the job, where that changes anything.
 
-        The files of consolidation are written first, so this can be repeated whenever it is interrupted.
+        Consolidation files are written first, so an interrupted revision can be repeated.
 
-        :return: the iterations in which there may be other labels.
+        :return: the iterations whose labels may have changed.
         :raises LeaseLost: if another process has taken the job.
         """
         labels = run.kind.reconsider()
@@ -216,7 +216,7 @@ class Results:
 
 
 def _responses(run: Run, rows: Sequence[Row], answers: _Answers) -> tuple[_Answers, dict[str, tuple[bytes, str]]]:
-    """Answers as they stand in files, and the files that they name. What can't be used stays as it is."""
+    """Answers as they appear in files, and the files that they name. What can't be used stays as it is."""
     folders = {
         row.object_id: layout.worker_response_uri(run.job.output, row.iteration, row.object_id, int(row.answered))
         for row in rows

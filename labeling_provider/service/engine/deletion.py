@@ -27,7 +27,7 @@ class DeletionError(Exception):
 
 
 class Deletion:
-    """Deletes jobs. Who is killed in the middle can begin again: the job itself goes last."""
+    """Deletes jobs. An interrupted deletion can be repeated: the job itself goes last."""
 
     def __init__(self, database: Database, object_store: ObjectStore, messaging: Messaging) -> None:
         self._database, self._object_store, self._messaging = database, object_store, messaging
@@ -60,9 +60,9 @@ class Deletion:
 
 
 class Retention:
-    """Deletes jobs once they have ended long enough ago. Labels in S3 stay.
+    """Deletes jobs that ended long enough ago. Labels in S3 stay.
 
-    :param days: how long ago.
+    :param days: how many days ago.
     """
 
     def __init__(self, database: Database, deletion: Deletion, audit: AuditTrail, days: float) -> None:
@@ -70,7 +70,7 @@ class Retention:
         self._stopping = threading.Event()
 
     def start(self) -> None:
-        """Look every few minutes, until it is stopped."""
+        """Sweep every few minutes, until stopped."""
         threading.Thread(target=self._keep, name="labeling-retention", daemon=True).start()
 
     def stop(self) -> None:
@@ -86,7 +86,7 @@ class Retention:
                 try:
                     self._deletion.delete(name)
                 except DeletionError:
-                    # Another process has.
+                    # Another process has deleted it.
                     continue
                 self._audit.record("retention", "service", "", "jobs delete", name)
             if len(names) < _JOBS_AT_ONCE:

@@ -1,4 +1,4 @@
-"""Where people take tasks and hand in answers, by the moves that simulated workers make as well."""
+"""Where people take tasks and submit answers, with the same moves as simulated workers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from labeling_provider.service.work.people import Person
 from labeling_provider.service.work.tasks import Move, Refusal
 
 MAX_DRAFT_CHARACTERS: Final = 5_000_000
-"""Longest draft, in characters of JSON: what the page sends without its spaces in up to 4,000,000."""
+"""Longest draft, in characters of JSON; the page sends at most 4,000,000, without spaces."""
 MAX_REMARK_CHARACTERS: Final = 2_000
 _ANSWERS: Final = ANSWERS.labels("people")
 _MAX_JOBS: Final = 200
@@ -61,13 +61,13 @@ class Waiting(StrEnum):
     STARTING = "starting"
     """The job has not begun."""
     OTHERS = "others"
-    """Others are at the tasks that the person could do; one that comes back is the person's."""
+    """Others have the tasks that the person could do; the person may get one that is returned."""
     ANSWERS = "answers"
-    """The person has had all objects that are with workers; they need answers from others."""
+    """The person has had all objects that are with workers; these need answers from others."""
     ARRIVALS = "arrivals"
-    """All objects that were sent to the job so far have their answers."""
+    """All objects that have arrived so far have their answers."""
     OBJECTS = "objects"
-    """The service is at work: it prepares the next objects, or the end."""
+    """The service is preparing the next objects, or the end."""
 
 
 class NoJobs(StrEnum):
@@ -150,8 +150,8 @@ class Handed:
 class OfferedJob:
     """A job in the list of a person.
 
-    :param left: objects that the person may label, those that are not with workers yet among them.
-    :param in_hand: whether the person has a task of it that is begun.
+    :param left: number of objects that the person may label, including those not yet sent to workers.
+    :param in_hand: whether the person has begun a task of it.
     :param others: how many other people are at work on it.
     :param waiting: what the person waits for; None if there is something to do.
     """
@@ -179,7 +179,7 @@ class Desk:
     # Looking
 
     def jobs(self, person: Person) -> list[OfferedJob]:
-        """The jobs that a person may work on, those with nothing to do right now among them."""
+        """The jobs that a person may work on, including those with nothing to do right now."""
         now = self._clock.now()
         with self._database.read() as connection:
             offered = []
@@ -229,9 +229,9 @@ class Desk:
             return self._waits_for(connection, person, job.id, job.request.is_streaming)
 
     def wanted(self, job_id: int, waiting: int) -> int:
-        """How many of those who wait for a task of a job had better ask for one now.
+        """How many of those who wait for a task of a job should ask for one now.
 
-        :param waiting: how many there are.
+        :param waiting: how many wait.
         :return: a few more than there are tasks, because some may have had these objects; all if the job is over.
         """
         with self._database.read() as connection:
@@ -295,14 +295,14 @@ class Desk:
                 raise MoveRefused(tasks.why_not(connection, move))
 
     def submit(self, person: Person, task_id: int, content: Any, active: float) -> Handed:
-        """Take an answer, for good, and hand out the next task.
+        """Accept an answer as final, and hand out the next task.
 
-        Submitting the same once more, because the reply was lost, changes nothing.
+        Submitting it again, because the reply was lost, changes nothing.
 
         :param content: what the form has sent, by element name.
         :param active: seconds of active work on the task.
-        :raises MoveRefused: if the answer is not one, or the task has another one already, or the person does not have
-            the task any more.
+        :raises MoveRefused: if the answer is invalid, the task already has another answer, or the person does not
+            have the task any more.
         """
         task, job = self._task(person, task_id)
         try:
@@ -317,12 +317,12 @@ class Desk:
                 raise MoveRefused(tasks.why_not(connection, move))
             handed = self._after(connection, person, job, task, now)
         _ANSWERS.inc(accepted)
-        # Who has no task waits for what the next step hands out.
+        # A person without a task waits for what the next step hands out.
         self._wake(job.id, _GATHER_SECONDS, patient=handed.task is not None)
         return handed
 
     def decline(self, person: Person, task_id: int, reason: str) -> Handed:
-        """Take a task back for good from a person who would rather not have it, and hand out the next one.
+        """Take back for good a task that a person declines, and hand out the next one.
 
         :raises MoveRefused: if the person does not have the task any more.
         """
@@ -392,9 +392,9 @@ class Desk:
         return job
 
     def _task(self, person: Person, task_id: int) -> tuple[HeldTask, JobAtDesk]:
-        """A task that is, or was, a person's. Whether it still is, only its next move shows.
+        """A task that is, or was, a person's. Only the next move shows whether it still is.
 
-        :raises MoveRefused: if it was not.
+        :raises MoveRefused: if it was never the person's.
         """
         task = self._held.find(task_id, person.worker_id) or held_task(self._row(person, task_id))
         return task, self.job(person, task.job_id)
@@ -402,7 +402,7 @@ class Desk:
     def _row(self, person: Person, task_id: int) -> Row:
         """A task that is, or was, a person's, with its line.
 
-        :raises MoveRefused: if it was not.
+        :raises MoveRefused: if it was never the person's.
         """
         with self._database.read() as connection:
             row = task_rows.find_with_line(connection, task_id)
@@ -466,7 +466,7 @@ class Desk:
         row = None
         for tries in range(_MAX_TRIES):
             task_id = self._open_tasks.suggest(connection, job.id, worker, now)
-            # Most have none in hand and get what is suggested, in one statement.
+            # Most people have none in hand and get the suggested one, in one statement.
             row = None if task_id is None else task_rows.accept_this(connection, task_id, worker, now, due)
             if row is not None:
                 break

@@ -87,9 +87,9 @@ class End:
                 pass
 
     def _revise(self, lease: Lease, job: Row) -> None:
-        """Label objects by all answers of the job, which were not there yet when the first ones got their labels.
+        """Label objects from all answers of the job: the first ones got their labels before most answers came.
 
-        What a streaming job has published does not change any more, nor does what a model has learned from.
+        Labels that a streaming job has published, or a model has learned from, no longer change.
         """
         request = JobRequest(json.loads(job.request))
         if request.is_streaming or request.is_automated or request.workers_per_object == 1:

@@ -25,7 +25,7 @@ from labeling_provider.service.work import tasks
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.outcomes import fail_objects
 
-# The first is documented; the sample functions of Amazon's recipe return the second, and both as texts.
+# The first is documented; the sample functions of Amazon's recipe return the second, and either as a text.
 _ASKS_FOR_PEOPLE: Final = ("isHumanAnnotationRequired", "humanAnnotationRequired")
 _TRUTHS: Final = {"true": True, "false": False}
 
@@ -34,7 +34,7 @@ class HandOut:
     """Chooses a job's next objects and offers them to workers.
 
     :param learning: decides who labels which objects in jobs with automated labeling.
-    :param seed: for the random sample that comes first.
+    :param seed: seed of the random sample that comes first.
     """
 
     def __init__(
@@ -65,9 +65,9 @@ class HandOut:
         return True
 
     def top_up(self, run: Run, job: Row, now: float) -> bool:
-        """Let people go on without waiting for the last ones of a set: more objects join the set that is under way.
+        """Let people go on without waiting for the last objects of a set: add more objects to the current set.
 
-        :return: whether any have.
+        :return: whether any were added.
         """
         if run.request.is_automated or not job.iteration:
             return False
@@ -163,7 +163,7 @@ class HandOut:
 def _needs_people(arn: str, result: dict[str, Any]) -> bool:
     """Whether a pre-annotation function's result says that workers see the object. They do if it says nothing.
 
-    :raises JobFailure: if it says something else than true or false.
+    :raises JobFailure: if it says anything other than true or false.
     """
     for key in _ASKS_FOR_PEOPLE:
         said = result.get(key)

@@ -18,9 +18,9 @@ log = logging.getLogger(__name__)
 LEASE_SECONDS: Final = 7.0
 """How long a lease lasts: after a process dies, its jobs wait this long, and for the next look."""
 POLL_SECONDS: Final = 2.0
-"""How often a process that shares its database looks for jobs without a lease: it may not have been told of them."""
+"""How often a process that shares its database looks for jobs without a lease: it may have missed a notice."""
 _TELL_SECONDS: Final = 0.05
-"""How long what can wait to be told is gathered, so that a job is not told of each answer."""
+"""How long notices that can wait are gathered, so that a job is not woken for each answer."""
 _STOP_SECONDS: Final = 3.0
 
 
@@ -62,7 +62,7 @@ class Leases:
             threading.Thread(target=self._keep, name="labeling-leases", daemon=True).start()
 
     def stop(self) -> None:
-        """Stop renewing and looking, and tell what is still to be told. Leases that are still held run out."""
+        """Stop renewing and looking, and send pending notices. Leases that are still held run out."""
         with self._changed:
             self._stopping.set()
             self._changed.notify_all()
@@ -99,13 +99,13 @@ class Leases:
     def wake(self, job_id: int, delay: float, *, patient: bool) -> None:
         """Make a job due now, in whichever process has it or takes it next.
 
-        :param delay: for how many seconds that one should wait.
+        :param delay: how many seconds that process should wait.
         :param patient: whether its step may come later if its steps take long.
         """
         if not self._shared:
             self._woken(job_id, delay, patient)
         elif delay:
-            # Nobody has to wait until the step that is at the job lets others change it.
+            # Do not wait until a running step lets others change the job.
             self._wake_soon(job_id, delay, patient)
         else:
             self._wake_now(job_id, delay, patient)
@@ -137,13 +137,13 @@ class Leases:
                 except Exception:
                     if self._stopping.is_set():
                         return
-                    log.exception("job %s could not be woken; it is tried again", job_id)
+                    log.exception("job %s could not be woken; trying again", job_id)
                     self._wake_soon(job_id, delay, patient)
                     self._stopping.wait(POLL_SECONDS)
             self._stopping.wait(_TELL_SECONDS)
 
     def _hear(self, notice: str) -> None:
-        """Go on with a job that somebody has woken; others find it at their next look if its owner does not."""
+        """Continue a job that somebody has woken; if its owner does not, others find it at their next look."""
         woken = Woken.of(notice)
         if woken is not None and woken.owner in {"", self._owner}:
             self._woken(woken.job_id, woken.delay, woken.patient)

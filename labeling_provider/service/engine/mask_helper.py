@@ -1,7 +1,7 @@
-"""Helps people who draw: a function answers a few points or a box with a mask.
+"""Helps people who draw: a function turns a few points or a box into a mask.
 
-It is the ready one, which needs no model, or the caller's own, such as one that asks SAM. It runs in a process of its
-own, as the functions of custom tasks do.
+It is the built-in one, which needs no model, or the caller's own, such as one that uses SAM. It runs in a separate
+process, as the functions of custom tasks do.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class MaskHelper:
 
     :param given: its function takes ``{"version", "labelingJobArn", "labelAttributeName", "dataObject": {"s3Uri"},
         "width", "height"}`` and what was asked, and returns ``{"pngImageData": base64}``: a picture of the same size,
-        in which the thing's pixels are not 0.
+        in which the object's pixels are not 0.
     :ivar prompts: what it can be asked by.
     """
 
@@ -65,14 +65,14 @@ class MaskHelper:
         self._changing = threading.Lock()
 
     def mask(self, kind: Kind, line: dict[str, Any], worker_id: str, asked: Mapping[str, Any]) -> FoundMask:
-        """The mask of a thing on a task's picture.
+        """The mask of an object in a task's picture.
 
-        :param kind: of the task's job.
+        :param kind: the kind of the task's job.
         :param line: the data object's manifest line.
         :param worker_id: who asks.
         :param asked: one or both of ``points``, each with ``x``, ``y`` and ``inside``, and ``box``, with ``left``,
-            ``top``, ``width`` and ``height``; or ``extreme_points``, the four of a thing.
-        :raises NoMask: if it makes no sense, or the function has no answer.
+            ``top``, ``width`` and ``height``; or ``extreme_points``, the four of an object.
+        :raises NoMask: if the request makes no sense, or the function has no answer.
         """
         unanswered = next((key for key in PROMPTS if asked.get(key) is not None and key not in self.prompts), None)
         if unanswered:
@@ -172,7 +172,7 @@ def _is_number(value: Any, least: float, most: float) -> bool:
 
 
 def _as_bytes(image: Any) -> Any:
-    """A mask with a byte for each pixel; also in one of 16 bits whatever is not 0 belongs to the thing."""
+    """A mask with a byte for each pixel; in a 16-bit one, too, all that is not 0 belongs to the object."""
     return (image.convert("I").point(lambda value: value * 255) if image.mode.startswith("I") else image).convert("L")
 
 

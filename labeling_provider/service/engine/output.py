@@ -20,9 +20,9 @@ from labeling_provider.service.failures import JobFailure
 from labeling_provider.service.work.job_run import Run
 
 REFRESH_SECONDS: Final = 10.0
-"""How often the labels so far are written, at most."""
+"""Least time between two writings of the labels so far."""
 LINES_PER_SECOND: Final = 100
-"""How many lines of manifests a job that goes on for long writes, on average: it writes all of them each time."""
+"""Manifest lines that a long job writes per second, on average; each writing contains all lines."""
 _MAX_IN_MEMORY: Final = 1 << 20
 _MANIFEST: Final = "application/x-sagemaker-manifest"
 
@@ -75,12 +75,12 @@ class Output:
         """Write the labels so far if there are new ones and it is time: the more objects, the less often.
 
         :param job: its row.
-        :param idle: whether nobody is at work, so that no more labels are to come soon.
+        :param idle: whether nobody is at work, so that no labels will come soon.
         :return: seconds until it is time; None if there are no new labels.
         """
         if not run.changed:
             return None
-        # A process that has just taken the job over may not write a long manifest for that.
+        # Having just taken over the job is no reason for a process to write a long manifest.
         run.refreshed = run.refreshed or now - REFRESH_SECONDS
         left: float = run.refreshed + max(0 if idle else REFRESH_SECONDS, job.lines / LINES_PER_SECOND) - now
         if left > 0:
@@ -120,7 +120,7 @@ class Output:
     ) -> str:
         """Write a file with the state as it is now.
 
-        :param lease: which must be held, if it matters.
+        :param lease: the lease that must be held; None if that does not matter.
         :param known: what must differ for the file to be written.
         :return: a text that differs for different files.
         """

@@ -22,13 +22,13 @@ from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.workforce import WorkforceFile
 
 _AT_ONCE: Final = 1_000
-"""Of the answers that a kind learns from, those to so many objects are in memory."""
+"""Objects whose answers are in memory at a time while a kind learns from them."""
 
 
 class Kinds:
-    """Makes the kind of task that a labeling job is of.
+    """Creates the kind of task of a labeling job.
 
-    :param functions: the callers' own.
+    :param functions: the callers' functions.
     """
 
     def __init__(self, object_store: ObjectStore, functions: Functions, inputs: Inputs) -> None:
@@ -37,7 +37,7 @@ class Kinds:
     def of(self, name: str, arn: str, request: dict[str, Any]) -> Kind:
         """The kind of a job, which has learned nothing yet.
 
-        :param name: of the job.
+        :param name: the name of the job.
         :param request: the CreateLabelingJob request.
         :raises JobFailure: if its label categories can't be read.
         """

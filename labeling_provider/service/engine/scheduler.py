@@ -18,13 +18,13 @@ log = logging.getLogger(__name__)
 _THREADS: Final = 2
 _MAX_THREADS: Final = 32
 _QUICK_SECONDS: Final = 0.2
-"""One thread more is only for jobs whose last step took at most so long, and for new ones."""
+"""One extra thread is only for jobs whose last step took at most this long, and for new ones."""
 _LATE_SECONDS: Final = 2.0
 _MAX_RETRIES: Final = 3
 _OUTAGE_SECONDS: Final = 3600.0
 _MAX_PAUSE: Final = 60.0
 _PATIENCE: Final = 10.0
-"""How many times as long as its last step a patient job waits, so that steps leave most of the time to others."""
+"""A patient job waits this many times as long as its last step, so that others get most of the time."""
 _MAX_PATIENCE: Final = 5.0
 _FORGOTTEN_AFTER: Final = 600.0
 _STOP_SECONDS: Final = 3.0
@@ -119,7 +119,7 @@ class Scheduler:
     def _first_due(self, most: float = math.inf) -> tuple[float, int]:
         """When the next job is due, and its id, among those without a running step; infinity if there is none.
 
-        :param most: the most seconds that the job's last step took.
+        :param most: longest last step of the job, in seconds.
         """
         waiting = [
             (at, job_id)
@@ -132,7 +132,7 @@ class Scheduler:
         """Wait for the next job that is due.
 
         :param helper: return None if no job is due, instead of waiting.
-        :param most: the most seconds that the job's last step took.
+        :param most: longest last step of the job, in seconds.
         :return: its id; None if the scheduler stops.
         """
         with self._changed:

@@ -93,8 +93,8 @@ class Start:
     ) -> None:
         """Take the job to InProgress.
 
-        :param states: of how many objects each is the state.
-        :param reasons: why objects failed, and how many.
+        :param states: number of objects in each state.
+        :param reasons: number of failed objects by reason.
         """
         with self._database.write() as connection:
             if lease_rows.hold(connection, lease) != JobStatus.INITIALIZING:

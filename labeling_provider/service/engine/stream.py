@@ -43,7 +43,7 @@ class Stream:
 
     @staticmethod
     def _changed(connection: Connection, queue: str | None) -> None:
-        """Wake the job whose queue this is; all of them when a topic or a queue is gone."""
+        """Wake the job of this queue; wake all jobs when a topic or a queue is gone."""
         if queue is None:
             lease_rows.wake(connection, lease_rows.streams())
         elif queue.startswith(queue_name("")):
@@ -78,7 +78,7 @@ class Stream:
     def take(self, run: Run, room: int, now: float) -> int:
         """Turn the oldest messages into objects, and drop messages that have waited too long.
 
-        :param room: how many messages to take at most.
+        :param room: most messages to take.
         :param now: epoch seconds.
         :return: how many messages have left the queue.
         :raises JobFailure: if the topic or the queue does not exist any more.
@@ -182,7 +182,7 @@ class Stream:
 
 
 def _label_id(arn: str, object_id: int) -> str:
-    """The id of the message with an object's label: it is the same again if the process is killed after it was sent."""
+    """The id of the message with an object's label: the same if it is sent again after a kill."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{arn}/{object_id}"))
 
 

@@ -1,4 +1,4 @@
-"""Adjusting the labels of an earlier job: the form's element begins with them, and says whether they were changed.
+"""Adjusts the labels of an earlier job: the form's element begins with them, and reports whether they were changed.
 
 The element is that of the earlier job, with ``initial-value``, which adds ``initialValueModified`` to the answer.
 Source: developer guide, "Label verification and adjustment" and "Labeling job output data" (``adjustment-status`` is
@@ -32,7 +32,7 @@ from labeling_provider.service.kinds.skills import Evidence, Skill
 class _Adjusted(NamedTuple):
     """A worker's answer.
 
-    :param answer: in the form of the kind whose labels are adjusted.
+    :param answer: the answer, in the form of the kind whose labels are adjusted.
     :param is_changed: whether the worker has changed the label; None if the form does not say.
     """
 
@@ -105,7 +105,7 @@ class Adjustment(OneByOne):
     def _is_changed(self, adjusted: _Adjusted, line: dict[str, Any]) -> bool:
         if adjusted.is_changed is not None:
             return adjusted.is_changed
-        # A template that does not give the element its initial value.
+        # The template has not given the element its initial value.
         return not self._audited.is_same(adjusted.answer, self._former(line))
 
 

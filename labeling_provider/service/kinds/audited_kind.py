@@ -32,7 +32,7 @@ class Audited:
             try:
                 template = self._job.object_store.beginning(uri, _MAX_TEMPLATE_BYTES)
             except (MissingObject, ValueError):
-                # Then there is no page either, which says so.
+                # Then there is no page either, and that reports the reason.
                 template = b""
         return audited_attribute(template.decode(errors="replace"), self._job.categories)
 

@@ -1,4 +1,4 @@
-"""Boxes around things in a picture: the form element ``crowd-bounding-box``.
+"""Boxes around things in a picture: form element ``crowd-bounding-box``.
 
 The boxes of several workers are matched by overlap, and those of things that are probably there are averaged. Boxes of
 workers who draw more precisely weigh more.
@@ -34,9 +34,9 @@ USUAL: Final = Skill(recall=0.9, extra=0.06, misnamed=0.05, off=0.0036)
 """A worker about whom nothing is known; how far boxes are off is the mean square of their edges' offsets, as shares of
 the sides."""
 _MAX_OFF: Final = 0.3
-"""A greater offset of an edge, as a share of the side, tells no more about a worker."""
+"""Larger offsets of an edge, as a share of the side, count as this much."""
 _ABOUT_RIGHT: Final = 0.75
-"""The overlap with the right box from which simulated workers leave a box alone."""
+"""Least overlap with the right box at which simulated workers leave a box alone."""
 _SIDES: Final = ("left", "top", "width", "height")
 _MAX_PIXELS: Final = 1e9
 
@@ -199,7 +199,7 @@ def _read_boxes(value: Any, key: str) -> list[DrawnBox]:
 
 
 def _about_right(boxes: Sequence[DrawnBox], true: Sequence[DrawnBox]) -> dict[int, int]:
-    """Boxes that are about right: their positions, and for each that of the right box, which no other has."""
+    """Boxes that are about right: their positions, each with the position of its own right box."""
     import numpy as np
 
     others = np.array([[box[side] for side in _SIDES] for box in true], dtype=float).reshape(-1, len(_SIDES))
@@ -247,7 +247,7 @@ def consolidate_boxes(
     """The boxes of things that are probably there, each with its confidence. One worker's boxes stay as they are.
 
     :param answers: for each worker, a list of ``{label, left, top, width, height}``, in pixels.
-    :param skills: how well each of them works, see :func:`evidence_of_boxes`; all alike if None.
+    :param skills: how well each of them works, see :func:`evidence_of_boxes`; None if all work alike.
     :return: averaged boxes with their label, each with the probability that a thing with this label is there, 0 to 1.
     """
     from labeling_provider.service.kinds import marks
@@ -271,7 +271,7 @@ def consolidate_boxes(
 
 
 def evidence_of_boxes(answers: Sequence[Sequence[DrawnBox]]) -> list[Evidence]:
-    """What the boxes on a picture tell about each worker.
+    """What the boxes in a picture reveal about each worker.
 
     :param answers: as for :func:`consolidate_boxes`.
     """
@@ -281,7 +281,7 @@ def evidence_of_boxes(answers: Sequence[Sequence[DrawnBox]]) -> list[Evidence]:
 
 
 def _marks(answers: Sequence[Sequence[DrawnBox]]) -> tuple[list[str], list[marks.Marks]]:
-    """The labels that occur, and each worker's boxes with the labels' positions among them."""
+    """The labels that occur, and each worker's boxes with indexes into these labels."""
     import numpy as np
 
     from labeling_provider.service.kinds.marks import Marks

@@ -26,10 +26,10 @@ from labeling_provider.service.kinds.kind import (
 
 
 class _Choice(Kind):
-    """Choosing classes: an object is one question or several, and each answer has a vote on each of them.
+    """Choosing classes: an object is one or several questions, and each answer is a vote on each of them.
 
-    :param questions: how many each object is.
-    :param classes: how many answers each question has.
+    :param questions: number of questions per object.
+    :param classes: number of possible answers to each question.
     """
 
     def __init__(self, job: JobFacts, questions: int, classes: int) -> None:
@@ -73,7 +73,7 @@ class _Choice(Kind):
         return self._labels(self._book.reconsider())
 
     def _note(self, answered: Answered) -> bool:
-        """Put the votes on an object into the book; say whether there are any."""
+        """Put the votes on an object into the book; returns whether there are any."""
         answers = self.usable(answered)
         if not answers:
             return False
@@ -85,7 +85,7 @@ class _Choice(Kind):
         return True
 
     def _labels(self, decided: Sequence[tuple[int, float]]) -> dict[int, ObjectLabel]:
-        """The labels of the latest objects, by what is decided about the latest questions."""
+        """The labels of the latest objects, from the decisions on the latest questions."""
         size = self._questions
         count = min(len(decided) // size, len(self._asked))
         latest = islice(self._asked, len(self._asked) - count, None)

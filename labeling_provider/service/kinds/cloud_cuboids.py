@@ -1,7 +1,7 @@
 """Cuboids in point clouds: object detection in one cloud, and object tracking through a sequence of them.
 
-The answer about one cloud lists its cuboids; that about a sequence lists frames, as for videos, and those without
-cuboids and attributes may be left out::
+The answer about one cloud lists its cuboids. That about a sequence lists frames, as for videos; frames without cuboids
+and attributes may be left out::
 
     {"boundingCuboids": {"boundingCuboids": [{"objectName": "car:1", "label": "car", "centerX": …, "length": …,
      …, "labelCategoryAttributes": {}}], "frameAttributes": {}}}
@@ -10,7 +10,7 @@ cuboids and attributes may be left out::
 
 A job may also link boxes in camera pictures to cuboids: see :mod:`.linked_pictures`.
 
-What Amazon does not document is chosen here, and only here: ``objectId``, ``frameAttributes`` in the answer about one
+What Amazon does not document is our choice, made only here: ``objectId``, ``frameAttributes`` in the answer about one
 cloud, and that a frame's number is its place in the sequence, from 0.
 Sources: developer guide, "3D Point Cloud Object Detection" and "3D Point Cloud Object Tracking", and their "Output".
 """
@@ -93,7 +93,7 @@ class DrawnCuboids(DrawnFrames):
         return obstacle
 
     def own_input(self, line: dict[str, Any]) -> dict[str, Any]:
-        """What the interface shows, which has no template to say it."""
+        """The input of the interface, which has no template that would define it."""
         shared = {**shared_input(self, line), "kind": "cuboids", "tracks": self.tracks}
         return {**shared, "frames": shown_frames(self._clouds.frames(line))}
 
@@ -179,11 +179,11 @@ class DrawnCuboids(DrawnFrames):
         lidar, key = document.get(LIDAR, document), LABEL_LISTS[TRACKING]
         listed = lidar.get(key) if isinstance(lidar, dict) else None
         frames = [self._with_ids(frame) for frame in listed] if isinstance(listed, list) else listed
-        # The classes of boxes may have names as well, which their reader knows.
+        # The classes of boxes may be names as well; their reader handles that.
         return self._read(as_json({**document, LIDAR: {key: frames}}), "truth", dict(enumerate(self.job.labels)))
 
     def _with_ids(self, given: Any) -> Any:
-        """A list of cuboids in which those that have the name of a label have its id."""
+        """A list of cuboids in which label names are replaced by ids."""
         listed = given.get(CUBOID.labels) if isinstance(given, dict) else None
         if not isinstance(listed, list):
             return given
@@ -210,7 +210,7 @@ class DrawnCuboids(DrawnFrames):
         return cuboid_agreement.pairs(list(map(cuboid_of, first)), list(map(cuboid_of, second)))
 
     def moved(self, shape: Shape, share: float) -> Shape:
-        """A cuboid along its own length, and at least by two meters; a box aside, and at least by 20 pixels."""
+        """A cuboid moved along its own length, by at least 2 m; a box moved sideways, by at least 20 pixels."""
         if _is_box(shape):
             aside = share * max(shape.geometry["width"], _LEAST_PIXELS / abs(share))
             return shape._replace(geometry={**shape.geometry, "left": round(shape.geometry["left"] + aside)})
@@ -222,18 +222,18 @@ class DrawnCuboids(DrawnFrames):
 
 
 def _is_box(shape: Shape) -> bool:
-    """Whether a shape is a box in a picture; else it is a cuboid."""
+    """Whether a shape is a box in a picture rather than a cuboid."""
     return "left" in shape.geometry
 
 
 def shape_of(cuboid: LabeledCuboid) -> Shape:
-    """A cuboid as it stands in an answer."""
+    """A cuboid as an answer writes it."""
     geometry = dict(zip(CUBOID.keys, (*cuboid.center, *cuboid.size, *cuboid.angles), strict=True))
     return Shape(cuboid.label, geometry, cuboid.object_id, cuboid.object_name, cuboid.attributes)
 
 
 def cuboid_of(shape: Shape) -> LabeledCuboid:
-    """A cuboid as it stands in a label."""
+    """A cuboid as a label writes it."""
     x, y, z, length, width, height, roll, pitch, yaw = (shape.geometry[key] for key in CUBOID.keys)
     size, angles = (length, width, height), (roll, pitch, yaw)
     return LabeledCuboid(shape.label, (x, y, z), size, angles, shape.object_id, shape.object_name, shape.attributes)

@@ -42,7 +42,7 @@ class Clouds:
         self._counts = Recent[int](KEPT_SEQUENCES)
 
     def frames(self, line: dict[str, Any]) -> tuple[PointFrame, ...]:
-        """The frames of a data object; one, if it is no sequence.
+        """The frames of a data object; a single one if it is not a sequence.
 
         :raises ValueError: in words for people, if the sequence file is missing, or what describes the frames is wrong.
         """
@@ -65,8 +65,8 @@ class Clouds:
     def obstacle(self, line: dict[str, Any]) -> str | None:
         """Why nobody can work on an object: what is missing, or wrong in a file; None if nothing is.
 
-        Of a sequence, a sample of the frames is looked at, and the beginning of each of their files: to read 500 clouds
-        takes minutes where they are far away.
+        Of a sequence, only the beginnings of a sample of files are checked: reading 500 clouds from far away takes
+        minutes.
         """
         try:
             frames = self.frames(line)
@@ -101,7 +101,7 @@ class Clouds:
     def count(self, frame: PointFrame) -> int:
         """The number of points of a cloud.
 
-        :raises ValueError: in words for people, if it is missing or has a size that none can have.
+        :raises ValueError: in words for people, if it is missing or has an impossible size.
         """
         try:
             size = self._store.size(frame.uri)
@@ -122,7 +122,7 @@ class Clouds:
 
 
 def shown_frames(frames: tuple[PointFrame, ...]) -> list[dict[str, Any]]:
-    """Frames as interfaces show them: with their places in the sequence as numbers, and the URIs of their files."""
+    """Frames as interfaces show them: numbered by their position in the sequence, with the URIs of their files."""
     return [_shown(place, frame) for place, frame in enumerate(frames)]
 
 

@@ -1,6 +1,6 @@
-"""What tasks on frames of videos and on point clouds share: shapes in frames, of objects that may have ids over them.
+"""What tasks on video frames and on point clouds share: shapes in frames, of objects that may have ids across frames.
 
-An answer is all frames of an object, each with its shapes. Amazon consolidates none: the label is a worker's answer.
+An answer is all frames of an object, each with its shapes. Amazon does not consolidate: the label is a worker's answer.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from labeling_provider.service.kinds.simulated_frames import SimulatedFrames, to
 
 KEPT_SEQUENCES: Final = 16
 LOOKED_FOR: Final = 20
-"""For how many frames of a sequence it is checked whether their files exist."""
+"""How many frames of a sequence are checked for existing files."""
 _NAMED: Final = 5
 
 
 class DrawnFrames(Auditable):
     """Shapes in frames.
 
-    :cvar about_right: the likeness to the right shape from which simulated workers leave a shape alone, 0 to 1.
-    :cvar name_key: of a frame's name in answers.
-    :cvar renames: whether labels may call frames otherwise than the sequence does; then their numbers count.
+    :cvar about_right: least likeness to the right shape at which simulated workers leave a shape alone, 0 to 1.
+    :cvar name_key: the key of a frame's name in answers.
+    :cvar renames: whether labels may name frames differently than the sequence does; then their numbers count.
     """
 
     remembers = 0
@@ -57,7 +57,7 @@ class DrawnFrames(Auditable):
 
     @abstractmethod
     def pairs(self, first: Sequence[Shape], second: Sequence[Shape]) -> list[tuple[float, int, int]]:
-        """Pairs of shapes that can be of the same object, the most alike first: likeness, and the place of each."""
+        """Pairs of shapes that can be the same object, most alike first: likeness, and the index of each."""
 
     @abstractmethod
     def read_truth(self, truth: Any) -> Iterable[LabeledFrame]:
@@ -68,7 +68,7 @@ class DrawnFrames(Auditable):
 
     @abstractmethod
     def moved(self, shape: Shape, share: float) -> Shape:
-        """A shape that is beside its place by a share of its size."""
+        """A shape displaced by a share of its size."""
 
     @cached_property
     def categories(self) -> SequenceCategories:
@@ -77,12 +77,12 @@ class DrawnFrames(Auditable):
 
     @property
     def tracks(self) -> bool:
-        """Whether objects have ids over the frames."""
+        """Whether objects have ids across frames."""
         return self.key == TRACKING
 
     @property
     def is_sequence(self) -> bool:
-        """Whether an answer lists frames; else it is about one."""
+        """Whether an answer lists frames rather than being about one."""
         return True
 
     @property
@@ -128,7 +128,7 @@ class DrawnFrames(Auditable):
         return {"label": shape.label, **ids, **names, "labelCategoryAttributes": shape.attributes, **shape.geometry}
 
     def response(self, content: Content, folder: str) -> Response:
-        """With the frames in files of their own, as real jobs have them."""
+        """An answer with its frames in separate files, as in real jobs."""
         if not self.is_sequence:
             return content, {}
         form = self.form(content)
@@ -151,7 +151,7 @@ class DrawnFrames(Auditable):
     def stored(self, uri: str, most: int, what: str) -> bytes:
         """A file with labels.
 
-        :param most: how many bytes are read, at most.
+        :param most: most bytes to read.
         :param what: what it holds, for the error.
         :raises ValueError: if it is missing.
         """
@@ -163,7 +163,7 @@ class DrawnFrames(Auditable):
     # Audits
 
     def in_frames(self, labeled: Iterable[LabeledFrame], line: dict[str, Any]) -> AnsweredFrames:
-        """Labels in the frames of an object, which may be others than those that were labeled.
+        """Labels in the frames of an object, which may differ from those that were labeled.
 
         :raises ValueError: if the object's files can't be used.
         """
@@ -217,7 +217,7 @@ class DrawnFrames(Auditable):
         )
 
     def _right_answer(self, line: dict[str, Any], truth: Any) -> AnsweredFrames | None:
-        """The truth in the object's frames, with such names and values of attributes as answers can have.
+        """The truth in the object's frames, with only those names and attribute values that answers can have.
 
         :raises ObjectFailure: if a file can't be read.
         """
@@ -258,7 +258,7 @@ class FrameAdjustment(LockedAdjustment):
     _audited: DrawnFrames
 
     def _former(self, line: dict[str, Any]) -> AnsweredFrames:
-        """In the frames of the object, which may be others than those that were labeled."""
+        """The former answer, in the frames of the object, which may differ from those that were labeled."""
         former = super()._former(line)
         try:
             return self._audited.in_frames(former, line)
@@ -278,7 +278,7 @@ class FrameAdjustment(LockedAdjustment):
             [_bare(shape) for shape in frame.shapes if shape.label in categories.locked] for frame in (before, now)
         ]
         if sorted(locked[0], key=_order) != sorted(locked[1], key=_order):
-            raise AnswerError(f"{self.key}: {called(now)}: shapes were changed that the category file locks.")
+            raise AnswerError(f"{self.key}: {called(now)}: shapes that the category file locks were changed.")
         name = locked_change(before.attributes, now.attributes, categories.frame_attributes)
         if name is not None:
             raise AnswerError(f"{self.key}: frame {now.number}: the attribute {name} is locked.")
@@ -304,7 +304,7 @@ def locked_change(before: Mapping[str, Any], now: Mapping[str, Any], rules: Mapp
 
 
 def _by_frame(answer: Iterable[LabeledFrame]) -> dict[str, Any]:
-    """What differs between two answers: the frames that have anything, with their shapes in no order."""
+    """A form of an answer to compare: the non-empty frames, with their shapes in a fixed order."""
     return {
         frame.name: (frame.attributes, sorted(frame.shapes, key=_order))
         for frame in answer
@@ -313,7 +313,7 @@ def _by_frame(answer: Iterable[LabeledFrame]) -> dict[str, Any]:
 
 
 def _order(shape: Shape) -> str:
-    """What puts shapes in order: the same if the same number is written as 1 and as 1.0."""
+    """A sort key for shapes that does not distinguish 1 from 1.0."""
     numbers = [
         [(float(point["x"]), float(point["y"])) for point in value] if isinstance(value, list) else float(value)
         for value in shape.geometry.values()
@@ -322,5 +322,5 @@ def _order(shape: Shape) -> str:
 
 
 def _bare(shape: Shape) -> Shape:
-    """A shape without its attributes, which have locks of their own."""
+    """A shape without its attributes, which have their own locks."""
     return shape._replace(attributes={})

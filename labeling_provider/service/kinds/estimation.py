@@ -2,17 +2,17 @@
 
 Amazon's documentation ("Annotation consolidation") describes expectation maximization over a confusion matrix per
 worker, after Dawid and Skene. Whether such matrices fit the workers or only noise depends on the job. So several models
-are tried, from "all workers are alike", which is a majority vote, to a matrix of each worker's own. The better a model
-foresees what workers said about objects that it has not seen (cross-validation), the more its opinion weighs. A few
-answers leave many models possible, and then labels are as unsure as that.
+are tried, from "all workers are alike", which is a majority vote, to a separate matrix for each worker. The better a
+model predicts what workers said about objects that it has not seen (cross-validation), the more its opinion weighs. A
+few answers leave many models possible, and then labels are accordingly uncertain.
 
-Two things keep a model from believing itself: what it knows of a worker never includes the object in question, and it
-stops after a few rounds. Some objects mislead lenient workers alike; a model in which workers guess by habit keeps
-those apart from what a class really looks like. Other objects look like two classes; a model in which workers choose
-between the two keeps those apart from objects about which careless workers say anything.
+Two things keep a model from confirming itself: what it knows of a worker never includes the object in question, and it
+stops after a few rounds. Some objects mislead lenient workers alike; a model in which workers guess by habit separates
+those from what a class really looks like. Other objects look like two classes; a model in which workers choose between
+the two separates those from objects about which careless workers say anything.
 
-No method that overrules a majority is never behind it: nobody tells it the truth. How accurate all this is, and where
-it was behind: ``make bench-consolidation`` and docs/local-service.md.
+Any method that overrules a majority is sometimes worse than it, because nobody tells it the truth. How accurate all
+this is, and where it was worse: ``make bench-consolidation`` and docs/local-service.md.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _ROUNDS: Final = 5
-"""More rounds make a model surer, but not better: it drifts to whatever explains all answers."""
+"""More rounds make a model more certain, but not better: it drifts to whatever explains all answers."""
 _START_ACCURACY: Final = 0.7
 _CROWD_WEIGHT: Final = 20.0
 """The weight of the initial accuracy against the crowd's, as a number of answers."""
@@ -44,7 +44,7 @@ _HABIT_WEIGHT: Final = 10.0
 _PRIOR_WEIGHT: Final = 10.0
 """The weight of equal shares against the observed ones, as a number of objects per class."""
 _OVERRULE: Final = 0.55
-"""How sure the models must be to overrule the class that most workers chose."""
+"""How certain the models must be to overrule the class that most workers chose."""
 _GUESSED: Final = (0.1, 0.2, 0.3, 0.4)
 """The shares of guessed objects that are tried."""
 _BETWEEN_TWO: Final = (0.15, 0.3)
@@ -52,12 +52,12 @@ _BETWEEN_TWO: Final = (0.15, 0.3)
 _SCATTER: Final = 3.0
 """How different the answers about a guessed object are: the concentration of a Dirichlet distribution."""
 _OUTSIDE: Final = 0.05
-"""The share of the answers about an object that looks like two classes that are neither of them."""
+"""Of the answers about an object that looks like two classes, the share that is neither."""
 _MAX_GUESSED: Final = 0.9
-"""How probable it is at first, at most, that an object is guessed."""
+"""Largest initial probability that an object is guessed."""
 _FOLDS: Final = 5
 _FEW_FOLDS: Final = 3
-"""Parts that are enough from :data:`_MANY` answers on."""
+"""Number of parts that suffices from :data:`_MANY` answers on."""
 _MANY: Final = 500
 _MARGIN: Final = 2.0
 """By how much the logarithm of the votes' probability must be higher for a model with guessed objects to weigh as much
@@ -73,11 +73,11 @@ _LEAST_WEIGHT: Final = 0.03
 _MAX_JUDGED: Final = 8_192
 """Models are compared on this many answers at most."""
 _MAX_CELLS: Final = 5_000_000
-"""Workers have matrices of their own only if these have at most so many cells in all."""
+"""Workers have their own matrices only if these have at most this many cells in total."""
 _GROWTH: Final = 1.06
-"""A crowd is learned anew when it has given so many times as many answers."""
+"""A crowd is learned again when it has given this many times as many answers."""
 _REWEIGHED: Final = 2.0
-"""Models are weighed anew when there are so many times as many answers."""
+"""Models are weighed again when there are this many times as many answers."""
 MAX_VOTES: Final = 200_000
 """Enough answers to estimate the workers from; older ones are dropped."""
 _LEAST: Final = 1e-6
@@ -86,7 +86,7 @@ _LEAST: Final = 1e-6
 
 @dataclass(frozen=True)
 class _Model:
-    """In what workers may differ. A weight is a number of answers; without limit, they don't differ in this.
+    """The ways in which workers may differ. A weight is a number of answers; if infinite, they don't differ in this.
 
     :param skill: the weight of the crowd's accuracy against a worker's own.
     :param typical: whether the crowd confuses some classes more than others.
@@ -111,10 +111,10 @@ class _Model:
 class VoteBook:
     """The votes of a job so far, and what is known of its workers.
 
-    A step that brings most of the votes learns the crowd from all of them. Other steps know what the votes before them
-    tell: the crowd is learned anew when there are 6 % more of these, and models are weighed anew when there are twice
-    as many. When that is follows from the votes alone, so that a book which was filled again after a restart decides as
-    the one before it.
+    A step that brings most of the votes learns the crowd from all of them. Other steps use what earlier votes have
+    revealed: the crowd is learned again when there are 6 % more of these, and models are weighed again when there are
+    twice as many. When that happens follows from the votes alone, so that a book refilled after a restart decides in
+    the same way.
     """
 
     def __init__(self, class_count: int) -> None:
@@ -124,7 +124,7 @@ class VoteBook:
         self._next = 0
         self._models: list[tuple[_Model, float]] = []
         self._crowds: list[_View] = []
-        # From how many votes they are.
+        # The number of votes they are from.
         self._weighed, self._learned = 0, (0, 0)
 
     def add(self, votes: Sequence[tuple[str, int]]) -> None:
@@ -160,7 +160,7 @@ class VoteBook:
         return list(zip(classes[-count:].tolist(), sure[-count:].tolist(), strict=True))
 
     def reconsider(self) -> list[tuple[int, float]]:
-        """The class and its probability, 0 to 1, for each of the latest questions, by all of their votes together."""
+        """The class and its probability, 0 to 1, for each of the latest questions, from all of their votes together."""
         if not self._objects:
             return []
         classes, sure = _decided(*self._learn(len(self._objects), None))
@@ -169,7 +169,7 @@ class VoteBook:
     def _learn(self, end: int, judged: int | None) -> tuple[_Table, list[_View]]:
         """Learn the crowd from the votes up to a position.
 
-        :param judged: the position up to which votes tell how much models weigh; None for ``end``.
+        :param judged: the position up to which votes determine the weights of models; None for ``end``.
         """
         table = self._table(0, end)
         if not judged:
@@ -181,7 +181,7 @@ class VoteBook:
         return table, [(weight, *_learn(model, table)) for model, weight in models]
 
     def _last_point(self, most: int, ratio: float) -> int:
-        """The last learning point up to a position: where a question begins, further than the one before by a ratio."""
+        """The last learning point up to a position: the start of a question, beyond the point before by a ratio."""
         point = min(int(ratio ** int(log(most, ratio) + _LEAST)), most)
         return self._first_vote_on(self._objects[point]) or most
 
@@ -214,7 +214,7 @@ class _Table:
         # How many votes each class (row) has on each object.
         self.counts = flat.reshape(class_count, self.count).astype(np.float64)
         self.shares, self.against = _normalized(self.counts), self.sizes - self.counts
-        # How many votes on its object are as each vote is.
+        # For each vote, how many votes on its object equal it.
         self.alike = self.counts[classes, objects]
 
     def among(self, wanted: npt.NDArray[np.bool_]) -> _Table:
@@ -232,19 +232,19 @@ class _Table:
 
     @cached_property
     def in_pairs(self) -> tuple[Floats, Floats]:
-        """What if each object looks like two classes, any two as often, between which workers choose.
+        """The case that each object looks like two classes, any two equally often, between which workers choose.
 
-        :return: the logarithm of the probability of each object's answers, and class probabilities, in which either of
-            the two has a half.
+        :return: the logarithm of the probability of each object's answers, and class probabilities, in which each of
+            the two has one half.
         """
         inside, outside = (1 - _OUTSIDE) / 2, _OUTSIDE / max(self.class_count - 2, 1)
         top = self.counts.max(axis=0)
-        # By how much more probable votes for a class are if it is of the two, against those for the most frequent one.
+        # How much more probable votes for a class are if it is one of the two, against those for the most frequent one.
         each = (inside / outside) ** (self.counts - top)
         none = np.zeros_like(each[:1])
         before = np.concatenate([none, each.cumsum(axis=0)[:-1]])
         after = np.concatenate([each[::-1].cumsum(axis=0)[-2::-1], none])
-        # Sums over all pairs, without differences, in which small ones would get lost.
+        # Sums over all pairs, without differences, in which small terms would get lost.
         both = (each * before).sum(axis=0).clip(np.finfo(float).tiny) * 2 / (self.class_count * (self.class_count - 1))
         log = self.sizes * np.log(outside) + 2 * top * np.log(inside / outside) + np.log(both)
         return log, _normalized(each * (before + after))
@@ -257,8 +257,8 @@ class _Table:
     def guessed(self, usual: Floats | float, scatter: float) -> Floats:
         """The probability of each vote, given those before it, if they have nothing to do with the object's class.
 
-        Each vote for a class makes further ones more probable, as in Pólya's urn. Whose vote is the first one makes no
-        difference to the product of all.
+        Each vote for a class makes further ones more probable, as in Pólya's urn. The order of the votes makes
+        no difference to their product.
 
         :param usual: how often each vote's class is guessed.
         :param scatter: as in :class:`_Model`.
@@ -397,7 +397,7 @@ class _Crowd:
     def _uneven(self, accuracy: Floats, table: _Table, own: _Beliefs | None) -> Floats:
         """The accuracy of each vote (column) given each true class (row): better workers are better at every class.
 
-        :param accuracy: of each vote, whatever the class.
+        :param accuracy: the accuracy of each vote, whatever the class.
         """
         right, known = self._right[:, None], self._known[:, None]
         if own is not None:
@@ -434,12 +434,12 @@ class _Crowd:
     def _typical(self, table: _Table, own: _Beliefs | None, itself: Floats | None) -> Floats:
         """The share of each vote's class (column) in the crowd's mistakes about each true class (row).
 
-        If no confusion is typical, one column stands for all. Where others make a mistake about an object, it is more
-        probable that one makes the same: as in Pólya's urn, but each vote sees half of the others, so that their order
-        makes no difference.
+        If no confusion is typical, one column stands for all. Where others make a mistake about an object, the same
+        mistake is more probable: as in Pólya's urn, but each vote sees half of the others, so that their order makes
+        no difference.
 
         :param own: as for :meth:`_likelihood`; the object's other votes are left out, too.
-        :param itself: what is known by it, for each vote.
+        :param itself: for each vote, what is known from it alone.
         """
         if not self._model.typical:
             return np.full((table.class_count, 1), 1 / max(table.class_count - 1, 1))
@@ -458,7 +458,7 @@ _View = tuple[float, _Crowd, _Beliefs | None]
 
 
 def _learn(model: _Model, table: _Table) -> tuple[_Crowd, _Beliefs]:
-    """The crowd that gave some votes, and what they say; it begins with the share of the votes that a class has."""
+    """The crowd that gave some votes, and what they say; learning starts from each class's share of the votes."""
     # Workers who choose between two classes disagree less than careless ones, who say anything.
     likely = np.ones(table.count) if model.pairs else table.disagreement
     guessed = (model.guessed * likely).clip(max=_MAX_GUESSED)
@@ -471,7 +471,7 @@ def _learn(model: _Model, table: _Table) -> tuple[_Crowd, _Beliefs]:
 
 
 def _weighed(table: _Table) -> list[tuple[_Model, float]]:
-    """Models, and how much each weighs: by how well it foresees what workers say about objects that it has not seen."""
+    """Models, and how much each weighs: by how well it predicts what workers say about objects that it has not seen."""
     if len(table.objects) > _MAX_JUDGED:
         table = table.among(np.arange(table.count) < table.objects[_MAX_JUDGED])
     folds = _folds(table)
@@ -519,7 +519,7 @@ def _weighed(table: _Table) -> list[tuple[_Model, float]]:
 
 
 def _weights(scores: dict[_Model, float]) -> dict[_Model, float]:
-    """How much each model weighs, in all 1."""
+    """How much each model weighs; the weights add up to 1."""
     top = max(scores.values())
     weights = {model: float(np.exp(score - top)) for model, score in scores.items()}
     total = sum(weights.values())
@@ -535,7 +535,7 @@ def _foresight(model: _Model, folds: Sequence[tuple[_Table, _Table]]) -> float:
 
 
 def _folds(table: _Table) -> list[tuple[_Table, _Table]]:
-    """Parts of the votes, each after the votes on other objects; none, if there is only one object."""
+    """Parts of the votes, each with the votes on the other objects before it; none if there is only one object."""
     count = _FOLDS if len(table.objects) < _MANY else _FEW_FOLDS
     numbers = np.arange(table.count) % count
     folds = range(min(count, table.count) if table.count > 1 else 0)
@@ -552,7 +552,7 @@ def _decided(table: _Table, views: Sequence[_View]) -> tuple[Ints, Floats]:
     everyone = np.arange(table.count)
     popular, chosen = table.counts.argmax(axis=0), probabilities.argmax(axis=0)
     is_clear = (table.counts == table.counts.max(axis=0)).sum(axis=0) == 1
-    # Against a single answer there is nothing to be said.
+    # Nothing can overrule a single answer.
     kept = is_clear & ((probabilities[chosen, everyone] < _OVERRULE) | (table.sizes == 1))
     chosen = np.where(kept, popular, chosen)
     return chosen, probabilities[chosen, everyone]

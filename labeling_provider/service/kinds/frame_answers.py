@@ -1,4 +1,4 @@
-"""Reads the frames of a worker's answer, of a video or of point clouds, and checks them against the category file."""
+"""Reads the frames of a worker's answer about a video or point clouds, and checks them against the category file."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _MAX_ID: Final = 100
 class AnswerReader:
     """Reads one answer.
 
-    :param key: of the answer, for errors.
-    :param frames: those of the data object, in order, and the pictures of cameras in which boxes are drawn.
+    :param key: the answer's key, for errors.
+    :param frames: the frames of the data object, in order, and the pictures of cameras in which boxes are drawn.
     :param tracks: whether objects have ids.
     :param names: whether objects have names in each frame, without ids.
-    :param audits: whether there may be names and attributes of an earlier job, which this one would not give.
-    :param name_key: of a frame's name in the answer.
+    :param audits: whether names and attributes of an earlier job may occur that this job would not allow.
+    :param name_key: the key of a frame's name in the answer.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class AnswerReader:
             if frame is None:
                 raise self._error(f"{where}.frameNumber is not the number of a frame of the sequence")
             if frame.number in labeled:
-                raise self._error(f"{where}.frameNumber is {frame.number}, which another one has")
+                raise self._error(f"{where}.frameNumber is {frame.number}, which another frame has")
             labeled[frame.number] = self._frame(entry, frame, f"{where}.")
             if self._pictures:
                 drawn |= self._cameras(entry.get("cameras", []), frame.number, f"{where}.cameras")
@@ -90,7 +90,7 @@ class AnswerReader:
     def _cameras(self, given: Any, place: int, where: str) -> dict[str, LabeledFrame]:
         """The pictures of a cloud that are in an answer, by name.
 
-        :param place: of the cloud.
+        :param place: the position of the cloud.
         """
         if not isinstance(given, list):
             raise self._error(f"{where} is not a list")
@@ -106,7 +106,7 @@ class AnswerReader:
         return labeled
 
     def only_frame(self, given: dict[str, Any]) -> LabeledFrame:
-        """The only frame of an object that is no sequence: the answer itself.
+        """The only frame of an object that is not a sequence: the answer itself.
 
         :raises AnswerError: as in :meth:`frames`.
         """
@@ -210,7 +210,7 @@ class AnswerReader:
             ):
                 continue
             if rule is None:
-                raise self._error(f"{where} has {name[:40]!r}, which is no attribute of it")
+                raise self._error(f"{where} has {name[:40]!r}, which is not one of its attributes")
             problem = rule.problem(value, longest)
             if problem:
                 raise self._error(f"{where}.{name} {problem}")
@@ -231,7 +231,7 @@ def called(frame: Frame | LabeledFrame) -> str:
 
 
 def with_names(shapes: Iterable[Shape], has_names: bool) -> tuple[Shape, ...]:
-    """The shapes of a frame, in which those without a name get one: their label and the first number that is free.
+    """The shapes of a frame; those without a name get one: their label and the first free number.
 
     :param has_names: whether they have names at all.
     """

@@ -1,4 +1,4 @@
-"""Shapes in sequences of video frames: object detection, and object tracking, where objects have ids over the frames.
+"""Shapes in sequences of video frames: object detection, and object tracking, where objects have ids across frames.
 
 A worker's answer lists frames; those without shapes and attributes may be left out::
 
@@ -6,8 +6,8 @@ A worker's answer lists frames; those without shapes and attributes may be left 
      [{"label": "van", "objectId": "…", "objectName": "van:1", "labelCategoryAttributes": {}, "left": 40, …}]}]}}
 
 Worker-response files hold ``frameData`` in place of ``frames``, and a file for each frame beside them, as real jobs do.
-What Amazon does not document is chosen here, and only here: ``detectionAnnotations`` without ids for object detection,
-the files' names (``<frame number>.json``, listed in ``entries``), and the lists of other tools than the box.
+What Amazon does not document is our choice, made only here: ``detectionAnnotations`` without ids for object detection,
+the files' names (``<frame number>.json``, listed in ``entries``), and the lists of tools other than the box.
 Sources: developer guide, "Video Frame Object Detection" and "Video Frame Object Tracking", and their "Output" sections.
 """
 
@@ -71,7 +71,7 @@ class VideoFrames(DrawnFrames):
             sequence = self.sequence(line)
         except ValueError as error:
             return str(error)
-        # A sample: to ask for each of 2,000 frames takes minutes where the objects are far away.
+        # A sample: checking each of 2,000 frames far away takes minutes.
         for frame in sequence.frames[:: len(sequence.frames) // LOOKED_FOR + 1]:
             if self.job.object_store.version(sequence.uri(frame)) is None:
                 return f"There is no picture {sequence.uri(frame)} for frame {frame.number}."
@@ -81,7 +81,7 @@ class VideoFrames(DrawnFrames):
         return self.sequence(line).frames
 
     def own_input(self, line: dict[str, Any]) -> dict[str, Any]:
-        """What the interface shows, which has no template to say it."""
+        """The input of the interface, which has no template that would define it."""
         sequence = self.sequence(line)
         frames = [
             {"frame-no": frame.number, "frame": frame.name, "uri": sequence.uri(frame)} for frame in sequence.frames
@@ -154,7 +154,7 @@ class VideoFrames(DrawnFrames):
         return match(first, second, tool, frame_size([first, second], tool))
 
     def moved(self, shape: Shape, share: float) -> Shape:
-        """By a share of its width, and at least by 20 pixels."""
+        """A shape moved by a share of its width, by at least 20 pixels."""
         geometry = dict(shape.geometry)
         points = geometry.get("vertices", [geometry])
         across = [point.get("x", 0) for point in points]

@@ -24,7 +24,7 @@ from labeling_provider.service.kinds.skills import Evidence, Skill, SkillBook
 from labeling_provider.service.kinds.stored_data import stored
 
 MAX_CONFIDENCE: Final = 0.99
-"""Nothing is certain. Amazon's own output never says more than 0.95; then even a perfect model would be off by that."""
+"""Nothing is certain. Amazon's own output never exceeds 0.95, but then even a perfect model would be off by 0.05."""
 _SHOWN: Final = 60
 
 Content = dict[str, Any]
@@ -32,7 +32,7 @@ Content = dict[str, Any]
 
 
 Response = tuple[Content, dict[str, tuple[bytes, str]]]
-"""An answer as it stands in worker-response files, and the files that it names: bytes and content type by URI."""
+"""An answer as worker-response files contain it, and the files that it names: bytes and content type by URI."""
 
 
 class AnswerError(ValueError):
@@ -149,15 +149,15 @@ class Kind(ABC):
         """
 
     def task_input(self, line: dict[str, Any], prepared: dict[str, Any] | None = None) -> dict[str, Any]:
-        """What the worker's template knows as ``task.input``: for people's pages and previews alike.
+        """What the worker's template gets as ``task.input``, on people's pages and in previews alike.
 
         :param line: the data object's manifest line.
-        :param prepared: what the caller's pre-annotation function has made of it; None without one.
+        :param prepared: what the caller's pre-annotation function has made of the object; None without one.
         """
         return self.own_input(line) if prepared is None else prepared
 
     def own_input(self, line: dict[str, Any]) -> dict[str, Any]:
-        """What Amazon's own pre-annotation function makes of an object, as the guide's page of each task type tells."""
+        """What Amazon's own pre-annotation function makes of an object, by the guide's page of each task type."""
         own = {"taskObject": self.source(line), "labels": self.job.labels}
         return {**own, "manifestLine": line} if self.job.task_type.audits else own
 
@@ -169,7 +169,7 @@ class Kind(ABC):
         return None
 
     def response(self, content: Content, folder: str) -> Response:
-        """An answer as it stands in worker-response files.
+        """An answer as worker-response files contain it.
 
         :param content: a usable answer.
         :param folder: S3 URI of a folder of its own for files that it names.
@@ -180,9 +180,9 @@ class Kind(ABC):
         """Learn from answers that were consolidated before this process started."""
 
     def reconsider(self) -> dict[int, ObjectLabel]:
-        """Labels as they are by all answers together, which came in one after the other.
+        """Labels from all answers together, which came in one after the other.
 
-        :return: those that may have changed, by object id. Metadata that is not among theirs stays as it is.
+        :return: labels that may have changed, by object id. Metadata keys that they lack stay as they are.
         """
         return {}
 
@@ -297,7 +297,7 @@ class OneByOne(Kind):
         """
 
     def evidence(self, answers: Sequence[Any]) -> Sequence[Evidence]:
-        """What the answers about an object tell about the worker of each.
+        """What the answers about an object reveal about the worker of each.
 
         :param answers: as for :meth:`label_of`.
         """
@@ -318,7 +318,7 @@ class OneByOne(Kind):
             else:
                 if label is not None:
                     consolidated.labels[answered.object_id] = label
-        # Only labeled objects are there to learn from after a restart.
+        # After a restart, there are only labeled objects to learn from.
         labeled = (answered.object_id in consolidated.labels for answered in batch)
         self._book.add(evidence for evidence, is_labeled in zip(noted, labeled, strict=True) if is_labeled)
         return consolidated
@@ -328,7 +328,7 @@ class OneByOne(Kind):
             answers = self.usable(answered)
             evidence = for_object(self.evidence, [answer for _, answer in answers])
         except ObjectFailure:
-            # Its label fails for the same reason, which is told there.
+            # Its label fails for the same reason, which is reported there.
             return []
         return [(worker, part) for (worker, _), part in zip(answers, evidence, strict=True)]
 
@@ -350,7 +350,7 @@ class Auditable(OneByOne):
 
         The job's own labels do not matter here: in a verification they are verdicts.
 
-        :param label: of the type that this kind makes.
+        :param label: a label of the type that this kind makes.
         :param truth: as for :meth:`simulate`. It is user input.
         :return: None if the truth is not valid for this kind.
         :raises ValueError: if a file is missing or can't be read.
@@ -369,7 +369,7 @@ class Auditable(OneByOne):
 
     @abstractmethod
     def corrected(self, former: Any, line: dict[str, Any], truth: Any, rng: Random) -> Any | None:
-        """What a good worker makes of an earlier answer: what is about right stays, the rest is moved to the truth.
+        """What a good worker makes of an earlier answer: what is about right stays, the rest is corrected.
 
         :return: None if the truth is not valid for this kind.
         """

@@ -5,11 +5,11 @@ A frame of an answer also lists the pictures in which boxes were drawn. A box ha
     {"frameNumber": 3, …, "boundingCuboids": […], "cameras": [{"cameraNumber": 0, "boundingBoxes": [{"label": "car",
      "objectId": "…", "objectName": "car:1", "labelCategoryAttributes": {}, "left": 40, …}]}]}
 
-What Amazon does not document is chosen here, and only here: these keys, that a camera's number is the place of its
+What Amazon does not document is our choice, made only here: these keys, that a camera's number is the position of its
 picture in the frame's ``images``, from 0, that a box needs no attributes, and that frames have theirs with the clouds.
 Source: developer guide, "3D-2D Object Tracking Output", for the label: ``lidar``, ``camera-0`` and so on.
 
-Inside the service a picture is one more frame of the object, behind those of the clouds.
+Inside the service, pictures are further frames of the object, after those of the clouds.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from labeling_provider.manifest.point_sequences import PointFrame
 from labeling_provider.manifest.sequences import Frame, LabeledFrame
 
 _OF_OTHERS: Final = -(10**9)
-"""The number of a picture that is read, which only its name places."""
+"""The number of a picture that was read; its position is in its name."""
 
 
 def is_picture(frame: Frame | LabeledFrame) -> bool:
-    """Whether a frame is a camera's picture; else it is a cloud."""
+    """Whether a frame is a camera's picture rather than a cloud."""
     return frame.number < 0
 
 
 def picture_name(camera: int, place: int) -> str:
     """The name of a picture among the frames of an object.
 
-    :param place: of its cloud in the sequence.
+    :param place: the position of its cloud in the sequence.
     """
     return f"{CAMERA}{camera}/{place}"
 
@@ -72,7 +72,7 @@ def linked_document(
 ) -> dict[str, Any]:
     """The content of ``SeqLabel.json``.
 
-    :param lidar: the content of that of the clouds alone.
+    :param lidar: the content for the clouds alone.
     :param pictures: as :func:`parted` has them.
     """
     cameras: dict[str, list[dict[str, Any]]] = {}
@@ -95,7 +95,7 @@ def linked_document(
 
 
 def read_pictures(document: Mapping[str, Any], where: str, names: dict[int, str]) -> Iterator[LabeledFrame]:
-    """The pictures of a ``SeqLabel.json`` as frames; none, if it is of clouds alone.
+    """The pictures of a ``SeqLabel.json`` as frames; none if it has clouds alone.
 
     :param where: its URI, for errors.
     :param names: the classes by id.

@@ -1,8 +1,8 @@
 """Consolidates what several workers marked in an object: boxes in a picture, spans in a text.
 
-Marks of different workers are matched, the closest ones first. A thing is there if that is more probable than not by
-who marked it: a skilled worker's mark tells more than a careless one's, and so does that there is none. Some things are
-hard to see and some places look like one, so workers err together, which the probabilities know of.
+Marks of different workers are matched, the closest ones first. A thing is there if that is more probable than not,
+given who marked it: a skilled worker's mark says more than a careless one's, and so does the lack of one. Some things
+are hard to see and some places look like one, so workers err together, which the probabilities take into account.
 Source of matching by Jaccard index: developer guide, "Annotation consolidation".
 """
 
@@ -24,20 +24,20 @@ Flags = npt.NDArray[np.bool_]
 
 # Found with simulated workers, see benchmarks/consolidation.py.
 _VISIBLE: Final = ((1.0, 0.89), (0.5, 0.06), (0.2, 0.05))
-"""How well things are visible, as a share of a worker's usual chance to see one, and how many things are."""
+"""How visible things are, as a share of a worker's usual chance to see one, and the share of such things."""
 _KEPT: Final = 0.5
-"""The probability from which a thing is kept."""
+"""Least probability at which a thing is kept."""
 _OTHER_READING: Final = 0.35
 """From this Jaccard index on, marks of one thing that none of the workers made both of are two readings of it."""
 _DOUBLED: Final = 0.6
 """From this Jaccard index on, a mark of few who also made another with this label is a doubled one."""
 _MAX_READINGS: Final = 16
-"""With how many others a group is compared: the most similar ones."""
+"""Most other groups that one is compared with: the most similar ones."""
 _NAMES: Final = 3
-"""Among how many labels a mistaken one is chosen."""
+"""Number of labels among which a mistaken one is chosen."""
 _CONTESTED: Final = 2.0
-"""How many things look like those of another label, so that half of the workers choose that one: times as many as
-workers mistake on average."""
+"""How many things look like another label, so that half of the workers choose it, as a multiple of those that workers
+mistake on average."""
 _MAX_CONTESTED: Final = 0.3
 
 
@@ -45,7 +45,7 @@ class Marks(NamedTuple):
     """What one worker marked.
 
     :param labels: for each mark, the position of its label among the job's.
-    :param extents: an array with a row for each: where it begins on each axis, then where it ends.
+    :param extents: an array with a row for each mark: where it begins on each axis, then where it ends.
     """
 
     labels: Sequence[int]
@@ -100,7 +100,7 @@ class _Groups(NamedTuple):
 
 
 def evidence(marks: Sequence[Marks], rules: Rules) -> list[Evidence]:
-    """What an object tells about each of its workers; nothing, if there is only one."""
+    """What an object reveals about each of its workers; nothing if there is only one."""
     of_workers = [Evidence()] * len(marks)
     order = _ranked(marks, [rules.usual] * len(marks))
     matched = _matched([marks[place] for place in order], rules.least)
@@ -167,7 +167,7 @@ def outvoted(values: npt.NDArray[Any], there: Flags) -> Floats:
 
 
 def _ranked(marks: Sequence[Marks], skills: Sequence[Skill]) -> list[int]:
-    """The workers in an order that depends on nothing but what they marked and how skilled they are."""
+    """The workers in an order that depends only on what they marked and how skilled they are."""
     return sorted(range(len(marks)), key=lambda place: (_rows(marks[place]), skills[place]))
 
 

@@ -1,6 +1,6 @@
 """A class for every pixel of a picture: the form element ``crowd-semantic-segmentation``.
 
-The masks of several workers are votes on each pixel, smoothed with its neighbors. Skilled workers count for more.
+The masks of several workers are votes on each pixel, smoothed over its neighbors. Skilled workers count for more.
 Source: developer guide, "Annotation consolidation": each pixel is a multi-class vote that takes its neighbors in.
 """
 
@@ -42,19 +42,19 @@ if TYPE_CHECKING:
 
 _FEWEST: Final = 3
 _OBJECT_WEIGHT: Final = 10.0
-"""How much a picture tells about a worker, as a number of marks: it has many pixels, but they err together."""
+"""How much a picture reveals about a worker, as a number of marks: its many pixels are not independent."""
 # How many votes are in memory at once: a large picture with many classes has more than fit into memory.
 _VOTES_AT_ONCE = 8_000_000
 USUAL: Final = Skill(recall=0.9, extra=0.06, misnamed=0.05, off=0.3)
-"""A worker about whom nothing is known; how far masks are off is the share of contested pixels on which a worker is not
-with most of the others."""
+"""A worker about whom nothing is known; how far masks are off is the share of contested pixels on which a worker
+disagrees with most others."""
 _AGREED: Final = 0.995
 """The probability that a pixel is right on which all workers agree."""
 _PIXEL_WEIGHT: Final = 0.8
-"""What a worker's vote tells, less than 1 because workers mistake the same pixels."""
+"""Weight of a worker's vote, less than 1 because workers mistake the same pixels."""
 _COLORS: Final = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22")
 _ABOUT_RIGHT: Final = 0.75
-"""The overlap of each class with the right mask from which simulated workers leave a mask alone."""
+"""Least overlap of each class with the right mask at which simulated workers leave a mask alone."""
 _COLOR: Final = re.compile("#[0-9a-fA-F]{6}")
 
 
@@ -76,7 +76,7 @@ class SegmentationMasks(Auditable, Learnable):
 
     promised = 0.7
     usual = USUAL
-    # Each tells a lot, and takes a lot of time to read.
+    # Each reveals a lot, and takes long to read.
     remembers = 50
 
     def simulate(self, line: dict[str, Any], truth: Any, right: bool, rng: Random) -> Content | None:
@@ -294,7 +294,7 @@ def consolidate_masks(
 
     :param masks: for each worker, an array of height × width with class numbers, 0 for background.
     :param class_count: the number of classes, including background.
-    :param skills: how well each of them works, see :func:`evidence_of_masks`; all alike if None.
+    :param skills: how well each of them works, see :func:`evidence_of_masks`; None if all work alike.
     :return: the mask, and the share of its pixels that is probably right, 0 to 1.
     """
     import numpy as np
@@ -323,7 +323,7 @@ def consolidate_masks(
 
 
 def evidence_of_masks(masks: Sequence[Mask], class_count: int) -> list[Evidence]:
-    """What the masks of a picture tell about each worker. It takes three of the same size to tell anything.
+    """What the masks of a picture reveal about each worker; three of the same size are needed.
 
     :param masks: as for :func:`consolidate_masks`.
     """
@@ -357,7 +357,7 @@ def _common_size(masks: Sequence[Mask]) -> tuple[int, ...]:
 
 
 def _weight(skill: Skill) -> float:
-    """What a worker's vote on a contested pixel weighs: the logarithm of how much more probable it makes a class."""
+    """The weight of a worker's vote on a contested pixel: the logarithm of how much more probable it makes a class."""
     wrong = min(max(skill.off, 0.02), 0.48)
     return log((1 - wrong) / wrong)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 _MAX_COMPARED: Final = 128
-"""With how many marks of another worker one is compared: those that begin nearest to it."""
+"""Most marks of another worker that one is compared with: those that begin nearest to it."""
 _MAX_PARTNERS: Final = 4
 """Most marks of another worker that one may stand for: the most similar ones."""
 
@@ -73,7 +73,7 @@ def of_half(matched: Iterable[list[Place]], workers: int) -> list[list[Place]]:
 
 
 def voted(labels: Sequence[Sequence[int]], members: Sequence[Place]) -> tuple[int, float]:
-    """The class that most members of a group have, the first one if several do, and the share that has it."""
+    """The most frequent class in a group, the first one in a tie, and its share."""
     ((label, count),) = Counter(labels[place.worker][place.shape] for place in members).most_common(1)
     return label, count / len(members)
 
@@ -98,7 +98,7 @@ def jaccard(first: Floats, second: Floats) -> Any:
     """The Jaccard index of boxes or spans, 0 to 1; 0 for those without an area.
 
     :param first: extents; the last axis holds where each begins on each axis, then where it ends.
-    :param second: others, of a shape that fits.
+    :param second: others, of a shape that broadcasts.
     """
     import numpy as np
 
@@ -121,7 +121,7 @@ def similar_rows(
 ) -> Iterator[tuple[int, int, float]]:
     """Rows of two arrays of extents whose Jaccard index is at least this, and the index.
 
-    :param most: how many rows of the second one are told for one of the first: the most similar ones.
+    :param most: most rows of the second array for one of the first: the most similar ones.
     """
     import numpy as np
 
@@ -139,7 +139,7 @@ def similar_rows(
 
 
 def _window(first: Floats, second: Floats, axis: int, least: float) -> tuple[Any, Any, Any]:
-    """Which marks begin so near to each of others on one axis that they may be similar enough.
+    """Which marks begin near enough to each of others on one axis to be similar enough.
 
     :return: the order of the second ones by where they begin; for each of the first ones the position in it where its
         window begins, and how many are in it.

@@ -1,11 +1,11 @@
 """Semantic segmentation of point clouds: each point has a class, or none.
 
 An answer has a byte for each point, in the order of the file, packed by zlib, in base64: 0 for none, or the position of
-the label among the job's, from 1. Amazon does not document it; it is chosen here, and only here::
+the label among the job's, from 1. Amazon does not document it; it is our choice, made only here::
 
     {"segmentedPoints": {"labeledPoints": "eJx…", "frameAttributes": {}}}
 
-A label's file holds the same bytes; its color map names them. Of labels from elsewhere, bytes that the map does not
+A label's file holds the same bytes; its color map names them. In labels from elsewhere, bytes that the map does not
 name are points without a class.
 Source: developer guide, "3D Point Cloud Semantic Segmentation" and its "Output".
 """
@@ -47,7 +47,7 @@ from labeling_provider.service.kinds.simulated_frames import filled
 from labeling_provider.service.kinds.skills import Skill
 
 _ABOUT_RIGHT: Final = 0.98
-"""The share of points that have the right class from which simulated workers leave a label alone."""
+"""Least share of points with the right class at which simulated workers leave a label alone."""
 _KEY: Final = "labeledPoints"
 
 
@@ -55,7 +55,7 @@ class Segmented(NamedTuple):
     """An answer.
 
     :param numbers: a byte for each point.
-    :param attributes: of the cloud, by name.
+    :param attributes: the attributes of the cloud, by name.
     """
 
     numbers: bytes
@@ -89,7 +89,7 @@ class PaintedPoints(Auditable):
         return self._clouds.count(frame)
 
     def own_input(self, line: dict[str, Any]) -> dict[str, Any]:
-        """What the interface shows, which has no template to say it."""
+        """The input of the interface, which has no template that would define it."""
         shared = {**shared_input(self, line), "kind": "classes", "tracks": False}
         return {**shared, "frames": shown_frames(self._clouds.frames(line))}
 
@@ -109,7 +109,7 @@ class PaintedPoints(Auditable):
     def _numbers(self, given: Any, points: int) -> bytes:
         """The bytes of an answer.
 
-        :raises AnswerError: if they are not packed as they should be, or not of these points and labels.
+        :raises AnswerError: if they are packed wrongly, or do not fit these points and labels.
         """
         where = f"{self.key}.{_KEY}"
         if not isinstance(given, str) or len(given) > 2 * MAX_PACKED_BYTES:
@@ -174,7 +174,7 @@ class PaintedPoints(Auditable):
             raise ValueError(str(error)) from None
         own = {number: self.positions.get(name, -1) + 1 for number, name in names.items()}
         if names.get(BACKGROUND_NUMBER) == BACKGROUND:
-            # Even if a label has that name as well.
+            # Even if a label has that name, too.
             own[BACKGROUND_NUMBER] = BACKGROUND_NUMBER
         return numbers.translate(bytes(own.get(number, BACKGROUND_NUMBER) for number in range(256)))
 
@@ -244,7 +244,7 @@ class PaintedPoints(Auditable):
         return None if place is None else place + 1
 
     def _careless(self, answer: Segmented, rng: Random) -> Segmented:
-        """What somebody paints who overlooks a class, or takes it for another one."""
+        """The answer of somebody who overlooks a class, or mistakes it for another."""
         used = sorted({*answer.numbers} - {BACKGROUND_NUMBER})
         if not used:
             return answer
@@ -279,14 +279,14 @@ class PointAdjustment(LockedAdjustment):
             kept[self._audited.positions[label] + 1] = self._audited.positions[label] + 1
         table = bytes(kept)
         if before.numbers.translate(table) != now.numbers.translate(table):
-            raise AnswerError(f"{self.key}: points were changed of a label that the category file locks.")
+            raise AnswerError(f"{self.key}: points of a label that the category file locks were changed.")
         name = locked_change(before.attributes, now.attributes, categories.frame_attributes)
         if name is not None:
             raise AnswerError(f"{self.key}: the attribute {name} is locked.")
 
 
 def _count_off(first: bytes, second: bytes) -> int:
-    """How many points have another class."""
+    """How many points have different classes."""
     return sum(mine != true for mine, true in zip(first, second, strict=True))
 
 

@@ -1,4 +1,4 @@
-"""What simulated workers do with labels in frames: they correct them, and may lose an object or its place."""
+"""What simulated workers do with labels in frames: they correct them, and may lose or misplace an object."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class SimulatedFrames(NamedTuple):
     """What simulated workers do with the frames of a kind of task.
 
     :param categories: what workers can choose from.
-    :param tracks: whether objects have ids over the frames.
+    :param tracks: whether objects have ids across frames.
     :param has_names: whether objects have names without having ids.
-    :param about_right: the likeness to the right shape from which a shape is left alone, 0 to 1.
-    :param likeness: how alike two shapes are, 0 to 1.
-    :param pairs: pairs of shapes that can be of the same object, the most alike first: likeness, and the place of each.
-    :param moved: a shape that is beside its place by a share of its size.
+    :param about_right: least likeness to the right shape at which a shape is left alone, 0 to 1.
+    :param likeness: returns how alike two shapes are, 0 to 1.
+    :param pairs: returns pairs of shapes that can be the same object, most alike first: likeness and indexes.
+    :param moved: returns a shape displaced by a share of its size.
     """
 
     categories: SequenceCategories
@@ -37,7 +37,7 @@ class SimulatedFrames(NamedTuple):
     moved: Callable[[Shape, float], Shape]
 
     def valid(self, frame: LabeledFrame) -> LabeledFrame:
-        """A frame with such names and values of attributes as answers can have."""
+        """A frame with only those names and attribute values that answers can have."""
         rules = self.categories
         shapes = tuple(
             shape._replace(
@@ -64,7 +64,7 @@ class SimulatedFrames(NamedTuple):
         )
 
     def careless(self, answer: AnsweredFrames, rng: Random) -> AnsweredFrames:
-        """What somebody draws who loses an object, or its place, in a part of the sequence."""
+        """The answer of somebody who loses or misplaces an object in a part of the sequence."""
         drawn = [place for place, frame in enumerate(answer) if frame.shapes]
         if not drawn:
             return answer
@@ -84,7 +84,7 @@ class SimulatedFrames(NamedTuple):
         return tuple(frames)
 
     def corrected(self, former: AnsweredFrames, right: AnsweredFrames, rng: Random) -> AnsweredFrames:
-        """The former labels as somebody corrects them: what is about right stays as it is, and what is locked does."""
+        """The former labels as somebody corrects them: what is about right or locked stays as it is."""
         locked, pairs = self.categories.locked, list(together(former, right))
         names = self._names(former, right, pairs) if self.tracks else {}
         frames = []
@@ -104,7 +104,7 @@ class SimulatedFrames(NamedTuple):
         return f"{shape.label}:{number}"
 
     def _renamed(self, kept: Iterable[Shape], drawn: Iterable[Shape]) -> tuple[Shape, ...]:
-        """All shapes of a frame; where names are only of one frame, none is there twice."""
+        """All shapes of a frame, without repeated names where names belong to one frame."""
         shapes = [*kept, *drawn]
         if not self.has_names:
             return tuple(shapes)
@@ -136,7 +136,7 @@ class SimulatedFrames(NamedTuple):
         return named
 
     def _objects(self, pairs: Iterable[tuple[LabeledFrame, LabeledFrame]]) -> dict[str, Shape]:
-        """The object of the former labels that is most often where each object of the truth is, by the truth's id."""
+        """For each object of the truth, by its id, the object of the former labels that matches it most often."""
         votes = dict[tuple[str, str], tuple[int, Shape]]()
         for before, true in pairs:
             for _, own, other in self.pairs(true.shapes, before.shapes):
@@ -165,14 +165,14 @@ class SimulatedFrames(NamedTuple):
 def together(
     first: Iterable[LabeledFrame], second: Iterable[LabeledFrame]
 ) -> Iterator[tuple[LabeledFrame, LabeledFrame]]:
-    """Each frame of the second with that of the same name of the first, or an empty one."""
+    """Each frame of the second with the frame of the first that has the same name, or an empty one."""
     known = {frame.name: frame for frame in first}
     for frame in second:
         yield known.get(frame.name) or LabeledFrame(frame.number, frame.name, {}, ()), frame
 
 
 def unlocked(before: dict[str, Any], true: dict[str, Any], rules: Mapping[str, Attribute]) -> dict[str, Any]:
-    """The former attributes, with the true values of those that are known and that workers may change."""
+    """The former attributes, with the true values where these are known and workers may change them."""
     locked = {name for name, rule in rules.items() if rule.is_locked}
     return {**before, **{name: value for name, value in true.items() if name not in locked}}
 

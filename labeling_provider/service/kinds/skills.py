@@ -1,8 +1,8 @@
 """How well each worker of a labeling job works.
 
 Nobody knows the truth about an object, so workers are measured by each other: how often their marks find partners, and
-how far these are off. One object tells little about a worker. So each estimate is pulled towards that of the crowd, and
-the crowd's towards what is usual, until its own data outweighs that.
+how far these are off. One object reveals little about a worker. So each estimate is pulled towards that of the crowd,
+and the crowd's towards what is usual, until its own data outweighs that.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Final, NamedTuple
 _CROWD_WEIGHT: Final = 20.0
 """The weight of the crowd's estimate against a worker's own, as a number of things or marks."""
 _UNIT: Final = 1 << 30
-"""Evidence is counted in so many parts of 1."""
+"""Evidence is counted in units of 1 divided by this."""
 _LEAST, _MOST = 0.005, 0.98
-"""No worker is known to be perfect, or to be of no use."""
+"""No worker is known to be perfect, or useless."""
 
 
 class Skill(NamedTuple):
@@ -36,13 +36,13 @@ class Skill(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What one object tells about one worker: numbers of things and of marks, each weighted with its probability.
+    """What one object reveals about one worker: numbers of things and of marks, each weighted with its probability.
 
     :param there: things that the worker could see.
     :param marked: those that were marked.
     :param extra: marks of nothing.
-    :param compared: marks beside which there are those of others.
-    :param misnamed: those with another label than most of the others.
+    :param compared: marks with partners from other workers.
+    :param misnamed: those with a label that differs from most of their partners.
     :param off: the sum of how far those are off.
     """
 
@@ -55,14 +55,14 @@ class Evidence(NamedTuple):
 
 
 class _Sums:
-    """Sums of evidence, by worker and of all. As whole numbers, they don't depend on the order of what is added."""
+    """Sums of evidence, by worker and in total. As whole numbers, they don't depend on the order of additions."""
 
     def __init__(self) -> None:
         self._of: dict[str, list[int]] = {}
         self._all = [0] * len(Evidence._fields)
 
     def add(self, entries: Iterable[tuple[str, Evidence]], times: int = 1) -> None:
-        """Add what an object tells about its workers, or take it away with -1 times."""
+        """Add what an object reveals about its workers, or subtract it if ``times`` is -1."""
         for worker, evidence in entries:
             own = self._of.setdefault(worker, [0] * len(evidence))
             for place, value in enumerate(evidence):
@@ -73,16 +73,16 @@ class _Sums:
                 del self._of[worker]
 
     def of(self, worker: str, *others: _Sums) -> Evidence:
-        """What is known about a worker, with other sums."""
+        """What is known about a worker, together with other sums."""
         return _evidence([sums._of.get(worker, ()) for sums in (self, *others)])
 
     def of_all(self, *others: _Sums) -> Evidence:
-        """What is known about all workers, with other sums."""
+        """What is known about all workers, together with other sums."""
         return _evidence([sums._all for sums in (self, *others)])
 
 
 class SkillBook:
-    """What the latest objects of a job tell about its workers.
+    """What the latest objects of a job reveal about its workers.
 
     :param usual: the skill of a worker about whom nothing is known.
     :param size: how many objects are remembered.
@@ -94,9 +94,9 @@ class SkillBook:
         self._sums = _Sums()
 
     def add(self, evidence: Iterable[list[tuple[str, Evidence]]]) -> None:
-        """Remember what some objects tell.
+        """Remember what some objects reveal.
 
-        :param evidence: for each object, its workers and what it tells about them.
+        :param evidence: for each object, its workers and what it reveals about them.
         """
         for entries in evidence:
             self._objects.append(entries)
@@ -105,7 +105,7 @@ class SkillBook:
                 self._sums.add(self._objects.popleft(), -1)
 
     def skills(self, batch: Sequence[list[tuple[str, Evidence]]]) -> Callable[[str], Skill]:
-        """The skill of each worker, by what is remembered and by a batch that is not remembered yet."""
+        """The skill of each worker, from what is remembered and from a batch that is not remembered yet."""
         change = _Sums()
         for entries in batch:
             change.add(entries)
@@ -121,7 +121,7 @@ def _evidence(parts: Iterable[Sequence[int]]) -> Evidence:
 
 
 def _skill(seen: Evidence, base: Skill) -> Skill:
-    """A skill by what was seen, pulled towards another one."""
+    """A skill from what was seen, pulled towards another one."""
 
     def share(part: float, whole: float, pull: float) -> float:
         return (part + _CROWD_WEIGHT * pull) / (whole + _CROWD_WEIGHT)

@@ -1,4 +1,4 @@
-"""Named entities, that is labeled spans of a text: the form element ``crowd-entity-annotation``.
+"""Named entities, that is, labeled spans of a text: form element ``crowd-entity-annotation``.
 
 Source: developer guide, "Annotation consolidation": selections are clustered by Jaccard similarity; each boundary is
 the mode of the cluster, or else the median; the label is the most frequent one. Here skilled workers count for more.
@@ -28,7 +28,7 @@ USUAL: Final = Skill(recall=0.9, extra=0.06, misnamed=0.05, off=0.1)
 """A worker about whom nothing is known; how far spans are off is the share of their borders that differ from those on
 which most of the others agree."""
 _BORDERS: Final = 4.0
-"""Among how many borders a wrong one is chosen."""
+"""Number of borders among which a wrong one is chosen."""
 
 
 @runs("named-entity-recognition")
@@ -59,7 +59,7 @@ class TextSpans(OneByOne):
         return spans
 
     def own_input(self, line: dict[str, Any]) -> dict[str, Any]:
-        """With what the interface that Amazon hosts shows besides: it has no template to say it."""
+        """The input, plus what the interface that Amazon hosts shows: it has no template that would define it."""
         return {
             "taskObject": self.source(line),
             "labels": self.job.categories["labels"],
@@ -110,7 +110,7 @@ def consolidate_spans(
     """The spans that are probably right, in text order, each with its confidence.
 
     :param answers: for each worker, a list of ``{label, startOffset, endOffset}``, in characters.
-    :param skills: how well each of them works, see :func:`evidence_of_spans`; all alike if None.
+    :param skills: how well each of them works, see :func:`evidence_of_spans`; None if all work alike.
     :return: spans, each with the probability that there is one with exactly these borders and this label, 0 to 1.
     """
     from labeling_provider.service.kinds import marks
@@ -129,7 +129,7 @@ def consolidate_spans(
 
 
 def evidence_of_spans(answers: Sequence[Sequence[Span]]) -> list[Evidence]:
-    """What the spans of a text tell about each worker.
+    """What the spans of a text reveal about each worker.
 
     :param answers: as for :func:`consolidate_spans`.
     """
@@ -139,7 +139,7 @@ def evidence_of_spans(answers: Sequence[Sequence[Span]]) -> list[Evidence]:
 
 
 def _marks(answers: Sequence[Sequence[Span]]) -> tuple[list[str], list[marks.Marks]]:
-    """The labels that occur, and each worker's spans with the labels' positions among them."""
+    """The labels that occur, and each worker's spans with indexes into these labels."""
     import numpy as np
 
     from labeling_provider.service.kinds.marks import Marks
@@ -179,7 +179,7 @@ def _likely_borders(extents: Any, there: Any, off: Any) -> tuple[Any, Any]:
 def _border(offsets: list[float], weights: list[float]) -> tuple[float, float]:
     """The offset that most workers chose, the median if several have as many, and the probability that it is right.
 
-    :param weights: of each worker's vote, as the logarithm of how much more probable a border is with it.
+    :param weights: the weight of each worker's vote: the logarithm of how much more probable it makes a border.
     """
     from math import exp, fsum
 

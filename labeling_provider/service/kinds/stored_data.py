@@ -12,7 +12,7 @@ from labeling_provider.service.cloud.object_store import MissingObject, ObjectSt
 
 
 def image_size(object_store: ObjectStore, uri: str) -> tuple[int, int, int]:
-    """An image's width and height in pixels, and its number of channels. Mostly its first bytes tell.
+    """An image's width and height in pixels, and its number of channels. Usually its first bytes suffice.
 
     :raises ValueError: if it is missing, not an image, or too large.
     """
@@ -31,7 +31,7 @@ def image_size(object_store: ObjectStore, uri: str) -> tuple[int, int, int]:
 def stored(object_store: ObjectStore, uri: str) -> bytes:
     """The bytes of an object that may be as large as an image.
 
-    :raises ValueError: if it does not exist, or is larger.
+    :raises ValueError: if it does not exist, or is too large.
     """
     body = _first(object_store, uri, Quota.IMAGE_BYTES + 1)
     if len(body) > Quota.IMAGE_BYTES:
@@ -50,9 +50,9 @@ Kept = TypeVar("Kept")
 
 
 class Recent(Generic[Kept]):
-    """What was made of the latest files.
+    """A cache of values computed from the latest files.
 
-    :param most: how many are kept.
+    :param most: most values to keep.
     """
 
     def __init__(self, most: int) -> None:
@@ -60,10 +60,10 @@ class Recent(Generic[Kept]):
         self._kept: OrderedDict[str, Kept] = OrderedDict()
 
     def of(self, key: str, make: Callable[[], Kept]) -> Kept:
-        """What was made of a file.
+        """The value for a file.
 
-        :param key: tells files apart.
-        :param make: makes it, if it is not kept. What it raises is not kept.
+        :param key: identifies the file.
+        :param make: computes the value if it is not cached. Exceptions are not cached.
         """
         if key not in self._kept:
             self._kept[key] = make()

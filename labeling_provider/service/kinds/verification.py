@@ -1,4 +1,4 @@
-"""Verifying the labels of an earlier job: one verdict per object, and what workers have to say about it.
+"""Verifies the labels of an earlier job: one verdict per object, and the workers' comments on it.
 
 The form's element: ``crowd-image-classifier`` with ``worker-comment``, which adds ``workerComment`` to the answer.
 Source: developer guide, "Label verification and adjustment".
@@ -34,7 +34,7 @@ class Verification(SingleChoice):
         verdict = super().read_answer(content, line)
         comment = self.form(content).get("workerComment")
         if comment is not None and not isinstance(comment, str):
-            raise AnswerError(f"{self.key}.workerComment is {shown(comment)}, which is no text.")
+            raise AnswerError(f"{self.key}.workerComment is {shown(comment)}, which is not a text.")
         return verdict
 
     def simulate(self, line: dict[str, Any], truth: Any, right: bool, rng: Random) -> Content | None:
@@ -48,7 +48,7 @@ class Verification(SingleChoice):
         return content
 
     def _judged(self, line: dict[str, Any], truth: Any) -> dict[str, Any]:
-        """The verdict on a label, from the truth about it; empty if that is not valid.
+        """The verdict on a label, from the truth about it; empty if the truth is not valid.
 
         :raises ObjectFailure: if the label or the truth can't be read.
         """

@@ -1,6 +1,6 @@
 """Runs a user's own models in a separate process with a time limit. Built-in models run in the service's process.
 
-This module is both ends. In the service, a :class:`HostedModel` forwards each call; in the process, :func:`answer`
+This module has both ends. In the service, a :class:`HostedModel` forwards each call; in the process, :func:`answer`
 executes it. Models and the inputs that they have read stay in the process and are referred to by number. Messages are
 JSON with packed arrays and files; they contain no code.
 """
@@ -84,7 +84,7 @@ class HostedModel(Model):
     """A model in another process.
 
     :param labels: label names in class order.
-    :param seed: for the model's random choices.
+    :param seed: seed of the model's random choices.
     """
 
     def __init__(self, process: ModelProcess, labels: Sequence[str], seed: int) -> None:

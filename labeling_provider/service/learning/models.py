@@ -27,7 +27,7 @@ BUILT_IN: Final = {
 _MAX_MODEL_BYTES: Final = 1 << 30
 _SAVED: Final = "model"
 _FORMER_ROOM: Final = "labeling_provider.local."
-"""The package of the built-in models in version 0.1, as named in their files."""
+"""The package of the built-in models in version 0.1, which files of that version name."""
 _ABOUT: Final = "about.json"
 
 
@@ -53,7 +53,7 @@ class Model(ABC):
     The same examples and seed must give the same model.
 
     :param labels: label names in class order.
-    :param seed: for the model's random choices.
+    :param seed: seed of the model's random choices.
     """
 
     version: ClassVar[int] = 1
@@ -155,7 +155,7 @@ def unpack(archive: bytes, model: Model) -> None:
 def load_model(archive: bytes, model_class: type[Model] | None = None) -> Model:
     """A model as a labeling job has left it, from its ``model.tar.gz``.
 
-    :param model_class: what it was made by, if that is not one of the built-in models.
+    :param model_class: the class of the model, unless it is a built-in one.
     :return: a model that can predict; it has the job's labels.
     :raises ValueError: if it is a different kind of model, or the file is damaged.
     """
@@ -174,8 +174,8 @@ class _Packed(NamedTuple):
     """What a ``model.tar.gz`` contains.
 
     :param path: the import path of the model's class.
-    :param labels: in class order.
-    :param seed: 0 in files that do not tell it.
+    :param labels: label names in class order.
+    :param seed: 0 for files without one.
     :param saved: what the model's :meth:`Model.save` returned.
     """
 

@@ -33,7 +33,7 @@ class _Sample(NamedTuple):
 
     :param key: the seed, and a checksum of what people say about the picture.
     :param rows: pixels × features.
-    :param classes: of each pixel: 0 background, n the n-th label.
+    :param classes: the class of each pixel: 0 background, n the n-th label.
     :param parts: the number of the box that each pixel is in; 0 for none.
     """
 
@@ -48,8 +48,8 @@ class Picture:
     """A picture as input for the models.
 
     :param pixels: RGB, height × width × 3, with sides of at most 128 pixels.
-    :param width: of the original, in pixels.
-    :param height: of the original, in pixels.
+    :param width: width of the original, in pixels.
+    :param height: height of the original, in pixels.
     :param sample: what was last learned from it. Each training of a job learns from all earlier pictures again.
     """
 
@@ -91,7 +91,7 @@ class _PixelModel(Model):
     def _sample(self, picture: Picture, classes: Array, parts: Array) -> _Sample:
         """Some pixels of a picture, the same number of each class as far as possible.
 
-        :param classes: of the pixels, in the picture's reduced size: height × width.
+        :param classes: the pixels' classes, in the picture's reduced size: height × width.
         :param parts: likewise, the numbers of boxes.
         """
         key = self.seed, zlib.crc32(np.stack([classes, parts]).astype(np.int32).tobytes())
@@ -216,7 +216,7 @@ class BoxDetector(_PixelModel):
 
 
 def _one_thread() -> Any:
-    """Let matrices be multiplied by one thread: as small as they are here, several only wait for each other."""
+    """Multiply matrices in one thread: they are so small here that several threads only wait for each other."""
     from threadpoolctl import threadpool_limits
 
     return threadpool_limits(1, user_api="blas")
@@ -244,7 +244,7 @@ def _features(pixels: Array) -> Array:
 
 @lru_cache(maxsize=1_000)
 def _smoothing(size: int, sigma: float) -> Array:
-    """A matrix that smooths columns of a picture with a Gaussian: many times as fast as a filter, and equal to it."""
+    """A matrix that smooths columns of a picture with a Gaussian: the result of a filter, many times as fast."""
     from scipy.ndimage import gaussian_filter1d
 
     matrix: Array = gaussian_filter1d(np.eye(size, dtype=np.float32), sigma, axis=0)
@@ -252,7 +252,7 @@ def _smoothing(size: int, sigma: float) -> Array:
 
 
 def _joined(samples: Sequence[_Sample]) -> tuple[Array, Array, Array]:
-    """Rows, classes and parts of all pictures, in which each box has a number of its own."""
+    """Rows, classes and parts of all pictures, with a different number for each box."""
     counts = [int(sample.parts.max(initial=0)) for sample in samples]
     before = np.cumsum([0, *counts[:-1]])
     parts = [np.where(sample.parts, sample.parts + start, 0) for sample, start in zip(samples, before, strict=True)]
@@ -261,7 +261,7 @@ def _joined(samples: Sequence[_Sample]) -> tuple[Array, Array, Array]:
 
 
 def _nearly_empty(looks_empty: Array, parts: Array) -> Array:
-    """By the number of a box, whether so little would be left of it that it is learned as it is."""
+    """For each box number, whether so little of the box would be left that it is learned unchanged."""
     sizes, left = np.bincount(parts), np.bincount(parts, ~looks_empty)
     nearly: Array = left < _FEWEST_IN_BOX * sizes
     nearly[0] = False
@@ -307,7 +307,7 @@ def _part(box: dict[str, Any], picture: Picture) -> tuple[slice, slice]:
 
 
 def _numbered(boxes: Sequence[dict[str, Any]], picture: Picture) -> Array:
-    """The number of the box that each pixel is in, from 1; the smallest, if there are several."""
+    """The number of the box that each pixel is in, from 1; of several boxes, the smallest."""
     numbers = np.zeros(picture.pixels.shape[:2], dtype=np.int64)
     for number, box in sorted(enumerate(boxes, 1), key=lambda pair: -pair[1]["width"] * pair[1]["height"]):
         numbers[_part(box, picture)] = number

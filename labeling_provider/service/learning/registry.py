@@ -35,7 +35,7 @@ class ModelRegistry:
         self._paths = _paths(workforce)
 
     def has(self, name: str) -> bool:
-        """Whether automated labeling has made a model of this name."""
+        """Whether automated labeling has made a model with this name."""
         with self._database.read() as connection:
             return model_rows.find_by_name(connection, name) is not None
 

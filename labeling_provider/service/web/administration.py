@@ -1,4 +1,4 @@
-"""What ``labeling keys``, ``audit`` and ``jobs`` ask the service, as JSON. It is for the administrator."""
+"""The endpoints of ``labeling keys``, ``audit`` and ``jobs``, in JSON, for the administrator."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Administration:
 
     @property
     def routes(self) -> list[Route]:
-        """Where they are, below ``/_labeling``."""
+        """The routes, below ``/_labeling``."""
         return [
             Route("/keys", self.list, methods=["GET"]),
             Route("/keys/{move}", self.change, methods=["POST"]),
@@ -57,7 +57,7 @@ class Administration:
         }
         name = request.path_params["move"]
         if name not in moves:
-            return _answer({"message": "There is no such move."}, 404)
+            return _answer({"message": "There is no such action."}, 404)
         answer: dict[str, str] = {}
         outcome = OK
         try:

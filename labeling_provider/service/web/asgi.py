@@ -77,11 +77,11 @@ _WAITING_AT_ONCE: Final = 400
 
 @dataclass(frozen=True)
 class _Admitted:
-    """Somebody who was let in.
+    """A caller who was let in.
 
-    :param signature: the request's; None if it has none.
-    :param credentials: what it was made with; None if the service does not know that.
-    :param person: who is signed in in a browser; None for whoever has shown a key.
+    :param signature: the request's signature; None if it has none.
+    :param credentials: the credentials of the signature; None if the service does not know them.
+    :param person: the person signed in in a browser; None if the request was made with a key.
     """
 
     signature: Signature | None = None
@@ -106,17 +106,17 @@ class Application:
     :param pages: serves the requester's pages; its paths start after ``/_labeling``.
     :param portal: serves the worker portal; its paths start after ``/portal``.
     :param services: the supporting services, such as S3 and SQS.
-    :param monitoring: tells an operator's machines how the service is.
+    :param monitoring: answers health checks and serves metrics.
     :param s3_endpoint: the URL of an external S3 as clients reach it; None for the embedded one.
     :param region: the only region that labeling operations are served for.
     :param credentials: the administrator's; if set, every request must be signed with them or a requester's key.
     :param static: the files that workers' pages load.
-    :param link_credentials: what links in workers' pages are signed with: they read objects and do nothing else.
+    :param link_credentials: keys that sign links in workers' pages, which can only read objects.
     :param may_enter: whether people may come to the portal from an IP address.
     :param keys: the keys of requesters.
     :param visitors: people with a session at the requester's pages.
-    :param rights: what requesters may ask.
-    :param audit: where changes and refusals are written down, if credentials are demanded.
+    :param rights: what requesters may do.
+    :param audit: records changes and refusals, if credentials are demanded.
     """
 
     def __init__(
@@ -282,7 +282,7 @@ class Application:
             is_done = answer.status < HTTPStatus.BAD_REQUEST
             await self._run(partial(self._rights.done, seen.asked, is_done=is_done))
         if signature and self._is_link(signature):
-            # A worker's template is of no site, and knows the link from its own page only.
+            # A worker's template has no origin, and knows the link only from its own page.
             response.headers["access-control-allow-origin"] = "*"
             response.headers["cache-control"] = f"private, max-age={_LINK_CACHE_SECONDS}"
         return response
@@ -346,7 +346,7 @@ class Application:
         return own is not None and signature.access_key_id == own.access_key_id
 
     async def _known(self, access_key_id: str) -> tuple[Requester, Credentials] | None:
-        """Whose an access key is, and the key; None if it is not known."""
+        """The owner of an access key, and the key; None if it is not known."""
         if hmac.compare_digest(access_key_id.encode(), self._credentials.access_key_id.encode()):
             return ADMINISTRATOR, self._credentials
         if not self._demanding or self._keys is None:
@@ -361,7 +361,7 @@ class Application:
     async def _signer(self, request: RequestHead, signature: Signature) -> _Admitted:
         """Check a signature as far as the request's head allows.
 
-        :return: without credentials if the service does not know its keys.
+        :return: the caller, without credentials if the service does not know the keys.
         :raises ApiError: if it is wrong.
         """
         if self._link_credentials and self._is_link(signature):
@@ -440,19 +440,19 @@ def _clean(path: str, below: str) -> str:
 
 
 def _route(service: Service, operation: str) -> str:
-    """What a request is for, for the metrics: callers can't make up further routes."""
+    """The route of a request for the metrics; callers can't make up further ones."""
     if service == Service.SAGEMAKER and operation in service_model().operation_names:
         return f"{service} {operation}"
-    # To wait for messages takes as long as the caller likes.
+    # Waiting for messages takes as long as the caller likes.
     return f"{service} {operation}" if operation == "ReceiveMessage" else str(service)
 
 
 def _inner(
     application: ASGIApp, name: str, path: str, body: Body, who: Requester, person: Person | None = None
 ) -> ASGIApp:
-    """An application's answer to one request, whose body has been read; it finds who asks in the scope.
+    """An application's answer to one request whose body has been read; the scope says who asks.
 
-    :param name: of the application, for the metrics.
+    :param name: the name of the application, for the metrics.
     """
     unread: list[Message] = [{"type": "http.request", "body": body.bytes(), "more_body": False}]
 
@@ -469,7 +469,7 @@ def _inner(
 
 
 def _is_signed_read(request: RequestHead, signature: Signature | None) -> bool:
-    """Whether a program reads a page, signed as its requests to SageMaker are; a browser signs in instead."""
+    """Whether a program reads a page with a signature like those for SageMaker; a browser signs in instead."""
     return (
         signature is not None
         and not signature.is_presigned
@@ -479,7 +479,7 @@ def _is_signed_read(request: RequestHead, signature: Signature | None) -> bool:
 
 
 def _claimed(request: RequestHead | None) -> str:
-    """Whose key a request that was refused was signed with, as it says."""
+    """Whose key a refused request claims to be signed with."""
     if request is None:
         return ""
     claim = _CREDENTIAL.search(request.headers.get("authorization", "")) or _CREDENTIAL.search(unquote(request.query))

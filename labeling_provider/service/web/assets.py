@@ -1,7 +1,7 @@
-"""The files that workers' pages load: the elements and the portal's own, and what stands in for files of other sites.
+"""The files that workers' pages load: the elements, the portal's own, and replacements for files of other sites.
 
-They are held in memory, as they are and compressed. Their addresses hold a hash of what is in them, so that a browser
-needs to ask for each just once.
+They are held in memory, as they are and compressed. Their addresses contain a hash of their content, so that a
+browser asks for each just once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from labeling_provider.service.web.requests import STATIC_PATH
 ELEMENTS: Final = "crowd-html-elements.js"
 STYLES: Final = "crowd-html-elements.css"
 SCRIPTS: Final = (ELEMENTS, "crowd-html-elements-frames.js", "crowd-html-elements-clouds.js")
-"""What a page loads one of."""
+"""The scripts of which a page loads one."""
 BUILT: Final = Path(__file__).parent / "static"
 MAX_ASSET_BYTES: Final = 32 << 20
 MAX_OUTSIDE: Final = 200
@@ -39,7 +39,7 @@ _COMPRESSED: Final = ("text/", "application/javascript", "application/json", "im
 _HASH_CHARACTERS: Final = 16
 _COMMON: Final = {
     "x-content-type-options": "nosniff",
-    # A worker's template runs in a frame that is of no site, so for these files every site is another one.
+    # A worker's template runs in a frame without an origin, so every request for these files is cross-origin.
     "access-control-allow-origin": "*",
     "cross-origin-resource-policy": "cross-origin",
 }
@@ -52,7 +52,7 @@ class _File:
 
     @cached_property
     def packed(self) -> bytes | None:
-        """Compressed; None if that is not worth while."""
+        """The file, compressed; None if that is not worthwhile."""
         if not self.content_type.startswith(_COMPRESSED):
             return None
         packed = gzip.compress(self.body, 9, mtime=0)
@@ -63,13 +63,13 @@ class Assets:
     """The files, and an ASGI application that serves them below :data:`STATIC_PATH`.
 
     :param folder: where the built files are.
-    :param outside: files that stand in for those at other sites, by address.
+    :param outside: files that replace those of other sites, by address.
     """
 
     def __init__(self, folder: Path = BUILT, outside: Mapping[str, bytes] | None = None) -> None:
         self._folder = folder
         self.outside: dict[str, str] = {}
-        """Where to find what stands in for a file of another site: path by address."""
+        """Paths of the replacements for files of other sites, by address."""
         self._files: dict[str, _File] = {}
         for address, body in (outside or {}).items():
             digest = hashlib.sha256(body).hexdigest()[:_HASH_CHARACTERS]
@@ -128,7 +128,7 @@ class Assets:
         names, caching = self._names, "public, max-age=31536000, immutable"
         file = self._files.get(path)
         if file is None:
-            # Of an earlier version, or without one: what is here now, and only now.
+            # An address of an earlier version, or without a version: serve the present file, not to be cached.
             _, _, name = path.partition("/")
             file = self._files.get(names.get(name, "")) or self._files.get(names.get(path, ""))
             caching = "no-cache"
@@ -145,7 +145,7 @@ class Assets:
 
 
 def read_outside(listing: Path) -> dict[str, bytes]:
-    """The files that stand in for those of other sites, by address.
+    """The files that replace those of other sites, by address.
 
     :param listing: a JSON file ``{"https://…": "path"}``; paths are relative to it.
     :raises StartError: naming the key that is wrong.
@@ -188,7 +188,7 @@ def _file(name: str, body: bytes) -> _File:
 
 
 def _plain(name: str) -> str:
-    """A file's name with nothing in it that an address would have to escape."""
+    """A file's name without characters that a URL would have to escape."""
     return "".join(
         character if character.isascii() and (character.isalnum() or character in "._-") else "-" for character in name
     )[-100:]

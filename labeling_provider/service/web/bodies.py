@@ -37,7 +37,7 @@ class Body:
     """A body that has been read.
 
     :param file: its bytes, positioned at the start.
-    :param length: in bytes.
+    :param length: its length in bytes.
     :param sha256: its hash in hexadecimal.
     """
 
@@ -75,7 +75,7 @@ _SUMS: Final[dict[str, Callable[[], Any]]] = {
 class _Checksums:
     """The checksums of a body while it is read.
 
-    :param names: names of headers; those that hold no checksum are ignored.
+    :param names: names of headers; those that are not checksums are ignored.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -101,7 +101,7 @@ class _Checksums:
 
 
 def _spool(most: int) -> IO[bytes]:
-    """Where a body of at most so many bytes is put."""
+    """A temporary file for a body of at most ``most`` bytes."""
     return BytesIO() if most <= MAX_IN_MEMORY else SpooledTemporaryFile(max_size=MAX_IN_MEMORY)
 
 

@@ -19,7 +19,7 @@ PORTAL_COOKIE: Final = "labeling_session"
 REQUESTER_COOKIE: Final = "labeling_requester"
 _PLACES: Final[dict[str, tuple[str, Literal["lax", "strict"]]]] = {
     PORTAL_COOKIE: (PORTAL_PATH, "strict"),
-    # Airflow's pages lead to a requester's; what changes something there is never a link.
+    # Airflow's pages link to the requester's pages, where links never change anything.
     REQUESTER_COOKIE: (PAGES_PATH, "lax"),
 }
 
@@ -32,10 +32,10 @@ def with_session(
     secure: bool,
     seconds: float = SESSION_SECONDS,
 ) -> Response:
-    """Keep somebody signed in, and nobody else who was before.
+    """Sign somebody in, in place of anybody who was before.
 
-    :param portal: the session's token for the portal; None if that is not open to the person.
-    :param requester: the one for the requester's pages; None if they are not.
+    :param portal: the session's token for the portal; None if the person may not use that.
+    :param requester: the token for the requester's pages; None if the person may not use them.
     """
     for cookie, token in ((REQUESTER_COOKIE, requester), (PORTAL_COOKIE, portal)):
         path, same = _PLACES[cookie]
@@ -51,7 +51,7 @@ def without_session(response: Response) -> Response:
 
 
 def page_token(request: Request, cookie: str) -> str:
-    """What pages of this session send along with each change. It tells nothing of the cookie."""
+    """What pages of this session send along with each change. It does not reveal the cookie."""
     return hashlib.sha256(f"{cookie} page {request.cookies.get(cookie, '')}".encode()).hexdigest()[:32]
 
 

@@ -1,8 +1,8 @@
 """The page in the frame where a worker's template runs.
 
-A template is foreign code. It gets a document of no site (``sandbox`` without ``allow-same-origin``), and a policy that
-lets it load nothing but the elements, the objects of its own task and what the operator has put in place of files of
-other sites. With the portal it speaks through a message port that the elements' script is given.
+A template is foreign code. It gets a document without an origin (``sandbox`` without ``allow-same-origin``), and a
+policy that lets it load nothing but the elements, the objects of its own task and the operator's replacements for files
+of other sites. It talks to the portal through a message port that the elements' script gets.
 Source: HTML standard, "Sandboxing"; Content Security Policy Level 3; developer guide, "Creating a custom worker task
 template" for the scripts' addresses.
 """
@@ -23,11 +23,11 @@ from labeling_provider.service.web.requests import STATIC_PATH
 
 SANDBOX: Final = "allow-scripts allow-forms allow-modals"
 MAX_PLACES: Final = 100
-"""Objects that the policy names one by one; of more it names the folders."""
+"""Most objects that the policy names one by one; for more, it names folders."""
 _MAX_VALUE: Final = 4_000
 _MAX_TITLE: Final = 300
 
-# In one go, whatever the markup: a quotation that is not closed soon makes it no tag.
+# Linear in any markup: without a closing quote soon, it is not a tag.
 _QUOTED: Final = rf"""(?:[^<>"']|"[^"]{{0,{_MAX_VALUE}}}"|'[^']{{0,{_MAX_VALUE}}}')*+"""
 _TAG: Final = re.compile(
     rf"<(?:script|link|img|source|video|audio|iframe|embed|track|input)\b{_QUOTED}>", re.IGNORECASE
@@ -40,7 +40,7 @@ _SCRIPT: Final = re.compile(r"<script\b", re.IGNORECASE)
 _DOCTYPE: Final = re.compile(r"\s*(?:<!--.*?-->\s*)*<!doctype\b[^>]*>", re.IGNORECASE | re.DOTALL)
 _HTML_OR_HEAD: Final = re.compile(r"<(html|head)\b[^>]*>", re.IGNORECASE)
 _LOOKED_AT: Final = 10_000
-"""Characters of a page's beginning in which its head is looked for."""
+"""Characters at the beginning of a page that are searched for its head."""
 
 
 def frame_page(
@@ -51,8 +51,8 @@ def frame_page(
     :param rendered: HTML.
     :param base: the service as the browser sees it: ``http://host:port``.
     :param objects: links to the objects that the page may load.
-    :param title: of the document.
-    :param language: of the document, such as ``en``.
+    :param title: the document's title.
+    :param language: the document's language, such as ``en``.
     """
     if not assets.is_built:
         return message_page(NOT_BUILT, 503)
@@ -68,9 +68,9 @@ def message_page(message: str, status: int) -> Response:
 
 
 def frame_html(rendered: str, assets: Assets, *, title: str = "", language: str = "en", policy: str = "") -> str:
-    """A rendered template as a document: with our elements in place of Amazon's, and with them if it names none.
+    """A rendered template as a document, with our elements in place of Amazon's, or added if it names none.
 
-    :param policy: a content policy to write into the document, for one that comes without headers.
+    :param policy: a content policy to write into a document that is served without headers.
     """
     has_elements = False
 
@@ -102,7 +102,7 @@ def frame_html(rendered: str, assets: Assets, *, title: str = "", language: str 
 
 
 def _with_head(body: str, added: str, title: str, language: str) -> str:
-    """A document with a doctype, its encoding and what is to be added at its beginning."""
+    """A document with a doctype, its encoding and further content at its beginning."""
     beginning = body[:_LOOKED_AT]
     doctype = _DOCTYPE.match(beginning)
     start = doctype.end() if doctype else 0
@@ -147,12 +147,12 @@ def frame_headers(base: str, objects: Collection[str] = ()) -> dict[str, str]:
 
 
 def _places(objects: Collection[str]) -> list[str]:
-    """The addresses of objects as a policy names them, without what is signed."""
+    """The addresses of objects as a policy names them, without query strings."""
     exact = dict.fromkeys(_source(address) for address in objects)
     if len(exact) > MAX_PLACES:
         exact = dict.fromkeys(source.rpartition("/")[0] + "/" for source in exact)
     if len(exact) > MAX_PLACES:
-        # As far as the bucket, which is the first part of the path.
+        # Up to the bucket, the first part of the path.
         exact = dict.fromkeys("/".join(source.split("/")[:4]) + "/" for source in exact)
     return list(exact)[:MAX_PLACES]
 

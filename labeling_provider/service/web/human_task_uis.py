@@ -1,4 +1,4 @@
-"""The operations on worker templates: by name, and rendered for a look. Source: API reference of each operation."""
+"""The operations on worker templates: named ones, and rendering a preview. Source: API reference of each operation."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _LINK_SECONDS: Final = 3600
 class HumanTaskUis:
     """Create-, Describe-, List- and DeleteHumanTaskUi, and RenderUiTemplate.
 
-    As an ASGI application it answers at the addresses that DescribeHumanTaskUi tells. Whoever has one may read that
-    template, as on Amazon.
+    As an ASGI application it answers at the addresses that DescribeHumanTaskUi returns. Whoever has such an address may
+    read the template, as on Amazon.
 
     :param signer: makes the links in rendered templates.
     :param endpoint: where the service is: ``http://host:port``.
-    :param role_exists: tells whether an IAM role of this account exists.
+    :param role_exists: returns whether an IAM role of this account exists.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class HumanTaskUis:
         self._region, self._account, self._role_exists = region, account, role_exists
 
     def create(self, request: dict[str, Any]) -> dict[str, Any]:
-        """CreateHumanTaskUi. What is wrong with the template is told when it is rendered, as on Amazon."""
+        """CreateHumanTaskUi. As on Amazon, mistakes in the template are reported when it is rendered."""
         name = request["HumanTaskUiName"]
         arn = f"arn:aws:sagemaker:{self._region}:{self._account}:human-task-ui/{name}"
         try:
@@ -87,7 +87,7 @@ class HumanTaskUis:
         return {"HumanTaskUiSummaries": [_summary(row) for row in rows], **next_token(token)}
 
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
-        """DeleteHumanTaskUi. Labeling jobs use none: they take templates from S3."""
+        """DeleteHumanTaskUi. Labeling jobs are not affected: they take templates from S3."""
         with self._database.write() as connection:
             row = _template_of(connection, request["HumanTaskUiName"])
             human_task_ui_rows.delete(connection, row.name)
@@ -95,7 +95,7 @@ class HumanTaskUis:
         return {}
 
     def render(self, request: dict[str, Any]) -> dict[str, Any]:
-        """RenderUiTemplate. What comes of it submits nowhere."""
+        """RenderUiTemplate. The rendered page submits nothing."""
         role = Arn.parse(request["RoleArn"])
         if role.account == self._account and not self._role_exists(role.resource.rpartition("/")[2]):
             raise validation_error(f"Could not assume the role {request['RoleArn']}: it does not exist.")
@@ -146,13 +146,13 @@ class HumanTaskUis:
         return Response(row.template.encode("utf-8", "replace"), 200, headers, "text/plain; charset=utf-8")
 
     def _token(self, row: HumanTaskUiRow) -> str:
-        """What makes a template's address hard to guess."""
+        """The part that makes a template's address hard to guess."""
         key = self._signer.credentials.secret_access_key.encode()
         return hmac.digest(key, json.dumps([row.name, row.created]).encode(), "sha256").hex()
 
 
 def _template_of(connection: Connection, name: str) -> HumanTaskUiRow:
-    """:raises ApiError: if there is no template of this name."""
+    """:raises ApiError: if there is no template with this name."""
     row = human_task_ui_rows.find(connection, name)
     if row is None:
         raise not_found(f"There is no worker template named {name}.")

@@ -33,7 +33,7 @@ from labeling_provider.service.work.workforce import WorkforceFile
 class LabelingJobs:
     """CreateLabelingJob, DescribeLabelingJob, ListLabelingJobs, ListLabelingJobsForWorkteam and StopLabelingJob.
 
-    :param role_exists: takes the name of an IAM role of this account; whether it exists.
+    :param role_exists: returns whether an IAM role of this account exists, by its name.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class LabelingJobs:
             return find_workteam_by_arn(connection, arn) is not None
 
     def _check_own(self, request: dict[str, Any], who: Requester) -> None:
-        """Refuse a job of a requester that is outside of the key's scope, or uses what is not the requester's.
+        """Refuse a requester's job that is outside the key's scope, or uses what is not the requester's.
 
         :raises ApiError: if it is refused.
         """
@@ -205,7 +205,7 @@ class LabelingJobs:
         return {}
 
     def _job(self, connection: Connection, name: str, who: Requester) -> JobRow:
-        """:raises ApiError: if there is no job of this name, or it is not the requester's."""
+        """:raises ApiError: if there is no job with this name, or it is not the requester's."""
         job = job_rows.find_job(connection, name)
         if job is None or not is_own_job(connection, who, job.arn, job.workteam_arn):
             raise not_found(f"There is no labeling job named {name} in {self._region}.")

@@ -1,7 +1,7 @@
-"""Worker templates: Liquid, rendered as Amazon's template pages tell.
+"""Worker templates: Liquid, rendered as Amazon's pages on templates describe.
 
-What a template and its input say comes from outside. So all that is printed is escaped, a template sees nothing but
-its input, and everything it does is bounded: its size and nesting, its loops, what it keeps and prints, and its time.
+Templates and their inputs come from outside. So everything printed is escaped, a template sees nothing but its input,
+and everything it does is bounded: its size and nesting, its loops, what it keeps and prints, and its time.
 Sources: developer guide, "Creating a custom worker task template" and "Add automation with Liquid"; for the dialect
 Shopify's reference. A list or an object printed bare comes out as JSON, as Amazon's own templates need it.
 """
@@ -39,19 +39,19 @@ from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import Quota
 
 MAX_TEMPLATE: Final = Quota.TEMPLATE
-"""Characters of a template."""
+"""Most characters of a template."""
 MAX_NESTING: Final = 30
-"""Blocks inside each other."""
+"""Most levels of nested blocks."""
 MAX_ITERATIONS: Final = 100_000
-"""Turns of all loops of one rendering together."""
+"""Most iterations of all loops in one rendering together."""
 MAX_OUTPUT: Final = 32 << 20
-"""Bytes that a template may print, and characters of any one text on the way there."""
+"""Most bytes that a template may print, and most characters of any intermediate text."""
 MAX_KEPT: Final = 64 << 20
-"""About how many bytes all variables of a template may have together."""
+"""Most bytes, approximately, of all variables of a template together."""
 MAX_ITEMS: Final = 1_000_000
-"""Items of a list that a filter makes."""
+"""Most items of a list that a filter makes."""
 MAX_SECONDS: Final = 1.0
-"""CPU time of one rendering, counted from when it has taken as long by the clock."""
+"""Most CPU time of one rendering, in seconds, checked once that much time has passed by the clock."""
 
 _MAX_BLANKS: Final = 200
 _MAX_BRACKETS: Final = 1_000_000
@@ -67,7 +67,7 @@ _END_OF: Final = {name: re.compile(rf"\{{%-?\s*end{name}\s*-?%\}}") for name in 
 _BLANKS: Final = re.compile(rf"\s{{{_MAX_BLANKS}}}")
 _BLOCKS: Final = frozenset({"if", "unless", "case", "for", "tablerow", "capture", "comment", "ifchanged"})
 _PARTIALS: Final = ("include", "render")
-# Not in Amazon's pages; the first of them prints what it is given as it is.
+# Not on Amazon's pages; the first one prints its input unchanged.
 _NOT_OURS: Final = ("safe", "escapejs")
 
 
@@ -83,11 +83,11 @@ class TemplateError(LabelingError):
 
 
 def render(source: str, task_input: Any, grant: Callable[[str], str]) -> str:
-    """The HTML that a template makes of its input.
+    """The HTML that a template renders from its input.
 
     :param source: the template.
     :param task_input: what the template knows as ``task.input``; JSON.
-    :param grant: the filter ``grant_read_access``: an address that a browser can read, for what stands in the input.
+    :param grant: the filter ``grant_read_access``: returns an address that a browser can read, for one in the input.
     :raises TemplateError: if the template is wrong, or does too much.
     """
     template = parse(source)
@@ -122,7 +122,7 @@ def parse(source: str) -> BoundTemplate:
 
 
 def _check_tags(source: str) -> None:
-    """Refuse what the parser would take too long for, or too deep a stack: it looks ahead without a bound.
+    """Refuse templates that would take the parser too much time or stack: its look-ahead is unbounded.
 
     :raises TemplateError: naming the line.
     """
@@ -165,7 +165,7 @@ def _line(source: str, position: int) -> int:
 
 
 class _TemplateErrors:
-    """Lets nothing out but :class:`TemplateError`, which says where it was."""
+    """Turns every error into a :class:`TemplateError`, which says where it occurred."""
 
     def __init__(self, source: str) -> None:
         self._source = source
@@ -238,7 +238,7 @@ def text_of(value: Any) -> str:
 
 
 def to_json(value: Any) -> str:
-    """JSON text that a script element can hold as well: nothing in it ends the element, or begins a comment."""
+    """JSON text that is safe inside a script element: nothing in it ends the element, or begins a comment."""
     if isinstance(value, Undefined):
         value = None
     text = _JSON.encode(value)
@@ -246,7 +246,7 @@ def to_json(value: Any) -> str:
 
 
 def _escape(text: str) -> Markup:
-    """A text as markup, unless it is markup already. HTML takes a bare carriage return for a line feed, or for none."""
+    """A text as markup, unless it is markup already. HTML reads a bare carriage return as a line feed, or drops it."""
     escaped = escape(text)
     if isinstance(text, Markup) or "\r" not in escaped:
         return escaped
@@ -330,7 +330,7 @@ class _Context(RenderContext):
         super().__init__(template, globals=globals)
         self._until, self._cpu_until = time.monotonic() + MAX_SECONDS, 0.0
         self._steps = self._turns = self._kept = 0
-        # Every tag asks whether it is among these before it does anything: the one place where all of them come by.
+        # Every tag checks whether it is among these before it does anything: the one place that all of them pass.
         self.disabled_tags = _Steps(self)
 
     def step(self) -> None:
@@ -340,7 +340,7 @@ class _Context(RenderContext):
             self.look()
 
     def look(self) -> None:
-        """End it if its time is over."""
+        """End the rendering if its time is over."""
         # The clock is cheap to read, CPU time is not.
         if time.monotonic() < self._until:
             return
@@ -366,7 +366,7 @@ class _Context(RenderContext):
 
     def get_item(self, obj: Any, key: Any) -> Any:
         if isinstance(obj, dict) and key not in obj:
-            # What was captured was escaped, and a number stands for the text that is a key in JSON.
+            # Captured text is escaped already, and a number stands for the text of a JSON key.
             if isinstance(key, Markup) and (plain := key.unescape()) in obj:
                 return obj[plain]
             if isinstance(key, int) and str(key) in obj:
@@ -379,7 +379,7 @@ class _Context(RenderContext):
 
 
 class _Steps(list[str]):
-    """Stands where the names of disabled tags do, and has none."""
+    """Takes the place of the names of disabled tags, and contains none."""
 
     def __init__(self, context: _Context) -> None:
         super().__init__([""])
@@ -405,7 +405,7 @@ _OF_TEXTS: Final = frozenset(
         *("base64_decode", "base64_encode", "base64_url_safe_decode", "base64_url_safe_encode"),
     }
 )
-"""The filters whose left side is a text, whatever it was before."""
+"""The filters that turn their left side into a text."""
 _GIVEN_AS_IS: Final = (str, int, float, Undefined)
 
 
@@ -436,12 +436,12 @@ def _filtered(
     return output
 
 
-# Filters of Amazon's, and those that do otherwise than the library's
+# Amazon's own filters, and those that differ from the library's
 
 
 def _grant_read_access(value: Any, *, context: _Context) -> str:
     text = text_of(value).strip()
-    # What was captured was escaped.
+    # Captured text is escaped already.
     return context.grant(html.unescape(text) if isinstance(text, Markup) else text) if text else ""
 
 
@@ -533,7 +533,7 @@ def _strip_html(value: str) -> str:
 
 
 def _date(value: Any, form: Any, *, environment: Environment) -> Any:
-    """Times as the library reads them; a text that is too long for one is none."""
+    """Times as the library reads them; a text that is too long is not a time."""
     if isinstance(value, str) and len(value) > _MAX_DATE:
         return value
     return misc.date(value, form, environment=environment)
@@ -565,7 +565,7 @@ class _Environment(Environment):
     template_class = _BoundTemplate
 
     def error(self, exc: Any, msg: Any = None, token: Token | None = None) -> None:
-        # The end of an expression has no place; the tag that it is in has one.
+        # The end of an expression has no position; the tag around it has one.
         if isinstance(exc, LiquidError) and exc.token is not None and exc.token.start_index < 0:
             exc.token = token
         super().error(exc, msg, token)
@@ -576,7 +576,7 @@ class _Environment(Environment):
         self.add_tag(_EchoTag)
         for name in _PARTIALS:
             self.tags[name] = _NoPartial(self, name)
-        # Its lines are parsed by rules without a bound, and Amazon's pages don't know it.
+        # Its lines are parsed by unbounded rules, and Amazon's pages don't mention it.
         del self.tags["liquid"]
         for name in _NOT_OURS:
             self.filters.pop(name, None)

@@ -39,7 +39,7 @@ _OTHER_FILES: Final = 200
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """A connection that is closed if its client makes no progress, or sends a head of any size."""
+    """A connection that is closed if its client makes no progress, or sends too large a head."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -78,14 +78,14 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        # Fields that follow a body in chunks are counted as well.
+        # Trailer fields after a chunked body are counted as well.
         self._count(name, value)
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._is_head_due = False
         super().on_headers_complete()
-        # As it was sent: the parser leaves out the host of an address that names one.
+        # As it was sent: the parser drops the host of an absolute address.
         path, _, query = self.url.partition(b"?")
         self.scope["raw_path"], self.scope["query_string"] = path, query
 
@@ -111,9 +111,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self._stalled = None
 
     def _count(self, *pieces: bytes) -> None:
-        """Count what a head has so far.
+        """Count the bytes of a head so far.
 
-        :raises ValueError: if that is too much; the parser then refuses the request.
+        :raises ValueError: if there are too many; the parser then refuses the request.
         """
         self._head_bytes += sum(map(len, pieces))
         if self._head_bytes > MAX_HEAD_BYTES:
@@ -156,7 +156,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 @dataclass(frozen=True)
 class Tls:
-    """A certificate with those of the authorities above it, and its key: files in PEM.
+    """A certificate with its chain, and its key: PEM files.
 
     :raises StartError: if they can't be used.
     """
@@ -196,9 +196,9 @@ def serve(
     """Answer requests until the process gets SIGTERM or SIGINT.
 
     :param ending: called in its own thread on that signal, before open connections are closed.
-    :param tls: None to speak plain HTTP.
+    :param tls: None for plain HTTP.
     :param proxies: addresses and networks of proxies that say, in ``X-Forwarded-For`` and ``X-Forwarded-Proto``, where
-        a request comes from. From anybody else these headers mean nothing.
+        a request comes from. From anybody else these headers are ignored.
     """
     asked_to_end = threading.Event()
 
@@ -219,7 +219,7 @@ def serve(
         log_config=None,
         access_log=False,
         server_header=False,
-        # Otherwise uvicorn believes whoever is on this machine.
+        # Otherwise uvicorn trusts everybody on this machine.
         proxy_headers=bool(proxies),
         forwarded_allow_ips=list(proxies),
         ssl_certfile=tls.certificate if tls else None,

@@ -1,7 +1,7 @@
-"""What an operator's machines ask: is the process alive, can it work, and what does it do.
+"""Health checks and metrics: is the process alive, can it work, and what does it do?
 
-``/healthz`` and ``/readyz`` say nothing that is secret, and answer everybody. ``/metrics`` is for who has the service's
-keys, or the token in ``LABELING_LOCAL_METRICS_TOKEN``. A signed request for one of them means the bucket of that name.
+``/healthz`` and ``/readyz`` reveal no secrets, and answer everybody. ``/metrics`` is for holders of the service's keys
+or of the token in ``LABELING_LOCAL_METRICS_TOKEN``. A signed request for one of them means the bucket of that name.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _NO_OBJECT: Final = "s3://labeling-readiness-check/none"
 class Monitoring:
     """Answers for the three paths.
 
-    :param token: what may read the metrics besides the service's own keys; None for nothing.
+    :param token: the token that may read the metrics besides the service's own keys; None for none.
     """
 
     def __init__(self, database: Database, objects: ObjectStore, clock: Clock, token: str | None) -> None:
@@ -68,12 +68,12 @@ class Monitoring:
 
     @property
     def _limiter(self) -> CapacityLimiter:
-        # What hangs must not take the threads of others. A limiter belongs to an event loop.
+        # Hanging checks must not take the threads of others. A limiter belongs to an event loop.
         self._checking = self._checking or CapacityLimiter(_CHECKS_AT_ONCE)
         return self._checking
 
     async def _readiness(self) -> Response:
-        """Whether what the service stands on answers: 200 if so, else 503; what fails is in the log."""
+        """Whether the database and the object store respond: 200 if so, else 503; failures are in the log."""
         responding = {
             "database": await self._responds("database", self._ask_database),
             "objects": await self._responds("object store", self._ask_objects),
@@ -103,7 +103,7 @@ class Monitoring:
         self._objects.version(_NO_OBJECT)
 
     def _metrics(self) -> bytes:
-        """What this process has counted, then what the database says of all processes."""
+        """What this process has counted, then what the database says about all processes."""
         of_all = CollectorRegistry()
         of_all.register(_Load(self._loads))
         return generate_latest(REGISTRY) + generate_latest(of_all)
@@ -136,14 +136,18 @@ class Monitoring:
         yield oldest
         for name, description, value in (
             ("labeling_leased_jobs", "Jobs that some process works on at the moment.", leased),
-            ("labeling_overdue_seconds", "For how long the job has been due that nobody works on.", overdue),
+            (
+                "labeling_overdue_seconds",
+                "How long the job has been due that nobody works on.",
+                overdue,
+            ),
             ("labeling_queued_messages", "Messages in all queues.", messages),
         ):
             yield GaugeMetricFamily(name, description, value=value)
 
 
 class _Load(Collector):
-    """Metrics that are made when they are read."""
+    """Metrics that are computed when they are read."""
 
     def __init__(self, make: Callable[[], Iterator[Metric]]) -> None:
         self._make = make
@@ -153,5 +157,5 @@ class _Load(Collector):
         return self._make()
 
     def describe(self) -> Iterator[Metric]:
-        """Nothing: to be registered costs no look at the database."""
+        """Nothing, so that registering does not query the database."""
         return iter(())

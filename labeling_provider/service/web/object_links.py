@@ -1,7 +1,7 @@
 """Links to objects for a worker's browser: the filter ``grant_read_access`` of worker templates.
 
-A link is signed with a key that only this service knows, so it says by itself that its bearer may read the object. It
-is the same within an hour: a browser that has loaded a picture ahead finds it again.
+A link is signed with a key that only this service knows, so the link alone proves that its bearer may read the
+object. It is the same within an hour, so that a browser finds a picture that it has loaded ahead.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]", re.IGNORECASE)
 
 
 def make_link_credentials() -> Credentials:
-    """Keys for links, which hold as long as this service runs."""
+    """Keys for links, valid as long as this service runs."""
     return Credentials(_KEY_ID, secrets.token_urlsafe(32))
 
 
 @dataclass(frozen=True)
 class Signer:
-    """What signs links.
+    """Signs links.
 
     :param objects: where the objects are.
     :param credentials: the service's keys for links.
-    :param region: the service's.
+    :param region: the service's region.
     """
 
     objects: ObjectStore
@@ -46,7 +46,7 @@ class Signer:
         """The links of one page.
 
         :param base: the service as the browser sees it: ``http://host:port``.
-        :param seconds: for how long they hold at least, a week at most.
+        :param seconds: how long they are valid at least; a week at most.
         """
         return Links(self, base, seconds)
 
@@ -73,7 +73,7 @@ class Links:
             return text
         now = int(time.time())
         signed_at = datetime.fromtimestamp(now - now % _SAME_SECONDS, UTC)
-        # A page may be loaded ahead, a while before its task's time begins.
+        # A page may be loaded ahead, some time before its task's time begins.
         seconds = int(self.seconds) + 2 * _SAME_SECONDS
         link = self.signer.objects.link(*place, signed_at, seconds)
         if link is None:
@@ -84,7 +84,7 @@ class Links:
         return link
 
     def fresh(self, url: str) -> str | None:
-        """The link that a page has now for the object of one that it had before; None if it has none."""
+        """The present link for the object of an earlier link of the page; None if there is none."""
         place = _without_query(url)
         return next((link for link in self.given if _without_query(link) == place), None)
 
@@ -97,7 +97,7 @@ def object_place(text: str) -> tuple[str, str] | None:
         bucket, key = split_s3_uri(text)
     except ValueError:
         return None
-    # A browser would leave dots out of the path, and the signature would not be right any more.
+    # A browser would remove dots from the path, and the signature would no longer match.
     is_plain = not any(part in {".", ".."} for part in key.split("/"))
     return (bucket, key) if _BUCKET.fullmatch(bucket) and key and is_plain else None
 

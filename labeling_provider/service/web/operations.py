@@ -2,7 +2,7 @@
 
 A request is checked against botocore's model before its operation sees it. What the model does not know is left out, so
 that a newer client works. To add an operation, write a method in the module of its resource and add a
-line to the table below. Operations that are not about labeling are moto's.
+line to the table below. moto handles operations that are not about labeling.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 _MAX_SHOWN: Final = 500
 _OF_LABELING: Final = frozenset({"labeling-job", "workteam", "workforce", "human-task-ui"})
-"""What can have tags here, by the first part of the resource in its ARN."""
+"""Resources that can have tags here, by the first part of the resource in the ARN."""
 
 
 class Operations:
@@ -81,9 +81,9 @@ class Operations:
         """Answer a raw request.
 
         :param body: the request, as JSON.
-        :param host: the name and port that the caller has for this service: people find the portal there.
-        :param who: asks.
-        :return: the response, as JSON; None if the request is fine, but not about labeling: it is moto's.
+        :param host: the name and port under which the caller reaches this service, for the portal's address.
+        :param who: the caller.
+        :return: the response, as JSON; None if the request is fine, but not about labeling: moto answers it.
         :raises ApiError: with Amazon's code, if it is refused.
         """
         if operation not in model.service_model().operation_names:
@@ -128,7 +128,7 @@ class Operations:
 
 
 def _with_portal(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    """The workteams and workforces in an answer."""
+    """The workteams and workforces in an answer, which get the portal's address."""
     single = [answer[name] for name in ("Workteam", "Workforce") if name in answer]
     return [*single, *answer.get("Workteams", ()), *answer.get("Workforces", ())]
 

@@ -1,6 +1,6 @@
-"""The page of somebody's own API keys: see them, make one, replace one, remove one.
+"""The page of a person's own API keys: list, create, replace and remove them.
 
-Only a session opens it. A key does not, or whoever had one of few rights could make one of all.
+Only a session opens it. A key does not: whoever has one with few rights could create one with all rights.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _MAX_CHARACTERS: Final = 2_000
 
 
 class OwnKeys:
-    """The page, and its moves.
+    """The page, and its actions.
 
-    :param roles: for how long a key holds.
+    :param roles: says how long a key is valid.
     """
 
     def __init__(self, keys: ApiKeys, audit: AuditTrail, roles: GroupRoles) -> None:
@@ -38,7 +38,7 @@ class OwnKeys:
 
     @property
     def routes(self) -> list[Route]:
-        """Where they are, below ``/_labeling``."""
+        """The routes, below ``/_labeling``."""
         return [
             Route(OWN_KEYS, self.show, methods=["GET"]),
             Route(f"{OWN_KEYS}/{{move}}", self.change, methods=["POST"]),
@@ -49,7 +49,7 @@ class OwnKeys:
         return self._page(request)
 
     async def change(self, request: Request) -> Response:
-        """``add`` a key, or ``rotate`` or ``remove`` one of one's own."""
+        """``add`` a key, or ``rotate`` or ``remove`` one of the person's own."""
         form = form_fields(await request.body())
         check_move(request, form)
         return await run_in_threadpool(self._change, request, form)
@@ -96,7 +96,7 @@ class OwnKeys:
 def _signed_in(request: Request) -> Person:
     """Who is signed in.
 
-    :raises HTTPException: if it is somebody with a key.
+    :raises HTTPException: if the request was made with a key.
     """
     person = person_of_page(request)
     if person is None:
@@ -105,7 +105,7 @@ def _signed_in(request: Request) -> Person:
 
 
 def _scope(form: Mapping[str, list[str]]) -> dict[str, Any]:
-    """What a key is to be good for, as the form says it.
+    """What a key may do, as entered in the form.
 
     :raises KeysError: if it can't be read.
     """
@@ -126,5 +126,5 @@ def _scope(form: Mapping[str, list[str]]) -> dict[str, Any]:
 
 
 def _words(text: str) -> list[str]:
-    """What stands between commas."""
+    """The words between commas."""
     return [word for word in (part.strip() for part in text.split(",")) if word]

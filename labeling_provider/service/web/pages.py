@@ -1,11 +1,11 @@
 """The service's browser pages: the jobs, each job's progress, output and log, and quality reports.
 
-The operators' extra links lead here when the connection's endpoint is local.
+The operators' extra links lead here when the connection's endpoint is this service.
 
 All pages are below ``/_labeling``. A request reaches them only after :class:`~.asgi.Application` has let it in
 (the host's name, the site that asks, the credentials if there are any) and has read its body, within its limits. To add
-pages, write their endpoints in a module of their own: functions that take a Starlette ``Request`` and answer with
-:func:`page`. Then add their routes to :func:`make_pages`; the guards hold for them as well.
+pages, write their endpoints in a new module: functions that take a Starlette ``Request`` and answer with
+:func:`page`. Then add their routes to :func:`make_pages`; the guards apply to them as well.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _MESSAGES: Final = {
 def make_pages(database: Database, object_store: ObjectStore, more: Sequence[Route]) -> Starlette:
     """The application that answers for all pages; its paths begin after ``/_labeling``.
 
-    :param more: routes of pages that have a module of their own.
+    :param more: routes of pages in other modules.
     """
     views = _JobPages(database, object_store)
     routes = [
@@ -96,7 +96,7 @@ def page(
     content = render(f"service/web/templates/{template}", person=person, **names, **values)
     response = _answer(content, status, _FORM_POLICY if has_form else policy)
     if has_form:
-        # With none at all a form would not say whose it is.
+        # Without a referrer, a form would not say where it comes from.
         response.headers["referrer-policy"] = "same-origin"
     return response
 
@@ -232,19 +232,19 @@ def job_of(database: Database, request: Request) -> JobRow:
 
 
 def write_down(audit: AuditTrail, request: Request, what: str, target: str, outcome: str) -> None:
-    """Say in the audit trail what somebody has done by way of a page."""
+    """Record in the audit trail what somebody has done on a page."""
     who, address = requester_of(request), request.client.host if request.client else ""
     audit.record(who.name, who.role, address, what, target, outcome)
 
 
 def requester_of(request: Request) -> Requester:
-    """Who asks for a page."""
+    """The requester who asks for a page."""
     who: Requester = request.scope["requester"]
     return who
 
 
 def person_of_page(request: Request) -> Person | None:
-    """Who is signed in; None for whoever asks with a key."""
+    """The person who is signed in; None if the request was made with a key."""
     person: Person | None = request.scope.get("person")
     return person
 

@@ -1,6 +1,6 @@
-"""Who works on a job and what they report, as JSON: the Airflow plugin's page of the job shows it.
+"""Who works on a job and what they report, as JSON, for the job's page in the Airflow plugin.
 
-It says less than the job's own page: people are told apart by their worker ids, and their names stay here.
+It says less than the job's own page: it identifies people by worker ids, without their names.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class PeopleOfJobs:
 
     @property
     def routes(self) -> list[Route]:
-        """Where it is, below ``/_labeling``."""
+        """The route, below ``/_labeling``."""
         return [Route("/jobs/{name}/people", self.people, methods=["GET"])]
 
     def people(self, request: Request) -> Response:

@@ -1,6 +1,6 @@
 """``labeling preview``: a worker template as workers will see it, without a service. Nothing is submitted.
 
-The page is rendered anew each time it is loaded, so that an editor and a browser can stand side by side.
+The page is rendered again each time it is loaded, so that an editor and a browser can be used side by side.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(
         prog="labeling preview",
         description="Render a worker template with an input, check it, and show it in a browser as workers will see "
-        "it. The page submits nowhere: it shows the answer.",
+        "it. The page submits nothing: it shows the answer.",
     )
     options.add_argument("template", type=Path, metavar="TEMPLATE", help="the template: HTML with Liquid")
     options.add_argument(
@@ -58,8 +58,8 @@ def parser() -> argparse.ArgumentParser:
         type=Path,
         required=True,
         metavar="FILE",
-        help="JSON: what the template knows as task.input; with --task-type a manifest line. Of a file with several "
-        "lines one is taken",
+        help="JSON: what the template gets as task.input; with --task-type a manifest line. From a file with several "
+        "lines, one is taken",
     )
     options.add_argument("--line", type=int, default=1, help="which line of FILE (default %(default)s)")
     options.add_argument(
@@ -81,11 +81,9 @@ def parser() -> argparse.ArgumentParser:
         "--template-assets",
         type=Path,
         metavar="FILE",
-        help="as for labeling local: files that stand in for those of other sites",
+        help="as for labeling local: files that replace those of other sites",
     )
-    options.add_argument(
-        "--output", type=Path, metavar="FILE", help="write the page into a file, in place of serving it"
-    )
+    options.add_argument("--output", type=Path, metavar="FILE", help="write the page to a file instead of serving it")
     options.add_argument("--port", type=int, default=0, help="port to serve it on; 0 takes a free one (default)")
     return options
 
@@ -133,12 +131,12 @@ def _preview(chosen: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class PreviewSource:
-    """What a preview is made of.
+    """The sources of a preview.
 
     :param template: the template's file.
     :param input: the input's file.
-    :param line: which line of it, from 1.
-    :param task_type: whose functions make ``task.input`` of it.
+    :param line: the number of the input line, from 1.
+    :param task_type: the task type whose functions make ``task.input`` of it.
     :param categories: the label category file.
     """
 
@@ -152,13 +150,13 @@ class PreviewSource:
         """The template, rendered.
 
         :raises TemplateError: if it is wrong.
-        :raises PreviewError: if another file is.
+        :raises PreviewError: if another file is wrong.
         """
         source = _text(self.template, MAX_TEMPLATE * 4)
         return render(source, self.task_input(), links.grant)
 
     def task_input(self) -> dict[str, Any]:
-        """What the template knows as ``task.input``.
+        """What the template gets as ``task.input``.
 
         :raises PreviewError: if a file is wrong.
         """
@@ -209,8 +207,8 @@ class PreviewSource:
 class FolderObjects(ObjectStore):
     """Objects as files in a folder.
 
-    :param folder: None if there are none.
-    :param base: where they are served; None to have them within their links.
+    :param folder: the folder; None if there are no objects.
+    :param base: where they are served; None to embed them in their links.
     """
 
     def __init__(self, folder: Path | None, base: str | None) -> None:
@@ -247,14 +245,14 @@ class FolderObjects(ObjectStore):
             return f"{self._base}{_OBJECTS_PATH}/{quote(f'{bucket}/{key}')}"
         body = file.read_bytes()
         if len(body) > MAX_INLINE_BYTES:
-            raise PreviewError(f"{file} is too large to be put into the page: leave --output out.")
+            raise PreviewError(f"{file} is too large to be embedded in the page: leave --output out.")
         return _data_address(mimetypes.guess_type(file.name)[0] or "application/octet-stream", body)
 
 
 class Preview:
     """An ASGI application that shows a template.
 
-    :param base: where it is: ``http://host:port``.
+    :param base: its address: ``http://host:port``.
     """
 
     def __init__(self, source: PreviewSource, files: FolderObjects, assets: Assets, base: str) -> None:
@@ -278,7 +276,7 @@ class Preview:
         if request.path.startswith(f"{_OBJECTS_PATH}/"):
             bucket, _, key = unquote(request.path.removeprefix(f"{_OBJECTS_PATH}/")).partition("/")
             file = self._files.find(bucket, key)
-            # The page is of no site, so it may read none of ours unless it is told so.
+            # The page has no origin, so it may read our files only if headers allow it.
             headers = {"access-control-allow-origin": "*", "content-security-policy": "sandbox"}
             return (
                 FileResponse(file, headers=headers) if file else PlainTextResponse("404 There is no such file.\n", 404)
@@ -298,7 +296,7 @@ class Preview:
         """The page, and the links in it.
 
         :raises TemplateError: if the template is wrong.
-        :raises PreviewError: if another file is.
+        :raises PreviewError: if another file is wrong.
         """
         links = _links(self._files, self._base)
         return frame_html(self._source.rendered(links), self._assets, title="Preview"), links
@@ -309,10 +307,10 @@ def _links(files: FolderObjects, base: str) -> Links:
 
 
 def _whole(rendered: str, links: Links, assets: Assets) -> str:
-    """The page as one file, with all it loads within."""
+    """The page as one file, with everything that it loads embedded."""
     places = [address for address in links.given if not address.startswith("data:")]
     headers = frame_headers("", places)["content-security-policy"].split("; ")
-    # What a policy within a document can say.
+    # The directives that a policy inside a document can have.
     policy = "; ".join(header for header in headers if not header.startswith(("sandbox", "frame-ancestors")))
     policy = policy.replace("script-src ", "script-src data: ").replace("style-src ", "style-src data: ")
     document = frame_html(rendered, assets, title="Preview", policy=policy.replace(f" {STATIC_PATH}/", ""))

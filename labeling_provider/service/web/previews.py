@@ -1,4 +1,4 @@
-"""A look at the page that workers get for an object of a job, for the requester: it submits nowhere."""
+"""Previews of the page that workers get for an object of a job, for the requester: they submit nothing."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _MAX_DIGITS: Final = 9
 
 
 class Previews:
-    """The page of a job with the frame in it, and what is in the frame.
+    """The page of a job with the frame in it, and the content of the frame.
 
-    :param kinds: makes the kind of task that a job is of.
+    :param kinds: creates the kind of task of a job.
     """
 
     def __init__(self, database: Database, kinds: Kinds, task_pages: TaskPages) -> None:
@@ -32,11 +32,11 @@ class Previews:
 
     @property
     def routes(self) -> list[Route]:
-        """What there is to see."""
+        """The routes."""
         return [Route("/jobs/{name}/preview", self.preview), Route("/jobs/{name}/preview/frame", self.frame)]
 
     def preview(self, request: Request) -> Response:
-        """An object's page, and the way to the next one's."""
+        """An object's page, with links to the next one's."""
         job, number = job_of(self._database, request), _number(request)
         return page(
             request,
@@ -49,7 +49,7 @@ class Previews:
         )
 
     def frame(self, request: Request) -> Response:
-        """What is in the frame."""
+        """The content of the frame."""
         job, number = job_of(self._database, request), _number(request)
         with self._database.read() as connection:
             line = object_rows.lines(connection, job.id, {number}).get(number)
@@ -64,7 +64,7 @@ class Previews:
 
 
 def _number(request: Request) -> int:
-    """The number of the object that is asked for, from 0."""
+    """The number of the requested object, from 0."""
     given = request.query_params.get("object", "0")
     if not given.isdecimal() or len(given) > _MAX_DIGITS:
         raise HTTPException(404)

@@ -1,7 +1,7 @@
 """The operations on the private workforce. Source: API reference of each operation.
 
-The workteams that the service makes at start belong to a workforce of its own, ``default``. Besides it there may be one
-more, as on Amazon one in all.
+The workteams that the service creates at start belong to its own workforce, ``default``. There may be one more, as on
+Amazon there may be one in all.
 """
 
 from __future__ import annotations
@@ -156,9 +156,9 @@ def workforce_arn(region: str, account: str, name: str) -> str:
 
 
 def check_workforce(connection: Connection, name: str, members: list[dict[str, Any]]) -> str:
-    """See that people of a workforce can be the members of a workteam; the workforce's name.
+    """Check that people of a workforce can be the members of a workteam; returns the workforce's name.
 
-    :param members: of the workteam, checked by themselves.
+    :param members: the members of the workteam, already checked by themselves.
     :raises ApiError: if they can't, or there is no such workforce.
     """
     row = _workforce(connection, name)
@@ -173,9 +173,9 @@ def check_workforce(connection: Connection, name: str, members: list[dict[str, A
 
 
 def workforce_of(connection: Connection, members: list[dict[str, Any]]) -> str | None:
-    """The workforce that people belong to, if it is not said; None for the service's own.
+    """The workforce that people belong to if none was named; None for the service's own.
 
-    :param members: of a workteam, checked by themselves.
+    :param members: the members of a workteam, already checked by themselves.
     """
     for row in workforce_rows.everyone(connection):
         config = row.identity.get("CognitoConfig")
@@ -188,7 +188,7 @@ def workforce_of(connection: Connection, members: list[dict[str, Any]]) -> str |
 
 
 def teams_of(connection: Connection, name: str) -> int:
-    """How many workteams a workforce has that were made with its name."""
+    """How many workteams were created with the name of a workforce."""
     return sum(1 for row in workteam_rows.every_workteam(connection) if row.settings.get("WorkforceName") == name)
 
 
@@ -199,18 +199,18 @@ def _still_used(connection: Connection, name: str) -> str:
 
 
 def _workforce(connection: Connection, name: str) -> WorkforceRow:
-    """:raises ApiError: if there is no workforce of this name."""
+    """:raises ApiError: if there is no workforce with this name."""
     row = workforce_rows.find(connection, name)
     if row is None:
-        # Terraform takes one as deleted only if the text says so in Amazon's words.
+        # Terraform treats one as deleted only if the text uses Amazon's words.
         raise validation_error(f"No workforce found: {name} does not exist.")
     return row
 
 
 def _identity(request: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
-    """Who the people are, as it is told, and the secret of the client.
+    """Who the people are, as it is shown, and the client's secret.
 
-    :raises ApiError: if it is not said in one way.
+    :raises ApiError: unless exactly one way is given.
     """
     given = [name for name in ("CognitoConfig", "OidcConfig") if name in request]
     if len(given) != 1:
@@ -227,10 +227,10 @@ def _identity(request: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
 def _settings(request: Mapping[str, Any]) -> dict[str, Any]:
     """Where people may come from.
 
-    :raises ApiError: if that can't be followed here.
+    :raises ApiError: if this service can't enforce that.
     """
     if request.get("WorkforceVpcConfig"):
-        raise validation_error("This service is in no VPC: leave WorkforceVpcConfig out.")
+        raise validation_error("This service is not in a VPC: leave WorkforceVpcConfig out.")
     cidrs = request.get("SourceIpConfig", {}).get("Cidrs", [])
     if len(cidrs) > MAX_CIDRS:
         raise validation_error(f"SourceIpConfig has {len(cidrs)} ranges; at most {MAX_CIDRS} are allowed.")
@@ -238,5 +238,5 @@ def _settings(request: Mapping[str, Any]) -> dict[str, Any]:
         try:
             ipaddress.ip_network(cidr, strict=False)
         except ValueError:
-            raise validation_error(f"{cidr!r} is no range of IP addresses such as 192.0.2.0/24.") from None
+            raise validation_error(f"{cidr!r} is not a range of IP addresses such as 192.0.2.0/24.") from None
     return {name: request[name] for name in ("SourceIpConfig", "IpAddressType") if name in request}

@@ -1,4 +1,4 @@
-"""What a process answers that works on labeling jobs and has no API: probes and metrics for an operator's machines."""
+"""The HTTP side of a process that runs labeling jobs and has no API: health checks and metrics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from labeling_provider.service.web.signatures import Credentials
 class Probes:
     """The ASGI application.
 
-    :param credentials: the administrator's; if set, metrics are only for who has them, or the token for metrics.
+    :param credentials: the administrator's; if set, metrics require them or the token for metrics.
     """
 
     def __init__(self, monitoring: Monitoring, credentials: Credentials | None) -> None:
@@ -33,7 +33,7 @@ class Probes:
         except ApiError as error:
             headers = {"www-authenticate": "Basic"} if error.status == HTTPStatus.UNAUTHORIZED else None
             response = JSONResponse({"message": error.message}, error.status, headers)
-        # The body, if there is one, is not read: what comes after it on this connection must not be, either.
+        # A body is not read, so whatever follows it on this connection must not be read, either.
         response.headers["connection"] = "close"
         await response(scope, receive, send)
 

@@ -104,19 +104,19 @@ class RequestHead:
 
     @cached_property
     def is_portal(self) -> bool:
-        """Whether the worker portal is asked for. A signed request means a bucket of that name."""
+        """Whether the request is for the worker portal. A signed request means a bucket of that name."""
         path = unquote(self.path)
         is_signed = "authorization" in self.headers or any(name.startswith("X-Amz-") for name, _ in self.parameters)
         return (path == PORTAL_PATH or path.startswith(f"{PORTAL_PATH}/")) and not is_signed and not self.target
 
     @property
     def is_static(self) -> bool:
-        """Whether one of the files is asked for that the pages of workers load, which are for everybody."""
+        """Whether the request is for a file that workers' pages load; these are for everybody."""
         return self.is_portal and self.path.startswith(f"{STATIC_PATH}/") and self.method in {"GET", "HEAD"}
 
     @property
     def is_monitoring(self) -> bool:
-        """Whether an operator's machine asks how the service is. A signed request means a bucket of that name."""
+        """Whether the request is a health check or for metrics. A signed request means a bucket of that name."""
         return (
             self.path in {HEALTH_PATH, READINESS_PATH, METRICS_PATH}
             and self.method in {"GET", "HEAD"}
@@ -181,7 +181,7 @@ class RequestHead:
 
 
 def form_fields(body: bytes, most: int = 20) -> dict[str, list[str]]:
-    """The fields of a form that a browser has sent; none if it is no form, or has more than some."""
+    """The fields of a form that a browser has sent; none if it is not a form, or has too many."""
     try:
         return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=most)
     except ValueError:

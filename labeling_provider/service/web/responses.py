@@ -38,7 +38,7 @@ def streamed(request: RequestHead, answer: ServiceResponse) -> StreamingResponse
 
 
 def _portal_refusal(request: RequestHead, error: ApiError) -> Response:
-    """An error as the page of a task reads it, or as a person does."""
+    """An error for the page of a task, or for a person."""
     headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
     if request.path.startswith(f"{PORTAL_PATH}/api/"):
         reason = "too_large" if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else "invalid"

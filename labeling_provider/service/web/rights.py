@@ -1,7 +1,7 @@
-"""What a requester may ask of the services: a table by operation, and whose the things are that a request names.
+"""What a requester may do: a table by operation, and checks of who owns the resources that a request names.
 
-Requesters have their own labeling jobs, buckets, topics and queues. What the table does not name is the
-administrator's.
+Requesters have their own labeling jobs, buckets, topics and queues. What the table does not name is for the
+administrator.
 """
 
 from __future__ import annotations
@@ -64,10 +64,10 @@ _OF_OTHERS: Final[dict[Service, dict[str, Right]]] = {
 }
 _MAKES: Final = {"CreateTopic": "Name", "CreateQueue": "QueueName"}
 _ENDS: Final = frozenset({"DeleteTopic", "DeleteQueue", "DeleteBucket"})
-# Fields with what senders write: an ARN in them is only a text.
+# Fields that senders write freely: an ARN in them is only a text.
 _CONTENT: Final = frozenset({"Message", "MessageBody", "Subject", "MessageAttributes", "ReceiptHandle"})
 _SETTINGS_OF_BUCKETS: Final = frozenset({"cors", "tagging", "versioning", "notification"})
-"""What a requester may set of a bucket; the rest could reach others."""
+"""Settings of a bucket that a requester may change; others could affect other people."""
 _ARN: Final = re.compile(r"arn:aws[a-z-]*:(sns|sqs):[a-z0-9-]*:[0-9]*:([A-Za-z0-9_.-]{1,256})")
 _QUEUE_URL: Final = re.compile(r"(?:(?:https?://[^/?#]+)?/(?:[0-9]+/)?)?([A-Za-z0-9_.-]{1,80})")
 # What could spell an ARN in another way.
@@ -83,7 +83,7 @@ _NOT_WRITTEN: Final = frozenset(
         *("AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "AssumeRoot"),
     }
 )
-"""What is asked all the time and changes nothing but messages; the audit trail would be full of it."""
+"""Frequent operations that change nothing but messages; they would fill the audit trail."""
 _TARGETS: Final = (
     *("LabelingJobName", "WorkteamName", "WorkforceName", "HumanTaskUiName", "ResourceArn", "TopicArn", "QueueUrl"),
     *(
@@ -102,9 +102,9 @@ _TARGETS: Final = (
 
 @dataclass(frozen=True)
 class Asked:
-    """A request, as far as rights and the audit trail look at it.
+    """A request, as far as it matters for rights and the audit trail.
 
-    :param operation: its name; one is made for S3, which has none.
+    :param operation: its name; made up for S3, which has none.
     :param fields: names and values of a request with named fields, at every depth.
     """
 
@@ -116,7 +116,7 @@ class Asked:
 
     @classmethod
     def of(cls, service: Service, operation: str, request: RequestHead, body: Body) -> Asked:
-        """Read a request. Objects are not looked into."""
+        """Read a request. Objects are not inspected."""
         if service == Service.S3:
             is_settings = bool(request.bucket_and_key[0]) and not request.bucket_and_key[1]
             text = _content(body).decode("utf-8", "replace") if is_settings else ""
@@ -133,7 +133,7 @@ class Asked:
 
     @property
     def changes(self) -> bool:
-        """Whether it changes something that the audit trail tells of: not objects, and not messages."""
+        """Whether it changes something that belongs in the audit trail: not objects, and not messages."""
         if self.service == Service.S3:
             return self.operation != self.request.method
         return bool(self.operation) and self.operation not in _NOT_WRITTEN and not _READS.match(self.operation)
@@ -148,7 +148,7 @@ class Asked:
 
 
 class Rights:
-    """Whether requesters may ask what they ask.
+    """Decides whether requesters may do what they ask for.
 
     :param place: region and account of the topics and queues, as they are in an ARN.
     """
@@ -157,7 +157,7 @@ class Rights:
         self._database, self._place = database, f"{region}:{account}"
 
     def check(self, who: Requester, asked: Asked) -> None:
-        """Refuse what a requester may not ask; let what is about to be made be the requester's.
+        """Refuse what a requester may not do; give what is about to be created to the requester.
 
         :raises ApiError: if it is refused.
         """
@@ -167,13 +167,13 @@ class Rights:
         if right is None:
             raise _denied(f"{asked.operation or 'This'} is for the administrator of the service.")
         if right not in who.rights:
-            raise _denied(f"The key of {who.name} has not the right to {right}.")
+            raise _denied(f"The key of {who.name} does not have the right to {right}.")
         if asked.service in {Service.SAGEMAKER, Service.STS, Service.IAM}:
             return
         self._check_things(who, asked)
 
     def done(self, asked: Asked, *, is_done: bool) -> None:
-        """Forget whose something is that was not made, or does not exist any more."""
+        """Drop the ownership of something that was not created, or no longer exists."""
         making = asked.operation in {*_MAKES, "CreateBucket"}
         if (making and not is_done) or (asked.operation in _ENDS and is_done):
             with self._database.write() as connection:
@@ -194,9 +194,9 @@ class Rights:
         if _LAMBDA.search(asked.text) or any(_LAMBDA.search(value) for _, value in asked.fields):
             raise _denied("Functions are the administrator's.")
         if asked.operation == "Subscribe" and {value for name, value in asked.fields if name == "Protocol"} != {"sqs"}:
-            raise _denied("A requester's topic has queues as subscribers, and nothing else.")
+            raise _denied("Only queues can subscribe to a requester's topic.")
         arns = self._named(asked)
-        # To use a bucket of somebody else is not to end it.
+        # Using somebody else's bucket does not include deleting it.
         given = who.buckets if asked.operation != "DeleteBucket" else ()
         buckets = {f"arn:aws:s3:::{bucket}" for bucket in given}
         if asked.operation in {*_MAKES, "CreateBucket"}:
@@ -215,7 +215,7 @@ class Rights:
             raise _denied(f"{min(others)} is not {who.name}'s.")
 
     def _made(self, asked: Asked) -> str | None:
-        """The ARN of what is to be made."""
+        """The ARN of what is to be created."""
         if asked.service == Service.S3:
             return f"arn:aws:s3:::{asked.request.bucket_and_key[0]}"
         name = dict(asked.fields).get(_MAKES[asked.operation])
@@ -246,14 +246,14 @@ class Rights:
 def check_page_right(who: Requester, path: str, method: str = "GET", *, has_session: bool = False) -> None:
     """Refuse pages that are for the administrator, and those that are for people with a session.
 
-    :param path: below ``/_labeling``. Whose a job or a report is, its page looks at.
-    :param has_session: whether somebody is signed in, and has shown no key. That is enough to read, and for own keys.
+    :param path: below ``/_labeling``. The page of a job or a report checks its owner itself.
+    :param has_session: whether the caller has a session and no key, which suffices for reading and for own keys.
     :raises ApiError: if it is refused.
     """
     if path == SIGN_IN or (has_session and (path == SIGN_OUT or (path + "/").startswith(f"{OWN_KEYS}/"))):
         return
     if has_session and method not in {"GET", "HEAD"}:
-        raise _denied("Whoever is signed in in a browser may only read here. Use an access key.")
+        raise _denied("A browser session may only read here. Use an access key.")
     is_own = path == "/" or path.startswith(("/jobs/", "/reports/"))
     if not who.is_administrator and not (is_own and Right.READ in who.rights):
         raise _denied("This page is for the administrator of the service.")
@@ -288,7 +288,7 @@ _SUBRESOURCES: Final = frozenset(
 
 
 def _s3_operation(request: RequestHead) -> str:
-    """A name for what is asked of S3, if it is asked of a bucket; else the method."""
+    """A name for the operation of an S3 request about a bucket; else the method."""
     bucket, key = request.bucket_and_key
     if not bucket or key:
         return request.method
@@ -301,7 +301,7 @@ def _s3_operation(request: RequestHead) -> str:
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    """The texts in a JSON document, each with the path to it; of the first level, its name."""
+    """The texts in a JSON document, each with its path; on the first level, with its name."""
     if isinstance(value, dict):
         for key, member in value.items():
             yield from _flat(f"{name}.{key}" if name else str(key), member)
@@ -313,7 +313,7 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def _with_inner(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Fields, and what is in those that hold JSON, such as a policy."""
+    """Fields, and the content of those that hold JSON, such as a policy."""
     for name, value in pairs:
         yield name, value
         if value.lstrip()[:1] in {"{", "["}:

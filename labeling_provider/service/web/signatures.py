@@ -66,7 +66,7 @@ class Signature:
     :param headers: the names of the headers that it covers.
     :param payload: what it states for the body: a SHA-256 in hexadecimal or one of S3's keywords; None if the hash of
         the body itself is signed.
-    :param lifetime: for how many seconds a presigned URL is valid; None for a signature in a header.
+    :param lifetime: seconds for which a presigned URL is valid; None for a signature in a header.
     """
 
     access_key_id: str
@@ -171,7 +171,7 @@ class Signature:
             raise _denied("SignatureDoesNotMatch", "The signature does not match this request and the service's keys.")
 
     def expected(self, method: str, path: str, query: str, headers: str, payload: str, credentials: Credentials) -> str:
-        """What the value must be, of a request in its canonical form."""
+        """The right value for a request in its canonical form."""
         canonical = "\n".join((method, path, query, headers, ";".join(self.headers), payload))
         digest = hashlib.sha256(canonical.encode("latin-1", errors="replace")).hexdigest()
         return _hmac(self.key(credentials), "\n".join((ALGORITHM, self.stamp, self.scope, digest)))
@@ -186,9 +186,9 @@ def presigned(
 ) -> str:
     """Path and query of an address at which anybody can read an object of S3 for a while.
 
-    :param host: the Host header that it will be asked for with.
-    :param signed_at: when its time begins.
-    :param seconds: for how long, a week at most.
+    :param host: the Host header of the future request.
+    :param signed_at: when it becomes valid.
+    :param seconds: how long it is valid, at most a week.
     """
     path = quote(f"/{bucket}/{key}", safe="/~-_.")
     stamp = signed_at.strftime("%Y%m%dT%H%M%SZ")

@@ -42,14 +42,14 @@ class Tags:
 
 
 def list_tags(connection: Connection, arn: str) -> list[dict[str, str]]:
-    """All tags of a resource, as the API gives them out."""
+    """All tags of a resource, as the API returns them."""
     return [{"Key": key, "Value": value} for key, value in tag_rows.read_tags(connection, arn).items()]
 
 
 def add_tags(connection: Connection, arn: str, given: Iterable[dict[str, str]]) -> None:
     """Add tags to a resource, within the caller's transaction.
 
-    :raises ApiError: if that makes too many.
+    :raises ApiError: if there would be too many.
     """
     new = {tag["Key"]: tag["Value"] for tag in given}
     count = len(tag_rows.read_tags(connection, arn).keys() | new.keys())
@@ -66,6 +66,6 @@ def is_own_job(connection: Connection, who: Requester, arn: str, workteam_arn: s
 
 
 def _check_taggable(connection: Connection, arn: str, who: Requester) -> None:
-    """:raises ApiError: if this is nothing that can have tags, or not the requester's."""
+    """:raises ApiError: if the resource can't have tags, or is not the requester's."""
     if not tag_rows.is_taggable(connection, arn) or not who.owns(connection, arn):
         raise not_found(f"There is no labeling job, workteam, workforce or worker template {arn}.")

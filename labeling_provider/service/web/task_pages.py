@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 _KEPT_TEMPLATES: Final = 64
 _KEPT_LINKS: Final = 64
-"""Of how many tasks links are kept."""
+"""How many tasks have their links cached."""
 _KEPT_SECONDS: Final = 30.0
 _MAX_BYTES_A_CHARACTER: Final = 4
 
@@ -38,7 +38,7 @@ _MAX_BYTES_A_CHARACTER: Final = 4
 class ShownTask(NamedTuple):
     """What a page shows.
 
-    :param kind: of the job.
+    :param kind: the kind of the job.
     :param line: the manifest line of the task's object.
     :param prepared: what the caller's pre-annotation function has made of it; None without one.
     """
@@ -61,10 +61,10 @@ class TaskPages:
         self._links = _KeptLinks[Links](_KEPT_LINKS)
 
     def page(self, task: ShownTask, base: str, language: str = "en") -> Response:
-        """The page of a task; one that says why, if the template can't be rendered.
+        """The page of a task; if the template can't be rendered, a page that says why.
 
         :param base: the service as the browser sees it: ``http://host:port``.
-        :param language: of the page, such as ``en``.
+        :param language: the page's language, such as ``en``.
         """
         try:
             rendered, links = self._rendered(task, base)
@@ -77,9 +77,9 @@ class TaskPages:
         return frame_page(rendered, self._assets, base, objects=links.given, title=title, language=language)
 
     def fresh_link(self, task: ShownTask, base: str, url: str) -> str | None:
-        """A fresh link for one that the page of a task has; None if it has none such.
+        """A fresh link for a link in the page of a task; None if the page has no such link.
 
-        Who goes through 2,000 frames whose links do not hold any more asks for each: the page is not made each time.
+        A person who goes through 2,000 frames with expired links asks for each: the page is not rendered each time.
         """
         key = as_json([base, task.kind.job.name, task.line, task.prepared])
         try:
@@ -99,7 +99,7 @@ class TaskPages:
         try:
             task_input = task.kind.task_input(task.line, task.prepared)
         except (ValueError, ObjectFailure) as error:
-            # A file was there when the object was handed out, and is not any more.
+            # A file existed when the object was handed out, and no longer does.
             raise TemplateError("RenderError", str(error)) from None
         return render(source, task_input, links.grant), links
 
@@ -108,9 +108,9 @@ Thing = TypeVar("Thing")
 
 
 class _KeptLinks(Generic[Thing]):
-    """What was made a moment ago, for threads.
+    """A thread-safe cache of recent values.
 
-    :param most: how many are kept.
+    :param most: most values to keep.
     """
 
     def __init__(self, most: int) -> None:
@@ -119,10 +119,10 @@ class _KeptLinks(Generic[Thing]):
         self._changing = threading.Lock()
 
     def of(self, key: str, make: Callable[[], Thing]) -> Thing:
-        """What was made of a key less than :data:`_KEPT_SECONDS` ago, or is made now. What that raises is not kept."""
+        """The value for a key: computed less than :data:`_KEPT_SECONDS` ago, or now. Exceptions are not cached."""
         with self._changing:
             kept = self._kept.get(key)
-        # By the time that links are signed with.
+        # By the clock with which links are signed.
         if kept and 0 <= time.time() - kept[0] <= _KEPT_SECONDS:
             return kept[1]
         made = make()
@@ -135,7 +135,7 @@ class _KeptLinks(Generic[Thing]):
 
 
 class Templates:
-    """The worker templates of jobs, which are read anew now and then."""
+    """The worker templates of jobs, read again from time to time."""
 
     def __init__(self, object_store: ObjectStore) -> None:
         self._object_store = object_store

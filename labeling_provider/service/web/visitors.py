@@ -1,7 +1,7 @@
 """People of the identity provider at the requester's pages: a session instead of an access key.
 
-Their cookie is another one than the worker portal's, and neither is sent to the other's pages. A session reads; all
-that it changes are its own person's keys, and its end.
+Their cookie differs from the worker portal's, and neither is sent to the other's pages. A session only reads, except
+that it can change its own person's keys and end itself.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ log = logging.getLogger(__name__)
 _MAX_ONWARD: Final = 1_000
 _ONWARD: Final = re.compile(r"/_labeling(?=[/?]|$)[A-Za-z0-9_.~%/-]*(?:\?object=[0-9]{1,9})?")
 _DOTS: Final = re.compile(r"/\.|%2[EeFf]|%5[Cc]")
-"""What could lead to a page of somebody else's, once it is decoded."""
+"""Text that, once decoded, could lead to another site's or person's page."""
 
 
 class Visitors:
-    """Who comes to the requester's pages with a session.
+    """People with a session at the requester's pages.
 
     :param may_enter: whether people may come from an IP address.
     """
@@ -52,11 +52,11 @@ class Visitors:
 
     @property
     def routes(self) -> list[Route]:
-        """Ways in and out, below ``/_labeling``."""
+        """The routes for signing in and out, below ``/_labeling``."""
         return [Route(SIGN_IN, self.sign_in, methods=["GET"]), Route(SIGN_OUT, self.sign_out, methods=["POST"])]
 
     def of(self, request: RequestHead, address: str) -> Person | None:
-        """Who is signed in in the browser that asks; None if nobody is.
+        """The person who is signed in in the browser; None if nobody is.
 
         :raises ApiError: if people may not come from this address.
         """
@@ -67,11 +67,11 @@ class Visitors:
         return person
 
     def requester(self, person: Person) -> Requester:
-        """Whose jobs somebody sees."""
+        """The requester whose jobs a person sees."""
         return Requester(person.worker_id, person.role, buckets=self._people.roles.buckets)
 
     def invitation(self, request: RequestHead) -> Response | None:
-        """The page that leads to the sign-in, for a browser that has shown nothing yet; None for whoever else asks."""
+        """The page that leads to the sign-in, for a browser without a session or key; None for other callers."""
         is_browser = request.method == "GET" and "text/html" in request.headers.get("accept", "")
         given = "authorization" in request.headers or request.path == PAGES_PATH + SIGN_IN
         if not is_browser or given or not self._single_sign_on.is_for_requesters():
@@ -85,12 +85,12 @@ class Visitors:
             provider=f"{PORTAL_PATH}/sign-in/provider?onward={onward or quote(f'{PAGES_PATH}/', safe='')}",
             key=f"{PAGES_PATH}{SIGN_IN}?onward={onward}",
         )
-        # A challenge that browsers know would open a window over the page.
+        # A challenge that browsers know would open a dialog over the page.
         response.headers["www-authenticate"] = 'Cookie realm="labeling"'
         return response
 
     def sign_in(self, request: Request) -> Response:
-        """Where a browser asks for an access key; whoever has shown one goes on."""
+        """The page that asks for an access key; a browser that has sent one goes on."""
         return RedirectResponse(requester_page(request.query_params) or f"{PAGES_PATH}/", HTTPStatus.SEE_OTHER)
 
     async def sign_out(self, request: Request) -> Response:
@@ -105,7 +105,7 @@ class Visitors:
         try:
             provider = self._single_sign_on.provider()
         except SignInRefused as error:
-            # Whoever leaves is out here, whatever is wrong with the provider.
+            # The person is signed out here, even if the provider fails.
             log.warning("%s", error)
             provider = None
         back = f"{request.url.scheme}://{request.url.netloc}{PORTAL_PATH}/sign-in"
@@ -114,13 +114,13 @@ class Visitors:
 
 
 def requester_page(given: Mapping[str, str]) -> str:
-    """The requester's page that somebody wanted to go to; empty if it was none."""
+    """The requester's page that somebody wanted; empty if it was not one."""
     path = given.get("onward", "")
     return path if len(path) <= _MAX_ONWARD and _ONWARD.fullmatch(path) and not _DOTS.search(path) else ""
 
 
 def check_move(request: Request, form: Mapping[str, list[str]]) -> None:
-    """See that a request that changes something is from one of this session's pages.
+    """Check that a request that changes something is from one of this session's pages.
 
     :raises HTTPException: if it is not.
     """

@@ -1,4 +1,4 @@
-"""What ``labeling workers`` asks the service: who labels in a browser, in which workteam."""
+"""The endpoints of ``labeling workers``: who labels in a browser, and in which workteam."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _MAX_CHARACTERS: Final = 200
 class Workers:
     """The list of people, and changes to it, as JSON. Whoever may call the service may change it.
 
-    :param operations: SageMaker's, which make workteams.
-    :param region: where the service's own user pool is.
+    :param operations: SageMaker's operations, which create workteams.
+    :param region: the region of the service's own user pool.
     """
 
     def __init__(self, people: People, audit: AuditTrail, operations: Operations, region: str) -> None:
@@ -34,7 +34,7 @@ class Workers:
 
     @property
     def routes(self) -> list[Route]:
-        """Where it is, below ``/_labeling``."""
+        """The route, below ``/_labeling``."""
         return [
             Route("/workers", self.list, methods=["GET"]),
             Route("/workers/{move}", self.change, methods=["POST"]),
@@ -47,7 +47,7 @@ class Workers:
     async def change(self, request: Request) -> Response:
         """``add``, ``remove``, ``erase``, ``sign-out`` or ``invite`` the person in ``{"name": …, "team": …}``.
 
-        ``new-team`` makes the workteam in ``{"name": …}``.
+        ``new-team`` creates the workteam in ``{"name": …}``.
         """
         try:
             given = json.loads(await request.body())
@@ -66,10 +66,10 @@ class Workers:
         }
         move = moves.get(request.path_params["move"])
         if move is None:
-            return _refused("There is no such move.", 404)
+            return _refused("There is no such action.", 404)
         answer = _answered(move)
         outcome = OK if answer.status_code == HTTPStatus.OK else str(answer.status_code)
-        # Who was erased is not written down by name.
+        # The name of an erased person is not recorded.
         known = "" if request.path_params["move"] == "erase" else name
         target = f"{known} {team or ''}".strip()
         write_down(self._audit, request, f"workers {request.path_params['move']}", target, outcome)

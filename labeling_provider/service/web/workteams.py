@@ -24,9 +24,9 @@ _SETTINGS: Final[tuple[str, ...]] = ("NotificationConfiguration", "WorkerAccessC
 class Workteams:
     """Create-, Describe-, List-, Update- and DeleteWorkteam, and the reads of vendors' workteams.
 
-    The workteams that are promised at start are made here, unless an earlier start has made them.
+    The workteams that exist from the start are created here, unless an earlier start has created them.
 
-    :param directory: where the people of their groups are.
+    :param directory: the user pools with the people of their groups.
     """
 
     def __init__(
@@ -155,10 +155,10 @@ class Workteams:
 
 
 def _workteam(connection: Connection, name: str) -> WorkteamRow:
-    """:raises ApiError: if there is no workteam of this name."""
+    """:raises ApiError: if there is no workteam with this name."""
     row = workteam_rows.find_workteam(connection, name)
     if row is None:
-        # Terraform takes one as deleted only if the text begins so.
+        # Terraform treats one as deleted only if the text begins like this.
         raise validation_error(f"The work team {name} does not exist.")
     return row
 

@@ -15,18 +15,18 @@ from labeling_provider.service.database.opening import DatabaseError
 log = logging.getLogger(__name__)
 
 MAX_ROWS: Final = 1_000
-"""How many are told at once."""
+"""Most rows in one answer."""
 OK: Final = "ok"
 MAX_REFUSALS: Final = 60
-"""How many refusals are written in a minute, each kind once: whoever is refused can't fill the database."""
+"""Most refusals that are recorded per minute, each kind once, so that they can't fill the database."""
 _MINUTE: Final = 60.0
 _PRUNED_SECONDS: Final = 3_600.0
 
 
 class AuditTrail:
-    """What is written down.
+    """Records who did what.
 
-    :param days: for how long.
+    :param days: how long rows are kept.
     """
 
     def __init__(self, database: Database, days: float = 365.0) -> None:
@@ -37,7 +37,7 @@ class AuditTrail:
         self._changing = threading.Lock()
 
     def record(self, who: str, role: str, address: str, what: str, target: str = "", outcome: str = OK) -> None:
-        """Write down what somebody has done, or was not let do. What can't be written is logged."""
+        """Record what somebody has done or was refused. What can't be written is logged."""
         at = now()
         if outcome != OK and self._is_known((who, role, address, what, outcome), at):
             return
@@ -57,7 +57,7 @@ class AuditTrail:
             return [asdict(row) for row in audit_rows.latest(connection, min(limit, MAX_ROWS), who, since)]
 
     def _is_known(self, kind: tuple[str, ...], at: float) -> bool:
-        """Whether such a refusal was written down a short while ago, or too many others were."""
+        """Whether such a refusal, or too many others, were recorded a short while ago."""
         with self._changing:
             if self._minute < at - _MINUTE:
                 self._minute, self._refused = at, set()
@@ -68,5 +68,5 @@ class AuditTrail:
 
 
 def _plain(text: str) -> str:
-    """A text that may come from anybody, fit for a database and a terminal."""
+    """A text from outside, made safe for a database and a terminal."""
     return "".join(character if character.isprintable() else "?" for character in text[:1_000])

@@ -1,6 +1,6 @@
-"""What a move of a task needs to know of it, remembered from its acceptance, so that nobody has to read it again.
+"""Facts about accepted tasks that their moves need, remembered so that they need not be read again.
 
-It does not say that the worker still has the task: only the move itself, one conditional statement, decides that.
+They do not prove that the worker still has the task: only the move itself, one conditional statement, decides that.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from labeling_provider.service.database.database import Row
 
 _MAX_CHARACTERS: Final = 8_000_000
-"""Of all lines together."""
+"""Most characters of all lines together."""
 
 
 class HeldTask(NamedTuple):

@@ -43,7 +43,7 @@ class Run:
 
     @property
     def lifetime(self) -> float:
-        """For how many seconds a task stays available to workers."""
+        """How many seconds a task stays available to workers."""
         public = self.request.workforce_kind == "public"
         default = Quota.PUBLIC_AVAILABILITY_DEFAULT if public else Quota.AVAILABILITY_SECONDS
         return float(self.human.get("TaskAvailabilityLifetimeInSeconds", default))

@@ -1,8 +1,7 @@
-"""Which open task a person should get next, as this process remembers it, so that nobody has to search for each.
+"""Open tasks as this process remembers them, to suggest the next one for a person without a search.
 
-This is a hint and never a promise: whoever follows it still has to accept the task, which another may have done before.
-It lets the page of a person load the task after the present one ahead of time, and keeps people from being told to load
-the same one.
+This is only a hint: the task must still be accepted, and somebody else may have done so before. It lets a person's page
+load the next task ahead of time, and keeps several people from loading the same one.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from labeling_provider.service.database.database import Connection
 _AT_ONCE: Final = 1_000
 """Tasks that are read at once."""
 _PROMISE_SECONDS: Final = 300.0
-"""How long a task is kept for somebody who has loaded it ahead, if there are others."""
+"""How long a task is kept for a person who has loaded it ahead, while there are others."""
 _MAX_LINE_CHARACTERS: Final = 4_000
-"""Longer lines are read when they are needed."""
+"""Longest line that is remembered; others are read when needed."""
 _PAUSE_SECONDS: Final = 0.1
-"""How long what was read is good for, when nothing in it was of use."""
+"""How long to wait before reading again if nothing read was useful."""
 
 
 class _Open(NamedTuple):
@@ -50,8 +49,8 @@ class _Promise(NamedTuple):
 class _Job:
     """What is known of a job's open tasks.
 
-    :param free: tasks, in order, that nobody is promised.
-    :param promised: by worker.
+    :param free: tasks that are not kept for anybody, in order.
+    :param promised: tasks that are kept for workers, by worker.
     :param seen: the objects that each worker has had a task of.
     :param read: when the database was last asked.
     """
@@ -63,14 +62,14 @@ class _Job:
 
 
 class OpenTasks:
-    """The open tasks of all jobs that people are at."""
+    """The open tasks of all jobs that people work on."""
 
     def __init__(self) -> None:
         self._jobs: dict[int, _Job] = {}
         self._changing = threading.Lock()
 
     def suggest(self, connection: Connection, job_id: int, worker: str, at: float) -> int | None:
-        """A task that is free for a worker, and the worker's until it is taken or asked for too late.
+        """A free task for a worker, kept for the worker until it is taken or some time has passed.
 
         :param at: epoch seconds.
         :return: the task; None if none is known.
@@ -89,7 +88,7 @@ class OpenTasks:
             )
 
     def taken(self, job_id: int, worker: str, task_id: int, object_id: int) -> None:
-        """Remember that a worker has a task, or that it is of no use to the worker."""
+        """Remember that a worker has a task, or can't use it."""
         with self._changing:
             job = self._jobs.get(job_id)
             if job is None:
@@ -110,14 +109,14 @@ class OpenTasks:
         return None
 
     def returned(self, job_id: int, worker: str, object_id: int) -> None:
-        """A worker has given a task back, and may get one of its object again."""
+        """Remember that a worker has given a task back, and may get one of its object again."""
         with self._changing:
             job = self._jobs.get(job_id)
             if job is not None and worker in job.seen:
                 job.seen[worker].discard(object_id)
 
     def gone(self, job_id: int, worker: str) -> None:
-        """The task that was suggested to a worker is somebody else's."""
+        """Remember that the task suggested to a worker is somebody else's."""
         with self._changing:
             job = self._jobs.get(job_id)
             if job is not None:
@@ -130,7 +129,7 @@ class OpenTasks:
 
     @staticmethod
     def _promise(job: _Job, worker: str, seen: set[int], at: float) -> int | None:
-        """Take the first task out that is of an object new to the worker."""
+        """Take out the first task whose object is new to the worker."""
         for place, task in enumerate(job.free):
             if task.object_id not in seen:
                 del job.free[place]
@@ -140,7 +139,7 @@ class OpenTasks:
 
     @staticmethod
     def _read(connection: Connection, job_id: int, job: _Job, at: float) -> bool:
-        """Look at the database again, unless that has just been done; whether it has."""
+        """Read the database again, unless that was just done; returns whether it was read."""
         if at - job.read < _PAUSE_SECONDS:
             return False
         job.read = at

@@ -35,7 +35,7 @@ MAX_FAILURES: Final = 10
 """Wrong passwords for one name within :data:`FAILURE_SECONDS`, after which the name has to wait."""
 FAILURE_SECONDS: Final = 900.0
 _REMEMBERED_SECONDS: Final = 10.0
-"""How long a session whose time is over may go on. One that somebody has ended is over at once, in every process."""
+"""How long an expired session may go on. One that somebody has ended is over at once, in every process."""
 _MAX_REMEMBERED: Final = 10_000
 
 
@@ -50,8 +50,8 @@ class Person:
     :param worker_id: as in Amazon's output.
     :param teams: ARNs of the workteams that the person works for.
     :param settings: language and keys of the pages.
-    :param issuer: the identity provider that the person comes from; None for one who is known here only.
-    :param role: what the groups of the identity provider make of the person.
+    :param issuer: the identity provider that the person comes from; None for a person known only here.
+    :param role: the person's role, by the groups of the identity provider.
     """
 
     id: int
@@ -64,20 +64,20 @@ class Person:
 
     @property
     def labels(self) -> bool:
-        """Whether the worker portal is open to the person: to people of an identity provider by a workteam."""
+        """Whether the person may use the worker portal; people of an identity provider need a workteam for that."""
         return self.issuer is None or bool(self.teams)
 
     @property
     def has_jobs(self) -> bool:
-        """Whether the requester's pages are open to the person."""
+        """Whether the person may use the requester's pages."""
         return self.role in {Role.REQUESTER, Role.ADMINISTRATOR}
 
 
 class People:
-    """Everybody who labels in a browser, and who signs in with the identity provider.
+    """Everybody who labels in a browser or signs in with the identity provider.
 
-    :param passwords: whether a name alone is not enough.
-    :param roles: what groups of the identity provider make of their people.
+    :param passwords: whether people need a password, not only a name.
+    :param roles: the roles that groups of the identity provider give their people.
     """
 
     def __init__(
@@ -138,12 +138,12 @@ class People:
         return None if person is None else person.name
 
     def of_session(self, token: str) -> Person | None:
-        """Who is signed in to the portal by a token; None if nobody is, or no longer."""
+        """The person signed in to the portal by a token; None if nobody is, or no longer."""
         person = self._of_session(token)
         return person if person is not None and person.labels else None
 
     def of_requester_session(self, token: str) -> Person | None:
-        """Who is signed in to the requester's pages by their token; None if nobody is, or no longer."""
+        """The person signed in to the requester's pages by their token; None if nobody is, or no longer."""
         person = self._of_session(portal_token(token))
         return person if person is not None and person.has_jobs else None
 
@@ -171,17 +171,17 @@ class People:
             people_rows.close_session(connection, _digest(token))
 
     def sign_out_everywhere(self, name: str) -> int:
-        """End all sessions of a person; how many there were.
+        """End all sessions of a person; returns how many there were.
 
         :raises PeopleError: if there is no such person.
         """
         with self._database.write() as connection:
             return people_rows.close_sessions(connection, self._known(connection, name).id)
 
-    # Who there is
+    # The list of people
 
     def add(self, name: str, team: str | None = None) -> PersonRow:
-        """Make a person known, or put a person who is known into a workteam.
+        """Add a person, or put a known person into a workteam.
 
         :param team: name of a workteam.
         :raises PeopleError: if there is no such workteam, or no person can have such a name.
@@ -217,7 +217,7 @@ class People:
                 raise PeopleError(f"{person.name} is not in the workteam {team}.")
 
     def erase(self, name: str) -> str:
-        """Forget a person, and let a pseudonym stand for the person in answers, remarks and the audit trail.
+        """Forget a person, who becomes a pseudonym in answers, remarks and the audit trail.
 
         :return: the pseudonym, a worker id.
         :raises PeopleError: if there is no such person.
@@ -231,7 +231,7 @@ class People:
     def invite(self, name: str) -> str:
         """Let a person choose a password.
 
-        :return: the token for the invitation's link, valid for a week and once.
+        :return: the token for the invitation's link, which works once, within a week.
         :raises PeopleError: if there is no such person.
         """
         token = secrets.token_urlsafe(24)
@@ -272,13 +272,13 @@ class People:
             return self._teams(connection, row)
 
     def role_of(self, worker_id: str) -> Role:
-        """What somebody is to the service, as the identity provider has said at the last sign-in."""
+        """A person's role, by what the identity provider said at the last sign-in."""
         with self._database.read() as connection:
             row = people_rows.find_worker(connection, worker_id)
             return Role.NOBODY if row is None else self._role(connection, row)
 
     def open_session(self, row: PersonRow) -> str:
-        """Sign a person in who has shown who it is.
+        """Sign in a person whose identity is proven.
 
         :return: the session's token.
         """
@@ -287,10 +287,10 @@ class People:
         return token
 
     def open_requester_session(self, row: PersonRow, seconds: float) -> str:
-        """Sign a person in to the portal and to the requester's pages, as far as they are open to the person.
+        """Sign a person in to the portal and the requester's pages, as far as the person may use them.
 
         :param seconds: until the end of the session.
-        :return: the session's token for the requester's pages; :func:`portal_token` makes the portal's of it.
+        :return: the session's token for the requester's pages; :func:`portal_token` derives the portal's from it.
         """
         token = secrets.token_urlsafe(32)
         self._open(row, portal_token(token), seconds)
@@ -304,9 +304,9 @@ class People:
     # Details
 
     def _checked(self, name: str, person: PersonRow | None, password: str) -> PersonRow:
-        """See that a password is right, and take as long for a name that nobody has.
+        """Check a password, and take equally long for an unknown name.
 
-        :raises PeopleError: if it is not.
+        :raises PeopleError: if it is wrong.
         """
         from argon2.exceptions import InvalidHashError, VerificationError
 
@@ -317,7 +317,7 @@ class People:
                 failures.popleft()
             if len(failures) >= MAX_FAILURES:
                 raise PeopleError("There were too many wrong passwords. Try again in a quarter of an hour.")
-            # Counted before it is checked: many tries at once are as many tries.
+            # Counted before checking, so that simultaneous tries all count.
             failures.append(now)
             if len(self._failures) > _MAX_REMEMBERED:
                 self._failures.pop(next(iter(self._failures)))
@@ -340,11 +340,11 @@ class People:
 
     @cached_property
     def _nobody(self) -> str:
-        """A hash that no password has."""
+        """A hash that matches no password."""
         return str(self._hasher.hash(secrets.token_urlsafe(32)))
 
     def _person(self, connection: Connection, row: PersonRow) -> Person | None:
-        """Who somebody is; None for a person of an identity provider to whom nothing is open any more."""
+        """The person of a row; None for one of an identity provider who may no longer use anything."""
         teams, role = frozenset(self._teams(connection, row)), self._role(connection, row)
         person = Person(row.id, row.name, row.worker_id, teams, row.settings, row.issuer, role)
         return person if person.labels or person.has_jobs else None
@@ -355,24 +355,24 @@ class People:
     def _teams(self, connection: Connection, row: PersonRow) -> set[str]:
         teams = _members_teams(connection, row)
         if not self.passwords and row.issuer is None:
-            # Where a name is enough, a workteam without members is everybody's.
+            # Where a name is enough, a workteam without members is open to everybody.
             teams |= workteam_rows.private_arns(connection) - people_rows.teams_with_members(connection)
         return teams
 
     @staticmethod
     def _known(connection: Connection, name: str) -> PersonRow:
-        """The person of a name or a worker id.
+        """The person with a name or a worker id.
 
         :raises PeopleError: if there is none.
         """
         person = people_rows.find_person(connection, checked_name(name)) or people_rows.find_worker(connection, name)
         if person is None:
-            raise PeopleError(f"Nobody is called {name}. `labeling workers list` shows who there is.")
+            raise PeopleError(f"Nobody is called {name}. `labeling workers list` lists everybody.")
         return person
 
 
 def checked_name(name: str) -> str:
-    """A person's name as it is kept: in one Unicode form, without spaces around it.
+    """A person's name as it is stored: normalized, without spaces around it.
 
     :raises PeopleError: if it is empty, too long, or has characters that can't be seen.
     """
@@ -388,7 +388,7 @@ def identities(connection: Connection, worker_ids: Collection[str]) -> dict[str,
 
 
 def identity_provider(connection: Connection, workteam_arn: str) -> dict[str, str]:
-    """Where the people of a workteam sign in, as worker responses tell it.
+    """Where the people of a workteam sign in, as worker responses state it.
 
     Source: developer guide, "Labeling job output data", "Worker metadata".
     """
@@ -422,16 +422,16 @@ def _members_teams(connection: Connection, row: PersonRow) -> set[str]:
 
 
 def _provider_of(connection: Connection, row: PersonRow) -> workforce_rows.WorkforceRow | None:
-    """The workforce with the identity provider that somebody comes from; None if that is not its provider any more."""
+    """The workforce with the identity provider that a person comes from; None if it no longer has that provider."""
     workforce = workforce_rows.of_openid(connection) if row.issuer is not None else None
     is_same = workforce is not None and workforce.identity["OidcConfig"]["Issuer"] == row.issuer
     return workforce if is_same else None
 
 
 def portal_token(requester_token: str) -> str:
-    """The portal's token of a session that the requester's pages know by another one.
+    """The portal's token of a session, derived from its token for the requester's pages.
 
-    A session has one row, so it ends as a whole. Whoever sees the portal's cookie can't tell the other one from it.
+    A session has one row, so it ends as a whole. The other token can't be derived from the portal's.
     """
     return hashlib.sha256(b"portal of " + requester_token.encode()).hexdigest()
 
@@ -439,7 +439,7 @@ def portal_token(requester_token: str) -> str:
 def _team(connection: Connection, name: str) -> str:
     row = workteam_rows.find_workteam(connection, name)
     if row is None:
-        raise PeopleError(f"There is no workteam {name}. `labeling workers new-team {name}` makes it.")
+        raise PeopleError(f"There is no workteam {name}. `labeling workers new-team {name}` creates it.")
     return row.arn
 
 

@@ -1,7 +1,7 @@
 """Requesters: who may have labeling jobs, with which rights, and the API keys with which they sign.
 
-A key is an access key id and a secret access key, as Amazon's. The secret has to be known to check a signature, so it
-is stored encrypted.
+A key is an access key id and a secret access key, like Amazon's. Checking a signature needs the secret, so it is stored
+encrypted, not hashed.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from labeling_provider.service.database.people_rows import is_name, plain_name
 
 KEY_PREFIX: Final = "LABK"
 ROTATION_SECONDS: Final = 86_400.0
-"""How long a key that was replaced still holds."""
+"""How long a replaced key stays valid."""
 MAX_KEYS: Final = 1_000
-"""How many keys there may be that the administrator has made."""
+"""Most keys that the administrator may create."""
 MAX_OWN_KEYS: Final = 10
-"""How many keys a person of the identity provider may have."""
+"""Most keys that a person of the identity provider may have."""
 MAX_NARROWED: Final = 50
 _MAX_CHARACTERS: Final = 256
 _PURPOSE: Final = "api key"
 _IS_OWN: Final = "is_own"
-"""In a key's scope: that its requester is a person of the identity provider, who has made it."""
+"""Mark in the scope of a key that a person of the identity provider has created for their own use."""
 _USED_SECONDS: Final = 60.0
 _ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
 class Right(StrEnum):
-    """What a key is good for."""
+    """What a key may do."""
 
     CREATE = "create"
     READ = "read"
@@ -44,7 +44,7 @@ class Right(StrEnum):
 
 
 class Role(StrEnum):
-    """What somebody is to the service."""
+    """The role of a person in the service."""
 
     ADMINISTRATOR = "administrator"
     REQUESTER = "requester"
@@ -54,10 +54,10 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class GroupRoles:
-    """What groups of the identity provider make of their people: workers, unless one of these says more.
+    """The roles that groups of the identity provider give their people: workers, unless one of these says more.
 
-    :param buckets: buckets of others that all these people may use as well.
-    :param key_seconds: how long a key holds that somebody makes for oneself.
+    :param buckets: others' buckets that all these people may use as well.
+    :param key_seconds: how long the keys are valid that people create for themselves.
     """
 
     requesters: frozenset[str] = frozenset()
@@ -66,14 +66,14 @@ class GroupRoles:
     key_seconds: float = 90 * 86_400.0
 
     def role(self, groups: Collection[str]) -> Role:
-        """The role of somebody in some groups, the highest if there are several."""
+        """The role of a person in some groups, the highest if there are several."""
         if not self.administrators.isdisjoint(groups):
             return Role.ADMINISTRATOR
         return Role.WORKER if self.requesters.isdisjoint(groups) else Role.REQUESTER
 
     @property
     def are_there(self) -> bool:
-        """Whether any group makes somebody more than a worker."""
+        """Whether any group gives more than the role of a worker."""
         return bool(self.requesters or self.administrators)
 
 
@@ -86,11 +86,11 @@ class KeysError(Exception):
 
 @dataclass(frozen=True)
 class Requester:
-    """Who asks the API.
+    """The caller of the API.
 
-    :param teams: names of the only workteams whose jobs it is about; empty for all.
+    :param teams: names of the only workteams whose jobs the key covers; empty for all.
     :param tags: tags that each job must have.
-    :param buckets: buckets of others that may be used as well.
+    :param buckets: others' buckets that may be used as well.
     """
 
     name: str
@@ -102,11 +102,11 @@ class Requester:
 
     @property
     def is_administrator(self) -> bool:
-        """Whether nothing is refused."""
+        """Whether everything is allowed."""
         return self.role == Role.ADMINISTRATOR
 
     def covers(self, workteam_arn: str, tags: Mapping[str, str]) -> bool:
-        """Whether a job with this workteam and these tags is one that the key is about."""
+        """Whether the key covers a job with this workteam and these tags."""
         in_team = not self.teams or workteam_arn.rpartition("/")[2] in self.teams
         return in_team and all(tags.get(name) == value for name, value in self.tags.items())
 
@@ -121,11 +121,11 @@ ADMINISTRATOR: Final = Requester("administrator", Role.ADMINISTRATOR)
 class ApiKeys:
     """The keys of requesters.
 
-    A key that somebody of an identity provider has made for oneself holds as long as the person is what it needs.
+    A key that a person of an identity provider has created is valid only as long as the person has the role for it.
 
     :param seal: encrypts their secrets.
     :param roles: what people of the identity provider may do.
-    :param role_of: what the person of a worker id is now.
+    :param role_of: returns the present role of the person with a worker id.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class ApiKeys:
         self._used: dict[str, float] = {}
 
     def find(self, access_key_id: str) -> tuple[Requester, str] | None:
-        """Whose a key is, and its secret; None if there is none, or it does not hold any more.
+        """The owner of a key, and its secret; None if there is no such key, or it is no longer valid.
 
         :raises Unreadable: if it can't be decrypted.
         """
@@ -152,7 +152,7 @@ class ApiKeys:
         return self._requester(row, needed), self._seal.unseal(row.secret, _PURPOSE)
 
     def was_used(self, access_key_id: str) -> None:
-        """Say that a request was signed with a key. It is stored once a minute."""
+        """Note that a request was signed with a key; stored once a minute."""
         at = now()
         if self._used.get(access_key_id, 0.0) < at - _USED_SECONDS:
             self._used[access_key_id] = at
@@ -160,11 +160,11 @@ class ApiKeys:
                 key_rows.was_used(connection, access_key_id, at)
 
     def add(self, requester: str, scope: Mapping[str, Any]) -> dict[str, str]:
-        """Make a key.
+        """Create a key.
 
         :param scope: ``rights``, ``teams``, ``tags`` and ``buckets``, all optional.
-        :return: ``access_key_id`` and ``secret_access_key``, which is told this once.
-        :raises KeysError: if something is not right.
+        :return: ``access_key_id`` and ``secret_access_key``, which is shown only once.
+        :raises KeysError: if an argument is wrong.
         """
         name = plain_name(requester)
         if not is_name(name) or name == ADMINISTRATOR.name:
@@ -172,22 +172,22 @@ class ApiKeys:
         return self._make(name, _checked(scope))
 
     def add_own(self, worker_id: str, role: Role, scope: Mapping[str, Any]) -> dict[str, str]:
-        """Make a key for somebody of the identity provider, who asks for it.
+        """Create a key for a person of the identity provider, at the person's request.
 
-        :param role: what the person is.
+        :param role: the person's role.
         :param scope: ``rights``, ``teams`` and ``tags``; and ``is_administrator`` for a key that may do everything.
-        :return: ``access_key_id`` and ``secret_access_key``, which is told this once.
-        :raises KeysError: if something is not right, or the person has too many keys.
+        :return: ``access_key_id`` and ``secret_access_key``, which is shown only once.
+        :raises KeysError: if an argument is wrong, or the person has too many keys.
         """
         is_administrator = bool(scope.get("is_administrator"))
         if is_administrator and role is not Role.ADMINISTRATOR:
             raise KeysError("Only an administrator has keys that may do everything.")
-        # Buckets of others are given, not taken.
+        # Only the administrator grants others' buckets.
         own = {**_checked({**scope, "buckets": []}), _IS_OWN: True, "is_administrator": is_administrator}
         return self._make(worker_id, own)
 
     def rotate(self, access_key_id: str, whose: str | None = None) -> dict[str, str]:
-        """Make a key with the same rights; the old one holds for a day more.
+        """Create a key with the same rights; the old one stays valid for one more day.
 
         :param whose: the only requester whose key it may be; None for anybody's.
         :raises KeysError: if there is no such key.
@@ -197,11 +197,11 @@ class ApiKeys:
         if row is None or whose not in {None, row.requester}:
             raise _no_key(access_key_id)
         if whose is not None and (row.expires is not None and row.expires <= now()):
-            raise KeysError("This key holds no more: make another one.")
+            raise KeysError("This key is no longer valid: create another one.")
         return self._make(row.requester, row.scope, replaced=access_key_id)
 
     def remove(self, access_key_id: str, whose: str | None = None) -> None:
-        """Let a key hold no more, at once.
+        """Make a key invalid, at once.
 
         :param whose: the only requester whose key it may be; None for anybody's.
         :raises KeysError: if there is no such key.
@@ -238,7 +238,7 @@ class ApiKeys:
             expires = None
             key_rows.forget_expired(connection, now())
             if scope.get(_IS_OWN):
-                # Whoever is removed at this moment is removed before this, or with this key.
+                # A person who is being removed is removed before this, or together with this key.
                 if not people_rows.hold(connection, requester):
                     raise KeysError("You are not known here any more. Sign in again.")
                 expires = now() + self._roles.key_seconds
@@ -267,7 +267,7 @@ class ApiKeys:
 
 
 def _role(row: KeyRow) -> Role:
-    """What its bearer is."""
+    """The role of the person in a row."""
     return Role.ADMINISTRATOR if row.scope.get("is_administrator") else Role.REQUESTER
 
 
@@ -293,4 +293,4 @@ def _texts(values: Sequence[Any]) -> bool:
 
 
 def _no_key(access_key_id: str) -> KeysError:
-    return KeysError(f"There is no key {access_key_id}. `labeling keys list` shows which there are.")
+    return KeysError(f"There is no key {access_key_id}. `labeling keys list` lists them.")

@@ -52,7 +52,7 @@ class SimulatedWorkers:
     """The simulated workers of all workteams. A worker does one task at a time, across all jobs and processes.
 
     :param teams: the workers by workteam ARN.
-    :param seed: for the workers' random choices.
+    :param seed: seed of the workers' random choices.
     :param truth: the right answers.
     """
 

@@ -1,6 +1,6 @@
 """People of an OpenID Connect provider. A workforce says which one; workteams name the groups of their people.
 
-Who is in which group only the provider knows, and it tells that at each sign-in.
+Only the provider knows who is in which group, and says so at each sign-in.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ SIGN_ON_SECONDS: Final = 12 * 3600.0
 
 @dataclass(frozen=True)
 class SignedIn:
-    """Who has come in.
+    """A person who has signed in.
 
-    :param name: as the provider tells it.
-    :param portal: the session's token for the worker portal; None if that is not open to the person.
-    :param requester: the session's token for the requester's pages; None if they are not.
+    :param name: the name that the provider gives.
+    :param portal: the session's token for the worker portal; None if the person may not use that.
+    :param requester: the session's token for the requester's pages; None if the person may not use them.
     """
 
     worker_id: str
@@ -37,7 +37,7 @@ class SignedIn:
 
 
 class SingleSignOn:
-    """How people of the provider come in.
+    """Sign-in for people of the provider.
 
     :param seal: decrypts the client's secret.
     """
@@ -71,10 +71,10 @@ class SingleSignOn:
         return self._people.roles.are_there and self.is_there()
 
     def enter(self, provider: Provider, worker: SignedInWorker, to_requester: bool = False) -> SignedIn:
-        """Sign somebody in whom the provider has told of.
+        """Sign in a person whom the provider has identified.
 
         :param to_requester: whether the person wants to see a requester's page.
-        :raises SignInRefused: if none of the person's groups opens that to the person.
+        :raises SignInRefused: if none of the person's groups allows that.
         """
         with self._database.write() as connection:
             row = people_rows.enter(
@@ -87,7 +87,7 @@ class SingleSignOn:
             )
         labels, role = bool(self._people.teams(row)), self._people.role_of(row.worker_id)
         if to_requester and role is Role.WORKER:
-            raise SignInRefused("You may not have labeling jobs: none of your groups is one of requesters.")
+            raise SignInRefused("You may not have labeling jobs: none of your groups is a group of requesters.")
         if not labels and role is Role.WORKER:
             raise SignInRefused("You are in no workteam: none of your groups belongs to one.")
         token = self._people.open_requester_session(row, SIGN_ON_SECONDS)

@@ -67,7 +67,7 @@ def offer(connection: Connection, run: Run, object_ids: Iterable[int], expires: 
 
 
 def accept(connection: Connection, acceptances: Sequence[Acceptance]) -> int:
-    """Give chosen tasks to workers; how many were free, and of objects new to their worker."""
+    """Give chosen tasks to workers; returns how many were free, and of objects new to their worker."""
     return task_rows.accept(connection, [acceptance._asdict() for acceptance in acceptances])
 
 
@@ -83,17 +83,17 @@ def accept_next(connection: Connection, job_id: int, worker: str, at: float, due
 
 
 def save(connection: Connection, moves: Sequence[Move]) -> int:
-    """Keep drafts; how many were of tasks that are with their worker still. So for the other moves."""
+    """Save drafts; returns how many were of tasks that their workers still hold, as all moves do."""
     return task_rows.save(connection, [move._asdict() for move in moves])
 
 
 def submit(connection: Connection, moves: Sequence[Move]) -> int:
-    """Take answers, for good."""
+    """Accept answers as final."""
     return task_rows.submit(connection, [move._asdict() for move in moves])
 
 
 def decline(connection: Connection, moves: Sequence[Move]) -> int:
-    """Take tasks back for good from workers who would rather not have them."""
+    """Take back for good tasks that workers decline."""
     return task_rows.decline(connection, [move._asdict() for move in moves])
 
 
@@ -142,16 +142,16 @@ def replace_declined(connection: Connection, run: Run) -> None:
 
 
 def collect(connection: Connection, run: Run, at: float) -> None:
-    """Queue the objects for consolidation that no worker has a task of any more; those without an answer fail."""
+    """Queue objects without unfinished tasks for consolidation; those without an answer fail."""
     over = object_rows.finished(connection, run.id)
     mark_answered(connection, run, [ended.object_id for ended in over if ended.answers], at)
     fail_objects(connection, run, {ended.object_id: _reason(run, ended) for ended in over if not ended.answers}, at)
 
 
 def withdraw(connection: Connection, run: Run, at: float) -> None:
-    """Take back all tasks without an answer, and queue the objects for consolidation that need none any more.
+    """Take back all tasks without an answer, and queue their objects for consolidation.
 
-    Who submits after that is refused, so that nobody's answer is accepted and then left out.
+    Later answers are refused, so that no answer is accepted and then left out.
     """
     replace_declined(connection, run)
     object_rows.call_back(connection, run.id, task_rows.withdraw(connection, run.id))

@@ -55,7 +55,7 @@ class Function(NamedTuple):
 class MaskFunction(NamedTuple):
     """The function that makes masks for people who draw.
 
-    :param prompts: what it can be asked by, some of :data:`PROMPTS`.
+    :param prompts: the inputs that it takes, some of :data:`PROMPTS`.
     """
 
     function: Function
@@ -96,12 +96,12 @@ class SimulatedWorker:
 class WorkforceFile:
     """The workteams, the functions for custom tasks, and the user's own models.
 
-    :param seed: for simulated workers.
+    :param seed: seed of the simulated workers.
     :param names: ARNs by workteam name, for all workteams that exist from the start.
     :param teams: simulated workers by workteam ARN; a workteam without an entry waits for people.
     :param functions: functions for custom tasks, by Lambda function ARN: the ready ones and those of the file.
     :param models: import paths of models that replace the built-in ones, by algorithm.
-    :param mask_function: answers the points and boxes of people who draw.
+    :param mask_function: turns the points and boxes of people who draw into masks.
     :param file: the file's path, for messages.
     """
 

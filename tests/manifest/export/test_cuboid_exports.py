@@ -328,7 +328,7 @@ def test_what_cant_be_written_is_left_out_and_told(export: Exporting, name: str)
     assert (found.objects, found.left_out) == ({"train": 0}, 5)
     told = dict(reasons(found))
     assert told[1] == "bird.annotations[0].length is -1; a cuboid has a length, a width and a height"
-    assert told[2] == "bird.annotations[0].class-id is '7', which is no class of the label"
+    assert told[2] == "bird.annotations[0].class-id is '7', which is not a class of the label"
     assert told[3].startswith("s3://marsh/3.bin: source-ref-metadata.unix-timestamp is 'now'")
     assert told[4] == "s3://marsh/lost.json: the frame 7 ('') is not in the sequence"
     assert told[5] == "bird: this format can't store labels of groundtruth/video-object-tracking"

@@ -35,7 +35,7 @@ def test_points_outside_are_left_out_and_two_of_a_class_are_told(export: Exporti
     found = export(format_name, *lines)
     assert (found.objects, found.notes) == ({"train": 1}, {"shapes_left_out": 1})
     ((number, message),) = reasons(found)
-    assert (number, "keypoints[1]: 'heron' is there twice" in message) == (2, True)
+    assert (number, "keypoints[1]: 'heron' occurs twice" in message) == (2, True)
 
 
 @pytest.mark.parametrize("format_name", ["coco", "yolo", "pascal-voc"])

@@ -133,7 +133,7 @@ def test_what_cant_be_written_is_left_out_and_told(export: Exporting) -> None:
     assert (found.objects, found.left_out) == ({"train": 0}, 6)
     told = dict(reasons(found))
     assert told[1].endswith("this format can store BoundingBox and Polygon, not Keypoint")
-    assert "annotations[0].class-id is '7', which is no class of the label" in told[2]
+    assert "annotations[0].class-id is '7', which is not a class of the label" in told[2]
     assert told[3] == "s3://marsh/c/000.png is not a picture; the export needs the size of the frames"
     assert "gone.json" in told[4]
     assert told[5] == "bird: this format can't store labels of groundtruth/point_cloud_object_tracking"

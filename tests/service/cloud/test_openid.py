@@ -83,7 +83,7 @@ def test_claims_may_come_from_the_user_info_and_with_hyphens(provider: IdentityP
     provider.person("bo", **{f"sagemaker:{name}": None for name in ("sub", "name", "groups", "client_id")})
     found = sign_in(provider, "bo", {"/userinfo": json_answer({"sub": "bo", **told})})
     assert found == SignedInWorker("bo-1", "Bo", frozenset({"experts"}))
-    with pytest.raises(SignInRefused, match="told of somebody else"):
+    with pytest.raises(SignInRefused, match="answered about a different person"):
         sign_in(provider, "bo", {"/userinfo": json_answer({"sub": "ann", **told})})
 
 
@@ -154,7 +154,11 @@ def elsewhere(_: Answer) -> Answer:
             json_answer({"id_token": "x.y", "access_token": "a", "token_type": "Bearer"}),
             "The id token",
         ),
-        ("/oauth2/token", json_answer({"id_token": "x", "access_token": "a", "token_type": "mac"}), "another type"),
+        (
+            "/oauth2/token",
+            json_answer({"id_token": "x", "access_token": "a", "token_type": "mac"}),
+            "a type other than",
+        ),
         ("/oauth2/token", lambda _: ("200 OK", [], b"[" * 200_000), "does not answer with a JSON object"),
         ("/oauth2/token", lambda _: ("500 Oh", [], SECRET.encode()), "TokenEndpoint answers with status 500"),
         ("/jwks", json_answer({"keys": "all"}), "JwksUri must give"),

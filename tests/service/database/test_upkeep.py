@@ -93,7 +93,7 @@ def test_what_was_backed_up_while_a_service_works_is_restored(url: str, tmp_path
     file = tmp_path / "backup"
     upkeep.back_up(url, file)
     assert put(database, "later") == ["later"]
-    with pytest.raises(DatabaseError, match="exists: name a file that does not"):
+    with pytest.raises(DatabaseError, match="exists: name a new file"):
         upkeep.back_up(url, file)
     with pytest.raises(DatabaseError, match="exists: move it away first|is not empty: restore into a new one"):
         upkeep.restore(url, file)

@@ -285,7 +285,7 @@ def test_a_verification_locks_cuboids_but_not_their_attributes(name: str) -> Non
     cuboids[0]["labelCategoryAttributes"] = {"parked": "yes"}
     assert label_of(kind, {kind.key: initial}, line).metadata["adjustment-status"] == "adjusted"
     cuboids[0]["yaw"] += 0.1
-    with pytest.raises(AnswerError, match="frame 0: shapes were changed that the category file locks"):
+    with pytest.raises(AnswerError, match="frame 0: shapes that the category file locks were changed"):
         kind.check_answer({kind.key: initial}, line)
 
 

@@ -117,7 +117,7 @@ COW = tracked("cow", 1, 3, parked="no")
     [
         (3, "frames is missing or not a list"),
         ([{**frame(0), "frameNumber": 9}], r"frames\[0\].frameNumber is not the number of a frame"),
-        ([frame(0), frame(0)], "frameNumber is 0, which another one has"),
+        ([frame(0), frame(0)], "frameNumber is 0, which another frame has"),
         ([{**frame(0), "frame": "else.jpg"}], r"frames\[0\].frame is not the name of frame 0"),
         ([frame(0, {**COW, "label": "gnu"})], r"boundingBoxes\[0\].label is 'gnu'"),
         ([frame(0, {**COW, "width": 0})], r"boundingBoxes\[0\].width is 0; a box has"),
@@ -128,7 +128,7 @@ COW = tracked("cow", 1, 3, parked="no")
         ([frame(0, {**COW, "objectName": "bee:1"})], "objectName is not the label and a number, such as 'cow:1'"),
         ([frame(0, tracked("cow", 1, 3))], "frame 0: cow:1: the attribute parked is required"),
         ([frame(0, tracked("cow", 1, 3, parked="maybe"))], "parked is 'maybe', which is not one of its choices"),
-        ([frame(0, tracked("cow", 1, 3, parked="no", size="l"))], "has 'size', which is no attribute of it"),
+        ([frame(0, tracked("cow", 1, 3, parked="no", size="l"))], "has 'size', which is not one of its attributes"),
         ([frame(0, weather="dry"), frame(2, COW)], "frame 1: the attribute weather is required"),
         ([frame(0, weather=7)], "frameAttributes.weather is not a text"),
     ],
@@ -221,7 +221,7 @@ def test_what_the_category_file_locks_comes_back_as_it_was() -> None:
     initial = kind.own_input(line)["initial"]
     same = {**initial, "initialValueModified": False}
     kind.check_answer({kind.key: same}, line)
-    with pytest.raises(AnswerError, match="frame 0: shapes were changed that the category file locks"):
+    with pytest.raises(AnswerError, match="frame 0: shapes that the category file locks were changed"):
         kind.check_answer({kind.key: {"frames": initial["frames"][1:]}}, line)
     initial["frames"][0]["boundingBoxes"][0]["labelCategoryAttributes"] = {"parked": "yes"}
     label, _ = label_of(kind, {kind.key: initial}, line)

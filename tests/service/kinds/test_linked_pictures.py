@@ -150,7 +150,7 @@ def test_an_audit_locks_boxes_and_corrects_those_that_are_off() -> None:
     initial = kind.own_input(line)["initial"]
     kind.check_answer({kind.key: initial}, line)
     initial["frames"][0]["cameras"][0]["boundingBoxes"][0]["left"] += 1
-    with pytest.raises(AnswerError, match="camera-0/0: shapes were changed that the category file locks"):
+    with pytest.raises(AnswerError, match="camera-0/0: shapes that the category file locks were changed"):
         kind.check_answer({kind.key: initial}, line)
 
 
@@ -159,7 +159,7 @@ def test_an_audit_locks_boxes_and_corrects_those_that_are_off() -> None:
     [
         ({}, "camera-0: tracking-annotations is missing"),
         ({"tracking-annotations": [{"frame-no": 0, "keypoints": [{"class-id": 0, "x": 1, "y": 1, "object-id": "a"}]}]},
-         "camera-0: there are other shapes than boxes"),
+         "camera-0: it has shapes other than boxes"),
     ],
 )  # fmt: skip
 def test_a_label_with_pictures_that_can_not_be_read_is_told(camera: Any, words: str) -> None:

@@ -186,7 +186,7 @@ def test_a_verification_locks_points_but_not_the_attributes_of_the_cloud() -> No
     label = label_of(kind, {kind.key: form(NUMBERS, weather="dry")}, line)
     assert label.metadata["adjustment-status"] == "adjusted"
     for changed in ([1, *NUMBERS[1:]], [0, 0, *NUMBERS[2:]]):
-        with pytest.raises(AnswerError, match="points were changed of a label that the category file locks"):
+        with pytest.raises(AnswerError, match="points of a label that the category file locks were changed"):
             kind.check_answer({kind.key: form(changed)}, line)
     content = kind.simulate(line, [1, 1, 1, 1, 1, 1], True, Random(1))
     assert content is not None

@@ -78,7 +78,7 @@ def test_own_keys_end_and_those_of_the_administrator_do_not(
     for module in (requesters, key_rows):
         monkeypatch.setattr(module, "now", lambda: later)
     assert (keys.find(own), keys.find(other) is None) == (None, False)
-    with pytest.raises(KeysError, match="holds no more"):
+    with pytest.raises(KeysError, match="no longer valid"):
         keys.rotate(own, WORKER)
     with pytest.raises(KeysError, match="There is no key"):
         keys.rotate(other, WORKER)

@@ -25,7 +25,7 @@ from labeling_provider.service.database.workteam_rows import WorkteamRow
 from labeling_provider.service.failures import ApiError
 
 ANYBODY: Final = Identity("anybody", str(uuid.uuid5(uuid.NAMESPACE_DNS, "anybody.labeling.local")))
-"""Stands in the group of a workteam that is everybody's, so that the group is not empty."""
+"""A stand-in for the members of a workteam that is open to everybody, so that its group is not empty."""
 
 _ENDING: Final = frozenset({"AdminDisableUser", "AdminDeleteUser", "AdminUserGlobalSignOut"})
 """Operations that end a user's sessions."""
@@ -51,7 +51,7 @@ class EmbeddedDirectory:
 
     @contextmanager
     def in_step(self, call: Call) -> Iterator[None]:
-        """Let the block answer a request by what the database says, and store what it changes.
+        """Let the block answer a request from the state in the database, and store what it changes.
 
         :raises ApiError: if the request is for a user whose name can't be a person's.
         :raises DatabaseError: if the changes can't be stored; the next request undoes them in moto.
@@ -76,7 +76,7 @@ class EmbeddedDirectory:
 
     @contextmanager
     def following(self, arn: str) -> Iterator[None]:
-        """Let the people of a workteam be those of its groups, after the block has made or changed it."""
+        """Make the members of its groups the people of a workteam, after the block has created or changed it."""
         with self._changing:
             with self._database.read() as connection:
                 self._recall(connection)
@@ -114,7 +114,7 @@ class EmbeddedDirectory:
     # What the database says, in moto
 
     def _recall(self, connection: Connection, *, is_open: bool = True) -> list[WorkteamRow]:
-        """Let moto have what the database says.
+        """Load the state in the database into moto.
 
         :param is_open: whether a workteam may be everybody's.
         :return: the workteams whose people are in user pools.
@@ -153,7 +153,7 @@ class EmbeddedDirectory:
         return teams
 
     def _fill(self, group: Any, users: set[Any]) -> None:
-        """Let a group have these users, those who are disabled, and no others."""
+        """Set the users of a group to these, plus those who are disabled."""
         users |= {user for user in group.users if not user.enabled}
         for user in group.users - users:
             user.groups.discard(group)
@@ -188,7 +188,7 @@ class EmbeddedDirectory:
         return pool.groups[name]
 
     def _users(self, pool: Any, members: Sequence[Identity]) -> Iterator[Any]:
-        """The users of a pool who are these people."""
+        """The users of a pool that stand for these people."""
         by_sub = {user.id: user for user in pool.users.values()}
         by_name = {_name(pool, user).casefold(): user for user in pool.users.values()}
         named = pool.extended_config.get("UsernameAttributes")

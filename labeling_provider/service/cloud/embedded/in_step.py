@@ -28,7 +28,7 @@ class InStep:
         self._restoring.append(restore)
 
     def refresh(self) -> None:
-        """Let moto have what is in the database. Call this before moto is asked.
+        """Load the state in the database into moto. Call this before asking moto.
 
         :raises DatabaseError: if the database doesn't answer.
         """
@@ -54,14 +54,14 @@ class InStep:
 
 
 class RecordedStates:
-    """What moto holds of one kind of thing, written through to the database as one JSON object for each.
+    """One kind of moto's resources, each written through to the database as a JSON object.
 
-    What this process knows of each is as moto describes it, not as it is stored: moto may not be able to hold all of
-    it, or any of it, and what it doesn't hold this process has not deleted.
+    This process remembers each as moto describes it, not as it is stored: moto may be unable to hold all of it, and
+    what moto does not hold was not deleted by this process.
 
     :param described: what moto holds, by name.
-    :param recall: lets moto hold one thing, by its name and what it is.
-    :param drop: lets moto forget one.
+    :param recall: adds one to moto, from its name and its stored state.
+    :param drop: removes one from moto.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class RecordedStates:
     def recording(self) -> Iterator[None]:
         """Store what the block changes, or undo it if the database fails.
 
-        :raises DatabaseError: if the database doesn't take it.
+        :raises DatabaseError: if the database can't store it.
         """
         with self._changing:
             try:

@@ -1,8 +1,8 @@
-"""Has moto's SNS and SQS work on the database: topics, subscriptions, queues and messages.
+"""Makes moto's SNS and SQS work on the database: topics, subscriptions, queues and messages.
 
-What a topic, a subscription or a queue is, moto holds in memory, as the database has it when a request begins. The
+moto holds topics, subscriptions and queues in memory, in the state that the database has when a request begins. The
 request may change any that it looks up in moto's dictionaries, so those are compared with what is stored when it ends.
-Messages are in the database only: those in queues, and those that are with a receiver.
+Messages are in the database only: those in queues, and those in flight.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ def receipt_of(message_id: str) -> str:
 
 
 def message_of(receipt: str) -> str | None:
-    """The id of the message that a receipt handle is for; None if it is none."""
+    """The id of the message that a receipt handle is for; None if it is not a receipt handle."""
     try:
         nonce, space, message_id = base64.b64decode(receipt, altchars="-_", validate=True).decode().partition(" ")
     except ValueError:

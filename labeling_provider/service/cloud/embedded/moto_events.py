@@ -48,7 +48,7 @@ class EmbeddedEvents:
     def recording(self) -> AbstractContextManager[None]:
         """Keep what the block changes in the rules, or undo it if the database fails.
 
-        :raises DatabaseError: if the database doesn't take it.
+        :raises DatabaseError: if the database can't store it.
         """
         return self._record.recording()
 

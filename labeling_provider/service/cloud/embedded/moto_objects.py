@@ -53,7 +53,7 @@ class EmbeddedObjectStore(ObjectStore):
                     write_value(key.value, file)
                     return
             except VersionGone:
-                # There is another one now, or none.
+                # It was overwritten or deleted: start again.
                 file.seek(begin)
                 file.truncate()
 

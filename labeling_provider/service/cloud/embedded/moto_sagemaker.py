@@ -15,7 +15,7 @@ from labeling_provider.service.database.database import Database
 class EmbeddedModels:
     """The models of one account in one region.
 
-    :param database: has those of automated labeling.
+    :param database: has the models of automated labeling.
     """
 
     def __init__(self, database: Database, account: str, region: str) -> None:
@@ -26,7 +26,7 @@ class EmbeddedModels:
         self._shown: set[str] = set()
 
     def show(self) -> None:
-        """Let moto have the models that automated labeling has made since the last time."""
+        """Add to moto the models that automated labeling has made since the last time."""
         with self._database.read() as connection:
             rows = [row for row in model_rows.every_model(connection) if row.name not in self._shown]
         for row in rows:

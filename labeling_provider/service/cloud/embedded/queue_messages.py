@@ -1,4 +1,4 @@
-"""The messages of queues, in the database: what moto's SQS does with them in memory is done there.
+"""The messages of queues, kept in the database rather than in moto's memory.
 
 Any process that shares the database may send, receive and delete.
 """
@@ -18,7 +18,7 @@ from labeling_provider.service.database.database import Connection, Database
 _MAX_REPEAT_MS: Final = 300_000
 _MAX_HIDDEN_MS: Final = 12 * 3_600_000
 _LOOK_SECONDS: Final = 5.0
-"""How often who waits for messages looks, even if it hears of none."""
+"""How often a waiting receiver looks for messages, even without notice of any."""
 _ARRIVED: Final = "queue "
 
 
@@ -35,7 +35,7 @@ class Messages:
         database.listen(self._hear)
 
     def answer_for(self, sqs: Any) -> None:
-        """Answer for moto's SQS what it would answer from memory."""
+        """Replace what moto's SQS would answer from memory."""
         from moto.sqs import models
 
         self._models: Any = models
@@ -102,9 +102,9 @@ class Messages:
     ) -> list[Any]:
         """The next messages of one of moto's queues; waits for one if there is none.
 
-        :param count: at most how many.
-        :param wait_seconds_timeout: for how long to wait.
-        :param visibility_timeout: for how many seconds nobody else gets them.
+        :param count: most messages to receive.
+        :param wait_seconds_timeout: seconds to wait.
+        :param visibility_timeout: seconds during which nobody else gets them.
         """
         deadline = time.monotonic() + wait_seconds_timeout
         while True:
@@ -124,7 +124,7 @@ class Messages:
         :param visible_after: seconds.
         """
         arn, dead = queue.queue_arn, queue.dead_letter_queue
-        # What goes to the queue itself would be received again at once, without end.
+        # A message moved to its own queue would be received again at once, without end.
         redrives = queue.redrive_policy and dead is not None and dead.queue_arn != arn
         most = queue.redrive_policy["maxReceiveCount"] if redrives else None
         with self._database.read() as connection:
@@ -152,7 +152,7 @@ class Messages:
             return [], queue_rows.next_visible(connection, arn, now)
 
     def _wait(self, queue: str, heard: int, seconds: float) -> None:
-        """Wait until more is heard of a queue than before."""
+        """Wait for news of a queue."""
         with self._hearing:
             self._hearing.wait_for(lambda: self._heard[queue] != heard, seconds)
 
@@ -168,7 +168,7 @@ class Messages:
     def delete(self, queue: Any, receipt: str) -> None:
         """Delete a message that was received.
 
-        :raises ReceiptHandleIsInvalid: if that is no receipt handle.
+        :raises ReceiptHandleIsInvalid: if that is not a receipt handle.
         """
         message_id = self._message_of(receipt)
         with self._database.write() as connection:
@@ -178,9 +178,9 @@ class Messages:
                 notices.tell(connection, f"{_ARRIVED}{queue.name}")
 
     def hide(self, queue: Any, receipt: str, seconds: int) -> None:
-        """Let nobody receive a message for so long.
+        """Hide a message from receivers for some seconds.
 
-        :raises ReceiptHandleIsInvalid: if that is no receipt handle of a message that there is.
+        :raises ReceiptHandleIsInvalid: if that is not the receipt handle of an existing message.
         :raises InvalidParameterValue: if it would be hidden for more than twelve hours.
         """
         message_id, until = self._message_of(receipt), _now() + 1000 * seconds
@@ -210,7 +210,7 @@ class Messages:
             queue_rows.delete_all(connection, queue.queue_arn)
 
     def counts(self, queue: str) -> dict[str, int]:
-        """How many messages a queue has, as the attributes of queues are called.
+        """The numbers of messages in a queue, by queue attribute.
 
         :param queue: its ARN.
         """

@@ -51,7 +51,7 @@ class EmbeddedRoles:
     def recording(self) -> AbstractContextManager[None]:
         """Keep what the block changes in the roles, or undo it if the database fails.
 
-        :raises DatabaseError: if the database doesn't take it.
+        :raises DatabaseError: if the database can't store it.
         """
         return self._record.recording()
 

@@ -23,7 +23,7 @@ class Fetch(Protocol):
     """Reads versions of some keys of a bucket, in order.
 
     :param first: the first key.
-    :param limit: of how many keys, at most.
+    :param limit: most keys to read.
     :param after: begin after the first key, not with it.
     """
 
@@ -34,7 +34,7 @@ class ListPage(NamedTuple):
     """A page of a list.
 
     :param entries: objects, and the common prefixes of others as text, in one order.
-    :param token: for the next page; None if this is the last.
+    :param token: the token of the next page; None if this is the last.
     """
 
     entries: list[StoredVersion | str]
@@ -60,7 +60,7 @@ def page_of_objects(fetch: Fetch, prefix: str, delimiter: str, after: str, most:
 
     :param fetch: reads latest versions.
     :param after: the name after which the page begins; empty for the first page.
-    :param most: how many entries it may have.
+    :param most: most entries on the page.
     """
     groups = _groups(fetch, prefix, delimiter, after, markers=False)
     entries = list(islice((folder or group[0] for folder, group in groups), most + 1)) if most > 0 else []
@@ -162,10 +162,10 @@ def _folder(key: str, prefix: str, delimiter: str) -> str:
 
 
 def _behind(folder: str) -> str:
-    """The first text that comes after all that begin with a text; empty if there is none."""
+    """The first text after all those that begin with a prefix; empty if there is none."""
     folder = folder.rstrip(chr(sys.maxunicode))
     if not folder:
         return ""
     last = ord(folder[-1])
-    # Halves of surrogate pairs are no text.
+    # Surrogates are not characters.
     return folder[:-1] + chr(0xE000 if last == 0xD7FF else last + 1)

@@ -1,7 +1,7 @@
 """Stores the state of moto's S3 in the database: buckets with their settings, and every version of every object.
 
-moto has the buckets in memory, but of the objects only those that a request looks up in its dictionaries, which read
-them from the database. A request may change anything that it looks up, so that is described before and after, and the
+moto has the buckets in memory, but only those objects that a request looks up in its dictionaries, which read them
+from the database. A request may change anything that it looks up, so that is described before and after, and the
 differences are stored. This works for any request. Not stored are unfinished multipart uploads, and where the parts of
 finished ones began.
 """
@@ -87,7 +87,7 @@ class _Changes:
 
 
 class _Request(threading.local):
-    """What the request that a thread is at has to do with S3.
+    """What a thread's current request does with S3.
 
     :ivar changes: None if it changes nothing.
     :ivar looked_up: the versions of the keys that it has looked up to read.
@@ -175,7 +175,7 @@ class S3Record:
         self.backend.tagger.tags.forget()
 
     def put_plain(self, bucket: str, objects: Mapping[str, tuple[bytes | IO[bytes], str]]) -> bool:
-        """Put objects into a bucket where this does nothing else, without troubling moto with each.
+        """Put objects into a bucket without going through moto, if nothing else has to happen.
 
         :param objects: bytes and content type by key.
         :return: whether it was done; if not, moto has to do it.
@@ -301,7 +301,7 @@ class S3Record:
             keep_versions(connection, gone=gone, new=new, changed=changed)
         for _, _, _, now in differing:
             for version in now.versions:
-                # moto warns of objects that go without having been given back.
+                # moto warns of objects that are dropped without being disposed of.
                 version.disposed = True
 
     def _bucket_differs(self, name: str, before: _Bucket) -> bool:

@@ -14,13 +14,13 @@ from labeling_provider.service.database.recorded_objects import MAX_READ_AHEAD, 
 
 
 class VersionGone(Exception):
-    """A version was overwritten or deleted while it was read: the request must be answered anew."""
+    """A version was overwritten or deleted while it was read: the request must be answered again."""
 
 
 class BytesLater(bytes):
     """Bytes of a version that moto hands on without looking at them, to be read when the answer is sent.
 
-    It has none itself: only what asks for its length, for a slice or for bytes() may have it.
+    It has no bytes itself, and supports only its length, slices and bytes().
     """
 
     _copy: Callable[[int, int, IO[bytes]], bool]
@@ -168,7 +168,7 @@ def _stored_key() -> Any:
             """moto makes a buffer for each new object; this one has its own."""
 
         def forget_bytes(self) -> None:
-            """Read them when they are asked for."""
+            """Read the bytes again when they are asked for."""
             self._buffer = None
 
         def dispose(self, garbage: bool = False) -> None:

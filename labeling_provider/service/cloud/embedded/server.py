@@ -93,7 +93,7 @@ class Moto:
             for part in parts:
                 write_value(part, body)
         except (NotImplementedError, OperationNotFoundError) as error:
-            # So moto says that it does not do an operation.
+            # moto's way of saying that it does not support an operation.
             raise ApiError("InvalidAction", f"This operation is not offered: {str(error)[:200]}") from None
         except _TRIPPED as error:
             log.warning("%s: moto can't handle a request: %s %s: %r", service, call.method, call.path[:200], error)

@@ -24,7 +24,7 @@ from labeling_provider.service.cloud.offered import Call, Service, ServiceRespon
 from labeling_provider.service.database.database import Database
 
 _READING: Final = frozenset({"GET", "HEAD"})
-# What these hold, several processes may have in common. S3 tells topics, queues and event buses of new objects.
+# Several processes may share the state of these. S3 notifies topics, queues and event buses of new objects.
 _IN_STEP: Final = frozenset({Service.SNS, Service.SQS, Service.EVENTS, Service.IAM, Service.STS, Service.S3})
 
 

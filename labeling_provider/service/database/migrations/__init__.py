@@ -70,7 +70,7 @@ class Schema:
 
     @property
     def only_grows(self) -> bool:
-        """Whether a service of the database's version can go on while it is migrated to this one's."""
+        """Whether a service of the database's version can keep running while it is migrated to this one's."""
         pending = [revision.module for revision in self._script.iterate_revisions("head", self._version or "base")]
         return not self.is_empty and all(getattr(module, "ONLY_ADDS", False) for module in pending)
 
@@ -86,7 +86,7 @@ class Schema:
 
     @cached_property
     def _is_newer(self) -> bool:
-        """Whether the tables are those of a later version, which has left everything that this one works with."""
+        """Whether the tables are of a later version that has kept everything that this one works with."""
         if self._version is None or self._version in {known.revision for known in self._script.walk_revisions()}:
             return False
         if not (self._version.isdigit() and self._version > self.wanted and "revisions" in self._present):

@@ -1,9 +1,9 @@
 """Ready consolidation functions for drawings that are custom tasks on Amazon: polygons, polylines, lines, keypoints and
 instances.
 
-They are written as Lambda functions are. Jobs name them by ``consolidation="polygons"`` in the operator, by the ARN of
-:func:`~labeling_provider.groundtruth.ready_functions.ready_function_arn`, or by an ARN of your own that the workforce
-file maps to ``labeling_provider.service.kinds.drawings:polygons``.
+They have the interface of Lambda functions. Jobs name them by ``consolidation="polygons"`` in the operator, by the ARN
+of :func:`~labeling_provider.groundtruth.ready_functions.ready_function_arn`, or by an ARN of your own that the
+workforce file maps to ``labeling_provider.service.kinds.drawings:polygons``.
 Source of the contract: developer guide, "Processing data in a custom labeling workflow with AWS Lambda".
 """
 
@@ -40,7 +40,7 @@ def instances(event: Event, context: object) -> list[Event]:
 
 
 def mask(event: Event, context: object) -> Event:
-    """Answer four extreme points, or a box, with a mask: the mask function of a service that is given no other.
+    """Turn four extreme points, or a box, into a mask: the mask function of a service that is given no other.
 
     :param event: what :class:`~labeling_provider.service.engine.mask_helper.MaskHelper` asks.
     """

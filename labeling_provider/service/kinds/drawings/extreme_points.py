@@ -17,13 +17,13 @@ from scipy import ndimage
 from labeling_provider.manifest.rasters import covered
 
 _MAX_SIDE: Final = 512
-"""Longest side of what is flooded, in pixels; a larger part of a picture is scaled down."""
+"""Longest side of the flooded part, in pixels; a larger part is scaled down."""
 _MARGIN: Final = 0.1
-"""How much of the picture around the box is looked at, as a share of its sides."""
+"""Margin around the box that is flooded as well, as a share of its sides."""
 _MIDDLE: Final = 0.5
-"""How far the flood of the thing begins from its middle, as a share of the way to the extreme points."""
+"""How far from its middle the flood of the thing begins, as a share of the way to the extreme points."""
 _INSIDE, _OUTSIDE = 2, 4
-"""How far from where the floods meet the border may be, in pixels of what is flooded."""
+"""How far the border may be from where the floods meet, in pixels of the flooded part."""
 _NEAR: Final = 9
 """Width of the square in which pixels count as near, in the same pixels."""
 _ROUNDS: Final = 3
@@ -56,7 +56,7 @@ def mask_of(picture: Any, points: Any) -> npt.NDArray[np.bool_]:
     around = own[np.argsort(np.arctan2(own[:, 1] - center[1], own[:, 0] - center[0]))]
     middle = covered(center + (around - center) * _MIDDLE, np.zeros(2), np.ones(2), *part.size)
     markers[middle] = 1
-    # A thin thing may have no pixel whose center is in its middle.
+    # A thin thing may contain no pixel center in its middle.
     markers[tuple(np.clip(center[::-1].astype(int), 0, np.array(ground.shape) - 1))] = 1
     flooded = _by_color(ndimage.watershed_ift(ground, markers) == 1, channels, markers)
     mask = np.zeros((picture.height, picture.width), dtype=np.bool_)
@@ -90,7 +90,7 @@ def _unlikeness(
     """How far each pixel's color is from the mean of a part's pixels near it, squared; infinite if there are none."""
     share = ndimage.uniform_filter(part.astype(np.float32), _NEAR, mode="nearest")
     means = [ndimage.uniform_filter(channels[..., at] * part, _NEAR, mode="nearest") for at in range(3)]
-    # A single pixel of the square has this share; below it is what computing leaves over.
+    # A single pixel of the square has this share; anything below is rounding.
     near = share > 0.5 / _NEAR**2
     far = ((colors - np.stack(means, axis=-1) / np.maximum(share, 1e-6)[..., None]) ** 2).sum(axis=-1)
     return np.where(near, far, np.float32(np.inf)).astype(np.float32)

@@ -1,6 +1,6 @@
-"""What the ready functions do: read the answers of a batch from S3, and make the labels of its objects from them.
+"""The ready functions themselves: they read the answers of a batch from S3, and make the labels of its objects.
 
-A label is ``{"image_size": [{"width", "height"}], "polygons": [{"class_id", "vertices": [{"x", "y"}]}]}``, alike for
+A label is ``{"image_size": [{"width", "height"}], "polygons": [{"class_id", "vertices": [{"x", "y"}]}]}``, likewise for
 polylines and lines; keypoints have ``x`` and ``y`` themselves. Instances have a ``pixel_value`` in the PNG whose URI is
 ``mask``. The metadata is that of bounding boxes.
 """
@@ -26,7 +26,7 @@ from labeling_provider.service.kinds.kind import AnswerError
 
 _FOLDER: Final = "annotations/consolidated-annotation/"
 _MAX_RATE: Final = 0.95
-"""The highest confidence: also workers who all agree may be wrong."""
+"""The highest confidence: even workers who all agree may be wrong."""
 
 
 def read_drawing(name: str, content: Mapping[str, Any], labels: Mapping[str, int]) -> Any:
@@ -59,7 +59,7 @@ def consolidated(name: str, event: Mapping[str, Any]) -> list[dict[str, Any]]:
     result = []
     for item in json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read()):
         object_id = str(item["datasetObjectId"])
-        # The name is that of the batch, so a call that is repeated writes the same file again.
+        # Named after the batch, so a repeated call writes the same file again.
         stamp = key.rpartition("/")[2].removesuffix(".json")
         mask_uri = join_s3_uri(f"s3://{bucket}", f"{key.partition(_FOLDER)[0]}{_FOLDER}output/{object_id}_{stamp}.png")
         content, png = batch.label(object_id, item["annotations"], mask_uri)

@@ -98,7 +98,7 @@ def consolidate_masks(masks: Sequence[Masks]) -> tuple[Masks, list[float]]:
         for row, column in np.argwhere(table >= _MATCH).tolist()
     )
     labels = [mask.labels for mask in masks]
-    # An instance without a pixel is no instance.
+    # An instance without pixels does not count.
     drawn = [
         members
         for members in sorted(of_half(groups(labels, pairs), len(masks)))

@@ -263,7 +263,7 @@ def _point(point: Any, size: tuple[int, int], place: str) -> list[float]:
         value = point.get(axis) if isinstance(point, dict) else None
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise AnswerError(f"{place}.{axis} is not a number of pixels.")
-        # NaN is not between any numbers either, and whole numbers may have more digits than a float can hold.
+        # NaN fails this test too, and whole numbers may have more digits than a float can hold.
         if not -side <= value <= 2 * side:
             raise AnswerError(f"{place}.{axis} is outside the picture of {size[0]:,} × {size[1]:,} pixels.")
         coordinates.append(float(value))

@@ -37,7 +37,7 @@ def make_portal(
     with_provider = ProviderPages(pages, single_sign_on, threads)
     protocol = Protocol(desk, people, threads, task_pages, mask_helper)
     return Router(
-        # They are tried in this order: what an answer needs comes first.
+        # They are tried in this order: those used for every answer come first.
         routes=[
             *protocol.of_each_answer,
             *pages.of_each_answer,

@@ -47,7 +47,7 @@ _ONWARD: Final = re.compile(r"/(?:jobs/[0-9]{1,9}|labeling-jobs/[a-zA-Z0-9-]{1,6
 
 
 class Pages:
-    """What a person's browser shows."""
+    """The pages in a person's browser."""
 
     def __init__(
         self,
@@ -66,12 +66,12 @@ class Pages:
 
     @property
     def of_each_answer(self) -> list[Route]:
-        """The addresses that are asked for with each answer, below ``/portal``."""
+        """The routes requested for every answer, below ``/portal``."""
         return [Route("/frame/{task:int}", self._signed_in(self.frame))]
 
     @property
     def routes(self) -> list[Route]:
-        """The other pages' addresses."""
+        """The other routes."""
         return [
             Route("/", self._signed_in(self.jobs)),
             Route("/sign-in", self._in_thread(self.sign_in), methods=["GET", "POST"]),
@@ -86,7 +86,7 @@ class Pages:
     # Pages
 
     def sign_in(self, request: Request, form: Mapping[str, str]) -> Response:
-        """Where a person says who it is."""
+        """The sign-in page."""
         language = choose_language(request, None)
         trouble = ""
         if request.method == "POST":
@@ -114,7 +114,7 @@ class Pages:
         )
 
     def sign_out(self, request: Request, form: Mapping[str, str]) -> Response:
-        """Leave, and end the session with the identity provider as well."""
+        """Sign out, and end the session with the identity provider as well."""
         token, provider = request.cookies.get(PORTAL_COOKIE, ""), None
         if is_page_token(request, PORTAL_COOKIE, form.get("token", "")):
             person = self._people.of_session(token) if token else None
@@ -137,11 +137,11 @@ class Pages:
         signed_in: SignedIn | None = None,
         outcome: str = OK,
     ) -> None:
-        """Say in the audit trail who has signed in or out.
+        """Record in the audit trail who has signed in or out.
 
-        :param claimed: who somebody says to be, without a session.
-        :param session: its token.
-        :param signed_in: who has come in with the identity provider.
+        :param claimed: the name that somebody without a session claims.
+        :param session: the session's token.
+        :param signed_in: the person who has signed in with the identity provider.
         """
         person = signed_in or (self._people.of_session(session) if session else None)
         who, role = (person.worker_id, person.role) if person else (claimed, Role.NOBODY)
@@ -149,15 +149,15 @@ class Pages:
         self._audit.record(who, role, address, what, person.name if person else "", outcome)
 
     def onward(self, request: Request, title: str, address: str) -> Response:
-        """A page that goes on by itself: a redirect may not lead away from a form, nor take a strict cookie along.
+        """A page that continues by itself: a redirect may not leave the site after a form, nor carry a strict cookie.
 
         :param title: key of its text.
-        :param address: where to, a page of the portal or of the identity provider.
+        :param address: the page to continue to, of the portal or of the identity provider.
         """
         return self.show(request, "onward.html", choose_language(request, None), title=title, address=address)
 
     def invitation(self, request: Request, form: Mapping[str, str]) -> Response:
-        """Where an invited person chooses a password."""
+        """The page on which an invited person chooses a password."""
         token = request.path_params["token"]
         trouble = ""
         if request.method == "POST":
@@ -182,7 +182,7 @@ class Pages:
         return self._own_page(person, request, "jobs.html", title="my_jobs", jobs=jobs, why_none=why_none)
 
     def task_page(self, person: Person, request: Request) -> Response:
-        """Where a person labels."""
+        """The page on which a person labels."""
         job = self._desk.job(person, request.path_params["job"])
         language = choose_language(request, person)
         start = start_of(request, person, job, words_of(language), language, self._masks)
@@ -197,7 +197,7 @@ class Pages:
         )
 
     def named_job(self, person: Person, request: Request) -> Response:
-        """The task page of a labeling job, by the job's own name: this is where links from elsewhere lead."""
+        """The task page of a labeling job, by the job's name: links from elsewhere lead here."""
         with self._database.read() as connection:
             job = job_rows.find_job(connection, request.path_params["name"])
         if job is None:
@@ -235,7 +235,7 @@ class Pages:
         """A page.
 
         :param template: a file in ``templates``.
-        :param title: key of its title's text; empty if the page has a heading of its own.
+        :param title: key of its title's text; empty if the page has its own heading.
         """
         words = words_of(language)
         names = {
@@ -261,7 +261,7 @@ class Pages:
             "content-security-policy": policy,
             "x-content-type-options": "nosniff",
             "x-frame-options": "DENY",
-            # With none at all a form would not say whose it is.
+            # Without a referrer, a form would not say where it comes from.
             "referrer-policy": "same-origin",
             "cache-control": "no-store",
         }
@@ -317,6 +317,6 @@ def _duration(seconds: float) -> str:
 
 
 def onward_of(given: Mapping[str, str]) -> str:
-    """Where a person wanted to go: the path of a page of the portal."""
+    """The page of the portal that a person wanted: its path."""
     path = given.get("onward", "")
     return path if _ONWARD.fullmatch(path) else "/"

@@ -1,4 +1,4 @@
-"""What the task page asks the service: JSON, one request for each move of a task."""
+"""The requests of the task page: JSON, one request for each move of a task."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from labeling_provider.service.work.tasks import Refusal
 
 MAX_WAIT_SECONDS: Final = 25.0
 _LOOK_SECONDS: Final = 0.4
-"""How often a job that people wait for is looked at."""
+"""How often a job that people wait for is checked, in seconds."""
 _MAX_KEYS: Final = 200
 _MAX_KEY_CHARACTERS: Final = 100
 PAGE_KEYS: Final = {
@@ -49,7 +49,7 @@ PAGE_KEYS: Final = {
     "decline": "Alt+d",
     "stop": "Alt+s",
 }
-"""The keys of the task page's commands, as they are before a person changes them."""
+"""The default keys of the task page's commands."""
 _REASONS: Final[dict[str, str]] = {
     Refusal.TIME_OVER: "late",
     Refusal.EXPIRED: "expired",
@@ -57,11 +57,11 @@ _REASONS: Final[dict[str, str]] = {
     Refusal.NOT_IN_HAND: "late",
     Refusal.DONE_BEFORE: "done",
 }
-"""What the page is told when a move is refused."""
+"""The status and reason for a refused move."""
 
 
 class BadRequest(Exception):
-    """What the page has sent makes no sense."""
+    """The page has sent an invalid request."""
 
 
 class Protocol:
@@ -81,12 +81,12 @@ class Protocol:
 
     @property
     def of_each_answer(self) -> list[Route]:
-        """What is asked with each answer."""
+        """The routes requested for every answer."""
         return [Route("/api/tasks/{task:int}/submit", self._guarded(self.submit), methods=["POST"])]
 
     @property
     def routes(self) -> list[Route]:
-        """What else there is to ask."""
+        """The other routes."""
         return [
             Route("/api/jobs/{job:int}/next", self._guarded(self.next), methods=["POST"]),
             Route("/api/tasks/{task:int}/save", self._guarded(self.save), methods=["POST"]),
@@ -121,17 +121,17 @@ class Protocol:
         return {}
 
     def held(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
-        """Say whether the task is in the person's hands still: refused if not, with the reason."""
+        """Check that the person still has the task; refused with the reason if not."""
         self._desk.in_hand(person, request.path_params["task"])
         return {}
 
     def submit(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
-        """Take an answer. Body: ``{"answer": object, "active": seconds}``; what comes next is answered."""
+        """Take an answer. Body: ``{"answer": object, "active": seconds}``. Returns what comes next."""
         handed = self._desk.submit(person, request.path_params["task"], body.get("answer"), _number(body, "active"))
         return self._handed(person, int(_number(body, "job")), handed)
 
     def decline(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
-        """Take a task back for good. Body: ``{"reason": text}``; what comes next is answered."""
+        """Take a task back for good. Body: ``{"reason": text}``. Returns what comes next."""
         handed = self._desk.decline(person, request.path_params["task"], _text(body, "reason"))
         return self._handed(person, int(_number(body, "job")), handed)
 
@@ -146,7 +146,7 @@ class Protocol:
         return {}
 
     def link(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
-        """A fresh link for one that does not work any more. Body: ``{"url": text}``."""
+        """A fresh link for one that no longer works. Body: ``{"url": text}``."""
         job, line, prepared = self._desk.shown(person, request.path_params["task"])
         task = ShownTask(job.kind, line, prepared)
         return {"fresh": self._task_pages.fresh_link(task, base_of(request), _text(body, "url"))}
@@ -156,16 +156,16 @@ class Protocol:
 
         Body: ``{"extreme_points": [{"x", "y"}]}`` of four, or one or both of ``{"points": [{"x", "y", "inside"}],
         "box": {"left", "top", "width", "height"}}``, in stored pixels. Answer: ``{"left", "top", "width", "height",
-        "pngImageData"}``, the box around the mask, and in base64 a PNG of its size, 255 where the thing is, else 0.
+        "pngImageData"}``, the box around the mask, and in base64 a PNG of its size, 255 where the object is, else 0.
         """
         job, line = await self._threads.run(self._desk.in_hand, person, request.path_params["task"])
-        # A mask takes seconds, so it takes no thread from other moves.
+        # A mask takes seconds, so it must not take a thread from other moves.
         mask = await self._mask_threads.run(self._mask_helper.mask, job.kind, line, person.worker_id, body)
         sides = {side: getattr(mask, side) for side in ("left", "top", "width", "height")}
         return {**sides, "pngImageData": base64.b64encode(mask.png).decode()}
 
     def settings(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
-        """Keep language and keys. Body: ``{"language": code, "keys": {command: key}}``; what is left out stays."""
+        """Save language and keys. Body: ``{"language": code, "keys": {command: key}}``; others stay unchanged."""
         settings = dict(person.settings)
         if "language" in body:
             settings["language"] = _text(body, "language")[:20]
@@ -186,7 +186,7 @@ class Protocol:
         return self._desk.is_over(self._desk.job(person, job_id))
 
     def _handed(self, person: Person, job_id: int, handed: Handed) -> dict[str, Any]:
-        """What a page is told of the next task, or of why there is none."""
+        """The next task for a page, or why there is none."""
         task = handed.task
         if task is None:
             why = self._desk.waits_for(person, self._desk.job(person, job_id))
@@ -203,7 +203,7 @@ class Protocol:
         }
 
     def _guarded(self, move: Callable[[Person, Request, dict[str, Any]], Any]) -> Answer:
-        """An endpoint: who asks is known, the body is an object, and whatever is refused has its status and reason."""
+        """An endpoint for signed-in people with a JSON object as body; refusals get their status and reason."""
         waits = asyncio.iscoroutinefunction(move)
 
         @wraps(move)
@@ -237,10 +237,10 @@ class Protocol:
 
 
 class Openings:
-    """Tells those who wait for a task of a job that there may be one, or that the job is over.
+    """Wakes those who wait for a task of a job when there may be one, or when the job is over.
 
-    However many wait, the job is looked at once, and no more of them are told than it has tasks for: first who has
-    waited longest.
+    However many wait, the job is checked once, and no more of them are woken than it has tasks for, starting with
+    those who have waited longest.
     """
 
     def __init__(self, desk: Desk, threads: Threads) -> None:
@@ -249,7 +249,7 @@ class Openings:
         self._looking: set[asyncio.Task[None]] = set()
 
     async def wait(self, job_id: int, seconds: float) -> None:
-        """Until it is worth to ask for a task of a job, or the time is over."""
+        """Wait until asking for a task of a job is worthwhile, or the time is over."""
         future = asyncio.get_running_loop().create_future()
         if job_id in self._waiting:
             self._waiting[job_id].append(future)
@@ -264,7 +264,7 @@ class Openings:
             future.cancel()
 
     async def _look(self, job_id: int, waiting: deque[asyncio.Future[None]]) -> None:
-        """Look again and again, as long as somebody waits."""
+        """Check again and again, as long as somebody waits."""
         try:
             while waiting:
                 await asyncio.sleep(_LOOK_SECONDS)
@@ -277,7 +277,7 @@ class Openings:
 
 
 def _tell(waiting: deque[asyncio.Future[None]], count: int) -> None:
-    """Let the first ones who still wait go on."""
+    """Wake the first ones who still wait."""
     while waiting and count > 0:
         future = waiting.popleft()
         if not future.done():
@@ -300,7 +300,7 @@ def start_of(
 ) -> dict[str, Any]:
     """What the script of the task page begins with.
 
-    :param masks: what the service makes masks of things by.
+    :param masks: the inputs from which the service makes masks of objects.
     """
     return {
         "job": job.id,

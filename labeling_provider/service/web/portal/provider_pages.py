@@ -1,6 +1,6 @@
 """The way to the identity provider and back.
 
-A browser takes a secret along in a cookie of its own, which comes back only with the browser that has begun.
+A browser carries a secret in a separate cookie, so only the browser that has started a sign-in can finish it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _ATTEMPT: Final = re.compile(r"([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{0,1400}={0,2}
 class ProviderPages:
     """Sign-in with the provider of the workforce.
 
-    :param pages: show what has to be said.
+    :param pages: show messages.
     """
 
     def __init__(self, pages: Pages, single_sign_on: SingleSignOn, threads: Threads) -> None:
@@ -47,7 +47,7 @@ class ProviderPages:
 
     @property
     def routes(self) -> list[Route]:
-        """The addresses, below ``/portal``."""
+        """The routes, below ``/portal``."""
         return [Route("/sign-in/provider", Answer(self.begin)), Route(RETURN_PATH, Answer(self.finish))]
 
     async def begin(self, request: Request) -> Response:
@@ -66,7 +66,7 @@ class ProviderPages:
             max_age=_ATTEMPT_SECONDS,
             path=f"{PORTAL_PATH}{RETURN_PATH}",
             httponly=True,
-            # The provider's page leads back here: a strict cookie would not come along.
+            # The provider's page leads back here, which a strict cookie would not survive.
             samesite="lax",
             secure=request.url.scheme == "https",
         )
@@ -105,13 +105,13 @@ class ProviderPages:
 
 
 def _attempt(request: Request) -> tuple[Attempt, str]:
-    """What the browser has begun, and the page that it wanted to see.
+    """The sign-in that the browser has started, and the page that it wanted to see.
 
-    :raises SignInRefused: if it has begun nothing.
+    :raises SignInRefused: if it has started none.
     """
     match = _ATTEMPT.fullmatch(request.cookies.get(ATTEMPT_COOKIE, ""))
     if match is None:
-        raise SignInRefused("This sign-in was not begun in this browser, or too long ago. Begin again.")
+        raise SignInRefused("This sign-in was not started in this browser, or too long ago. Start again.")
     try:
         onward = base64.urlsafe_b64decode(match[2]).decode()
     except (binascii.Error, ValueError):
@@ -120,7 +120,7 @@ def _attempt(request: Request) -> tuple[Attempt, str]:
 
 
 def _onward(given: Mapping[str, str]) -> str:
-    """Where a person wanted to go: a requester's page, or the path of a page of the portal."""
+    """The page that a person wanted: a requester's page, or the path of a page of the portal."""
     return requester_page(given) or onward_of(given)
 
 

@@ -34,9 +34,9 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Answer:
-    """An endpoint as an application of its own, which says in plain words what went wrong.
+    """An endpoint as a separate application, which says in plain words what went wrong.
 
-    Starlette's way leads each message of each request through five functions more.
+    Starlette's own way passes each message of each request through five more functions.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -55,7 +55,7 @@ class Answer:
 
 
 class _Call(NamedTuple):
-    """A function to call, and who waits for what it returns."""
+    """A function to call, and the future that waits for its result."""
 
     function: Callable[[], Any]
     loop: asyncio.AbstractEventLoop
@@ -63,9 +63,9 @@ class _Call(NamedTuple):
 
 
 class Threads:
-    """Where the portal waits for the database, a few requests at once.
+    """Threads in which the portal waits for the database, for a few requests at once.
 
-    With an executor each call has two futures and three locks, which is as much work as many a request itself.
+    With an executor each call has two futures and three locks, as much work as many a request itself.
     """
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ def _work(calls: SimpleQueue[_Call]) -> None:
             call.loop.call_soon_threadsafe(_tell, call.waiting, result, error)
         except RuntimeError:
             log.debug("the service has ended before it could answer a request")
-        # What was found may be large, and the next call may be long in coming.
+        # The result may be large, and the next call may be long in coming.
         del call, result, error
 
 
@@ -124,7 +124,7 @@ def person_of(people: People, request: Request) -> Person:
 
 
 def check_token(request: Request) -> None:
-    """See that a request that changes something is from one of the portal's pages.
+    """Check that a request that changes something is from one of the portal's pages.
 
     :raises NotSignedIn: if it is not.
     """

@@ -19,13 +19,13 @@ _MAX_ACCEPTED: Final = 20
 
 @cache
 def languages() -> Mapping[str, str]:
-    """The languages that there are, by code: what each calls itself, English first."""
+    """The available languages by code, each with its own name for itself, English first."""
     codes = sorted(entry.name.removesuffix(".json") for entry in _FOLDER.iterdir() if entry.name.endswith(".json"))
     return {code: words_of(code)["own_name"] for code in sorted(codes, key=lambda code: code != _DEFAULT)}
 
 
 def choose_language(request: Request, person: Person | None) -> str:
-    """A person's language, or else the first of the browser's that there is."""
+    """A person's language, or else the first available one of the browser's."""
     if person is not None and person.settings.get("language") in languages():
         return str(person.settings["language"])
     for wanted in request.headers.get("accept-language", "")[:500].split(",")[:_MAX_ACCEPTED]:

@@ -1,4 +1,4 @@
-"""Adds until when simulated workers are at a task."""
+"""Adds the times until which simulated workers are at a task."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ down_revision: Final = "0003"
 
 
 def upgrade() -> None:
-    """Add it; the service introduces its workers when it starts."""
+    """Add the table; the service introduces its workers when it starts."""
     op.create_table(
         "workers",
         sa.Column("id", sa.String(100), primary_key=True),

@@ -1,4 +1,4 @@
-"""Adds which jobs' ends are still to be told, and the event rules that they are told to."""
+"""Adds the jobs whose end is still to be announced, and the event rules for announcing them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ down_revision: Final = "0004"
 
 
 def upgrade() -> None:
-    """Add them; of jobs that ended before, nothing more is told."""
+    """Add the tables; jobs that ended before are not announced."""
     op.create_table("announcements", sa.Column("job_id", sa.Integer, primary_key=True, autoincrement=False))
     op.create_table(
         "event_rules",

@@ -1,4 +1,4 @@
-"""Adds what workers' templates need: their input where a function has made it, and templates and workforces by name."""
+"""Adds what worker templates need: the input that a function has made, and named templates and workforces."""
 
 from __future__ import annotations
 

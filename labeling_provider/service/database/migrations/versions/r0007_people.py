@@ -12,7 +12,7 @@ down_revision: Final = "0006"
 
 
 def upgrade() -> None:
-    """Add them; there is nobody yet."""
+    """Add the tables; there are no people yet."""
     op.create_table(
         "people",
         sa.Column("id", sa.Integer, primary_key=True),

@@ -1,4 +1,4 @@
-"""Adds who may do what: people of an identity provider, requesters' API keys, what belongs to whom, the audit trail."""
+"""Adds access rights: people of an identity provider, requesters' API keys, ownership, the audit trail."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ down_revision: Final = "0008"
 
 
 def upgrade() -> None:
-    """Add it. The people that there are sign in by name, and what there is belongs to the administrator."""
+    """Add the tables. Existing people sign in by name, and everything existing belongs to the administrator."""
     with op.batch_alter_table("people") as people:
         people.alter_column("name_key", existing_type=sa.String(64), nullable=True)
         people.alter_column("sub", existing_type=sa.String(36), type_=sa.String(255), existing_nullable=False)

@@ -1,6 +1,6 @@
-"""Adds what several processes have in common: messages with their receivers, roles, which code may work here.
+"""Adds what several processes share: messages in flight, roles, and the oldest code that may work here.
 
-Identifiers of jobs, people and tasks are never given twice from here on, also in SQLite, where that must be asked for.
+From here on, ids of jobs, people and tasks are never reused, even in SQLite, which needs AUTOINCREMENT for that.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MESSAGES: Final = sa.table(
 
 
 def upgrade() -> None:
-    """Add it. Messages that were with receivers can be received again."""
+    """Add it. Messages in flight can be received again."""
     for column in (
         sa.Column("visible_at", sa.BigInteger, nullable=False, server_default="0"),
         sa.Column("received", sa.Integer, nullable=False, server_default="0"),
@@ -46,7 +46,7 @@ def upgrade() -> None:
 
 
 def _name_groups() -> None:
-    """Give messages of FIFO queues their columns; what they hold was only in JSON."""
+    """Fill the columns of messages in FIFO queues from their JSON."""
     connection = op.get_bind()
     lined: list[dict[str, Any]] = []
     for message in connection.execute(sa.select(_MESSAGES.c.id, _MESSAGES.c.details)):

@@ -1,4 +1,4 @@
-"""Notes since when a job is due that somebody has woken. Versions that don't know it work beside those that do."""
+"""Adds the time at which a job was woken. Versions that don't know it work beside those that do."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 import { askFor, showKeys } from "./dialogs";
 import { type FromFrame, TaskFrame } from "./frame";
-import { commandOf, type Pressed } from "./keys";
 import { type Handed, isOver, Refused, Service, type TaskInHand } from "./service";
+import { commandOf, type KeyPress } from "./shortcuts";
 
 export interface Start {
   job: number;
@@ -15,7 +15,7 @@ export interface Start {
   keys: Record<string, string>;
   words: Record<string, string>;
   person: string;
-  /** For what the service makes masks. */
+  /** The prompts from which the service makes masks. */
   masks: readonly string[];
 }
 
@@ -23,7 +23,7 @@ const SAVE_AFTER_MS = 300;
 const IDLE_AFTER_MS = 60_000;
 const WAIT_SECONDS = 25;
 const LOOK_AFTER_MS = 15_000;
-/** What a page says of a task that nothing can be done for any more, by the service's reason. */
+/** The message for a task that has ended, by the service's reason. */
 const ENDS: Record<string, string> = {
   late: "time_over",
   done: "answered_before",
@@ -34,7 +34,7 @@ const ENDS: Record<string, string> = {
 const MOVES = ["report", "release", "decline", "submit"] as const;
 
 /** A task as this page works on it. */
-interface Work {
+interface TaskWork {
   task: TaskInHand;
   frame: TaskFrame;
   deadline: number;
@@ -52,10 +52,10 @@ interface Work {
 export class TaskPage {
   private readonly service: Service;
   private readonly words: Record<string, string>;
-  private work: Work | undefined;
+  private work: TaskWork | undefined;
   private ahead: TaskFrame | undefined;
   private isSaving = false;
-  /** What this page has submitted last. */
+  /** The last answer that this page has submitted. */
   private last: unknown;
   private lastInput = performance.now();
   private lastTick = performance.now();
@@ -110,7 +110,7 @@ export class TaskPage {
     }
   }
 
-  /** Show what was handed out; whether there is a task. */
+  /** Show what was handed out; returns whether there is a task. */
   private take(handed: Handed): boolean {
     this.work?.frame.remove();
     this.work = undefined;
@@ -126,7 +126,7 @@ export class TaskPage {
       return false;
     }
     const recalled = this.recall(task.id);
-    // A browser that was killed may have lost its last steps, and with them that the service has a later draft.
+    // A killed browser may have lost its last steps, so the service may have a later draft.
     const kept = versionOf(recalled) >= versionOf(task.draft) ? recalled : null;
     const draft = kept ?? task.draft;
     const loaded = this.ahead?.task === task.id && draft === null ? this.ahead : undefined;
@@ -181,7 +181,7 @@ export class TaskPage {
     switch (message.type) {
       case "ready":
         if (this.state.textContent === this.word("frame_failed")) this.say("");
-        // Until now a page was on its way into the frame, and could have lost the keyboard.
+        // While the frame was loading, it could have lost the keyboard.
         if (!this.dialog.open) frame.focus();
         break;
       case "activity":
@@ -195,7 +195,7 @@ export class TaskPage {
         work.draft = numbered(message.draft, versionOf(work.draft) + 1);
         work.changes += 1;
         this.remember(work);
-        // What was said of its end stays.
+        // The message about its end stays.
         if (!work.isOver) this.say("");
         this.saveSoon();
         break;
@@ -220,13 +220,13 @@ export class TaskPage {
     }
   }
 
-  private press(pressed: Pressed): boolean {
+  private press(pressed: KeyPress): boolean {
     const command = commandOf(pressed, this.pageKeys());
     if (command) this.do(command);
     return command !== undefined;
   }
 
-  /** A key that is none of this page's is the task's, wherever the keyboard is; but Enter and Space press a button. */
+  /** Pass keys that are not this page's to the task, wherever the focus is; but Enter and Space press a button. */
   private pass(event: KeyboardEvent): void {
     const isButtons = event.target instanceof Element && event.target.matches("button, a, summary");
     if (event.isComposing || (isButtons && /^(Enter| )$/.test(event.key))) return;
@@ -246,7 +246,7 @@ export class TaskPage {
     else if (command === "report") void this.report(work);
   }
 
-  private async submit(work: Work, answer: unknown): Promise<void> {
+  private async submit(work: TaskWork, answer: unknown): Promise<void> {
     if (work.isSubmitting || work.isOver) return;
     work.isSubmitting = true;
     this.enable(false);
@@ -267,7 +267,7 @@ export class TaskPage {
     }
   }
 
-  private async decline(work: Work): Promise<void> {
+  private async decline(work: TaskWork): Promise<void> {
     const reason = await askFor(this.dialog, this.words, {
       title: this.word("decline_title"),
       text: this.word("decline_text"),
@@ -287,7 +287,7 @@ export class TaskPage {
     }
   }
 
-  private async release(work: Work): Promise<void> {
+  private async release(work: TaskWork): Promise<void> {
     const sure = await askFor(this.dialog, this.words, {
       title: this.word("release_title"),
       text: this.word("release_text"),
@@ -303,7 +303,7 @@ export class TaskPage {
     }
   }
 
-  private async report(work: Work): Promise<void> {
+  private async report(work: TaskWork): Promise<void> {
     const text = await askFor(this.dialog, this.words, {
       title: this.word("report_title"),
       text: this.word("report_text"),
@@ -326,7 +326,7 @@ export class TaskPage {
     location.assign(`${this.start.path}/`);
   }
 
-  private refused(work: Work, error: unknown): void {
+  private refused(work: TaskWork, error: unknown): void {
     if (!(error instanceof Refused)) throw error;
     const end = ENDS[error.reason];
     if (end) this.end(work, end);
@@ -337,8 +337,8 @@ export class TaskPage {
     }
   }
 
-  /** Nothing more can be done for a task: the work stays to be seen, and what comes next is a button away. */
-  private end(work: Work, why: string): void {
+  /** End a task: the work stays visible, and a button leads to the next task. */
+  private end(work: TaskWork, why: string): void {
     work.isOver = true;
     work.isJobOver = why === "job_over";
     this.enable(false);
@@ -349,12 +349,12 @@ export class TaskPage {
     this.say(this.word(why), true);
   }
 
-  private goOn(work: Work): void {
+  private goOn(work: TaskWork): void {
     if (work.isJobOver) location.assign(`${this.start.path}/`);
     else void this.fetchNext(0);
   }
 
-  private async refreshLink(work: Work, url: string): Promise<void> {
+  private async refreshLink(work: TaskWork, url: string): Promise<void> {
     try {
       const answer = await this.service.ask<{ fresh: string | null }>(`/tasks/${work.task.id}/link`, { url });
       work.frame.send({ type: "link", url, fresh: answer.fresh });
@@ -364,19 +364,19 @@ export class TaskPage {
   }
 
   /** Ask for the mask of an object that a person has marked. */
-  private async makeMask(work: Work, id: number, given: unknown): Promise<void> {
+  private async makeMask(work: TaskWork, id: number, given: unknown): Promise<void> {
     const asked = typeof given === "object" && given !== null ? given : {};
     try {
       const mask = await this.service.ask<object>(`/tasks/${work.task.id}/mask`, asked, () => this.work === work);
-      work.frame.send({ type: "mask", id, told: mask });
+      work.frame.send({ type: "mask", id, result: mask });
     } catch (error) {
-      work.frame.send({ type: "mask", id, told: error instanceof Refused ? error.message : String(error) });
+      work.frame.send({ type: "mask", id, result: error instanceof Refused ? error.message : String(error) });
     }
   }
 
   // Keeping the work
 
-  /** Not put off by further changes: who never stops typing is saved, too. One at a time: the last one has to win. */
+  /** Not delayed by further changes, so that continuous typing is saved, too. One at a time: the last one has to win. */
   private saveSoon(): void {
     if (this.isSaving) return;
     this.isSaving = true;
@@ -394,7 +394,7 @@ export class TaskPage {
     if (this.work && (this.work !== work || work.changes > changes)) this.saveSoon();
   }
 
-  private async save(work: Work): Promise<void> {
+  private async save(work: TaskWork): Promise<void> {
     const { changes } = work;
     if (work.isOver || work.isSubmitting) return;
     try {
@@ -413,7 +413,7 @@ export class TaskPage {
     }
   }
 
-  /** Tell the service at the last moment what it does not know yet. */
+  /** Send the service, at the last moment, what it does not have yet. */
   private keep(): void {
     const { work } = this;
     if (!work || work.isOver || work.changes === work.saved) return;
@@ -429,15 +429,15 @@ export class TaskPage {
     return `labeling:${this.start.person}:${task}`;
   }
 
-  private remember(work: Work): void {
+  private remember(work: TaskWork): void {
     try {
       localStorage.setItem(this.place(work.task.id), JSON.stringify(work.draft));
     } catch {
-      // Without room in the browser there is still the service.
+      // If the browser has no room, there is still the service.
     }
   }
 
-  /** What this browser knows of a task and the service does not; null if nothing. */
+  /** What this browser has of a task and the service does not; null if nothing. */
   private recall(task: number): unknown {
     try {
       return JSON.parse(localStorage.getItem(this.place(task)) ?? "null");
@@ -446,7 +446,7 @@ export class TaskPage {
     }
   }
 
-  private forget(work: Work): void {
+  private forget(work: TaskWork): void {
     try {
       localStorage.removeItem(this.place(work.task.id));
     } catch {
@@ -477,8 +477,8 @@ export class TaskPage {
     else if (now - this.lastLook > LOOK_AFTER_MS && document.visibilityState === "visible") void this.look(work);
   }
 
-  /** Hear that a task is not this person's any more, before all the work on it is done. */
-  private async look(work: Work): Promise<void> {
+  /** Check early whether the task is still this person's, before all the work on it is done. */
+  private async look(work: TaskWork): Promise<void> {
     this.lastLook = Number.POSITIVE_INFINITY;
     try {
       await this.service.ask(`/tasks/${work.task.id}/held`, {}, () => this.work === work && !work.isOver);

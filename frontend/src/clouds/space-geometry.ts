@@ -4,7 +4,7 @@
  */
 
 export type Vector = readonly [number, number, number];
-/** Rows of a matrix that turns. */
+/** The rows of a rotation matrix. */
 export type Turn = readonly [Vector, Vector, Vector];
 export type Axis = 0 | 1 | 2;
 
@@ -17,7 +17,7 @@ export interface Cuboid {
 
 /** The smallest side of a cuboid, in meters. */
 export const LEAST = 0.01;
-/** Farther from the origin nothing can be, in meters. */
+/** Largest distance from the origin, in meters. */
 export const FARTHEST = 1e9;
 const SIGNS = [0.5, -0.5] as const;
 
@@ -61,7 +61,7 @@ export function turnOf([roll, pitch, yaw]: Vector): Turn {
 
 /** Roll, pitch and yaw of a turn. */
 export function anglesOf([x, y, z]: Turn): Vector {
-  // Nothing turns by more than a right angle in pitch; the rest is said by the others.
+  // Pitch is never more than a right angle; roll and yaw do the rest.
   const pitch = Math.asin(Math.min(Math.max(-z[0], -1), 1));
   if (Math.abs(z[0]) > 1 - 1e-9) return [0, pitch, Math.atan2(-x[1], y[1])];
   return [Math.atan2(z[1], z[2]), pitch, Math.atan2(y[0], x[0])];
@@ -94,12 +94,12 @@ export function cornersOf({ center, size, angles }: Cuboid): Vector[] {
   );
 }
 
-/** The edges of a cuboid, by the places of their ends among its corners. */
+/** The edges of a cuboid, as pairs of indexes of its corners. */
 export const EDGES: readonly (readonly [number, number])[] = [0, 1, 2, 3, 4, 5, 6, 7].flatMap((corner) =>
   [1, 2, 4].flatMap((bit) => ((corner & bit) === 0 ? [[corner, corner | bit] as const] : [])),
 );
 
-/** A place as the cuboid sees it: along its length, width and height, from its center. */
+/** A point in the coordinates of the cuboid: along its length, width and height, from its center. */
 export function within({ center, angles }: Cuboid, place: Vector): Vector {
   return turnedBack(turnOf(angles), minus(place, center));
 }

@@ -12,16 +12,24 @@ import type { LabeledObject } from "../frames/objects";
 import { framesBar, Player } from "../frames/player";
 import type { Command } from "../keys";
 import { word } from "../words";
-import { CloudBoard, cloudState } from "./board";
 import { Boxes } from "./boxes";
+import { CloudBoard, cloudState } from "./cloud-board";
 import { Clouds, type Loaded } from "./clouds";
 import { CuboidWork } from "./cuboid-work";
-import { Images, type Seen } from "./images";
+import { Images, type SeenCuboid } from "./images";
 import { fromRuns, packed, packedAtOnce, runsOf, unpacked } from "./numbers";
 import { PaintWork } from "./paint-work";
 import type { Painting } from "./painting";
 import { PointNumbers } from "./points";
-import { type CloudFile, fromAnswer, fromDraft, type Mark, type Sequence, toAnswer, toDraft } from "./tracks";
+import {
+  type CloudFile,
+  type CuboidMark,
+  type CuboidSequence,
+  fromAnswer,
+  fromDraft,
+  toAnswer,
+  toDraft,
+} from "./tracks";
 
 /** What a step of a sequence takes in memory for each frame: its place in a list. */
 const STEP_BYTES = 8;
@@ -29,9 +37,9 @@ const BRIGHT = 120;
 const NO_IMAGES: readonly unknown[] = [];
 const UNKNOWN = "#9a9a9a";
 
-interface Step {
-  from: Sequence;
-  to: Sequence;
+interface CloudStep {
+  from: CuboidSequence;
+  to: CuboidSequence;
   place: number;
 }
 
@@ -40,7 +48,7 @@ export class CrowdPointClouds extends CloudBoard {
   /** The id of the script that holds the clouds' addresses and the rest of the task. */
   @property() data = "";
   @state() place = 0;
-  /** The frame that is on its way. */
+  /** The frame that is loading. */
   @state() private coming: number | undefined;
   /** How many given cuboids can't be read. */
   @state() private unreadable = 0;
@@ -48,10 +56,10 @@ export class CrowdPointClouds extends CloudBoard {
   tracks = false;
   audits = false;
   times: readonly number[] = [];
-  sequence: Sequence = [];
-  initial: Sequence = [];
+  sequence: CuboidSequence = [];
+  initial: CuboidSequence = [];
   pointNumbers: PointNumbers | undefined;
-  /** What is to be told of given labels of points, if they don't fit. */
+  /** A message about given labels of points that don't fit. */
   @state() private misfit = "";
   #work: CuboidWork | PaintWork | undefined;
   #files: readonly CloudFile[] = [];
@@ -60,7 +68,7 @@ export class CrowdPointClouds extends CloudBoard {
   #isRead = false;
   #given: Promise<Uint8Array | undefined> = Promise.resolve(undefined);
   #hasGiven = false;
-  /** Numbers of a draft, which wait for their cloud. */
+  /** Numbers of a draft that wait for their cloud. */
   #drafted: Uint8Array | undefined;
   readonly #player = new Player(this);
   readonly #images = new Images(
@@ -71,7 +79,7 @@ export class CrowdPointClouds extends CloudBoard {
   );
   /** Where boxes in pictures are linked to cuboids. */
   #boxes: Boxes | undefined;
-  readonly #steps = new Journal<Step>();
+  readonly #steps = new Journal<CloudStep>();
   #colors = new Map<string, string>();
   #hidden: ReadonlySet<number> = new Set();
   /** The labels of points as they are in the answer, of one version of them. */
@@ -149,7 +157,7 @@ export class CrowdPointClouds extends CloudBoard {
       get follows() {
         return work().edits.follows;
       },
-      pick: (mark: Mark) => work().pick(mark),
+      pick: (mark: CuboidMark) => work().pick(mark),
       goOn: (labeled: LabeledObject) => work().goOn(labeled),
     };
   }
@@ -183,7 +191,7 @@ export class CrowdPointClouds extends CloudBoard {
   }
 
   tell(text: string): void {
-    this.told = text;
+    this.status = text;
   }
 
   act(does: () => unknown): void {
@@ -192,8 +200,8 @@ export class CrowdPointClouds extends CloudBoard {
     this.requestUpdate();
   }
 
-  /** The labels are other ones now: a step that can be undone. */
-  become(now: Sequence): boolean {
+  /** Replace the labels, as a step that can be undone. */
+  become(now: CuboidSequence): boolean {
     const from = this.sequence;
     if (now === from) return false;
     const locked = now.findIndex((labels, at) => {
@@ -201,12 +209,12 @@ export class CrowdPointClouds extends CloudBoard {
       return before !== undefined && !this.categories.keeps(before, labels, ({ cuboid }) => cuboid);
     });
     if (locked >= 0) {
-      this.told = word("label_locked");
+      this.status = word("label_locked");
       return false;
     }
     this.sequence = now;
     this.#steps.note({ from, to: now, place: this.place }, now.length * STEP_BYTES);
-    this.told = "";
+    this.status = "";
     this.work.refresh();
     this.draw();
     this.changed();
@@ -217,10 +225,10 @@ export class CrowdPointClouds extends CloudBoard {
     super.changed(tell);
   }
 
-  /** The labels of points are other ones. */
+  /** The labels of points have changed. */
   renumbered(isStep: boolean): void {
     this.scene?.renumber();
-    // While one paints there is no time for all points.
+    // While the person paints there is no time for all points.
     this.moved();
     this.requestUpdate();
     if (!isStep) return;
@@ -228,7 +236,7 @@ export class CrowdPointClouds extends CloudBoard {
     this.changed();
   }
 
-  /** Points of these labels are not to be seen. */
+  /** Hide the points of these labels. */
   hide(numbers: ReadonlySet<number>): void {
     this.#hidden = numbers;
     this.#paintLabels();
@@ -312,7 +320,7 @@ export class CrowdPointClouds extends CloudBoard {
   override set mark(given: unknown) {
     const wanted = isRecord(given) ? given : { step: 0, points: 0 };
     let { place } = this;
-    const to = (sequence: Sequence, at: number) => {
+    const to = (sequence: CuboidSequence, at: number) => {
       this.sequence = sequence;
       place = at;
     };
@@ -334,7 +342,7 @@ export class CrowdPointClouds extends CloudBoard {
 
   protected override get isModified(): boolean {
     if (this.pointNumbers?.isModified) return true;
-    const bare = (sequence: Sequence) =>
+    const bare = (sequence: CuboidSequence) =>
       JSON.stringify(
         sequence.map(({ attributes, marks, boxes = [] }) => [
           attributes,
@@ -359,7 +367,7 @@ export class CrowdPointClouds extends CloudBoard {
     return this.categories.lack(this.sequence, this.#files);
   }
 
-  /** Where something is missing, the keyboard goes there. */
+  /** Move the keyboard focus to where something is missing. */
   override focus(options?: FocusOptions): void {
     const lack = this.categories.lack(this.sequence, this.#files);
     const missing = lack && this.problem() === lack ? this.categories.missing(this.sequence) : undefined;
@@ -377,7 +385,7 @@ export class CrowdPointClouds extends CloudBoard {
     return this.#clouds.trouble(this.place);
   }
 
-  /** Show a frame, as soon as its cloud is there. */
+  /** Show a frame as soon as its cloud has loaded. */
   async go(place: number): Promise<void> {
     const wanted = Math.min(Math.max(place, 0), this.count - 1);
     if (wanted === this.place && this.coming === undefined) return;
@@ -389,11 +397,11 @@ export class CrowdPointClouds extends CloudBoard {
     void this.#clouds.around(wanted);
     this.coming = wanted;
     await this.#clouds.ready(wanted);
-    // Somebody has gone on meanwhile.
+    // The person has gone on meanwhile.
     if (this.coming !== wanted) return;
     this.coming = undefined;
     this.place = wanted;
-    this.told = "";
+    this.status = "";
     if (this.work instanceof CuboidWork) this.work.arrive(object);
     if (this.#paints && this.loaded) await this.#number(false);
     this.shown(this.pointNumbers?.shown);
@@ -482,7 +490,7 @@ export class CrowdPointClouds extends CloudBoard {
       { sequence: this.sequence, object: this.work.object },
       (number) => {
         const place = this.numbers.indexOf(number);
-        if (place < 0) this.told = word("no_such_frame", { frame: String(number) });
+        if (place < 0) this.status = word("no_such_frame", { frame: String(number) });
         else void this.go(place);
         this.requestUpdate();
         this.stageElement?.focus({ preventScroll: true });
@@ -502,8 +510,8 @@ export class CrowdPointClouds extends CloudBoard {
     this.#images.paint(painting);
   }
 
-  /** The cuboids that one sees in this frame. */
-  #seen(): readonly Seen[] {
+  /** The visible cuboids in this frame. */
+  #seen(): readonly SeenCuboid[] {
     const { work } = this;
     if (!(work instanceof CuboidWork)) return [];
     return work.seen.map(({ mark, cuboid, isChosen }) => ({
@@ -515,7 +523,7 @@ export class CrowdPointClouds extends CloudBoard {
   }
 }
 
-/** A colour of a label as it can be told from a dark ground. */
+/** A label's colour, made distinguishable from a dark background. */
 function onDark(color: string): string {
   const parts = [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16));
   const most = Math.max(...parts, 1);

@@ -1,13 +1,13 @@
-/** `crowd-video-frames`: labels in a sequence of frames, drawn as on one picture, with objects that go on from frame to frame. */
+/** `crowd-video-frames`: labels in a sequence of frames, drawn as on one picture, with objects that continue from frame to frame. */
 import { html, nothing, type PropertyValues } from "lit";
 import { property, query, state } from "lit/decorators.js";
 import { isRecord } from "../attributes";
 import { lookOf } from "../colors";
-import { Editor, type Told } from "../drawing/editor";
-import type { Point } from "../drawing/geometry";
+import { Editor, type ShapeHint } from "../drawing/editor";
 import { Journal } from "../drawing/journal";
 import { box, type Shape, whole } from "../drawing/kinds";
 import type { Look } from "../drawing/painter";
+import type { Point } from "../drawing/plane-geometry";
 import { element, keyCap } from "../element";
 import { ShapeBoard } from "../elements/shape-board";
 import { type Command, keys } from "../keys";
@@ -15,7 +15,7 @@ import { word } from "../words";
 import { Categories } from "./categories";
 import { given } from "./draft";
 import { drawn } from "./drawn";
-import { type Drawing, FrameEdits } from "./edits";
+import { type DrawingPage, FrameEdits } from "./edits";
 import { framesStyle } from "./fields";
 import { NO_LABELS } from "./objects";
 import { Panels } from "./panels";
@@ -25,9 +25,9 @@ import {
   type FrameFile,
   fromAnswer,
   fromDraft,
-  type Labels,
-  type Mark,
-  type Sequence,
+  type ShapeLabels,
+  type ShapeMark,
+  type ShapeSequence,
   toAnswer,
   toDraft,
 } from "./sequence";
@@ -37,9 +37,9 @@ const UNKNOWN: Look = { color: "#9a9a9a", dashes: [] };
 /** What a step of a sequence takes in memory for each frame: its place in a list. */
 const STEP_BYTES = 8;
 
-interface Step {
-  from: Sequence;
-  to: Sequence;
+interface FrameStep {
+  from: ShapeSequence;
+  to: ShapeSequence;
   place: number;
 }
 
@@ -50,28 +50,28 @@ export class CrowdVideoFrames extends ShapeBoard {
   /** The id of the script that holds the sequence. */
   @property() data = "";
   @state() private place = 0;
-  /** The frame that is on its way. */
+  /** The frame that is loading. */
   @state() private coming: number | undefined;
-  /** The object that the next shape will be, which is in other frames so far. */
-  @state() private going: Mark | undefined;
+  /** The object of the next shape, which is only in other frames so far. */
+  @state() private going: ShapeMark | undefined;
   /** The place of the shape that was drawn last, in this frame. */
   private latest: number | undefined;
   @query(".number") private readonly numberField!: HTMLInputElement | null;
   #categories = new Categories({}, false);
   #files: readonly FrameFile[] = [];
   #pictures = new Pictures([]);
-  #initial: Sequence = [];
-  #sequence: Sequence = [];
+  #initial: ShapeSequence = [];
+  #sequence: ShapeSequence = [];
   #tracks = false;
   #isRead = false;
   #editor: Editor | undefined;
   #looks = new Map<string, Look>();
-  readonly #steps = new Journal<Step>();
+  readonly #steps = new Journal<FrameStep>();
   readonly #player = new Player(this.#asShower());
-  readonly #panels = new Panels<Mark>(this.#asDrawing());
+  readonly #panels = new Panels<ShapeMark>(this.#asDrawing());
   readonly #edits = new FrameEdits(this.#asDrawing());
-  /** Of the sequence for which it was made last. */
-  #answer: { sequence: Sequence; frames: unknown[] } | undefined;
+  /** The answer, cached for the last sequence. */
+  #answer: { sequence: ShapeSequence; frames: unknown[] } | undefined;
 
   // What is given
 
@@ -167,7 +167,7 @@ export class CrowdVideoFrames extends ShapeBoard {
   }
 
   protected override get isModified(): boolean {
-    const same = (first: Labels, second: Labels | undefined) =>
+    const same = (first: ShapeLabels, second: ShapeLabels | undefined) =>
       first === second || JSON.stringify(bare(first)) === JSON.stringify(second && bare(second));
     return !this.#sequence.every((labels, place) => same(labels, this.#initial[place]));
   }
@@ -178,7 +178,7 @@ export class CrowdVideoFrames extends ShapeBoard {
     return this.#categories.lack(this.#sequence, this.#files);
   }
 
-  /** Where something is missing, the keyboard goes there. */
+  /** Move the keyboard focus to where something is missing. */
   override focus(options?: FocusOptions): void {
     const lack = this.#categories.lack(this.#sequence, this.#files);
     const missing = lack && this.problem() === lack ? this.#categories.missing(this.#sequence) : undefined;
@@ -197,14 +197,14 @@ export class CrowdVideoFrames extends ShapeBoard {
     this.#editor ??= new Editor(
       this.#categories.kind,
       () => this.#edited(),
-      (hint: Told) => {
-        this.told = word(hint);
+      (hint: ShapeHint) => {
+        this.status = word(hint);
       },
     );
     return this.#editor;
   }
 
-  get #labels(): Labels {
+  get #labels(): ShapeLabels {
     return this.#sequence[this.place] ?? NO_LABELS;
   }
 
@@ -214,14 +214,14 @@ export class CrowdVideoFrames extends ShapeBoard {
     const now = drawn(this.#sequence, place, hand.shapes, { tracks: this.#tracks, going });
     if (!this.#categories.keeps(now.before, now.after, ({ points }) => points)) {
       hand.load(now.before.marks);
-      this.told = word("label_locked");
+      this.status = word("label_locked");
       this.surface?.draw();
       return;
     }
     if (now.isGoing) this.going = undefined;
     if (now.sequence === this.#sequence) {
       // A point of a shape that is not finished yet.
-      this.told = "";
+      this.status = "";
       this.surface?.draw();
       this.changed();
       return;
@@ -231,22 +231,22 @@ export class CrowdVideoFrames extends ShapeBoard {
     this.#become(now.sequence);
   }
 
-  /** The labels are other ones now: a step that can be undone. */
-  #become(now: Sequence): boolean {
+  /** Replace the labels, as a step that can be undone. */
+  #become(now: ShapeSequence): boolean {
     const from = this.#sequence;
     if (now === from) return false;
     this.#sequence = now;
     this.#steps.note({ from, to: now, place: this.place }, now.length * STEP_BYTES);
     const { marks } = this.#labels;
     if (this.hand.shapes !== marks) this.hand.load(marks, this.hand.path);
-    this.told = "";
+    this.status = "";
     this.surface?.draw();
     this.changed();
     return true;
   }
 
-  get #selected(): Mark | undefined {
-    return this.hand.chosen as Mark | undefined;
+  get #selected(): ShapeMark | undefined {
+    return this.hand.chosen as ShapeMark | undefined;
   }
 
   /** A box, as far as it is in the picture. */
@@ -257,17 +257,17 @@ export class CrowdVideoFrames extends ShapeBoard {
     return kind.proper(points.map((point) => whole(kind, point, size)));
   }
 
-  /** The shape whose attributes are shown: the selected one, else that which was drawn just now. */
-  get #described(): Mark | undefined {
+  /** The shape whose attributes are shown: the selected one, or else the one drawn last. */
+  get #described(): ShapeMark | undefined {
     return this.#selected ?? (this.latest === undefined ? undefined : this.#labels.marks[this.latest]);
   }
 
-  /** Go on with an object that is in other frames so far: the next shape is it. */
-  #goOn(mark: Mark): void {
+  /** Continue an object that is only in other frames so far: the next shape belongs to it. */
+  #goOn(mark: ShapeMark): void {
     this.going = mark;
     this.hand.select(undefined);
     this.hand.label = mark.label;
-    this.told = word("draws_label", { label: mark.name });
+    this.status = word("draws_label", { label: mark.name });
   }
 
   #select(object: string | undefined): void {
@@ -279,19 +279,19 @@ export class CrowdVideoFrames extends ShapeBoard {
 
   // From frame to frame
 
-  /** Show a frame, as soon as its picture is there. */
+  /** Show a frame as soon as its picture has loaded. */
   async go(place: number): Promise<void> {
     const wanted = Math.min(Math.max(place, 0), this.#files.length - 1);
     if (wanted === this.place && this.coming === undefined) return;
     if (this.hand.path) {
-      this.told = word("unfinished_shape");
+      this.status = word("unfinished_shape");
       return;
     }
     this.#pictures.around(wanted);
     if (!this.#pictures.isReady(wanted)) {
       this.coming = wanted;
       await this.#pictures.ready(wanted);
-      // Somebody has gone on meanwhile.
+      // The person has gone on meanwhile.
       if (this.coming !== wanted) return;
     }
     this.coming = undefined;
@@ -305,11 +305,11 @@ export class CrowdVideoFrames extends ShapeBoard {
     this.latest = undefined;
     this.src = this.#pictures.address(place);
     this.#pictures.around(place);
-    // Not those that are hidden here are hidden there.
+    // What is hidden here need not be hidden there.
     this.hand.load([]);
     this.hand.load(this.#labels.marks);
     this.#select(this.#tracks ? object : undefined);
-    this.told = "";
+    this.status = "";
   }
 
   #asShower(): Shower {
@@ -326,7 +326,7 @@ export class CrowdVideoFrames extends ShapeBoard {
     };
   }
 
-  #asDrawing(): Drawing {
+  #asDrawing(): DrawingPage {
     const page = this;
     return {
       get categories() {
@@ -346,7 +346,7 @@ export class CrowdVideoFrames extends ShapeBoard {
       },
       become: (now) => page.#become(now),
       tell: (text) => {
-        page.told = text;
+        page.status = text;
       },
       requestUpdate: () => page.requestUpdate(),
       act: (does) => page.#act(does),
@@ -378,12 +378,12 @@ export class CrowdVideoFrames extends ShapeBoard {
     const { hand } = this;
     this.going = undefined;
     if (this.#categories.locked.has(label)) {
-      this.told = word("label_locked");
+      this.status = word("label_locked");
       return;
     }
     if (hand.chosen && hand.chosen.label !== label) {
       hand.relabel(label);
-      this.told = word("shape_is_now", { label: this.#selected?.name ?? label });
+      this.status = word("shape_is_now", { label: this.#selected?.name ?? label });
     } else {
       hand.select(undefined);
       this.drawWith(label);
@@ -454,10 +454,10 @@ export class CrowdVideoFrames extends ShapeBoard {
     return shapes.length > 0;
   }
 
-  /** Each change is saved anyway; whoever wants to be sure can say so. */
+  /** Each change is saved anyway; this is for people who want to be sure. */
   #save(): void {
     this.changed();
-    this.told = word("is_saved");
+    this.status = word("is_saved");
   }
 
   #shown(): true {
@@ -507,7 +507,7 @@ export class CrowdVideoFrames extends ShapeBoard {
   /** Show the frame with a number. */
   #goTo(number: number): void {
     const place = this.#files.findIndex((file) => file.number === number);
-    if (place < 0) this.told = word("no_such_frame", { frame: String(number) });
+    if (place < 0) this.status = word("no_such_frame", { frame: String(number) });
     else void this.go(place);
     this.requestUpdate();
     this.stage?.focus({ preventScroll: true });
@@ -522,7 +522,7 @@ export class CrowdVideoFrames extends ShapeBoard {
       isChosen: place === selected,
       isHidden: shape.hidden ?? false,
       color: this.look(shape.label).color,
-      text: this.#describe(shape as Mark),
+      text: this.#describe(shape as ShapeMark),
     }));
     return html`
       <h3>${word("in_frame", { count: shapes.length })}</h3>
@@ -544,15 +544,15 @@ export class CrowdVideoFrames extends ShapeBoard {
     this.stage?.focus({ preventScroll: true });
   }
 
-  #describe({ label, name, points, byHand }: Mark): string {
+  #describe({ label, name, points, byHand }: ShapeMark): string {
     const [x, y] = points[0] ?? [0, 0];
-    const what = this.#tracks ? name : label;
-    return `${what} · ${Math.round(x)}, ${Math.round(y)}${byHand ? "" : ` · ${word("not_by_hand")}`}`;
+    const named = this.#tracks ? name : label;
+    return `${named} · ${Math.round(x)}, ${Math.round(y)}${byHand ? "" : ` · ${word("not_by_hand")}`}`;
   }
 }
 
 /** Labels without what nobody asks for. */
-function bare({ attributes, marks }: Labels): unknown {
+function bare({ attributes, marks }: ShapeLabels): unknown {
   return [
     attributes,
     marks.map(({ label, points, object, name, attributes: own }) => [label, points, object, name, own]),

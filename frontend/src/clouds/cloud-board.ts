@@ -1,4 +1,4 @@
-/** The scene, its labels and what one sees of it: what a page with clouds is, whatever a person does there. */
+/** The scene, its labels and its view: the part of a page with clouds that all kinds of work share. */
 import { css, html, nothing, type PropertyValues } from "lit";
 import { query, state } from "lit/decorators.js";
 import { live } from "lit/directives/live.js";
@@ -13,11 +13,11 @@ import { type Command, keys } from "../keys";
 import { word } from "../words";
 import type { Loaded } from "./clouds";
 import { Eye, type Place } from "./eye";
-import type { Vector } from "./geometry";
 import { cleared, Painting } from "./painting";
 import { Picker, placeOf } from "./picking";
 import { type Coloring, Scene } from "./scene";
-import { type Hand, Stage } from "./stage";
+import type { Vector } from "./space-geometry";
+import { Stage, type StageHand } from "./stage";
 import type { Work } from "./work";
 
 const REACH = 12;
@@ -53,8 +53,8 @@ const cloudsStyle = css`
 export abstract class CloudBoard extends Annotator {
   static override styles = [...Annotator.styles, drawingStyle, framesStyle, cloudsStyle];
 
-  /** What the person is told. */
-  @state() protected told = "";
+  /** A message to the person. */
+  @state() protected status = "";
   @state() private coloring: Coloring = "height";
   @state() private pointSize = 2;
   @state() private showsGrid = true;
@@ -87,7 +87,7 @@ export abstract class CloudBoard extends Annotator {
   abstract colorOf(label: string): string;
   /** Sentences on what can't be shown. */
   protected abstract readonly problems: readonly string[];
-  /** What stands over the scene: that it is on its way, or can't be shown. */
+  /** A message over the scene: that it is loading, or can't be shown. */
   protected abstract renderState(): unknown;
   /** The frames, below the scene. */
   protected abstract renderFrames(): unknown;
@@ -97,7 +97,7 @@ export abstract class CloudBoard extends Annotator {
   /** The view of a camera, in the scene. */
   protected abstract paintCamera(painting: Painting): void;
 
-  readonly #ruler: Hand = {
+  readonly #ruler: StageHand = {
     down: () => false,
     move: () => undefined,
     up: () => undefined,
@@ -142,7 +142,7 @@ export abstract class CloudBoard extends Annotator {
     this.shown();
   }
 
-  /** Another cloud is there. @param numbers of its points */
+  /** Another cloud has loaded. @param numbers the labels of its points */
   protected shown(numbers?: Uint8Array): void {
     const { loaded, scene } = this;
     if (!loaded || !scene) return;
@@ -162,12 +162,12 @@ export abstract class CloudBoard extends Annotator {
     this.scene?.resize(width, height, Math.min(window.devicePixelRatio, MAX_RATIO));
   }
 
-  /** One looks from elsewhere now. */
+  /** The view has changed. */
   moved(): void {
     this.scene?.moved();
   }
 
-  /** Draw over the points anew, and what stands beside them. */
+  /** Redraw what lies over the points, and what stands beside them. */
   draw(): void {
     this.#frame ??= requestAnimationFrame(() => {
       this.#frame = undefined;
@@ -229,7 +229,7 @@ export abstract class CloudBoard extends Annotator {
   #toggleRuler(): void {
     this.measures = !this.measures;
     this.#marks = [];
-    this.told = this.measures ? word("ruler_help") : "";
+    this.status = this.measures ? word("ruler_help") : "";
     this.draw();
   }
 
@@ -237,7 +237,7 @@ export abstract class CloudBoard extends Annotator {
     const { loaded } = this;
     const point = loaded && this.picker.at(at, REACH, loaded.cloud);
     if (loaded && point !== undefined) this.#mark(placeOf(loaded.cloud, point));
-    else this.told = word("no_points_there");
+    else this.status = word("no_points_there");
   }
 
   #mark(at: Vector): void {
@@ -247,8 +247,8 @@ export abstract class CloudBoard extends Annotator {
       return Math.hypot(mark[0] - before[0], mark[1] - before[1], mark[2] - before[2]);
     });
     if (way.length > 0) {
-      const all = way.reduce((sum, leg) => sum + leg, 0);
-      this.told = word("ruler_length", { last: (way.at(-1) ?? 0).toFixed(2), all: all.toFixed(2) });
+      const total = way.reduce((sum, leg) => sum + leg, 0);
+      this.status = word("ruler_length", { last: (way.at(-1) ?? 0).toFixed(2), all: total.toFixed(2) });
     }
     this.draw();
   }
@@ -308,7 +308,7 @@ export abstract class CloudBoard extends Annotator {
             ${this.broken ? html`<div class="state" role="alert">${this.broken}</div>` : this.renderState()}
           </div>
           ${this.renderFrames()}
-          <p role="status" class="quiet help">${this.told}</p>
+          <p role="status" class="quiet help">${this.status}</p>
           ${this.work.renderBeside()}
           ${this.#renderView()}
           ${this.renderImages()}
@@ -382,7 +382,7 @@ export abstract class CloudBoard extends Annotator {
   }
 }
 
-/** What is shown while a cloud is on its way, or instead of it. */
+/** What is shown while a cloud loads, or in place of it. */
 export function cloudState(trouble: string, isLoading: boolean, again: () => void) {
   if (trouble) {
     return html`<div class="state" role="alert">${trouble}

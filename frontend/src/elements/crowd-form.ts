@@ -31,7 +31,7 @@ export class CrowdForm extends CrowdElement {
       footer { position: sticky; bottom: 0; z-index: 5; margin-top: .6rem; padding: .6rem 0; background: var(--crowd-back); box-shadow: 0 0 0 .3rem var(--crowd-back); }
       footer:not(:has(*)) { display: none; }
       .problem { margin: 0 0 .5rem; }
-      /* A portal that has a button of its own hides this one. */
+      /* A portal with its own button hides this one. */
       .own { display: var(--crowd-own-submit, inline-flex); }
     `,
   ];
@@ -104,13 +104,13 @@ export class CrowdForm extends CrowdElement {
     this.dispatchEvent(new Event("change", { bubbles: true, composed: true }));
   }
 
-  /** Nobody took the answer; the person can go on and try again. */
+  /** The answer was not accepted; the person can go on and try again. */
   reopen(message = ""): void {
     this.sent = false;
     this.problem = message;
   }
 
-  /** What was wrong may be right now. */
+  /** Check again: what was wrong may be corrected. */
   recheck(): void {
     if (this.problem) this.problem = firstProblem(this.controls)?.message ?? "";
   }
@@ -164,7 +164,7 @@ export class CrowdForm extends CrowdElement {
   }
 }
 
-/** A native form never leaves the page: what it would have sent goes the way of the element around it. */
+/** A native form never leaves the page: what it would have sent goes through the element around it. */
 export function catchNativeForms(): void {
   window.addEventListener("submit", catchNative, { capture: true });
 }

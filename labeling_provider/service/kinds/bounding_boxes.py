@@ -121,7 +121,7 @@ class BoundingBoxes(Auditable, Learnable):
             raise ObjectFailure(str(error)) from None
 
     def evidence(self, answers: Sequence[list[DrawnBox]]) -> Sequence[Evidence]:
-        return evidence_of_boxes(answers)
+        return evidence_of_boxes(answers, len(self.job.labels))
 
     def label_of(
         self, answers: Sequence[list[DrawnBox]], skills: Sequence[Skill], answered: Answered, stamp: str
@@ -270,14 +270,15 @@ def consolidate_boxes(
     ]
 
 
-def evidence_of_boxes(answers: Sequence[Sequence[DrawnBox]]) -> list[Evidence]:
+def evidence_of_boxes(answers: Sequence[Sequence[DrawnBox]], class_count: int) -> list[Evidence]:
     """What the boxes in a picture reveal about each worker.
 
     :param answers: as for :func:`consolidate_boxes`.
+    :param class_count: how many labels the job has.
     """
     from labeling_provider.service.kinds import marks
 
-    return marks.evidence(_marks(answers)[1], _rules()) if answers else []
+    return marks.evidence(_marks(answers)[1], class_count, _rules()) if answers else []
 
 
 def _marks(answers: Sequence[Sequence[DrawnBox]]) -> tuple[list[str], list[marks.Marks]]:

@@ -2,13 +2,15 @@
 
 Marks of different workers are matched, the closest ones first. A thing is there if that is more probable than not,
 given who marked it: a skilled worker's mark says more than a careless one's, and so does the lack of one. Some things
-are hard to see and some places look like one, so workers err together, which the probabilities take into account.
+are hard to see and some places look like one, so workers err together, which the probabilities take into account. Where
+workers are undecided between two labels, those of the other things in the object say more.
 Source of matching by Jaccard index: developer guide, "Annotation consolidation".
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import comb
 from typing import Any, Final, NamedTuple
@@ -28,7 +30,7 @@ _VISIBLE: Final = ((1.0, 0.89), (0.5, 0.06), (0.2, 0.05))
 _KEPT: Final = 0.5
 """Least probability at which a thing is kept."""
 _OTHER_READING: Final = 0.35
-"""From this Jaccard index on, marks of one thing that none of the workers made both of are two readings of it."""
+"""From this Jaccard index on, groups of marks are two readings of one thing unless many workers are in both."""
 _DOUBLED: Final = 0.6
 """From this Jaccard index on, a mark of few who also made another with this label is a doubled one."""
 _MAX_READINGS: Final = 16
@@ -36,9 +38,13 @@ _MAX_READINGS: Final = 16
 _NAMES: Final = 3
 """Number of labels among which a mistaken one is chosen."""
 _CONTESTED: Final = 2.0
-"""How many things look like another label, so that half of the workers choose it, as a multiple of those that workers
-mistake on average."""
+"""How many things look like another label, so that almost half of the workers choose it, as a multiple of those that
+workers mistake on average."""
 _MAX_CONTESTED: Final = 0.3
+_RIGHT_OF_TWO: Final = 0.55
+"""Share of workers who choose the right one of those two labels."""
+_MOST_BY_OTHERS: Final = 1.4
+"""The most that other things' labels multiply the probability of a label by. It outweighs one vote, but not two."""
 
 
 class Marks(NamedTuple):
@@ -99,8 +105,11 @@ class _Groups(NamedTuple):
     numbers: npt.NDArray[np.int64]
 
 
-def evidence(marks: Sequence[Marks], rules: Rules) -> list[Evidence]:
-    """What an object reveals about each of its workers; nothing if there is only one."""
+def evidence(marks: Sequence[Marks], class_count: int, rules: Rules) -> list[Evidence]:
+    """What an object reveals about each of its workers; nothing if there is only one.
+
+    :param class_count: how many labels the job has.
+    """
     of_workers = [Evidence()] * len(marks)
     order = _ranked(marks, [rules.usual] * len(marks))
     matched = _matched([marks[place] for place in order], rules.least)
@@ -118,8 +127,19 @@ def evidence(marks: Sequence[Marks], rules: Rules) -> list[Evidence]:
         probable[:, None] * np.where(several, rules.off(matched.extents, several), 0.0),
     )
     for place, own in zip(order, np.stack([share.sum(axis=0) for share in sums], axis=1).tolist(), strict=True):
-        of_workers[place] = Evidence(*own)
+        beside, repeated = _repeated(marks[place].labels, class_count)
+        # All workers tell about the same things.
+        of_workers[place] = Evidence(*own)._replace(beside=beside / len(marks), repeated=repeated / len(marks))
     return of_workers
+
+
+def _repeated(labels: Sequence[int], class_count: int) -> tuple[float, float]:
+    """What a worker's marks tell about labels that are there several times. See the last two of :class:`Evidence`."""
+    count = len(labels)
+    if count < 2:
+        return 0.0, 0.0
+    same = sum(own * (own - 1) for own in Counter(labels).values())
+    return float(count), class_count * same / (count - 1)
 
 
 def consolidate(marks: Sequence[Marks], skills: Sequence[Skill], rules: Rules) -> list[AgreedMark]:
@@ -135,16 +155,20 @@ def consolidate(marks: Sequence[Marks], skills: Sequence[Skill], rules: Rules) -
     skilled = [skills[place] for place in order]
     probable, _ = _presence(matched.there, skilled, rules.lures)
     extents, placed = rules.middle(matched.extents, matched.there, np.array([skill.off for skill in skilled]))
-    named = [
-        _named(labels[there].tolist(), [skill for skill, is_in in zip(skilled, there, strict=True) if is_in])
+    names = [
+        _names(labels[there].tolist(), [skill for skill, is_in in zip(skilled, there, strict=True) if is_in])
         for labels, there in zip(matched.labels, matched.there, strict=True)
     ]
     kept = (
-        range(len(named)) if len(marks) == 1 else _kept(matched.there, probable, extents, [mark for mark, _ in named])
+        range(len(names))
+        if len(marks) == 1
+        else _kept(matched.there, probable, extents, [name.best[0] for name in names])
     )
     common = [
-        AgreedMark(named[group][0], extents[group].tolist(), float(probable[group] * placed[group]) * named[group][1])
-        for group in kept
+        AgreedMark(label, extents[group].tolist(), float(probable[group] * placed[group]) * sure)
+        for group, (label, sure) in zip(
+            kept, _named([names[group] for group in kept], probable[list(kept)], skilled), strict=True
+        )
     ]
     turns = (matched.numbers.sum(axis=1) / matched.there.sum(axis=1))[list(kept)].tolist()
     return [mark for _, mark in sorted(zip(turns, common, strict=True))]
@@ -214,8 +238,26 @@ def _presence(there: Flags, skills: Sequence[Skill], lures: float) -> tuple[Floa
     return real / (real + nothing), visibility
 
 
-def _named(labels: Sequence[int], skills: Sequence[Skill]) -> tuple[int, float]:
-    """The label that a thing most probably has, the first one if several do, and the probability."""
+class _Names(NamedTuple):
+    """Which labels a thing may have.
+
+    :param labels: those that workers chose, in order.
+    :param probable: their probabilities, and that of all others.
+    """
+
+    labels: npt.NDArray[np.int64]
+    probable: Floats
+
+    @property
+    def best(self) -> tuple[int, float]:
+        """The most probable label, the first one if several are, and its probability."""
+        # Products of the same factors in another order may differ in the last digits.
+        best = int(self.probable[:-1].round(9).argmax())
+        return int(self.labels[best]), float(self.probable[best])
+
+
+def _names(labels: Sequence[int], skills: Sequence[Skill]) -> _Names:
+    """Which labels a thing may have, by what the workers in its group chose."""
     right = np.array([1 - skill.misnamed for skill in skills])
     wrong = (1 - right) / _NAMES
     options = np.unique(labels)
@@ -224,12 +266,34 @@ def _named(labels: Sequence[int], skills: Sequence[Skill]) -> tuple[int, float]:
     # One of the labels that nobody chose stands for all of them.
     said, counts = np.concatenate([said, none]), np.append(np.ones(len(options)), max(_NAMES + 1 - len(options), 1))
     clear = np.where(said, right, wrong).prod(axis=1)
-    contested = np.where(said[:, None] | said, right / 2, wrong).prod(axis=2)
+    either = right * np.where(said[:, None], _RIGHT_OF_TWO, 1 - _RIGHT_OF_TWO)
+    contested = np.where(said[:, None] | said, either, wrong).prod(axis=2)
     np.fill_diagonal(contested, 0.0)
     share = min(_CONTESTED * float(wrong.mean()) * _NAMES, _MAX_CONTESTED)
-    likely = (1 - share) * clear + share / _NAMES * (contested * counts).sum(axis=1)
-    best = int(likely[:-1].argmax())
-    return int(options[best]), float(likely[best] / (likely * counts).sum())
+    likely = counts * ((1 - share) * clear + share / _NAMES * (contested * counts).sum(axis=1))
+    return _Names(options, likely / likely.sum())
+
+
+def _named(names: Sequence[_Names], probable: Floats, skills: Sequence[Skill]) -> Iterator[tuple[int, float]]:
+    """The label of each thing that is kept, and its probability.
+
+    Things in an object often have the same label, or never do, as a left and a right hand. Labels that some workers
+    chose are more or less probable by that.
+
+    :param probable: the probability that each thing is there.
+    """
+    repeats = sum(skill.repeats for skill in skills) / len(skills)
+    others = np.zeros(max((int(name.labels[-1]) for name in names), default=0) + 1)
+    for name, is_there in zip(names, probable.tolist(), strict=True):
+        others[name.labels] += is_there * name.probable[:-1]
+    for name, is_there in zip(names, probable.tolist(), strict=True):
+        if len(name.labels) > 1 and len(names) > 1:
+            beside = (others[name.labels] - is_there * name.probable[:-1]) / (probable.sum() - is_there)
+            by_others = np.clip(1 + (repeats - 1) * beside, 1 / _MOST_BY_OTHERS, _MOST_BY_OTHERS)
+            likely = name.probable * np.append(by_others, 1.0)
+            yield _Names(name.labels, likely / likely.sum()).best
+        else:
+            yield name.best
 
 
 def _kept(there: Flags, probable: Floats, extents: Floats, labels: Sequence[int]) -> list[int]:
@@ -242,9 +306,13 @@ def _kept(there: Flags, probable: Floats, extents: Floats, labels: Sequence[int]
 
     def is_another(group: int, other: int, similarity: float) -> bool:
         """Whether a group stands for the same thing as one that is kept."""
-        if not (there[group] & there[other]).any():
+        both = int((there[group] & there[other]).sum())
+        if not both or labels[group] != labels[other]:
+            return not both
+        # Who is in both may have marked one thing twice; those who made only one of the two tell more.
+        if 2 * both <= min(size[group], size[other]):
             return True
-        return labels[group] == labels[other] and similarity >= _DOUBLED and bool(2 * size[group] <= there.shape[1])
+        return similarity >= _DOUBLED and bool(2 * size[group] <= there.shape[1])
 
     kept: dict[int, None] = {}
     for group in ranked:

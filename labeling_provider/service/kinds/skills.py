@@ -27,12 +27,14 @@ class Skill(NamedTuple):
     :param extra: marks of nothing, per thing that is there.
     :param misnamed: the share of marks with a wrong label, 0 to 1.
     :param off: how far marks are off, above 0, in the kind's own measure.
+    :param repeats: how many times as often as by chance two marks of an object have the same label.
     """
 
     recall: float
     extra: float
     misnamed: float
     off: float
+    repeats: float = 1.0
 
 
 class Evidence(NamedTuple):
@@ -44,6 +46,8 @@ class Evidence(NamedTuple):
     :param compared: marks with partners from other workers.
     :param misnamed: those with a label that differs from most of their partners.
     :param off: the sum of how far those are off.
+    :param beside: marks beside which the worker made others.
+    :param repeated: the share of those others with the same label, in sum, times the number of labels.
     """
 
     there: float = 0.0
@@ -52,6 +56,8 @@ class Evidence(NamedTuple):
     compared: float = 0.0
     misnamed: float = 0.0
     off: float = 0.0
+    beside: float = 0.0
+    repeated: float = 0.0
 
 
 class _Sums:
@@ -131,4 +137,5 @@ def _skill(seen: Evidence, base: Skill) -> Skill:
         extra=max(share(seen.extra, seen.there, base.extra), _LEAST),
         misnamed=min(max(share(seen.misnamed, seen.compared, base.misnamed), _LEAST), _MOST),
         off=share(seen.off, seen.compared, base.off),
+        repeats=share(seen.repeated, seen.beside, base.repeats),
     )

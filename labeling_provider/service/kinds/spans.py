@@ -91,7 +91,7 @@ class TextSpans(OneByOne):
         return {self.key: {"entities": spans}}
 
     def evidence(self, answers: Sequence[list[Span]]) -> Sequence[Evidence]:
-        return evidence_of_spans(answers)
+        return evidence_of_spans(answers, len(self.job.labels))
 
     def label_of(
         self, answers: Sequence[list[Span]], skills: Sequence[Skill], answered: Answered, stamp: str
@@ -128,14 +128,15 @@ def consolidate_spans(
     return sorted(kept, key=lambda pair: (pair[0]["startOffset"], pair[0]["endOffset"]))
 
 
-def evidence_of_spans(answers: Sequence[Sequence[Span]]) -> list[Evidence]:
+def evidence_of_spans(answers: Sequence[Sequence[Span]], class_count: int) -> list[Evidence]:
     """What the spans of a text reveal about each worker.
 
     :param answers: as for :func:`consolidate_spans`.
+    :param class_count: how many labels the job has.
     """
     from labeling_provider.service.kinds import marks
 
-    return marks.evidence(_marks(answers)[1], _rules()) if answers else []
+    return marks.evidence(_marks(answers)[1], class_count, _rules()) if answers else []
 
 
 def _marks(answers: Sequence[Sequence[Span]]) -> tuple[list[str], list[marks.Marks]]:

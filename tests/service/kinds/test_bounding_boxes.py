@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from benchmarks.consolidation import measured
 from labeling_provider.service.kinds.bounding_boxes import USUAL, consolidate_boxes, evidence_of_boxes, overlap
-from labeling_provider.service.kinds.skills import Skill
+from labeling_provider.service.kinds.skills import Skill, SkillBook
 
 
 def box(left: float, top: float = 0, width: float = 10, height: float = 10, label: str = "a") -> dict:
@@ -59,7 +59,7 @@ def test_the_order_of_the_workers_makes_no_difference(answers: list[list[dict]],
     workers = [(own, USUAL._replace(off=one)) for own, one in zip(answers, off, strict=False)]
     found = {repr(consolidate_boxes(*map(list, zip(*order, strict=True)))) for order in permutations(workers)}
     assert len(found) == 1
-    told = {tuple(sorted(evidence_of_boxes([own for own, _ in order]))) for order in permutations(workers)}
+    told = {tuple(sorted(evidence_of_boxes([own for own, _ in order], 2))) for order in permutations(workers)}
     assert len(told) == 1
 
 
@@ -69,6 +69,13 @@ def test_the_closest_pairs_come_first() -> None:
         kept = consolidate_boxes(order)
         assert [found["left"] for found, _ in kept] == [pytest.approx(0.5 / 3)]
     assert len(consolidate_boxes([[box(0)], [box(4)]])) == 1, "they share 0.43"
+
+
+def test_a_thing_that_people_read_in_two_ways_is_kept_once_even_if_one_of_them_drew_it_twice() -> None:
+    whole, part = box(0), box(0, width=5)
+    one_twice = [[whole, box(0, width=9)], *[[whole]] * 4, *[[part]] * 3]
+    assert [found["width"] for found, _ in consolidate_boxes(one_twice)] == [pytest.approx(10, abs=0.5)]
+    assert len(consolidate_boxes([[whole, part]] * 4 + [[whole], [part]])) == 2, "most made both: two things"
 
 
 def test_who_draws_more_precisely_weighs_more() -> None:
@@ -87,9 +94,11 @@ def test_evidence_tells_who_misses_invents_misnames_and_is_off() -> None:
     pictures = [[[box(0)], [box(0)], [box(2, label="b"), box(60)], []] for _ in range(5)]
     careful, _, careless, absent = (
         [sum(column) for column in zip(*own, strict=True)]
-        for own in zip(*map(evidence_of_boxes, pictures), strict=True)
+        for own in zip(*(evidence_of_boxes(boxes, 2) for boxes in pictures), strict=True)
     )
     there, found, extra, compared, misnamed, off = range(6)
+    assert careless[6:] == [2.5, 0], "two marks in each picture, with different labels"
+    assert careful[6:] == [0, 0], "a thing alone says nothing about repeated labels"
     assert absent[found] == 0 < absent[there]
     assert careful[found] > 0.9 * careful[there]
     assert careless[extra] > 2 > careful[extra]
@@ -121,3 +130,28 @@ def test_what_looks_like_something_else_is_named_less_surely_the_more_workers_di
     assert sure("a", "a", "a") > 0.95
     assert sure("a", "a", "a", "a", "a", "b") > 0.93, "one who errs"
     assert 0.5 < sure("a", "a", "a", "b", "b") < sure("a", "a", "a", "a", "b") < 0.95
+
+
+def test_where_workers_are_undecided_labels_of_other_things_tell_more() -> None:
+    def named(answers: str, repeats: float) -> str:
+        drawn = [[box(0, label=label), box(50, label="b"), box(90, label="b")] for label in answers]
+        kept = consolidate_boxes(drawn, [USUAL._replace(misnamed=0.02, repeats=repeats)] * len(drawn))
+        (label,) = [found["label"] for found, _ in kept if found["left"] < 50]
+        return label
+
+    assert named("aabb", 3) == named("abab", 3) == named("aaabb", 3) == "b"
+    assert named("aabb", 0.1) == named("aabbb", 0.1) == "a"
+    assert named("aabb", 1) == "a", "in the order of labels"
+    assert named("aaaabb", 9) == "a", "they outweigh no two votes"
+
+
+def test_labels_that_things_share_are_learned_from_pictures() -> None:
+    alike, mixed = [box(place, label="a") for place in (0, 30, 60)], [box(30 * n, label="abc"[n]) for n in range(3)]
+
+    def repeats(boxes: list[dict]) -> float:
+        told = evidence_of_boxes([boxes] * 2, 4)
+        return SkillBook(USUAL, 100).skills([list(zip("xy", told, strict=True))] * 100)("x").repeats
+
+    assert repeats(alike) == pytest.approx(4, abs=0.5)
+    assert repeats(mixed) < 0.2
+    assert repeats(alike[:1]) == 1

@@ -43,7 +43,7 @@ def test_only_the_latest_objects_count_but_all_of_a_batch() -> None:
 
 
 AMOUNTS = st.floats(0, 50)
-OBJECTS = st.lists(st.lists(st.tuples(st.sampled_from("abc"), st.builds(Evidence, *[AMOUNTS] * 6)), max_size=3))
+OBJECTS = st.lists(st.lists(st.tuples(st.sampled_from("abc"), st.builds(Evidence, *[AMOUNTS] * 8)), max_size=3))
 
 
 @given(objects=OBJECTS, batch=OBJECTS, size=st.integers(1, 6))

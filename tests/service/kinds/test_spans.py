@@ -39,7 +39,7 @@ def test_the_order_of_the_workers_makes_no_difference(answers: list[list[dict]],
     workers = [(own, USUAL._replace(off=one)) for own, one in zip(answers, off, strict=False)]
     found = {repr(consolidate_spans(*map(list, zip(*order, strict=True)))) for order in permutations(workers)}
     assert len(found) == 1
-    told = {tuple(sorted(evidence_of_spans([own for own, _ in order]))) for order in permutations(workers)}
+    told = {tuple(sorted(evidence_of_spans([own for own, _ in order], 2))) for order in permutations(workers)}
     assert len(told) == 1
 
 
@@ -60,7 +60,7 @@ def test_without_a_most_frequent_border_it_is_the_median() -> None:
 @pytest.mark.parametrize(("borders", "wrong"), [([0, 1], [1, 1]), ([0, 0, 1], [0, 0, 1]), ([0, 1, 2, 2], [1, 1, 0, 0])])
 def test_who_is_wrong_where_workers_disagree_is_known_as_far_as_they_tell(borders: list[int], wrong: list[int]) -> None:
     """Of two who disagree, one is wrong, not both."""
-    found = evidence_of_spans([[span(border, 10)] for border in borders])
+    found = evidence_of_spans([[span(border, 10)] for border in borders], 2)
     share = 1 / 2 if len(borders) == 2 else 1
     # One of a span's two borders.
     assert [one.off / one.compared for one in found] == pytest.approx([share * one / 2 for one in wrong])

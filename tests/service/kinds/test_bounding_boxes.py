@@ -72,7 +72,7 @@ def test_the_closest_pairs_come_first() -> None:
 
 
 def test_a_thing_that_people_read_in_two_ways_is_kept_once_even_if_one_of_them_drew_it_twice() -> None:
-    whole, part = box(0), box(0, width=5)
+    whole, part = box(0), box(0, width=4.5)
     one_twice = [[whole, box(0, width=9)], *[[whole]] * 4, *[[part]] * 3]
     assert [found["width"] for found, _ in consolidate_boxes(one_twice)] == [pytest.approx(10, abs=0.5)]
     assert len(consolidate_boxes([[whole, part]] * 4 + [[whole], [part]])) == 2, "most made both: two things"

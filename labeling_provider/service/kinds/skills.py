@@ -27,7 +27,7 @@ class Skill(NamedTuple):
     :param extra: marks of nothing, per thing that is there.
     :param misnamed: the share of marks with a wrong label, 0 to 1.
     :param off: how far marks are off, above 0, in the kind's own measure.
-    :param repeats: how many times as often as by chance two marks of an object have the same label.
+    :param repeats: how many times as often two marks of an object have the same label as by chance; 1 if unknown.
     """
 
     recall: float

@@ -42,7 +42,7 @@ up: $(VENV)/.ready
 
 # Much of the time is spent waiting, so more run at once than there are cores.
 test: environments
-	@$(BIN)/python -m dev.lanes 4 $(TESTS)
+	@$(BIN)/python -m dev.lanes 5 $(TESTS)
 
 # Seconds: the rooms of plain Python, and the rules of the house.
 test-fast: $(VENV)/.ready
@@ -54,8 +54,8 @@ test-rooms: setup
 
 # Several are tested at once: libraries that start a thread for each core would only wait for each other. The longest
 # begin first, so that all places are taken to the end.
-TESTS := test-newest-airflow test-newest test-lowest-airflow test-lowest-service test-lowest-engine \
-	test-newest-pages test-benchmarks test-newest-browser
+TESTS := test-newest-airflow test-newest test-lowest-airflow test-newest-pages test-lowest-service test-lowest-engine \
+	test-benchmarks test-newest-browser
 .PHONY: $(TESTS)
 $(TESTS) test-rooms: export OMP_NUM_THREADS := 1
 $(TESTS) test-rooms: export OPENBLAS_NUM_THREADS := 1

@@ -31,9 +31,10 @@ def one_element(portal: Portal) -> Task:
 
 
 def place_of(task: Task, offset: int) -> tuple[float, float]:
-    """Where the left edge of a character of the text is on the page."""
+    """Where the left edge of a character of the text is on the page, once this has drawn what it has told of."""
     x, y = task("[data-start]").first.evaluate(
-        """(first, offset) => {
+        """async (first, offset) => {
+          await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
           for (const piece of first.getRootNode().querySelectorAll("[data-start]")) {
             const start = Number(piece.dataset.start);
             if (start + piece.textContent.length <= offset) continue;

@@ -9,7 +9,7 @@ import hashlib
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
@@ -71,6 +71,9 @@ class SessionLocks:
     def close(self) -> None:
         """Release all locks."""
         with self._mutex:
+            # The server notices only later that a connection has ended, and until then would refuse whoever comes next.
+            with suppress(sa.exc.SQLAlchemyError), self._session.begin():
+                self._session.execute(sa.select(sa.func.pg_advisory_unlock_all()))
             self._session.close()
 
     def _is_in(self) -> bool:

@@ -119,10 +119,11 @@ def test_tables_are_not_changed_under_a_service_that_works_with_them(postgresql_
     with engine.connect() as connection:
         assert not Schema(connection).is_current
     inside.close()
-    engine.dispose()
+    # Although its connection is still open.
     database = Database(postgresql_url, shared=True)
     assert put(database, "v") == ["v"]
     database.close()
+    engine.dispose()
 
 
 def test_a_service_that_is_killed_holds_nothing(postgresql_url: str) -> None:

@@ -54,14 +54,20 @@ test-rooms: setup
 
 # Several are tested at once: libraries that start a thread for each core would only wait for each other. The longest
 # begin first, so that all places are taken to the end.
-TESTS := test-newest-airflow test-newest test-lowest-airflow test-newest-pages test-lowest-service test-lowest-engine \
-	test-benchmarks test-newest-browser
+TESTS := test-newest test-newest-airflow test-lowest-airflow test-newest-pages test-lowest-service test-lowest-engine \
+	test-benchmarks test-newest-browser test-newest-torture
 .PHONY: $(TESTS)
 $(TESTS) test-rooms: export OMP_NUM_THREADS := 1
 $(TESTS) test-rooms: export OPENBLAS_NUM_THREADS := 1
 
+# What labels through one Airflow.
 test-newest-airflow: setup
-	$(BIN)/python -m pytest tests/e2e
+	$(BIN)/python -m pytest tests/e2e $(addprefix --ignore=,$(TORTURE_TESTS))
+
+# Each starts, and kills, processes of its own.
+TORTURE_TESTS := $(addprefix tests/e2e/,test_torture.py test_torture_team.py)
+test-newest-torture: setup
+	$(BIN)/python -m pytest $(TORTURE_TESTS)
 
 test-newest-pages: setup
 	$(BIN)/python -m pytest tests/frontend

@@ -119,6 +119,13 @@ class JobRequest:
         return self._text("HumanTaskConfig", "WorkteamArn")
 
     @property
+    def function_arns(self) -> list[str]:
+        """ARNs of the Lambda functions before and after the workers' tasks, as far as it names them."""
+        before = self._text("HumanTaskConfig", "PreHumanTaskLambdaArn")
+        after = self._text("HumanTaskConfig", "AnnotationConsolidationConfig", "AnnotationConsolidationLambdaArn")
+        return [arn for arn in (before, after) if arn]
+
+    @property
     def workforce_kind(self) -> str:
         """The kind of workforce: ``private``, ``vendor``, ``public`` or ``unknown``."""
         return workforce_kind(self.workteam_arn or "")

@@ -9,7 +9,7 @@ after a kill at any moment, finds what the first one has created.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,10 +17,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.client.retries import answer_to, error_code, is_credentials_trouble, is_outage
 from labeling_provider.errors import InvalidRequestError, LabelingError
-from labeling_provider.groundtruth.description import ECHOED, JobDescription
+from labeling_provider.groundtruth.description import JobDescription
 from labeling_provider.groundtruth.facts import Arn
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.groundtruth.layout import output_manifest_uri
+from labeling_provider.groundtruth.request_edits import EditableRequest
 from labeling_provider.jobs.moving_choice import Data, JobChoice, Manner
 from labeling_provider.jobs.moving_files import JobFiles
 from labeling_provider.jobs.moving_plan import AS_RUNNING, AS_TAG, DATA_TAG, Plan, is_finished
@@ -30,7 +31,6 @@ from labeling_provider.request.rules import Surroundings, check_request, task_ty
 MAX_SETTLE_SECONDS: Final = 600.0
 """How long to wait until the service has completed a finished job."""
 
-_REQUEST: Final = ("LabelingJobName", *ECHOED)
 _PAUSE: Final = 0.2
 
 
@@ -149,8 +149,7 @@ class JobMove:
         if status == JobStatus.STOPPING:
             raise MovingError("It is being stopped. Run this again when it is Stopped.")
         finished = is_finished(job)
-        request = _filled({member: job.members[member] for member in _REQUEST if member in job.members})
-        plan = Plan(job, request, task_type_of_request(request), finished, self._files.labels_uri(job))
+        plan = _plan(job, EditableRequest.of(job), finished, self._files.labels_uri(job))
         if status in {JobStatus.STOPPED, JobStatus.FAILED} and not finished and not self._manner.continue_stopped:
             yield from self._files_only(
                 plan, f"it was {status} at Amazon. --continue-stopped creates a job for the rest."
@@ -168,7 +167,7 @@ class JobMove:
         plan.prepare(self._manner, same_s3=self._files.same_s3)
         plan.fit_to_rest(counts)
         is_brought = self._choose_team(plan)
-        problems = check_request(plan.request, Surroundings(region=self._source.region))
+        problems = check_request(plan.request.members, Surroundings(region=self._source.region))
         if problems:
             raise InvalidRequestError(problems)
         self._files.check(plan)
@@ -209,8 +208,7 @@ class JobMove:
             if job.state.modified > present.state.created:
                 notes += ("It has changed at Amazon since it was brought: labels made there since are not here.",)
         elif not self._manner.dry_run:
-            request = dict(present.members)
-            plan = Plan(job, request, task_type_of_request(request), True, job.output_manifest_uri)
+            plan = _plan(job, EditableRequest.of(present), True, job.output_manifest_uri)
             entry = self._settled(plan)
             if entry.outcome == Outcome.REFUSED:
                 yield entry
@@ -227,8 +225,7 @@ class JobMove:
 
         :return: notes for the report.
         """
-        request = dict(present.members)
-        plan = Plan(job, request, task_type_of_request(request), not is_running, self._files.labels_uri(job))
+        plan = _plan(job, EditableRequest.of(present), not is_running, self._files.labels_uri(job))
         data = yield from self._copy(plan)
         if data != Data.NONE and not self._manner.dry_run:
             tags, sagemaker = [{"Key": DATA_TAG, "Value": str(data)}], self._target.sagemaker
@@ -241,22 +238,20 @@ class JobMove:
 
     def _stream(self, plan: Plan) -> None:
         """Give a streaming job topics on the service."""
-        source, output = plan.request["InputConfig"]["DataSource"], plan.request["OutputConfig"]
-        for holder, member in ((source.get("SnsDataSource", {}), "SnsTopicArn"), (output, "SnsTopicArn")):
-            arn = holder.get(member)
-            if not arn:
-                continue
+        made: dict[str, str] = {}
+        for arn in filter(None, (plan.request.input_topic_arn, plan.request.output_topic_arn)):
             name, sns = Arn.parse(arn).resource, self._target.client("sns")
             if self._manner.dry_run:
                 plan.notes.append(f"Its topic {name} is created, too.")
                 continue
-            made = answer_to(
+            answer = answer_to(
                 lambda: sns.create_topic(Name=name),  # noqa: B023 - called at once
                 f"Creating the topic {name}",
                 outage=self._target.outage,
             )
-            holder[member] = made["TopicArn"]
-            plan.notes.append(f"Its topic {name} is {made['TopicArn']} here.")
+            made[arn] = answer["TopicArn"]
+            plan.notes.append(f"Its topic {name} is {made[arn]} here.")
+        plan.request.replace_topics(made)
         if plan.job.is_streaming:
             plan.notes.append("Objects that wait in its queue at Amazon stay there: send them again.")
 
@@ -266,7 +261,7 @@ class JobMove:
         :return: whether none does, because the workteam itself can be brought.
         :raises MovingError: if no replacement was given for one that can't be brought.
         """
-        arn, kind = plan.request["HumanTaskConfig"]["WorkteamArn"], plan.job.workforce_kind
+        arn, kind = _workteam_arn(plan), plan.job.workforce_kind
         why = f"The {kind} workteam {arn} can't work here."
         given = self._manner.workteams.get(arn) or self._manner.workteams.get(arn.rpartition("/")[2])
         if given is None and kind == "private":
@@ -286,19 +281,17 @@ class JobMove:
 
     def _put_team(self, plan: Plan, name: str) -> None:
         """:raises MovingError: if the service has no workteam of this name."""
-        human = plan.request["HumanTaskConfig"]
-        human["WorkteamArn"] = self._teams.existing(name)
+        plan.request.assign(self._teams.existing(name))
         plan.notes.append(f"Its workteam is {name} here.")
-        if ":workteam/public-crowd/" not in human["WorkteamArn"] and human.pop("PublicWorkforceTaskPrice", None):
+        if plan.request.workforce_kind != "public" and plan.request.remove("PublicWorkforceTaskPrice"):
             plan.notes.append("Only the public workforce has a price, so it is without PublicWorkforceTaskPrice.")
 
     def _bring_team(self, plan: Plan) -> Iterator[Entry]:
         """:raises MovingError: if the service refuses the workteam of a job that needs it."""
-        human = plan.request["HumanTaskConfig"]
-        arn = human["WorkteamArn"]
+        arn = _workteam_arn(plan)
         try:
             yield from self._teams.bring(arn)
-            human["WorkteamArn"] = self._teams.arn(arn)
+            plan.request.assign(self._teams.arn(arn))
         except MovingError as error:
             if is_outage(error):
                 raise
@@ -310,7 +303,7 @@ class JobMove:
     def _create(self, plan: Plan) -> None:
         """:raises LabelingError: if the service refuses the job, or by now has a different one with its name."""
         try:
-            made = self._target.create_job(plan.request)
+            made = self._target.create_job(plan.request.members)
         except LabelingError as error:
             if plan.needs_functions and error_code(error) == "ValidationException":
                 again = "Once its functions are in the workforce file, restart the service and run this again."
@@ -366,9 +359,12 @@ def _check_s3_credentials(where: GroundTruth) -> None:
             raise MovingError(f"{where.s3.meta.endpoint_url}: {error}") from None
 
 
-def _filled(value: Any) -> Any:
-    """A copy of a described structure without its empty members, which a request must not have."""
-    if isinstance(value, Mapping):
-        filled = {name: _filled(member) for name, member in value.items()}
-        return {name: member for name, member in filled.items() if member not in (None, "", [], {})}
-    return [_filled(item) for item in value] if isinstance(value, list) else value
+def _plan(job: JobDescription, request: EditableRequest, finished: bool, labels_uri: str | None) -> Plan:
+    return Plan(job, request, task_type_of_request(request.members), finished, labels_uri)
+
+
+def _workteam_arn(plan: Plan) -> str:
+    """:raises MovingError: if the job has none."""
+    if plan.request.workteam_arn is None:
+        raise MovingError("Its description names no workteam.")
+    return plan.request.workteam_arn

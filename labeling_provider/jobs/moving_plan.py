@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from labeling_provider.groundtruth.description import JobDescription, JobRequest
+from labeling_provider.groundtruth.description import JobDescription
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.groundtruth.ready_functions import ready_function
+from labeling_provider.groundtruth.request_edits import EditableRequest
 from labeling_provider.groundtruth.task_types import TaskType
-from labeling_provider.groundtruth.uris import as_s3_uri, join_s3_uri, split_s3_uri
+from labeling_provider.groundtruth.uris import split_s3_uri
 from labeling_provider.jobs.moving_choice import Data, Manner
 from labeling_provider.jobs.moving_teams import SOURCE_TAG, MovingError
 
@@ -51,7 +52,7 @@ class Plan:
     """
 
     job: JobDescription
-    request: dict[str, Any]
+    request: EditableRequest
     task_type: TaskType
     is_finished: bool
     labels_uri: str | None
@@ -61,7 +62,7 @@ class Plan:
     @property
     def output(self) -> str:
         """S3 URI of the job's output folder here."""
-        return JobRequest(self.request).output_uri
+        return self.request.output_uri
 
     @property
     def manifest_uri(self) -> str:
@@ -82,13 +83,11 @@ class Plan:
         tags |= {SOURCE_TAG: self.job.arn, AS_TAG: AS_FINISHED if self.is_finished else AS_RUNNING}
         if len(tags) >= MAX_TAGS:
             raise MovingError(f"With the import's three tags it has more than {MAX_TAGS}: remove some at the source.")
-        request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
-        output = request["OutputConfig"]
+        request.tag(tags)
         if same_s3:
-            output["S3OutputPath"] = join_s3_uri(as_s3_uri(output["S3OutputPath"]), OWN_FOLDER)
-        source = request["InputConfig"]["DataSource"]
+            request.write_to_folder(OWN_FOLDER)
         if self.labels_uri:
-            source["S3DataSource"] = {"ManifestS3Uri": self.manifest_uri}
+            request.read_manifest(self.manifest_uri)
         if self.is_finished:
             self._retire()
             return
@@ -98,32 +97,15 @@ class Plan:
 
     def _retire(self) -> None:
         """Leave out what concerns only work to come."""
-        request, human, left = self.request, self.request["HumanTaskConfig"], []
-        for holder, member in (
-            (request["InputConfig"]["DataSource"], "SnsDataSource"),
-            (request["OutputConfig"], "SnsTopicArn"),
-        ):
-            if holder.pop(member, None):
-                left.append(member)
-        for member in ("StoppingConditions", "LabelingJobAlgorithmsConfig"):
-            if request.pop(member, None):
-                left.append(member)
+        left = self.request.remove("SnsDataSource", "SnsTopicArn", "StoppingConditions", "LabelingJobAlgorithmsConfig")
         if not self.task_type.function:
-            for member in ("PreHumanTaskLambdaArn", "AnnotationConsolidationConfig"):
-                if human.pop(member, None):
-                    left.append(member)
+            left += self.request.remove("PreHumanTaskLambdaArn", "AnnotationConsolidationConfig")
         if left:
             self.notes.append(f"Nobody works on it any more, so it comes without {', '.join(left)}.")
 
     def _check_functions(self, manner: Manner) -> None:
         """:raises MovingError: if the service is known not to know a function of the job."""
-        human = self.request["HumanTaskConfig"]
-        consolidation = human.get("AnnotationConsolidationConfig", {}).get("AnnotationConsolidationLambdaArn")
-        own = [
-            arn
-            for arn in (human.get("PreHumanTaskLambdaArn"), consolidation)
-            if arn and not self.task_type.function and not ready_function(arn)
-        ]
+        own = [arn for arn in self.request.function_arns if not self.task_type.function and not ready_function(arn)]
         self.needs_functions = bool(own)
         if manner.functions is None:
             if own and manner.dry_run:
@@ -165,26 +147,25 @@ class Plan:
             return
         notes.append(f"Objects with a label: {counts.labeled:,}; left to label: {rest:,}.")
         if self.job.is_streaming and not counts.labeled + rest:
-            request["InputConfig"]["DataSource"].pop("S3DataSource", None)
-        if automated := request.get("LabelingJobAlgorithmsConfig"):
+            request.remove("S3DataSource")
+        if request.is_automated:
             if rest < Quota.AUTOMATED_MINIMUM_OBJECTS:
-                del request["LabelingJobAlgorithmsConfig"]
+                request.remove("LabelingJobAlgorithmsConfig")
                 least = f"{Quota.AUTOMATED_MINIMUM_OBJECTS:,}"
                 notes.append(f"Automated labeling needs {least} unlabeled objects, so people label all of them.")
-            elif automated.pop("InitialActiveLearningModelArn", None):
+            elif request.remove("InitialActiveLearningModelArn"):
                 notes.append("Automated labeling starts without Amazon's model.")
-        conditions = request.get("StoppingConditions", {})
-        wanted = conditions.get("MaxHumanLabeledObjectCount")
+        wanted = request.max_human_labeled
         # Streaming jobs don't heed it; of all others, it is more than the labels so far.
         if wanted and not self.job.is_streaming:
             left = wanted - self._by_people(counts)
             if left < wanted:
                 notes.append(f"It stops when people have labeled {left:,} more, {wanted:,} in all.")
-            conditions["MaxHumanLabeledObjectCount"] = left
+            request.stop_after(left)
 
     def note_data(self, data: Data) -> None:
         """Write into the request which data were copied."""
-        self.request["Tags"].append({"Key": DATA_TAG, "Value": str(data)})
+        self.request.tag({DATA_TAG: str(data)})
 
 
 def is_finished(job: JobDescription) -> bool:

@@ -1,0 +1,89 @@
+"""A copy of a labeling job's request that is changed before it is sent.
+
+Source: API reference, CreateLabelingJob.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Self
+
+from labeling_provider.groundtruth.description import ECHOED, JobDescription, JobRequest
+from labeling_provider.groundtruth.uris import as_s3_uri, join_s3_uri
+
+_OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = {
+    "S3DataSource": ("InputConfig", "DataSource"),
+    "SnsDataSource": ("InputConfig", "DataSource"),
+    "SnsTopicArn": ("OutputConfig",),
+    "StoppingConditions": (),
+    "LabelingJobAlgorithmsConfig": (),
+    "InitialActiveLearningModelArn": ("LabelingJobAlgorithmsConfig",),
+    "PreHumanTaskLambdaArn": ("HumanTaskConfig",),
+    "AnnotationConsolidationConfig": ("HumanTaskConfig",),
+    "PublicWorkforceTaskPrice": ("HumanTaskConfig",),
+}
+"""Where the members are that a request can do without."""
+
+
+class EditableRequest(JobRequest):
+    """A CreateLabelingJob request that can be changed.
+
+    :param members: arguments of ``create_labeling_job``; they are changed in place.
+    """
+
+    members: dict[str, Any]
+
+    @classmethod
+    def of(cls, job: JobDescription) -> Self:
+        """The request that makes a job as described.
+
+        A description has members without a value, which a request must not have.
+        """
+        return cls(_filled({name: job.members[name] for name in ("LabelingJobName", *ECHOED) if name in job.members}))
+
+    def remove(self, *names: str) -> list[str]:
+        """Leave out optional members.
+
+        :param names: keys of :data:`_OPTIONAL`.
+        :return: those that were there.
+        """
+        return [name for name in names if self._holder(name).pop(name, None)]
+
+    def tag(self, tags: Mapping[str, str]) -> None:
+        """Add tags, values by key; an earlier tag with such a key is replaced."""
+        self.members["Tags"] = [{"Key": key, "Value": value} for key, value in {**self.tags, **tags}.items()]
+
+    def read_manifest(self, uri: str) -> None:
+        """Take the objects from the manifest at this S3 URI."""
+        self._holder("S3DataSource")["S3DataSource"] = {"ManifestS3Uri": uri}
+
+    def write_to_folder(self, folder: str) -> None:
+        """Write to a folder of the output path."""
+        output = self.members["OutputConfig"]
+        output["S3OutputPath"] = join_s3_uri(as_s3_uri(output["S3OutputPath"]), folder)
+
+    def replace_topics(self, topics: Mapping[str, str]) -> None:
+        """Put other topics in the place of those that it names: new ARNs by old ones."""
+        for holder in (self._holder("SnsDataSource").get("SnsDataSource"), self._holder("SnsTopicArn")):
+            if holder and holder.get("SnsTopicArn") in topics:
+                holder["SnsTopicArn"] = topics[holder["SnsTopicArn"]]
+
+    def assign(self, workteam_arn: str) -> None:
+        """Let this workteam do the work."""
+        self.members["HumanTaskConfig"]["WorkteamArn"] = workteam_arn
+
+    def stop_after(self, human_labeled: int) -> None:
+        """Change the stopping condition that there is: objects labeled by people."""
+        self.members["StoppingConditions"]["MaxHumanLabeledObjectCount"] = human_labeled
+
+    def _holder(self, name: str) -> dict[str, Any]:
+        holder = self._member(*_OPTIONAL[name])
+        return holder if isinstance(holder, dict) else {}
+
+
+def _filled(value: Any) -> Any:
+    """A copy of a structure without its empty members."""
+    if isinstance(value, Mapping):
+        filled = {name: _filled(member) for name, member in value.items()}
+        return {name: member for name, member in filled.items() if member not in (None, "", [], {})}
+    return [_filled(item) for item in value] if isinstance(value, list) else value

@@ -69,7 +69,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("stack")
     workforce = folder / "workforce.json"
     mixed = {"workers": 1, "accuracy": 1, "seconds_per_task": 0.5}
-    workforce.write_text(json.dumps({"workteams": {**WORKFORCE["workteams"], "mixed": mixed}}))
+    careless = {"workers": 10, "accuracy": 0.8, "seconds_per_task": 0.02}
+    teams = {**WORKFORCE["workteams"], "mixed": mixed, "careless": careless}
+    workforce.write_text(json.dumps({"workteams": teams}))
     dags = folder / "dags"
     shutil.copytree(ROOT / "dags", dags)
     for path in (Path(__file__).parent / "dags").glob("*.py"):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -32,6 +33,7 @@ from dev.torture_people import BUCKET, AtProtocol, Crowd
 from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
 from labeling_provider.service.database.schema import jobs, objects
 from labeling_provider.service.database.upkeep import upgrade
+from labeling_provider.service.engine.leases import LEASE_SECONDS
 
 PARTS = ("local", "serve", "work")
 """Three processes: one that does everything, one that answers, one that works."""
@@ -51,6 +53,7 @@ class Team(Crowd):
     :param pushed: texts for the streaming job.
     :param database_kills: how often PostgreSQL is killed, beside the other kills.
     :param store_kills: how often SeaweedFS is.
+    :param freezes: how often a process stands still for longer than its leases last.
     """
 
     def __init__(
@@ -66,10 +69,11 @@ class Team(Crowd):
         pushed: int,
         database_kills: int,
         store_kills: int,
+        freezes: int,
     ) -> None:
         super().__init__(folder, seed=seed, kills=kills, objects=objects, chromium=False)
         self.size, self.lines, self.pushed = people, lines, pushed
-        self.database_kills, self.store_kills = database_kills, store_kills
+        self.database_kills, self.store_kills, self.freezes = database_kills, store_kills, freezes
         self.names = [f"torture-{number}" for number in range(jobs)]
         self.pushing = threading.Thread(target=self.push, daemon=True)
         self.push_trouble = ""
@@ -186,7 +190,8 @@ class Team(Crowd):
     def kill_all(self) -> None:
         """Kill one thing after the other."""
         victims = ["database", "cut"] * self.database_kills + ["objects"] * self.store_kills
-        victims += self.random.choices([*PARTS, *PARTS, "browser"], k=self.kills)
+        victims += self.random.choices(PARTS, k=self.kills) + ["browser"] * (self.kills // 6)
+        victims += ["frozen"] * self.freezes
         self.random.shuffle(victims)
         for number, victim in enumerate(victims, 1):
             time.sleep(self.random.uniform(0.1, 1.5))  # the instant of the kill is what is varied
@@ -207,6 +212,12 @@ class Team(Crowd):
             self.objects_store.start()
         elif victim == "cut":
             self.balancer.cut()
+        elif victim == "frozen":
+            # Whoever wakes up after its leases have run out must not write any more.
+            group = self.replicas[PARTS.index("work")].group.process.pid
+            os.killpg(group, signal.SIGSTOP)
+            time.sleep(self.random.uniform(LEASE_SECONDS, LEASE_SECONDS + 3))
+            os.killpg(group, signal.SIGCONT)
         elif victim == "browser":
             person = self.random.choice(self.people)
             return person.kill_browser(self.random)
@@ -312,9 +323,10 @@ def main() -> None:
     """Torture with the arguments of the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--kills", type=int, default=100, help="of processes and browsers")
+    parser.add_argument("--kills", type=int, default=100, help="of the service's processes; a sixth as often of browsers")
     parser.add_argument("--database-kills", type=int, default=5, help="of PostgreSQL; as often all connections are cut")
     parser.add_argument("--store-kills", type=int, default=5, help="of SeaweedFS")
+    parser.add_argument("--freezes", type=int, default=5, help="of the process that works, longer than leases last")
     parser.add_argument("--people", type=int, default=20)
     parser.add_argument("--objects", type=int, default=1500, help="for people")
     parser.add_argument("--jobs", type=int, default=40, help="of simulated workers")

@@ -323,7 +323,7 @@ def main() -> None:
     """Torture with the arguments of the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--kills", type=int, default=100, help="of the service's processes; a sixth as often of browsers")
+    parser.add_argument("--kills", type=int, default=100, help="of the service; a sixth as often of browsers")
     parser.add_argument("--database-kills", type=int, default=5, help="of PostgreSQL; as often all connections are cut")
     parser.add_argument("--store-kills", type=int, default=5, help="of SeaweedFS")
     parser.add_argument("--freezes", type=int, default=5, help="of the process that works, longer than leases last")

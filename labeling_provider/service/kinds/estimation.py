@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import log
@@ -166,8 +166,9 @@ class VoteBook:
         classes, sure = _decided(*self._learn(len(self._objects), None))
         return list(zip(classes.tolist(), sure.tolist(), strict=True))
 
-    def _learn(self, end: int, judged: int | None) -> tuple[_Table, list[_View]]:
-        """Learn the crowd from the votes up to a position.
+    def _learn(self, end: int, judged: int | None) -> tuple[_Table, Iterator[_View]]:
+        """Learn the crowd from the votes up to a position, one model after the other: each takes as much memory as all
+        votes do.
 
         :param judged: the position up to which votes determine the weights of models; None for ``end``.
         """
@@ -178,7 +179,7 @@ class VoteBook:
             if judged != self._weighed:
                 self._models, self._weighed = _weighed(self._table(0, judged)), judged
             models = self._models
-        return table, [(weight, *_learn(model, table)) for model, weight in models]
+        return table, ((weight, *_learn(model, table)) for model, weight in models)
 
     def _last_point(self, most: int, ratio: float) -> int:
         """The last learning point up to a position: the start of a question, beyond the point before by a ratio."""
@@ -542,7 +543,7 @@ def _folds(table: _Table) -> list[tuple[_Table, _Table]]:
     return [(table.among(numbers != fold), table.among(numbers == fold)) for fold in folds]
 
 
-def _decided(table: _Table, views: Sequence[_View]) -> tuple[Ints, Floats]:
+def _decided(table: _Table, views: Iterable[_View]) -> tuple[Ints, Floats]:
     """The class of each object, and its probability."""
     probabilities = np.zeros(table.counts.shape)
     for weight, crowd, own in views:

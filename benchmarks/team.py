@@ -3,7 +3,8 @@
 A job of 10,000 and one of 100,000 texts with one instant worker each. In the middle of the large one the service is
 killed and started again. Times per object are CPU time of the service's process, so that they do not depend on what
 else the machine does. Then there are 100,000 jobs, and pages of their list are asked for; and 100 clients ask for a
-job once a second each, while 200 others wait for messages. The last line is JSON.
+job once a second each, while 200 others wait for messages. A service of its own stores 5,000 pictures and gives them
+back; with ``--together 10``, another one labels ten of the large jobs at once. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import math
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from datetime import UTC, datetime
@@ -103,6 +105,43 @@ def costs(service: Service, few: int, many: int) -> dict[str, float]:
         "peak_mb": max(peak, peak_mb(service)),
         "restart_s": seconds,
     }
+
+
+def pictures(service: Service, count: int, size: int) -> None:
+    """Store so many pictures of so many bytes, and read them again."""
+    client, threads = service.client("s3", config=Config(max_pool_connections=4)), 4
+    client.create_bucket(Bucket="pictures")
+    body = os.urandom(size)
+
+    def store(number: int) -> None:
+        client.put_object(Bucket="pictures", Key=f"{number}.jpg", Body=number.to_bytes(4, "big") + body)
+
+    def read(number: int) -> None:
+        got = client.get_object(Bucket="pictures", Key=f"{number}.jpg")["Body"].read()
+        assert got == number.to_bytes(4, "big") + body
+
+    with ThreadPoolExecutor(threads) as pool:
+        for done in (pool.map(store, range(count)), pool.map(read, range(count))):
+            list(done)
+
+
+def together(service: Service, count: int, objects: int) -> None:
+    """Let a service label several jobs at once."""
+    for number in range(count):
+        create(service, f"together-{number}", objects)
+    for number in range(count):
+        wait_for_end(service, f"together-{number}", objects)
+
+
+def peak_of(server: PostgreSQL | None, name: str, work: Callable[[Service], None]) -> float:
+    """Highest memory, in MB, of a new service that does something."""
+    with tempfile.TemporaryDirectory(prefix="labeling-bench-") as folder:
+        service = Service(Path(folder), *(["--database-url", server.create(name)] if server else []))
+        try:
+            work(service)
+            return peak_mb(service)
+        finally:
+            service.stop()
 
 
 def add_jobs(url: str, count: int) -> None:
@@ -201,6 +240,13 @@ def measure(server: PostgreSQL | None, chosen: argparse.Namespace) -> dict[str, 
             pages = page_ms(service, chosen.jobs, 40 if chosen.seconds > 1 else 2)
         finally:
             service.stop()
+    if not chosen.requests_only:
+        figures["pictures_peak_mb"] = peak_of(server, "pictures", lambda service: pictures(service, *chosen.pictures))
+    if chosen.together:
+        many = chosen.objects[1]
+        figures["together_peak_mb"] = peak_of(
+            server, "together", lambda service: together(service, chosen.together, many)
+        )
     print("95 % of pages within", ", ".join(f"{taken} ms ({what.replace('_', ' ')})" for what, taken in pages.items()))
     return {**figures, "list_page_p95_ms": max(pages.values())}
 
@@ -211,6 +257,8 @@ def main() -> None:
     parser.add_argument("--smallest", action="store_true", help="as little as runs all of it, on SQLite only")
     parser.add_argument("--objects", type=int, nargs=2, default=(10_000, 100_000), help="of the two jobs")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--together", type=int, default=0, help="how many of the large jobs are labeled at once")
+    parser.add_argument("--pictures", type=int, nargs=2, default=(5_000, 200_000), help="how many, of how many bytes")
     parser.add_argument("--jobs", type=int, default=100_000, help="in the list")
     parser.add_argument("--polls", type=int, default=200, help="how many wait for messages")
     parser.add_argument("--clients", type=int, default=100, help="how many ask for a job, once a second")
@@ -218,7 +266,9 @@ def main() -> None:
     parser.add_argument("--requests-only", action="store_true", help="leave out what objects cost")
     options = parser.parse_args()
     if options.smallest:
-        vars(options).update(objects=(50, 100), jobs=200, polls=5, clients=3, seconds=1)
+        vars(options).update(
+            objects=(50, 100), together=2, pictures=(10, 1_000), jobs=200, polls=5, clients=3, seconds=1
+        )
     with postgresql() if options.database == "postgresql" else nullcontext() as server:
         figures = measure(server, options)
     if not options.requests_only:
@@ -227,7 +277,12 @@ def main() -> None:
             f"{options.database}, {many:,} texts, one instant worker each: {figures['ms_per_object']:.2f} ms CPU an "
             f"object (limit {2 if server else 1.5}), {figures['ms_per_object_100k_over_10k']:.2f} times that of "
             f"{few:,} (limit 1.15), {figures['peak_mb']:.0f} MB (limit 350), back after {figures['restart_s']:.1f} s "
-            "(limit 3)"
+            f"(limit 3). {options.pictures[0]:,} pictures of {options.pictures[1] / 1000:.0f} kB: "
+            f"{figures['pictures_peak_mb']:.0f} MB (limit 250)"
+        )
+    if options.together:
+        print(
+            f"{options.together} jobs of {options.objects[1]:,} at once: {figures['together_peak_mb']:.0f} MB (limit 500)"
         )
     print(
         f"{options.database}: 95 % of Describe calls of {options.clients} clients within "

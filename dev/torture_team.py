@@ -328,7 +328,7 @@ def main() -> None:
     parser.add_argument("--store-kills", type=int, default=5, help="of SeaweedFS")
     parser.add_argument("--freezes", type=int, default=5, help="of the process that works, longer than leases last")
     parser.add_argument("--people", type=int, default=20)
-    parser.add_argument("--objects", type=int, default=1500, help="for people")
+    parser.add_argument("--objects", type=int, default=5000, help="for people")
     parser.add_argument("--jobs", type=int, default=40, help="of simulated workers")
     parser.add_argument("--lines", type=int, default=50, help="objects of each of them")
     parser.add_argument("--pushed", type=int, default=5000, help="texts for the stream")

@@ -186,7 +186,7 @@ bench-shift: setup
 
 # An hour. A service that many share: on SQLite, on PostgreSQL, then of several processes with a real S3.
 bench-team: setup
-	$(BIN)/python -m benchmarks.team
+	$(BIN)/python -m benchmarks.team --together 10
 	$(BIN)/python -m benchmarks.team --database postgresql
 	$(BIN)/python -m benchmarks.replicas --objects 10000 100000
 

@@ -281,9 +281,8 @@ def main() -> None:
             f"{figures['pictures_peak_mb']:.0f} MB (limit 250)"
         )
     if options.together:
-        print(
-            f"{options.together} jobs of {options.objects[1]:,} at once: {figures['together_peak_mb']:.0f} MB (limit 500)"
-        )
+        together_mb = figures["together_peak_mb"]
+        print(f"{options.together} jobs of {options.objects[1]:,} at once: {together_mb:.0f} MB (limit 500)")
     print(
         f"{options.database}: 95 % of Describe calls of {options.clients} clients within "
         f"{figures['describe_p95_ms']} ms beside {options.polls} long polls (limit 100); of pages of {options.jobs:,} "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
@@ -92,13 +92,15 @@ class Results:
             iterations |= {row.iteration for row in rows if row.object_id in labels}
             stamp = rows[-1].stamp
 
-    def _revise(self, run: Run, groups: Sequence[Sequence[Row]], labels: dict[int, ObjectLabel]) -> None:
+    def _revise(self, run: Run, groups: Sequence[Sequence[Row]], labels: Mapping[int, ObjectLabel]) -> None:
         """Replace labels in the objects of some consolidation files."""
         attribute, files, results = run.job.attribute, dict[str, tuple[bytes, str]](), dict[int, str]()
         for group in groups:
             contents = {row.object_id: json.loads(row.result) for row in group}
-            for object_id in contents.keys() & labels.keys():
-                label, content = labels[object_id], contents[object_id]
+            for object_id, content in contents.items():
+                if object_id not in labels:
+                    continue
+                label = labels[object_id]
                 content[attribute] = label.value
                 content[f"{attribute}-metadata"].update(label.metadata)
             changed = {row.object_id: new for row in group if (new := as_json(contents[row.object_id])) != row.result}

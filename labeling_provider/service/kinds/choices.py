@@ -6,9 +6,8 @@ The form elements are ``crowd-image-classifier``, ``crowd-classifier`` and their
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections import deque
-from collections.abc import Iterable, Sequence
-from itertools import islice
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -39,8 +38,9 @@ class _Choice(Kind):
         self._questions = questions
         self._book = VoteBook(classes)
         self.remembers = max(MAX_VOTES // (questions * job.workers_per_object), 1)
-        # The objects in the book, and the classes that anybody chose for each.
-        self._asked: deque[tuple[int, tuple[int, ...]]] = deque()
+        # The objects in the book, and the classes that anybody chose for each; what is equal is there once.
+        self._asked, self._choices = array("q"), list[tuple[int, ...]]()
+        self._known_choices = dict[tuple[int, ...], tuple[int, ...]]()
 
     @abstractmethod
     def _votes(self, answer: Any) -> Sequence[int]:
@@ -64,36 +64,73 @@ class _Choice(Kind):
 
     def consolidate(self, batch: Sequence[Answered], stamp: str) -> Consolidated:
         count = sum(self._note(answered) for answered in batch)
-        labels = self._labels(self._book.decide(count * self._questions))
-        while len(self._asked) > self.remembers:
-            self._asked.popleft()
+        decided = self._book.decide(count * self._questions)
+        labels = dict(self._labels(len(decided), decided.__getitem__))
+        self._forget(len(self._asked) - self.remembers)
         return Consolidated(labels, {})
 
-    def reconsider(self) -> dict[int, ObjectLabel]:
-        return self._labels(self._book.reconsider())
+    def reconsider(self) -> Mapping[int, ObjectLabel]:
+        classes, sure = self._book.reconsider()
+        return self._labels(
+            len(classes), lambda part: list(zip(classes[part].tolist(), sure[part].tolist(), strict=True))
+        )
 
     def _note(self, answered: Answered) -> bool:
         """Put the votes on an object into the book; returns whether there are any."""
         answers = self.usable(answered)
         if not answers:
             return False
-        chosen = {class_id for _, answer in answers for class_id in self._chosen(answer)}
-        self._asked.append((answered.object_id, tuple(sorted(chosen))))
+        chosen = tuple(sorted({class_id for _, answer in answers for class_id in self._chosen(answer)}))
+        self._asked.append(answered.object_id)
+        self._choices.append(self._known_choices.setdefault(chosen, chosen))
         votes = [(worker, self._votes(answer)) for worker, answer in answers]
         for question in range(self._questions):
             self._book.add([(worker, own[question]) for worker, own in votes])
         return True
 
-    def _labels(self, decided: Sequence[tuple[int, float]]) -> dict[int, ObjectLabel]:
-        """The labels of the latest objects, from the decisions on the latest questions."""
+    def _forget(self, count: int) -> None:
+        """Forget the first objects, which the book has forgotten too."""
+        if count > 0:
+            del self._asked[:count], self._choices[:count]
+            if len(self._known_choices) > 2 * len(self._choices):
+                self._known_choices = {chosen: chosen for chosen in self._choices}
+
+    def _labels(self, questions: int, decided: Callable[[slice], list[tuple[int, float]]]) -> _Labels:
+        """The labels of the latest objects.
+
+        :param questions: how many of the latest questions are decided.
+        :param decided: the class and its probability for some of them.
+        """
         size = self._questions
-        count = min(len(decided) // size, len(self._asked))
-        latest = islice(self._asked, len(self._asked) - count, None)
-        first = len(decided) - count * size
-        return {
-            object_id: self._label(chosen, decided[first + number * size : first + (number + 1) * size])
-            for number, (object_id, chosen) in enumerate(latest)
-        }
+        count = min(questions // size, len(self._asked))
+        first, unused = len(self._asked) - count, questions - count * size
+
+        def label(place: int) -> ObjectLabel:
+            own = slice(unused + place * size, unused + (place + 1) * size)
+            return self._label(self._choices[first + place], decided(own))
+
+        return _Labels(self._asked[first:], label)
+
+
+class _Labels(Mapping[int, ObjectLabel]):
+    """Labels of many objects, each made when it is asked for: a large job has a hundred thousand.
+
+    :param objects: their ids.
+    :param label: the label of the object at a place.
+    """
+
+    def __init__(self, objects: Iterable[int], label: Callable[[int], ObjectLabel]) -> None:
+        self._places = {object_id: place for place, object_id in enumerate(objects)}
+        self._label = label
+
+    def __getitem__(self, object_id: int) -> ObjectLabel:
+        return self._label(self._places[object_id])
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
 
 
 @runs("image-classification", "text-classification", "video-classification")

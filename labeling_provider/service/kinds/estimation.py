@@ -17,9 +17,11 @@ this is, and where it was worse: ``make bench-consolidation`` and docs/local-ser
 
 from __future__ import annotations
 
+import threading
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import log
@@ -78,6 +80,9 @@ _GROWTH: Final = 1.06
 """A crowd is learned again when it has given this many times as many answers."""
 _REWEIGHED: Final = 2.0
 """Models are weighed again when there are this many times as many answers."""
+_MANY_VOTES: Final = 20_000
+"""With more votes, a book learns only while no other such book does."""
+_LEARNING: Final = threading.Lock()
 MAX_VOTES: Final = 200_000
 """Enough answers to estimate the workers from; older ones are dropped."""
 _LEAST: Final = 1e-6
@@ -142,6 +147,12 @@ class VoteBook:
         """The class and its probability, 0 to 1, for each of the last ``count`` questions."""
         if not count:
             return []
+        with self._one_at_a_time():
+            classes, sure = self._decide(count)
+        return list(zip(classes[-count:].tolist(), sure[-count:].tolist(), strict=True))
+
+    def _decide(self, count: int) -> tuple[Ints, Floats]:
+        """The class and its probability for questions up to the last one, at least the last ``count``."""
         first = self._first_vote_on(self._next - count)
         if len(self._objects) > MAX_VOTES and first:
             dropped = self._first_vote_on(self._objects[min(first, len(self._objects) // 10)])
@@ -149,22 +160,24 @@ class VoteBook:
                 del column[:dropped]
             first, self._weighed, self._learned = first - dropped, 0, (0, 0)
         if 2 * first < len(self._objects):
-            classes, sure = _decided(*self._learn(len(self._objects), None))
-        else:
-            end = self._last_point(first, _GROWTH)
-            judged = self._last_point(min(first, _MAX_JUDGED), _REWEIGHED)
-            if (end, judged) != self._learned:
-                _, views = self._learn(end, judged)
-                self._crowds, self._learned = [(weight, crowd, None) for weight, crowd, _ in views], (end, judged)
-            classes, sure = _decided(self._table(first, len(self._objects)), self._crowds)
-        return list(zip(classes[-count:].tolist(), sure[-count:].tolist(), strict=True))
+            return _decided(*self._learn(len(self._objects), None))
+        end = self._last_point(first, _GROWTH)
+        judged = self._last_point(min(first, _MAX_JUDGED), _REWEIGHED)
+        if (end, judged) != self._learned:
+            _, views = self._learn(end, judged)
+            self._crowds, self._learned = [(weight, crowd, None) for weight, crowd, _ in views], (end, judged)
+        return _decided(self._table(first, len(self._objects)), self._crowds)
 
-    def reconsider(self) -> list[tuple[int, float]]:
-        """The class and its probability, 0 to 1, for each of the latest questions, from all of their votes together."""
+    def reconsider(self) -> tuple[Ints, Floats]:
+        """The classes of the latest questions and their probabilities, 0 to 1, from all of their votes together."""
         if not self._objects:
-            return []
-        classes, sure = _decided(*self._learn(len(self._objects), None))
-        return list(zip(classes.tolist(), sure.tolist(), strict=True))
+            return np.zeros(0, np.int64), np.zeros(0)
+        with self._one_at_a_time():
+            return _decided(*self._learn(len(self._objects), None))
+
+    def _one_at_a_time(self) -> AbstractContextManager[Any]:
+        """Of books with many votes, one learns at a time: that takes much memory. Smaller ones do not wait."""
+        return _LEARNING if len(self._objects) > _MANY_VOTES else nullcontext()
 
     def _learn(self, end: int, judged: int | None) -> tuple[_Table, Iterator[_View]]:
         """Learn the crowd from the votes up to a position, one model after the other: each takes as much memory as all

@@ -7,7 +7,7 @@ Formats: developer guide, "Labeling job output data" and "Crowd HTML elements re
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -179,7 +179,7 @@ class Kind(ABC):
     def learn(self, earlier: Sequence[Answered]) -> None:  # noqa: B027 - only some kinds learn
         """Learn from answers that were consolidated before this process started."""
 
-    def reconsider(self) -> dict[int, ObjectLabel]:
+    def reconsider(self) -> Mapping[int, ObjectLabel]:
         """Labels from all answers together, which came in one after the other.
 
         :return: labels that may have changed, by object id. Metadata keys that they lack stay as they are.

@@ -20,6 +20,7 @@ BELOW = {
     "service": PLAIN,
 }
 """What each room that knows nothing of Airflow may import."""
+MAX_STAGE_LINES = 250
 SERVICE = ("database", "cloud", "kinds", "work", "learning", "engine", "web")
 """The self-hosted service's rooms, each on top of those before it."""
 
@@ -88,6 +89,18 @@ def test_sql_is_in_one_room() -> None:
         if any(name[0] in {"sqlalchemy", "alembic"} for name in imports(path))
     ]
     assert wrong == []
+
+
+def test_every_move_of_a_task_is_made_in_one_module() -> None:
+    moves = "offer|accept|accept_this|accept_next|save|submit|decline|release|return_late|expire|withdraw"
+    made = re.compile(rf"\btask_rows\.({moves}|replace_declined)\b")
+    makers = {path.relative_to(PACKAGE).as_posix() for path, _ in modules() if made.search(path.read_text())}
+    assert makers == {"service/work/tasks.py"}
+
+
+def test_the_stages_of_a_job_are_short() -> None:
+    lengths = {path.name: len(path.read_text().splitlines()) for path, parts in modules() if parts[1:2] == ("engine",)}
+    assert {name: length for name, length in lengths.items() if length > MAX_STAGE_LINES} == {}
 
 
 def test_what_is_embedded_is_known_in_one_folder() -> None:

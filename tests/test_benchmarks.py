@@ -30,7 +30,7 @@ def test_a_benchmark_runs_in_its_smallest_form(name: str) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE * 300)
     assert done.returncode == 0, done.stderr[-3000:]
     figures = json.loads(done.stdout.splitlines()[-1])
-    assert name != "replicas" or OF_A_TEAM <= figures.keys()
+    assert name != "replicas" or figures.keys() >= OF_A_TEAM
     # That of the pages has figures for each database.
     flat = [one for value in figures.values() for one in (value.values() if isinstance(value, dict) else [value])]
     assert flat

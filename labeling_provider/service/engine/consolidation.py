@@ -10,15 +10,16 @@ from typing import Any, Final
 
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.description import JobRequest
-from labeling_provider.groundtruth.documents import as_json, trouble_with
+from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.object_store import ObjectStore
-from labeling_provider.service.database import lease_rows, object_rows, task_rows
-from labeling_provider.service.database.database import Connection, Database, Row
+from labeling_provider.service.database import lease_rows, object_rows
+from labeling_provider.service.database.database import Database, Row
+from labeling_provider.service.engine.answers import Answers, by_object, function_content, function_entries, submitted
 from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.failures import ObjectFailure
-from labeling_provider.service.kinds.kind import Answered, AnswerError, Consolidated, ObjectLabel, WorkerAnswer
+from labeling_provider.service.kinds.kind import Answered, AnswerError, Consolidated, ObjectLabel
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.outcomes import fail_objects, label_objects
 from labeling_provider.service.work.people import identities, identity_provider
@@ -28,9 +29,6 @@ _Contents = tuple[dict[int, dict[str, Any]], dict[int, str]]
 
 _REVISED_AT_ONCE: Final = 50
 """Consolidation files whose labels are replaced in one transaction."""
-
-_Answers = list[tuple[Row, Any]]
-"""Tasks with their answers."""
 
 
 class Results:
@@ -53,15 +51,15 @@ class Results:
             rows = object_rows.answered(connection, run.id)
             if not rows:
                 return
-            answers = _read(connection, run.id, rows)
-        batch = _answered(rows, answers)
+            answers = submitted(connection, run.id, rows)
+        batch = by_object(rows, answers)
         consolidated = run.kind.consolidate(batch, layout.creation_date(rows[-1].answered))
         answers, files = _responses(run, rows, answers)
         self._object_store.write(files | self._worker_responses(run, rows, answers))
         if consolidated is None:
             contents, failed = self._function_contents(run, rows, batch)
         else:
-            contents, failed = self._builtin_contents(run, rows, _answered(rows, answers), consolidated)
+            contents, failed = self._builtin_contents(run, rows, by_object(rows, answers), consolidated)
         for row in rows:
             if row.object_id not in contents:
                 failed.setdefault(row.object_id, "None of the workers' answers could be used.")
@@ -112,7 +110,7 @@ class Results:
             lease_rows.hold(connection, run.lease)
             object_rows.revise(connection, run.id, results)
 
-    def _worker_responses(self, run: Run, rows: Sequence[Row], answers: _Answers) -> dict[str, tuple[bytes, str]]:
+    def _worker_responses(self, run: Run, rows: Sequence[Row], answers: Answers) -> dict[str, tuple[bytes, str]]:
         documents: dict[int, list[dict[str, Any]]] = defaultdict(list)
         subs = {worker.worker_id: worker.sub for worker in run.team}
         is_public = JobRequest(run.job.request).workforce_kind == "public"
@@ -194,10 +192,10 @@ class Results:
             result = self._call_consolidation(run, payload)
             uri = layout.consolidation_uri(job.output, "response", row.iteration, row.stamp)
             self._object_store.write({uri: (as_json(result).encode(), "application/json")})
-            entries = _by_object(result)
+            entries = function_entries(result)
             for answered in group:
                 try:
-                    contents[answered.object_id] = _content(entries, answered.object_id)
+                    contents[answered.object_id] = function_content(entries, answered.object_id)
                 except ObjectFailure as failure:
                     failed[answered.object_id] = f"The function {job.consolidation_function} {failure}"
         return contents, failed
@@ -217,13 +215,13 @@ class Results:
         return self._functions.call(job.consolidation_function, event)
 
 
-def _responses(run: Run, rows: Sequence[Row], answers: _Answers) -> tuple[_Answers, dict[str, tuple[bytes, str]]]:
+def _responses(run: Run, rows: Sequence[Row], answers: Answers) -> tuple[Answers, dict[str, tuple[bytes, str]]]:
     """Answers as they appear in files, and the files that they name. What can't be used stays as it is."""
     folders = {
         row.object_id: layout.worker_response_uri(run.job.output, row.iteration, row.object_id, int(row.answered))
         for row in rows
     }
-    written: _Answers = []
+    written: Answers = []
     files: dict[str, tuple[bytes, str]] = {}
     for task, content in answers:
         try:
@@ -243,50 +241,3 @@ def _consolidation_file(run: Run, which: str, row: Row, document: Any) -> dict[s
     """
     uri = layout.consolidation_uri(run.job.output, which, row.iteration, row.stamp)
     return {uri: (as_json(document).encode(), "application/json")}
-
-
-def read_answers(connection: Connection, job_id: int, rows: Sequence[Row]) -> list[Answered]:
-    """The objects of these rows with their answers, in the order of the rows."""
-    return _answered(rows, _read(connection, job_id, rows))
-
-
-def _read(connection: Connection, job_id: int, rows: Sequence[Row]) -> _Answers:
-    submitted = task_rows.submitted(connection, job_id, {row.object_id for row in rows})
-    return [(task, json.loads(task.answer)) for task in submitted]
-
-
-def _answered(rows: Sequence[Row], answers: _Answers) -> list[Answered]:
-    by_object: dict[int, list[WorkerAnswer]] = defaultdict(list)
-    for task, content in answers:
-        by_object[task.object_id].append(WorkerAnswer(task.worker_id, content if isinstance(content, dict) else {}))
-    return [Answered(row.object_id, json.loads(row.line), by_object[row.object_id]) for row in rows]
-
-
-def _by_object(result: Any) -> dict[str, Any] | None:
-    """The entries of a consolidation function's result by dataset object id; None if it is not a list."""
-    if not isinstance(result, list):
-        return None
-    entries = [entry for entry in result if isinstance(entry, dict)]
-    return {
-        str(entry["datasetObjectId"]): entry for entry in entries if isinstance(entry.get("datasetObjectId"), str | int)
-    }
-
-
-def _content(entries: dict[str, Any] | None, object_id: int) -> dict[str, Any]:
-    """The new keys of an object's output line, from a consolidation function's result.
-
-    :raises ObjectFailure: if it has none that can be used. The text completes "The function …".
-    """
-    if entries is None:
-        raise ObjectFailure("did not return a list of consolidated annotations.")
-    entry = entries.get(str(object_id))
-    if entry is None:
-        raise ObjectFailure("left the object out.")
-    consolidated = entry.get("consolidatedAnnotation")
-    content = consolidated.get("content") if isinstance(consolidated, dict) else None
-    if not isinstance(content, dict):
-        raise ObjectFailure('did not return {"consolidatedAnnotation": {"content": {…}}} for the object.')
-    trouble = trouble_with(as_json(content), content)
-    if trouble:
-        raise ObjectFailure(f"returned an annotation that can't be used. {trouble}")
-    return content

@@ -9,7 +9,7 @@ from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import plain
 from labeling_provider.groundtruth.job import JobStatus, is_streaming
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.database import announcement_rows, lease_rows, object_rows, task_rows
+from labeling_provider.service.database import announcement_rows, lease_rows, object_rows
 from labeling_provider.service.database.database import Database, Row
 from labeling_provider.service.database.lease_rows import Lease, LeaseLost
 from labeling_provider.service.database.running import end, note
@@ -63,7 +63,7 @@ class End:
         self._runs.forget(job.id)
         with self._database.write() as connection:
             lease_rows.hold(connection, lease)
-            task_rows.expire(connection, job.id)
+            tasks.end_all(connection, job.id)
             ended = end(connection, job.id, status, reason and plain(reason, _MAX_REASON))
             note(connection, job.id, f"{status}: {reason}" if reason else status)
             if ended:

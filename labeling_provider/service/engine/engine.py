@@ -24,7 +24,6 @@ from labeling_provider.service.database.states import ObjectState
 from labeling_provider.service.engine.announcements import Announcements
 from labeling_provider.service.engine.collect import Collect
 from labeling_provider.service.engine.consolidation import Results
-from labeling_provider.service.engine.desk import Desk
 from labeling_provider.service.engine.end import End
 from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.engine.hand_out import HandOut
@@ -42,6 +41,7 @@ from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.log_format import JOB
 from labeling_provider.service.measures import FAILED_STEPS, STEPS
 from labeling_provider.service.tracing import traced
+from labeling_provider.service.work.desk import Desk
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.simulated import SimulatedWorkers
 from labeling_provider.service.work.truth import Truth, TruthFileError
@@ -90,7 +90,7 @@ class Engine:
         self._stream = Stream(database, messaging, clock)
         self.kinds = Kinds(object_store, self._functions, inputs)
         self._runs = Runs(database, workforce, self.kinds)
-        self.desk = Desk(database, self.kinds, clock, self.wake)
+        self.desk = Desk(database, self.kinds.of, clock, self.wake)
         self._start = Start(database, inputs, self._output, self._stream, learning)
         self._collect = Collect(database, self._workers)
         self._results = Results(database, object_store, self._functions, clock)

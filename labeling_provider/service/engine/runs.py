@@ -13,7 +13,7 @@ from labeling_provider.service.cloud.object_store import ObjectStore
 from labeling_provider.service.database import object_rows
 from labeling_provider.service.database.database import Database, Row
 from labeling_provider.service.database.lease_rows import Lease
-from labeling_provider.service.engine.consolidation import read_answers
+from labeling_provider.service.engine.answers import by_object, submitted
 from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.engine.inputs import Inputs
 from labeling_provider.service.kinds import KINDS
@@ -87,5 +87,5 @@ class Runs:
         with self._database.read() as connection:
             labeled = object_rows.labeled(connection, job.id, kind.remembers)
             while rows := list(islice(labeled, _AT_ONCE)):
-                kind.learn(read_answers(connection, job.id, rows))
+                kind.learn(by_object(rows, submitted(connection, job.id, rows)))
         return Run(lease, kind, self._workforce.teams.get(job.workteam_arn, ()))

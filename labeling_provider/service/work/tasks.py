@@ -71,15 +71,20 @@ def accept(connection: Connection, acceptances: Sequence[Acceptance]) -> int:
     return task_rows.accept(connection, [acceptance._asdict() for acceptance in acceptances])
 
 
-def accept_next(connection: Connection, job_id: int, worker: str, at: float, due: float) -> Row | None:
-    """Give a worker the job's task that the worker already holds, or else the next free one.
+def accept_this(connection: Connection, task_id: int, worker: str, at: float, due: float) -> Row | None:
+    """Give a worker a certain task.
 
     :param at: epoch seconds.
-    :param due: when the time limit of a new task ends, in epoch seconds.
-    :return: the task; None if there is none for this worker.
+    :param due: when the time limit ends, in epoch seconds.
+    :return: the task with its object's manifest line; None if it is not free, its object is not new to the worker, or
+        the worker holds another task of the job.
     """
-    in_hand = task_rows.in_hand(connection, job_id, worker, at)
-    return in_hand or task_rows.accept_next(connection, job_id, worker, at, due)
+    return task_rows.accept_this(connection, task_id, worker, at, due)
+
+
+def accept_next(connection: Connection, job_id: int, worker: str, at: float, due: float) -> Row | None:
+    """Give a worker a job's next free task, as :func:`accept_this` does; None if there is none for this worker."""
+    return task_rows.accept_next(connection, job_id, worker, at, due)
 
 
 def save(connection: Connection, moves: Sequence[Move]) -> int:
@@ -134,6 +139,11 @@ def expire(connection: Connection, run: Run, at: float) -> None:
     """Take tasks from workers whose time limit is over, and end those that have been there for too long."""
     task_rows.return_late(connection, run.id, at)
     task_rows.expire(connection, run.id, at)
+
+
+def end_all(connection: Connection, job_id: int) -> None:
+    """End all tasks of a job that have no answer: the job is over."""
+    task_rows.expire(connection, job_id)
 
 
 def replace_declined(connection: Connection, run: Run) -> None:

@@ -17,8 +17,8 @@ from dev.stack import wait_until
 from labeling_provider.service.database.schema import jobs, tasks
 from labeling_provider.service.database.states import TaskState
 from labeling_provider.service.engine import scheduler as scheduling
-from labeling_provider.service.engine.desk import MoveRefused, NoJobs
 from labeling_provider.service.engine.scheduler import Scheduler
+from labeling_provider.service.work.desk import MoveRefused, NoJobs
 from labeling_provider.service.work.people import Person
 from labeling_provider.service.work.tasks import Refusal
 from tests.service.in_process import InProcess

@@ -52,7 +52,8 @@ def job_of_people(engine: InProcess, count: int, each: int, **arguments: Any) ->
 
 def accept(engine: InProcess, job_id: int, worker: str, at: float = 0.0, due: float = LONG) -> Any:
     with engine.store.write() as connection:
-        return tasks.accept_next(connection, job_id, worker, at, due)
+        in_hand = task_rows.in_hand(connection, job_id, worker, at)
+        return in_hand or tasks.accept_next(connection, job_id, worker, at, due)
 
 
 def make(engine: InProcess, move: Any, *arguments: Any) -> Refusal | None:

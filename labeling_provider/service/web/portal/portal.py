@@ -6,7 +6,6 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Router
 
 from labeling_provider.service.database.database import Database
-from labeling_provider.service.engine.desk import Desk
 from labeling_provider.service.engine.mask_helper import MaskHelper
 from labeling_provider.service.web.portal.portal_pages import Pages
 from labeling_provider.service.web.portal.protocol import Protocol
@@ -14,6 +13,7 @@ from labeling_provider.service.web.portal.provider_pages import ProviderPages
 from labeling_provider.service.web.portal.sessions import Threads
 from labeling_provider.service.web.task_pages import TaskPages
 from labeling_provider.service.work.audit_trail import AuditTrail
+from labeling_provider.service.work.desk import Desk
 from labeling_provider.service.work.people import People
 from labeling_provider.service.work.single_sign_on import SingleSignOn
 

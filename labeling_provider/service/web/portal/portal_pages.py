@@ -17,7 +17,6 @@ from starlette.routing import Route
 from labeling_provider.rendering.environment import render
 from labeling_provider.service.database import job_rows, people_rows
 from labeling_provider.service.database.database import Database, Row
-from labeling_provider.service.engine.desk import Desk, NoSuchTask
 from labeling_provider.service.web.cookies import (
     PORTAL_COOKIE,
     is_page_token,
@@ -38,6 +37,7 @@ from labeling_provider.service.web.portal.words import choose_language, language
 from labeling_provider.service.web.requests import PORTAL_PATH, form_fields
 from labeling_provider.service.web.task_pages import ShownTask, TaskPages
 from labeling_provider.service.work.audit_trail import OK, AuditTrail
+from labeling_provider.service.work.desk import Desk, NoSuchTask
 from labeling_provider.service.work.people import People, PeopleError, Person
 from labeling_provider.service.work.requesters import Role
 from labeling_provider.service.work.single_sign_on import SignedIn, SingleSignOn

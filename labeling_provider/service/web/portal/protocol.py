@@ -17,7 +17,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from labeling_provider.service.database.opening import DatabaseError
-from labeling_provider.service.engine.desk import Desk, Handed, JobAtDesk, MoveRefused, NoSuchTask
 from labeling_provider.service.engine.mask_helper import MaskHelper, NoMask
 from labeling_provider.service.failures import JobFailure
 from labeling_provider.service.web.cookies import PORTAL_COOKIE, page_token
@@ -31,6 +30,7 @@ from labeling_provider.service.web.portal.sessions import (
 )
 from labeling_provider.service.web.requests import PORTAL_PATH
 from labeling_provider.service.web.task_pages import ShownTask, TaskPages
+from labeling_provider.service.work.desk import Desk, Handed, JobAtDesk, MoveRefused, NoSuchTask
 from labeling_provider.service.work.people import People, Person
 from labeling_provider.service.work.tasks import Refusal
 

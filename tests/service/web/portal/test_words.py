@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from dev.stack import ROOT
-from labeling_provider.service.engine.desk import NoJobs, Waiting
 from labeling_provider.service.web.portal import words
+from labeling_provider.service.work.desk import NoJobs, Waiting
 
 PORTAL = ROOT / "labeling_provider" / "service" / "web" / "portal"
 

@@ -18,7 +18,6 @@ from labeling_provider.service.database import job_rows, object_rows, people_row
 from labeling_provider.service.database.database import Connection, Database, Row
 from labeling_provider.service.database.job_rows import JobRow
 from labeling_provider.service.database.states import ObjectState, RemarkKind, TaskState
-from labeling_provider.service.engine.runs import Kinds
 from labeling_provider.service.kinds.kind import AnswerError, Kind
 from labeling_provider.service.measures import ANSWERS
 from labeling_provider.service.work import tasks
@@ -166,11 +165,18 @@ class OfferedJob:
 class Desk:
     """The one way from people's pages to the task queue.
 
+    :param kind_of: the kind of a job's tasks, by the job's name, ARN and request.
     :param wake: called when a job's engine has something to do, as :meth:`Engine.wake` is.
     """
 
-    def __init__(self, database: Database, kinds: Kinds, clock: Clock, wake: Callable[..., None]) -> None:
-        self._database, self._kinds, self._clock, self._wake = database, kinds, clock, wake
+    def __init__(
+        self,
+        database: Database,
+        kind_of: Callable[[str, str, dict[str, Any]], Kind],
+        clock: Clock,
+        wake: Callable[..., None],
+    ) -> None:
+        self._database, self._kind_of, self._clock, self._wake = database, kind_of, clock, wake
         self._open_tasks = OpenTasks()
         self._held = HeldTasks()
         self._jobs: OrderedDict[int, JobAtDesk] = OrderedDict()
@@ -381,7 +387,7 @@ class Desk:
             row = running.find(connection, job_id)
         if row is None:
             return None
-        kind = self._kinds.of(row.name, row.arn, json.loads(row.request))
+        kind = self._kind_of(row.name, row.arn, json.loads(row.request))
         request = JobRequest(kind.job.request)
         time_limit = float(kind.job.request["HumanTaskConfig"]["TaskTimeLimitInSeconds"])
         job = JobAtDesk(row.id, row.name, row.workteam_arn, kind, request, time_limit)
@@ -467,7 +473,7 @@ class Desk:
         for tries in range(_MAX_TRIES):
             task_id = self._open_tasks.suggest(connection, job.id, worker, now)
             # Most people have none in hand and get the suggested one, in one statement.
-            row = None if task_id is None else task_rows.accept_this(connection, task_id, worker, now, due)
+            row = None if task_id is None else tasks.accept_this(connection, task_id, worker, now, due)
             if row is not None:
                 break
             if not tries:
@@ -478,7 +484,7 @@ class Desk:
                 break
             self._open_tasks.gone(job.id, worker)
         if row is None:
-            row = task_rows.accept_next(connection, job.id, worker, now, due)
+            row = tasks.accept_next(connection, job.id, worker, now, due)
         if row is not None:
             self._open_tasks.taken(job.id, worker, row.id, row.object_id)
         return row

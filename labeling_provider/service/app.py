@@ -251,7 +251,7 @@ def _application(parts: _Parts, monitoring: Monitoring) -> Application:
         credentials=credentials,
         static=Router([Mount(TEMPLATES_PATH, templates), Mount(STATIC_PATH, assets)]),
         link_credentials=signer.credentials,
-        may_enter=workforces.may_enter,
+        workforces=workforces,
         keys=keys,
         visitors=visitors,
         rights=Rights(database, **place),

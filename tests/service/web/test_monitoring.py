@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from prometheus_client.parser import text_string_to_metric_families
 
 from dev.stack import PATIENCE, ROOT, Service, free_port, wait_until
+from labeling_provider.service.web.human_task_uis import TEMPLATES_PATH
 from tests.conftest import Lab, texts
 from tests.own_names import own_id
 from tests.service.web.wire import ask
@@ -71,7 +72,7 @@ def test_a_service_without_its_s3_is_alive_and_not_ready(tmp_path: Any) -> None:
 
 HANGING = {
     "/portal/sign-in": None,
-    "/portal/static/template/none/x": None,
+    f"{TEMPLATES_PATH}/none/x": None,
     "/_labeling/workers/add": {"name": "Ada", "team": "private-people"},
     "/_labeling/keys/remove": {"key": "none"},
     "/_labeling/deletions": {"job": "none"},

@@ -135,6 +135,13 @@ def restricted(postgres: PostgreSQL, url: str, connections: int) -> str:
     return address.set(username=name).render_as_string()
 
 
+def look_at_once(services: Sequence[Service]) -> None:
+    """See that many people get their page although each service has few connections to the database."""
+    pages = [f"{one.endpoint_url}{path}" for one in services for path in ("/_labeling/", "/portal/sign-in")] * 25
+    with ThreadPoolExecutor(len(pages)) as people:
+        assert set(people.map(lambda page: urlopen(page, timeout=60).status, pages)) == {200}
+
+
 def test_services_that_are_killed_again_and_again_do_each_thing_once(
     tmp_path: Path, postgres: PostgreSQL, postgresql_url: str
 ) -> None:
@@ -191,6 +198,7 @@ def test_services_that_are_killed_again_and_again_do_each_thing_once(
             lab.connect()
             lab.s3 = s3.client("s3")
         pushing.join(60)
+        look_at_once(serving)
         lab = labs[0]
         for name in names:
             check_job(lab, name, 50)

@@ -68,6 +68,15 @@ def may_pass(error: BaseException) -> bool:
     return isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, DatabaseInUse))
 
 
+def is_outage(error: BaseException) -> bool:
+    """Whether the database itself does not work, whatever it was asked."""
+    if isinstance(error, sa.exc.OperationalError):
+        # These say that a statement asks too much of it.
+        kind = getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None) or ""
+        return not (kind in {"SQLITE_ERROR", "SQLITE_TOOBIG"} or kind.startswith("54"))
+    return may_pass(error)
+
+
 def reason(error: BaseException, url: URL | None = None) -> str:
     """The driver's error message, in one line and without the password."""
     if isinstance(error, sa.exc.TimeoutError):

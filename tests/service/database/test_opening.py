@@ -23,7 +23,7 @@ from labeling_provider.service.database.opening import DatabaseError, DatabaseIn
 from labeling_provider.service.database.schema import objects
 from labeling_provider.service.database.states import ObjectState
 from labeling_provider.service.database.upkeep import restore
-from labeling_provider.service.failures import may_pass
+from labeling_provider.service.failures import is_outage
 
 
 def url_in(folder: Path) -> str:
@@ -259,5 +259,5 @@ def test_a_process_has_no_more_connections_than_it_may_and_who_gets_none_is_told
             held.enter_context(database.read())
         with pytest.raises(DatabaseError, match="all connections .* in use for 0 s; --database-connections allows") as told:
             held.enter_context(database.write())
-    assert may_pass(told.value), "a job waits, and does not fail"
+    assert is_outage(told.value), "a job waits, and does not fail"
     database.close()

@@ -22,7 +22,7 @@ LINES = [json.dumps({"source": f"text {number}", "truth": "cat"}).encode() + b"\
 
 def shorten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let all times after which the scheduler loses patience pass as fast."""
-    for name in ("_OUTAGE_SECONDS", "_MAX_PAUSE", "_FORGOTTEN_AFTER"):
+    for name in ("_PASSING_SECONDS", "_MAX_PAUSE", "_FORGOTTEN_AFTER"):
         monkeypatch.setattr(scheduling, name, getattr(scheduling, name) / 60 * MINUTE_SECONDS)
 
 

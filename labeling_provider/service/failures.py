@@ -89,7 +89,7 @@ def is_outage(error: BaseException) -> bool:
     """
     from botocore.exceptions import (
         ClientError,
-        ConnectionError,  # noqa: A004 - botocore's
+        ConnectionError,
         CredentialRetrievalError,
         HTTPClientError,
         IncompleteReadError,

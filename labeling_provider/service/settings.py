@@ -17,7 +17,7 @@ SECRETS: Final = frozenset(
 )
 """Settings that exist only as variables: too many can read a command line or a file."""
 DATABASE_CONNECTIONS: Final = 15
-"""A process's connections to PostgreSQL: with those of six processes, a server with its own defaults (100) is not full."""
+"""A process's connections to PostgreSQL. Those of six fit into the 97 that a server has for them by default."""
 MIN_DATABASE_CONNECTIONS: Final = 5
 MAX_FILE_BYTES: Final = 1 << 20
 _TRUTH: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}

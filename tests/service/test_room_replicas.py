@@ -229,7 +229,7 @@ def test_services_that_are_killed_again_and_again_do_each_thing_once(
         for one in (*serving, *working):
             log = one.group.log.read_text()
             assert "too many connections" not in log
-            assert "were in use" not in log
+            assert "--database-connections" not in log
     finally:
         for one in (*serving, *working, s3):
             one.stop()

@@ -49,7 +49,10 @@ _WAITS_FOR_EVER: Final = ("postgresql", "postgresql+psycopg", "postgresql+psycop
 _SILENCE: Final = {
     "connect_timeout": _CONNECT_SECONDS,
     # A machine that goes down does not close its connections.
-    **{"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4, "tcp_user_timeout": 30_000},
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
 }
 """libpq's parameters that end the wait for a machine that is gone; the last one is in milliseconds."""
 _MARK: Final = "There is a labeling database next to this file. Delete this file only to start with an empty one.\n"
@@ -80,7 +83,8 @@ def is_outage(error: BaseException) -> bool:
 def reason(error: BaseException, url: URL | None = None) -> str:
     """The driver's error message, in one line and without the password."""
     if isinstance(error, sa.exc.TimeoutError):
-        return f"all connections of this process were in use for {_WAIT_SECONDS:.0f} s; --database-connections allows more"
+        advice = "; --database-connections allows more" if url is None or url.get_backend_name() != "sqlite" else ""
+        return f"all its connections were in use for {_WAIT_SECONDS:.0f} s{advice}"
     cause = getattr(error, "orig", None) or error
     text = " ".join(str(cause).split()) or type(cause).__name__
     return text.replace(url.password, "***") if url is not None and url.password else text

@@ -172,7 +172,12 @@ class Scheduler:
             delay = self._step(job_id)
         except (Exception, SystemExit) as error:
             # A job's own code may raise SystemExit, which would end this thread.
-            return self._after_failure(job_id, error)
+            is_away = is_outage(error)
+            if is_away:
+                log.error("job %s waits until the database and the object store work: %s", job_id, error)
+            else:
+                log.exception("job %s: a step failed", job_id)
+            return self._after_failure(job_id, error, is_away)
         if delay is None:
             self._troubles.pop(job_id, None)
         else:
@@ -180,12 +185,7 @@ class Scheduler:
             trouble.passing, trouble.tries = None, 0
         return delay
 
-    def _after_failure(self, job_id: int, error: BaseException) -> float | None:
-        is_away = is_outage(error)
-        if is_away:
-            log.error("job %s waits until the database and the object store work: %s", job_id, error)
-        else:
-            log.error("job %s: a step failed", job_id, exc_info=error)
+    def _after_failure(self, job_id: int, error: BaseException, is_away: bool) -> float | None:
         if self._stopping:
             return None
         now, trouble = time.monotonic(), self._troubles[job_id]

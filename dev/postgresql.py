@@ -50,7 +50,7 @@ class PostgreSQL:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        settings = ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=200"]
+        settings = ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
         command = [self._bin / "postgres", "-D", f"{self._folder}/data", "-p", str(self.port), "-k", self._folder]
         with (self._folder / "log").open("ab") as log:
             where = {"cwd": self._folder, "start_new_session": True, **self._other}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import math
 import os
 import re
 import shlex
@@ -29,7 +30,7 @@ from dev.seaweedfs import SeaweedFS
 from dev.stack import BIN, ROOT, Service, free_port
 from labeling_provider.service.__main__ import parser
 from labeling_provider.service.cloud.openid import worker_of
-from labeling_provider.service.settings import PREFIX, unknown_variables
+from labeling_provider.service.settings import DATABASE_CONNECTIONS, PREFIX, unknown_variables
 from tests.conftest import Lab, texts
 
 DEPLOY = ROOT / "deploy"
@@ -116,6 +117,15 @@ def test_kubernetes_starts_the_same_with_the_same_settings() -> None:
     (ingress,) = (one for one in KUBERNETES if one["kind"] == "Ingress")
     (path,) = ingress["spec"]["rules"][0]["http"]["paths"]
     assert path["backend"]["service"] == {"name": service["metadata"]["name"], "port": {"number": port}}
+
+
+def test_what_is_deployed_has_room_in_a_postgresql_with_its_own_defaults() -> None:
+    values = yaml.safe_load((DEPLOY / "helm" / "values.yaml").read_text())
+    # 100, less those for superusers.
+    room = 97 // DATABASE_CONNECTIONS
+    assert len(PARTS) <= room
+    # While a deployment is updated, Kubernetes starts a quarter more, rounded up.
+    assert sum(math.ceil(1.25 * values[part]["replicas"]) for part in ("serve", "work")) <= room
 
 
 EVERYTHING = {

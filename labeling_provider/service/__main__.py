@@ -21,7 +21,13 @@ from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.service.failures import StartError
 from labeling_provider.service.log_format import set_up_log
-from labeling_provider.service.settings import OptionParser, read_options, unknown_variables
+from labeling_provider.service.settings import (
+    DATABASE_CONNECTIONS,
+    MIN_DATABASE_CONNECTIONS,
+    OptionParser,
+    read_options,
+    unknown_variables,
+)
 
 log = logging.getLogger(__name__)
 
@@ -123,6 +129,13 @@ def parser(part: str = "local") -> OptionParser:
         "--database-url",
         help="SQLAlchemy URL of the database to use"
         + (" instead of SQLite in the data directory" if part == "local" else ": postgresql+psycopg://…"),
+    )
+    options.add_argument(
+        "--database-connections",
+        type=int,
+        metavar="NUMBER",
+        help="most connections to PostgreSQL that this process has at a time; all processes together must stay below "
+        f"PostgreSQL's max_connections (default {DATABASE_CONNECTIONS})",
     )
     if part == "local":
         options.add_argument(
@@ -260,6 +273,12 @@ def _check(options: argparse.Namespace) -> None:
     if options.shared and not (str(options.database_url).startswith("postgresql") and options.s3_endpoint):
         who = "--shared" if options.part == "local" else "this command"
         raise StartError(f"{who} needs --database-url postgresql+psycopg://… and --s3-endpoint")
+    if options.database_connections is not None:
+        if options.database_connections < MIN_DATABASE_CONNECTIONS:
+            given = options.database_connections
+            raise StartError(f"--database-connections {given} must be at least {MIN_DATABASE_CONNECTIONS}")
+        if not str(options.database_url).startswith("postgresql"):
+            raise StartError("--database-connections is for PostgreSQL: set --database-url postgresql+psycopg://…")
     for name in ("audit_days", "own_key_days"):
         if not 0 < getattr(options, name) < 100_000:
             option = name.replace("_", "-")
@@ -325,6 +344,7 @@ def _serve(options: argparse.Namespace, folder: Path) -> None:
             audit_days=options.audit_days,
             part=ProcessRole(options.part),
             keep_jobs_days=options.keep_jobs_days,
+            database_connections=options.database_connections or DATABASE_CONNECTIONS,
             roles=GroupRoles(
                 frozenset(options.requester_group),
                 frozenset(options.administrator_group),

@@ -29,6 +29,7 @@ from labeling_provider.service.engine.deletion import Deletion, Retention
 from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
+from labeling_provider.service.settings import DATABASE_CONNECTIONS
 from labeling_provider.service.tracing import set_up_tracing
 from labeling_provider.service.web.administration import Administration
 from labeling_provider.service.web.asgi import Application
@@ -113,6 +114,7 @@ class ServiceSettings:
     audit_days: float = 365.0
     part: ProcessRole = ProcessRole.LOCAL
     keep_jobs_days: float | None = None
+    database_connections: int = DATABASE_CONNECTIONS
     roles: GroupRoles = GroupRoles()  # noqa: RUF009 - it can't be changed
 
 
@@ -125,7 +127,9 @@ def serve(settings: ServiceSettings) -> None:
     credentials = Credentials.from_environment()
     workforce = load_workforce(settings.workforce, seed=settings.seed, region=settings.region, account=ACCOUNT)
     migrate = Migrate.ALONE if settings.part is ProcessRole.LOCAL else Migrate.NEVER
-    database = Database(settings.database_url, shared=settings.shared, migrate=migrate)
+    database = Database(
+        settings.database_url, shared=settings.shared, migrate=migrate, connections=settings.database_connections
+    )
     cloud = Cloud(
         database,
         ACCOUNT,
@@ -251,7 +255,7 @@ def _application(parts: _Parts, monitoring: Monitoring) -> Application:
         credentials=credentials,
         static=Router([Mount(TEMPLATES_PATH, templates), Mount(STATIC_PATH, assets)]),
         link_credentials=signer.credentials,
-        may_enter=workforces.may_enter,
+        workforces=workforces,
         keys=keys,
         visitors=visitors,
         rights=Rights(database, **place),

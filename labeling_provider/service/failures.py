@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
@@ -16,6 +16,10 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _SHOWN: Final = 300
+_OF_EVERY_REQUEST: Final = frozenset(
+    {"SlowDown", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "RequestTimeTooSkewed"}
+)
+"""S3's codes for what is wrong with its load, the service's keys or a clock, whichever object is asked for."""
 
 
 class ApiError(Exception):
@@ -75,12 +79,45 @@ def may_pass(error: BaseException) -> bool:
 
     # A proxy's page in place of an answer leads to the last one.
     known = (BotoCoreError, ClientError, OSError, ResponseParserError)
+    return any(isinstance(cause, known) or opening.may_pass(cause) for cause in _causes(error))
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the database or the S3 server itself is away, ill or closed to the service, so that no job can go on.
+
+    Refusals about a certain bucket or object are none. The exceptions that caused this one count as well.
+    """
+    from botocore.exceptions import (
+        ClientError,
+        ConnectionError,
+        CredentialRetrievalError,
+        HTTPClientError,
+        IncompleteReadError,
+        NoCredentialsError,
+    )
+    from botocore.parsers import ResponseParserError
+
+    from labeling_provider.service.database import opening
+
+    transport = (ConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError)
+    known = (*transport, CredentialRetrievalError, NoCredentialsError)
+    for cause in _causes(error):
+        if isinstance(cause, ClientError):
+            status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            code = cause.response.get("Error", {}).get("Code")
+            if status >= HTTPStatus.INTERNAL_SERVER_ERROR or code in _OF_EVERY_REQUEST:
+                return True
+        elif isinstance(cause, known) or opening.is_outage(cause):
+            return True
+    return False
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An exception, and those that caused it."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, known) or opening.may_pass(cause):
-            return True
+        yield cause
         cause = cause.__cause__
-    return False
 
 
 def for_object(work: Callable[..., T], *arguments: Any) -> T:

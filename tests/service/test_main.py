@@ -83,6 +83,8 @@ def test_help_explains_every_option() -> None:
         (["--data-dir", "/dev/null"], "--data-dir /dev/null"),
         (["--data-dir", "/dev/null/x"], "/dev/null/x"),
         (["--host", "256.256.256.256"], "--host 256.256.256.256"),
+        (["--database-connections", "4"], "--database-connections 4 must be at least 5"),
+        (["--database-connections", "20"], "--database-connections is for PostgreSQL"),
         (["--shared"], "--shared needs --database-url postgresql+psycopg://… and --s3-endpoint"),
     ],
 )

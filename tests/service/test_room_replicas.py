@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from dev.postgresql import PostgreSQL
 from dev.stack import Service, StackError, wait_until
 from labeling_provider.cli.database_commands import main as database
 from labeling_provider.service.database.schema import tasks
@@ -28,6 +29,8 @@ from tests.conftest import Lab, texts
 
 ID_KEY = "dataset-objectid-attribute-name"
 PUSHED = 60
+CONNECTIONS = 5
+"""As few as a process can do with."""
 POLICY = json.dumps(
     {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
 )
@@ -123,14 +126,35 @@ def check_workers(url: str) -> None:
         assert all(ended <= began for (_, ended), (began, _) in pairwise(own))
 
 
-def test_services_that_are_killed_again_and_again_do_each_thing_once(tmp_path: Path, postgresql_url: str) -> None:
+def restricted(postgres: PostgreSQL, url: str, connections: int) -> str:
+    """A database's address for somebody who owns it and may have a few connections."""
+    address = sa.make_url(url)
+    name = str(address.database)
+    postgres.execute(f'CREATE ROLE "{name}" LOGIN CONNECTION LIMIT {connections}')
+    postgres.execute(f'ALTER DATABASE "{name}" OWNER TO "{name}"')
+    return address.set(username=name).render_as_string()
+
+
+def look_at_once(services: Sequence[Service]) -> None:
+    """See that many people get their page although each service has few connections to the database."""
+    pages = [f"{one.endpoint_url}{path}" for one in services for path in ("/_labeling/", "/portal/sign-in")] * 25
+    with ThreadPoolExecutor(len(pages)) as people:
+        assert set(people.map(lambda page: urlopen(page, timeout=60).status, pages)) == {200}
+
+
+def test_services_that_are_killed_again_and_again_do_each_thing_once(
+    tmp_path: Path, postgres: PostgreSQL, postgresql_url: str
+) -> None:
     workforce = tmp_path / "workforce.json"
     teams = {"private-simulated": {"workers": 9, "accuracy": 1, "seconds_per_task": 0.01}}
     workforce.write_text(json.dumps({"workteams": teams, "seed": 3}))
     keys = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
     s3 = Service(tmp_path / "s3")
-    upgrade(postgresql_url)
-    where = ("--database-url", postgresql_url, "--s3-endpoint", s3.endpoint_url, "--workforce", str(workforce))
+    # Those of a process that was killed may be there for another moment.
+    url = restricted(postgres, postgresql_url, 5 * CONNECTIONS)
+    upgrade(url)
+    few = ("--database-connections", str(CONNECTIONS))
+    where = ("--database-url", url, *few, "--s3-endpoint", s3.endpoint_url, "--workforce", str(workforce))
     serving, working = (
         [Service(tmp_path / f"{part}-{number}", *where, env=keys, part=part) for number in range(2)]
         for part in ("serve", "work")
@@ -174,6 +198,7 @@ def test_services_that_are_killed_again_and_again_do_each_thing_once(tmp_path: P
             lab.connect()
             lab.s3 = s3.client("s3")
         pushing.join(60)
+        look_at_once(serving)
         lab = labs[0]
         for name in names:
             check_job(lab, name, 50)
@@ -201,6 +226,10 @@ def test_services_that_are_killed_again_and_again_do_each_thing_once(tmp_path: P
         wait_until(all_told, 30, "everything was told")
         assert {len(ids) for ids in labels.values()} == {1}, "whoever hears of a label twice knows it by its id"
         check_workers(postgresql_url)
+        for one in (*serving, *working):
+            log = one.group.log.read_text()
+            assert "too many connections" not in log
+            assert "--database-connections" not in log
     finally:
         for one in (*serving, *working, s3):
             one.stop()

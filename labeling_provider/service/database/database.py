@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection as Connection
 
 from labeling_provider.service.database import notices, revisions
 from labeling_provider.service.database.opening import CHECK_SECONDS, DatabaseError, Migrate, OpenDatabase, reason
+from labeling_provider.service.settings import DATABASE_CONNECTIONS
 
 Row: TypeAlias = sa.Row[Any]
 
@@ -34,6 +35,7 @@ class Database:
     :param shared: whether other processes may share it, if it is PostgreSQL. Only one process can use SQLite.
     :param migrate: when its tables may be created or changed.
     :param check_seconds: how long to look for damage in a SQLite file; infinity for all of it.
+    :param connections: most connections to PostgreSQL at a time. A thread that has one never takes a second.
     :raises DatabaseInUse: if another service uses it.
     :raises DatabaseError: if it can't be reached, is not the service's, or is damaged.
     """
@@ -45,8 +47,9 @@ class Database:
         shared: bool = False,
         migrate: Migrate = Migrate.ALONE,
         check_seconds: float = CHECK_SECONDS,
+        connections: int = DATABASE_CONNECTIONS,
     ) -> None:
-        self._open = OpenDatabase(url, shared, migrate, check_seconds)
+        self._open = OpenDatabase(url, shared, migrate, check_seconds, connections)
         # SQLite allows one writer at a time; waiting here is fair and never times out.
         self._writing = threading.RLock()
         self._is_alone = self._open.is_sqlite or not shared

@@ -27,7 +27,12 @@ CHECK_SECONDS: Final = 2.0
 """How long a SQLite file is read for damage before it is used; a large one takes minutes."""
 _AGAIN_SECONDS: Final = 0.001
 _WRITE_IT: Final = "use sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
-_CONNECTIONS: Final = 40
+_SQLITE_CONNECTIONS: Final = 40
+"""Enough for all threads: they cost nobody else anything."""
+_OUTSIDE_POOL: Final = 2
+"""The connection that holds the locks, and the one that hears notices."""
+_WAIT_SECONDS: Final = 10.0
+"""How long a thread waits for a connection while others use all of them."""
 _CONNECT_SECONDS: Final = 10
 _IDLE_SECONDS: Final = 1.0
 """After this long, an idle connection is tested before use: the server may have been restarted meanwhile."""
@@ -41,6 +46,15 @@ _PRAGMAS: Final = (
 )
 # By default, these drivers wait for a host that does not respond until the operating system gives up.
 _WAITS_FOR_EVER: Final = ("postgresql", "postgresql+psycopg", "postgresql+psycopg2")
+_SILENCE: Final = {
+    "connect_timeout": _CONNECT_SECONDS,
+    # A machine that goes down does not close its connections.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}
+"""libpq's parameters that end the wait for a machine that is gone; the last one is in milliseconds."""
 _MARK: Final = "There is a labeling database next to this file. Delete this file only to start with an empty one.\n"
 
 
@@ -57,8 +71,20 @@ def may_pass(error: BaseException) -> bool:
     return isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, DatabaseInUse))
 
 
+def is_outage(error: BaseException) -> bool:
+    """Whether the database itself does not work, whatever it was asked."""
+    if isinstance(error, sa.exc.OperationalError):
+        # These say that a statement asks too much of it.
+        kind = getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None) or ""
+        return not (kind in {"SQLITE_ERROR", "SQLITE_TOOBIG"} or kind.startswith("54"))
+    return may_pass(error)
+
+
 def reason(error: BaseException, url: URL | None = None) -> str:
     """The driver's error message, in one line and without the password."""
+    if isinstance(error, sa.exc.TimeoutError):
+        advice = "; --database-connections allows more" if url is None or url.get_backend_name() != "sqlite" else ""
+        return f"all its connections were in use for {_WAIT_SECONDS:.0f} s{advice}"
     cause = getattr(error, "orig", None) or error
     text = " ".join(str(cause).split()) or type(cause).__name__
     return text.replace(url.password, "***") if url is not None and url.password else text
@@ -81,14 +107,16 @@ class OpenDatabase:
     :param shared: whether other services may share it. Has no effect with SQLite, which only one process can use.
     :param migrate: when its tables may be created or changed.
     :param check_seconds: how long to look for damage in a SQLite file; infinity for all of it.
+    :param connections: most connections to PostgreSQL at a time, all kinds together.
     :ivar name: its name in messages: the file for SQLite, else the URL without the password.
     :ivar locks: this process's PostgreSQL locks; None with SQLite.
     :raises DatabaseInUse: if another service uses it.
     :raises DatabaseError: if it can't be reached, is not the service's, or is damaged.
     """
 
-    def __init__(self, address: str, shared: bool, migrate: Migrate, check_seconds: float) -> None:
+    def __init__(self, address: str, shared: bool, migrate: Migrate, check_seconds: float, connections: int) -> None:
         self._file: TextIO | None = None
+        self._connections = connections
         self._migrate, self._check_seconds = migrate, check_seconds
         self.locks: SessionLocks | None = None
         url = parsed(address)
@@ -126,13 +154,14 @@ class OpenDatabase:
         return self._new_engine(self.url, poolclass=sa.NullPool).connect()
 
     def _new_engine(self, url: URL, **options: Any) -> Engine:
-        if "connect_timeout" not in url.query and url.drivername in _WAITS_FOR_EVER:
-            options["connect_args"] = {"connect_timeout": _CONNECT_SECONDS}
+        if url.drivername in _WAITS_FOR_EVER:
+            options["connect_args"] = {name: value for name, value in _SILENCE.items() if name not in url.query}
         pool: dict[str, Any] = {}
         if "poolclass" not in options and not _is_in_memory(url):
-            # Enough for all threads: a connection beyond the pool would be opened and closed each time. Those used
-            # last have most of the database in their caches.
-            pool = {"pool_size": _CONNECTIONS, "pool_use_lifo": True}
+            size = _SQLITE_CONNECTIONS if self.is_sqlite else self._connections - _OUTSIDE_POOL
+            # A connection beyond the pool would be opened and closed each time. Those used last have most of the
+            # database in their caches.
+            pool = {"pool_size": size, "max_overflow": 0, "pool_use_lifo": True, "pool_timeout": _WAIT_SECONDS}
         try:
             engine = sa.create_engine(url, **{**pool, **options})
         except sa.exc.NoSuchModuleError:

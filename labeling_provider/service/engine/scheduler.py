@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from labeling_provider.service.failures import may_pass
+from labeling_provider.service.failures import is_outage, may_pass
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,8 @@ _QUICK_SECONDS: Final = 0.2
 """One extra thread is only for jobs whose last step took at most this long, and for new ones."""
 _LATE_SECONDS: Final = 2.0
 _MAX_RETRIES: Final = 3
-_OUTAGE_SECONDS: Final = 3600.0
+_PASSING_SECONDS: Final = 3600.0
+"""How long a job may fail with temporary errors that are about itself, such as a refused access to its bucket."""
 _MAX_PAUSE: Final = 60.0
 _PATIENCE: Final = 10.0
 """A patient job waits this many times as long as its last step, so that others get most of the time."""
@@ -36,14 +37,15 @@ class _Trouble:
 
     :param failures: how many steps failed with a lasting error.
     :param last: when the last of them failed.
-    :param outage: when the current series of temporary errors began; None if the last step succeeded.
-    :param outages: how many steps have failed in that series.
+    :param passing: when the current series of temporary errors began, or when an outage in it was last seen; None if
+        the last step succeeded.
+    :param tries: how many steps have failed in that series.
     """
 
     failures: int = 0
     last: float = -math.inf
-    outage: float | None = None
-    outages: int = 0
+    passing: float | None = None
+    tries: int = 0
 
 
 class Scheduler:
@@ -161,29 +163,36 @@ class Scheduler:
     def _guarded(self, job_id: int) -> float | None:
         """Run a step. If it fails, retry it with growing delays, and finally give the job up.
 
+        It waits for the database and the object store for as long as they are away: that is no fault of the job, and
+        no step of another one would succeed, either.
+
         :return: seconds until the next step; None if the job has ended.
         """
         try:
             delay = self._step(job_id)
         except (Exception, SystemExit) as error:
             # A job's own code may raise SystemExit, which would end this thread.
-            log.exception("job %s: a step failed", job_id)
-            return self._after_failure(job_id, error)
+            is_away = is_outage(error)
+            if is_away:
+                log.error("job %s waits until the database and the object store work: %s", job_id, error)
+            else:
+                log.exception("job %s: a step failed", job_id)
+            return self._after_failure(job_id, error, is_away)
         if delay is None:
             self._troubles.pop(job_id, None)
         else:
             trouble = self._troubles[job_id]
-            trouble.outage, trouble.outages = None, 0
+            trouble.passing, trouble.tries = None, 0
         return delay
 
-    def _after_failure(self, job_id: int, error: BaseException) -> float | None:
+    def _after_failure(self, job_id: int, error: BaseException, is_away: bool) -> float | None:
         if self._stopping:
             return None
         now, trouble = time.monotonic(), self._troubles[job_id]
         if may_pass(error):
-            trouble.outage = now if trouble.outage is None else trouble.outage
-            trouble.outages += 1
-            hopeless, tries = now - trouble.outage > _OUTAGE_SECONDS, trouble.outages
+            trouble.passing = now if trouble.passing is None or is_away else trouble.passing
+            trouble.tries += 1
+            hopeless, tries = now - trouble.passing > _PASSING_SECONDS, trouble.tries
         else:
             # Successful steps in between do not reset this: they may not have reached the same point.
             trouble.failures = 1 if now - trouble.last > _FORGOTTEN_AFTER else trouble.failures + 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
@@ -50,6 +49,9 @@ class Administration:
         texts = all(isinstance(text, str) and len(text) <= _MAX_CHARACTERS for text in (requester, key))
         if not texts or not isinstance(scope, dict):
             return _answer({"message": "requester and key must be texts, and scope an object."}, 400)
+        return await run_in_threadpool(self._change, request, requester, key, scope)
+
+    def _change(self, request: Request, requester: str, key: str, scope: dict[str, Any]) -> Response:
         moves: dict[str, Callable[[], Any]] = {
             "add": lambda: self._keys.add(requester, scope),
             "rotate": lambda: self._keys.rotate(key),
@@ -79,9 +81,12 @@ class Administration:
             return _answer({"message": "The body must be a JSON object with the name of a job."}, 400)
         if not isinstance(name, str) or not isinstance(with_output, bool):
             return _answer({"message": "job must be a text, and with_output true or false."}, 400)
+        return await run_in_threadpool(self._delete, request, name, with_output)
+
+    def _delete(self, request: Request, name: str, with_output: bool) -> Response:
         outcome = "refused"
         try:
-            deleted = await run_in_threadpool(partial(self._deletion.delete, name, with_output=with_output))
+            deleted = self._deletion.delete(name, with_output=with_output)
             outcome = OK
         except DeletionError as error:
             return _answer({"message": str(error)}, 400)

@@ -32,6 +32,7 @@ from labeling_provider.service.web.bodies import Body, ClientGone, check_sums, d
 from labeling_provider.service.web.monitoring import Monitoring
 from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.origins import check_page, is_local_name
+from labeling_provider.service.web.private_workforces import Workforces
 from labeling_provider.service.web.requests import METRICS_PATH, PAGES_PATH, PORTAL_PATH, RequestHead
 from labeling_provider.service.web.responses import JSON, amazon_response, refusal, streamed
 from labeling_provider.service.web.rights import Asked, Rights, check_page_right
@@ -112,7 +113,7 @@ class Application:
     :param credentials: the administrator's; if set, every request must be signed with them or a requester's key.
     :param static: the files that workers' pages load.
     :param link_credentials: keys that sign links in workers' pages, which can only read objects.
-    :param may_enter: whether people may come to the portal from an IP address.
+    :param workforces: say from which IP addresses people may come to the portal.
     :param keys: the keys of requesters.
     :param visitors: people with a session at the requester's pages.
     :param rights: what requesters may do.
@@ -132,14 +133,14 @@ class Application:
         credentials: Credentials | None,
         static: ASGIApp | None = None,
         link_credentials: Credentials | None = None,
-        may_enter: Callable[[str], bool] | None = None,
+        workforces: Workforces | None = None,
         keys: ApiKeys | None = None,
         visitors: Visitors | None = None,
         rights: Rights | None = None,
         audit: AuditTrail | None = None,
     ) -> None:
         self._keys, self._rights, self._audit = keys, rights, audit
-        self._may_enter, self._visitors = may_enter, visitors
+        self._workforces, self._visitors = workforces, visitors
         self._static, self._link_credentials = static, link_credentials
         self._operations, self._pages, self._portal, self._services = operations, pages, portal, services
         self._monitoring = monitoring
@@ -181,7 +182,7 @@ class Application:
         seen, outcome = _Audited(), OK
         try:
             request = RequestHead.of(scope)
-            if request.is_portal and self._may_enter and not self._may_enter(address):
+            if request.is_portal and self._workforces and not await self._may_enter(self._workforces, address):
                 seen.is_refused = True
                 raise ApiError("NotFound", "There is nothing here.", HTTPStatus.NOT_FOUND)
             response = await self._answer(request, receive, seen, address)
@@ -222,6 +223,11 @@ class Application:
 
     async def _run(self, function: Callable[[], _T], limiter: CapacityLimiter | None = None) -> _T:
         return await to_thread.run_sync(function, abandon_on_cancel=True, limiter=limiter or self._working)
+
+    async def _may_enter(self, workforces: Workforces, address: str) -> bool:
+        known = workforces.known_to_enter(address)
+        # Nearly always it is known, and a thread would cost each request of a page.
+        return await self._run(partial(workforces.may_enter, address)) if known is None else known
 
     async def _answer(self, request: RequestHead, receive: Receive, seen: _Audited, address: str) -> ASGIApp:
         try:

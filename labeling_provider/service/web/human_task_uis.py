@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
@@ -18,6 +19,7 @@ from labeling_provider.service.database import human_task_ui_rows, tag_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.human_task_ui_rows import HumanTaskUiRow, HumanTaskUiSummary
 from labeling_provider.service.database.job_rows import NameTaken
+from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.failures import ApiError, not_found, validation_error
 from labeling_provider.service.web.liquid import TemplateError, render
 from labeling_provider.service.web.lists import between, next_token, page_request
@@ -131,7 +133,12 @@ class HumanTaskUis:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request for a template."""
         name, _, token = scope["path"].removeprefix(TEMPLATES_PATH).removeprefix("/").partition("/")
-        await self._answer(name, token)(scope, receive, send)
+        response: Response
+        try:
+            response = await run_in_threadpool(self._answer, name, token)
+        except DatabaseError:
+            response = PlainTextResponse("503 The service's database does not respond. Try again.\n", 503)
+        await response(scope, receive, send)
 
     def _answer(self, name: str, token: str) -> Response:
         with self._database.read() as connection:

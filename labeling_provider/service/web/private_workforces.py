@@ -114,22 +114,24 @@ class Workforces:
         return {}
 
     def may_enter(self, address: str) -> bool:
-        """Whether people may come to the portal from an IP address: it is in every workforce's SourceIpConfig."""
+        """Whether people may come to the portal from an IP address: it is in every workforce's SourceIpConfig.
+
+        :raises DatabaseError: if the database does not respond.
+        """
+        known = self.known_to_enter(address)
+        if known is not None:
+            return known
+        with self._database.read() as connection:
+            rows = workforce_rows.everyone(connection)
+        cidrs = [cidr for row in rows for cidr in row.settings.get("SourceIpConfig", {}).get("Cidrs", [])]
+        self._networks = (time.monotonic(), cidrs)
+        return _is_in(address, cidrs)
+
+    def known_to_enter(self, address: str) -> bool | None:
+        """The answer of :meth:`may_enter` if it is known without the database, which an event loop can't wait for."""
         read_at, cidrs = self._networks
-        if not read_at or time.monotonic() - read_at > _KEPT_SECONDS:
-            with self._database.read() as connection:
-                rows = workforce_rows.everyone(connection)
-            cidrs = [cidr for row in rows for cidr in row.settings.get("SourceIpConfig", {}).get("Cidrs", [])]
-            self._networks = (time.monotonic(), cidrs)
-        if not cidrs:
-            return True
-        try:
-            caller = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        # A proxy may write an IPv4 address in IPv6.
-        caller = getattr(caller, "ipv4_mapped", None) or caller
-        return any(caller in ipaddress.ip_network(cidr, strict=False) for cidr in cidrs)
+        is_fresh = read_at and time.monotonic() - read_at <= _KEPT_SECONDS
+        return _is_in(address, cidrs) if is_fresh else None
 
     def _sealed(self, secret: str | None) -> str | None:
         return self._seal.seal(secret, CLIENT_SECRET) if secret is not None and self._seal.is_closed else secret
@@ -148,6 +150,19 @@ class Workforces:
             **row.identity,
             **row.settings,
         }
+
+
+def _is_in(address: str, cidrs: list[str]) -> bool:
+    """Whether an IP address is in one of some networks, or there are none."""
+    if not cidrs:
+        return True
+    try:
+        caller = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    # A proxy may write an IPv4 address in IPv6.
+    caller = getattr(caller, "ipv4_mapped", None) or caller
+    return any(caller in ipaddress.ip_network(cidr, strict=False) for cidr in cidrs)
 
 
 def workforce_arn(region: str, account: str, name: str) -> str:

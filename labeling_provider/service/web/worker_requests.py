@@ -7,6 +7,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -56,6 +57,9 @@ class Workers:
             return _refused('The body must be {"name": …, "team": …}.')
         if not isinstance(name, str) or not isinstance(team, str | None) or len(name) > _MAX_CHARACTERS:
             return _refused("name and team must be texts.")
+        return await run_in_threadpool(self._change, request, name, team)
+
+    def _change(self, request: Request, name: str, team: str | None) -> Response:
         moves: dict[str, Callable[[], object]] = {
             "add": lambda: {"worker_id": self._people.add(name, team).worker_id},
             "remove": lambda: self._people.remove(name, team),

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from dev.far_s3 import FarS3, far_s3
 from labeling_provider.service.cloud.object_store import MissingObject
 from labeling_provider.service.cloud.s3_endpoint import MAX_WRITES_AT_ONCE, EndpointObjectStore
-from labeling_provider.service.failures import may_pass
+from labeling_provider.service.failures import is_outage, may_pass
 from tests.conftest import Lab
 
 TEXT = "text/plain"
@@ -112,3 +112,4 @@ def test_what_breaks_in_the_middle_may_pass(store: EndpointObjectStore) -> None:
         with pytest.raises(Exception, match=r".") as caught:
             ask()
         assert may_pass(caught.value), repr(caught.value)
+        assert is_outage(caught.value), repr(caught.value)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from dev.stack import wait_until
 from labeling_provider.service.database.schema import jobs, tasks
@@ -25,6 +25,7 @@ from tests.service.in_process import InProcess
 
 LINES = b"".join(json.dumps({"source": f"text {number}", "truth": "cat"}).encode() + b"\n" for number in range(30))
 AWAY = EndpointConnectionError(endpoint_url="http://s3.example")
+REFUSED = ClientError({"Error": {"Code": "AccessDenied", "Message": "It is not yours."}}, "PutObject")
 PEOPLE = "arn:aws:sagemaker:us-east-1:123456789012:workteam/private-crowd/private-people"
 
 
@@ -78,21 +79,37 @@ def test_a_job_waits_for_a_storage_that_is_away(engine: InProcess) -> None:
     assert engine.wait(name)["LabelingJobStatus"] == "Stopped"
 
 
+def test_a_job_waits_for_as_long_as_the_storage_is_away_and_then_not_for_a_refusal(
+    engine: InProcess, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(scheduling, "_PASSING_SECONDS", 0.3)
+    monkeypatch.setattr(scheduling, "_MAX_PAUSE", 0.02)
+    name = waits_for_people(engine)
+    engine.storage.down = AWAY
+    engine.operations.call("StopLabelingJob", {"LabelingJobName": name})
+    wait_until(lambda: caplog.text.count("the object store work: Could not connect to") > 20, 20, "it tries", 0.01)
+    assert engine.describe(name)["LabelingJobStatus"] == "Stopping"
+    engine.storage.down = REFUSED
+    wait_until(lambda: "AccessDenied" in caplog.text, 20, "it has been refused", 0.01)
+    assert engine.describe(name)["LabelingJobStatus"] == "Stopping", "the time of the outage does not count"
+    assert engine.wait(name)["LabelingJobStatus"] == "Failed"
+
+
 @pytest.mark.parametrize("stop", [True, False])
-def test_a_job_whose_storage_stays_away_ends_and_says_so(
+def test_a_job_that_the_storage_keeps_refusing_ends_and_says_so(
     engine: InProcess, monkeypatch: pytest.MonkeyPatch, stop: bool
 ) -> None:
-    monkeypatch.setattr(scheduling, "_OUTAGE_SECONDS", 0.5)
+    monkeypatch.setattr(scheduling, "_PASSING_SECONDS", 0.5)
     name = waits_for_people(engine)
     task = taken(engine, name)
-    engine.storage.down = AWAY
+    engine.storage.down = REFUSED
     if stop:
         engine.operations.call("StopLabelingJob", {"LabelingJobName": name})
     else:
         answer(engine, task)
     description = engine.wait(name)
     assert description["LabelingJobStatus"] == "Failed"
-    assert "EndpointConnectionError" in description["FailureReason"]
+    assert "AccessDenied" in description["FailureReason"]
 
 
 def test_a_job_that_meets_what_nobody_has_thought_of_ends_and_says_so(engine: InProcess) -> None:

@@ -22,8 +22,10 @@ LINES = [json.dumps({"source": f"text {number}", "truth": "cat"}).encode() + b"\
 
 def shorten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let all times after which the scheduler loses patience pass as fast."""
-    for name in ("_OUTAGE_SECONDS", "_MAX_PAUSE", "_FORGOTTEN_AFTER"):
+    for name in ("_MAX_PAUSE", "_FORGOTTEN_AFTER"):
         monkeypatch.setattr(scheduling, name, getattr(scheduling, name) / 60 * MINUTE_SECONDS)
+    # The outage lasts longer than anything else that may pass is waited for.
+    monkeypatch.setattr(scheduling, "_PASSING_SECONDS", OUTAGE_MINUTES * MINUTE_SECONDS / 2)
 
 
 @pytest.mark.once

@@ -5,15 +5,22 @@ from __future__ import annotations
 import base64
 import json
 import re
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
+import sqlalchemy as sa
 import yaml
 from botocore.exceptions import ClientError
 from prometheus_client.parser import text_string_to_metric_families
 
-from dev.stack import ROOT, Service, free_port, wait_until
+from dev.stack import PATIENCE, ROOT, Service, free_port, wait_until
+from labeling_provider.service.database.schema import workforces
+from labeling_provider.service.web.human_task_uis import TEMPLATES_PATH
 from tests.conftest import Lab, texts
 from tests.own_names import own_id
 from tests.service.web.wire import ask
@@ -63,6 +70,58 @@ def test_a_service_without_its_s3_is_alive_and_not_ready(tmp_path: Any) -> None:
         assert "secret-of-s3" not in service.group.log.read_text()
     finally:
         service.stop()
+
+
+HANGING = {
+    "/portal/sign-in": None,
+    f"{TEMPLATES_PATH}/none/x": None,
+    "/_labeling/workers/add": {"name": "Ada", "team": "private-people"},
+    "/_labeling/keys/remove": {"key": "none"},
+    "/_labeling/deletions": {"job": "none"},
+    "/_labeling/audit": None,
+}
+"""Requests that need the database, each by its path, with the body of a POST."""
+
+
+def test_a_service_whose_database_hangs_is_alive(tmp_path: Path, postgresql_url: str) -> None:
+    service, engine = Service(tmp_path, "--database-url", postgresql_url), sa.create_engine(postgresql_url)
+    statuses: dict[str, int] = {}
+
+    def is_alive() -> bool:
+        return urlopen(f"{service.endpoint_url}/healthz", timeout=PATIENCE * 5).read() == b"ok"
+
+    def nobody_may_enter() -> bool:
+        try:
+            urlopen(f"{service.endpoint_url}/portal/static/none.js", timeout=0.5).read()
+        except HTTPError:
+            return False
+        except TimeoutError:
+            return True
+        raise AssertionError("there is such a file")
+
+    def request(path: str, body: dict[str, str] | None) -> None:
+        given = b"" if body is None else json.dumps(body).encode()
+        statuses[path] = ask(service, "GET" if body is None else "POST", path, body=given)[0]
+
+    try:
+        with engine.begin() as connection:
+            tables = set(sa.inspect(engine).get_table_names()) - {workforces.name}
+            connection.execute(sa.text(f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE"))
+            threads = [threading.Thread(target=request, args=one, daemon=True) for one in HANGING.items()]
+            for thread in threads:
+                thread.start()
+                assert all(is_alive() for _ in range(5))
+            # From which networks people may come is known for two seconds, even to a page that asks for nothing else.
+            connection.execute(sa.text(f"LOCK TABLE {workforces.name} IN ACCESS EXCLUSIVE MODE"))
+            wait_until(nobody_may_enter, 10, "the networks are asked for")
+            assert is_alive()
+            assert statuses == {}, "none of them was answered without the database"
+        for thread in threads:
+            thread.join(PATIENCE * 30)
+        assert list(map(statuses.get, HANGING)) == [200, 404, 200, 400, 400, 200]
+    finally:
+        service.stop()
+        engine.dispose()
 
 
 def test_metrics_tell_what_is_done_and_what_waits(lab: Lab) -> None:

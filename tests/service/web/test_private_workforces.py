@@ -155,12 +155,16 @@ def test_people_come_from_the_addresses_that_they_may_come_from(tmp_path: Path) 
 
 def test_outsiders_find_no_portal(tmp_path: Path) -> None:
     inside = Inside(tmp_path)
-    inside.service._may_enter = lambda address: address == "192.0.2.7"
+    database = Database(f"sqlite:///{tmp_path / 'workforces.sqlite'}")
+    workforces = Workforces(database, region=REGION, account=ACCOUNT)
+    workforces.update({"WorkforceName": "default", "SourceIpConfig": {"Cidrs": ["192.0.2.7/32"]}})
+    inside.service._workforces = workforces
     for path in ("/portal/static/x", "/portal", "/%70ortal/", "/portal/jobs"):
         status, _, body = inside.send("GET", f"http://localhost{path}")
         assert (status, b"nothing here" in body) == (404, True)
     assert b"nothing here" not in inside.send("GET", "http://localhost/portals/x")[2]
     inside.stop()
+    database.close()
 
 
 def test_terraform_makes_changes_and_unmakes_a_workforce_and_its_workteam(lab: Lab) -> None:

@@ -1,4 +1,7 @@
-"""Has the worker pages' script in every wheel, source distribution and editable installation."""
+"""Has the worker pages' script in every wheel, source distribution and editable installation.
+
+Wheels have the example DAGs as well.
+"""
 
 from __future__ import annotations
 
@@ -29,3 +32,6 @@ class WorkerPages(BuildHookInterface[Any]):
             pages.build()
         except pages.BuildError as error:
             raise SystemExit(str(error)) from None
+        # An editable installation finds them in the checkout.
+        if self.target_name == "wheel" and version == "standard":
+            build_data["force_include"][str(Path(self.root) / "dags")] = "labeling_provider/example_dags"

@@ -136,6 +136,20 @@ def test_every_command_of_the_docs_exists_with_its_options(line: str) -> None:
         assert [program, *words][:2] in (["pip", "install"], ["$", "curl"]) or program in {"export", ANSWER}
 
 
+PIP_LINES = [
+    pytest.param(line, id=f"{path.relative_to(ROOT)}:{number}")
+    for path in (*PAGES, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "labeling_provider").rglob("*.py")))
+    for number, line in enumerate(path.read_text().splitlines(), 1)
+    if "pip install" in line
+]
+
+
+@pytest.mark.parametrize("line", PIP_LINES)
+def test_what_pip_installs_is_quoted_where_zsh_would_read_a_pattern(line: str) -> None:
+    # A word with [, <, > or * outside of quotes.
+    assert not re.search(r"pip install[^'\"`]*[\[<>*]", line), "write it within single quotes"
+
+
 def test_a_lead_makes_a_team_with_the_commands_of_the_tutorial(lab: Lab) -> None:
     block, _ = blocks(ROOT / "docs" / "tutorials" / "labeling-lead.md", "")
     said = [

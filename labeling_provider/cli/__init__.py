@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
 
-_USAGE: Final = """usage: labeling {local,serve,work,database,import,preview,workers,jobs,keys,audit} [options]
+_USAGE: Final = """usage: labeling COMMAND [options]
 
   local    run a Ground Truth service on this machine (labeling local --help)
   serve    run the API and the pages of a service that several processes share (labeling serve --help)
@@ -19,6 +19,7 @@ _USAGE: Final = """usage: labeling {local,serve,work,database,import,preview,wor
   jobs     delete labeling jobs of a running service (labeling jobs --help)
   keys     manage the API keys of a running service (labeling keys --help)
   audit    show who did what on a running service (labeling audit --help)
+  examples copy the example DAGs to a folder of DAGs (labeling examples --help)
 """
 COMMANDS: Final = {
     "local": "labeling_provider.service.__main__:main",
@@ -31,6 +32,7 @@ COMMANDS: Final = {
     "jobs": "labeling_provider.cli.jobs:main",
     "keys": "labeling_provider.cli.keys:main",
     "audit": "labeling_provider.cli.audit:main",
+    "examples": "labeling_provider.cli.examples:main",
 }
 
 
@@ -49,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command = import_module(module)
     except ImportError as error:
         print(
-            f"labeling {given[0]} needs the extra 'local': pip install airflow-provider-labeling[local] ({error})",
+            f"labeling {given[0]} needs the extra 'local': pip install 'airflow-provider-labeling[local]' ({error})",
             file=sys.stderr,
         )
         return 2

@@ -51,6 +51,8 @@ _NEWEST: Final = 99
 _ANSWERS: Final = 300
 _FIRST_LOOK_SECONDS: Final = 2.0
 _INTEGER: Final = 2**31 - 1
+_EXAMPLE: Final = "label_by_hand"
+"""Leads a newcomer to the examples, where Airflow has them."""
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self'; connect-src 'self'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
@@ -175,6 +177,7 @@ class _Views:
             total=page.total,
             further=_further(page.after) if page.after else "",
             is_first=after is None,
+            has_examples=_EXAMPLE in allowed,
             statuses=[name for name in get_args(Status) if name],
             dags=sorted({job.task.dag_id for job in newest}),
             workteams=sorted({job.workteam for job in newest} - {""}),

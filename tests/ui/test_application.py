@@ -109,6 +109,17 @@ def test_only_jobs_of_readable_dags_are_shown(jobs: Jobs, signed_in: Callable[[s
             assert viewer.get(route.path, **hidden)[0] == 403  # type: ignore[attr-defined]
 
 
+def test_a_newcomer_is_led_to_the_examples_that_airflow_has_and_else_told_how_to_get_them(pages: Pages) -> None:
+    from airflow.models import DagModel
+    from airflow.utils.session import create_session
+
+    assert "labeling examples" in pages.shows("/")
+    with create_session() as session:
+        session.add(DagModel(dag_id="label_by_hand", bundle_name="bundle"))
+    assert 'href="/dags/label_by_hand"' in pages.shows("/")
+    assert "labeling examples" not in pages.shows("/")
+
+
 def test_jobs_are_filtered(jobs: Jobs, pages: Pages) -> None:
     jobs.add({**FACTS, "job_name": "done"}, {**COUNTERS, "job_name": "done"})
     jobs.add(

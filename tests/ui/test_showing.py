@@ -144,6 +144,7 @@ EMPTY: dict[str, Any] = {
     "total": 0,
     "further": "",
     "is_first": True,
+    "has_examples": False,
     "statuses": [],
     "dags": [],
     "workteams": [],
@@ -156,10 +157,17 @@ def test_a_newcomer_is_told_what_to_do_with_links_and_code_that_runs() -> None:
     assert "No DAG has created a labeling job yet" in page
     for path in ("/connections", "/dags?tags=labeling"):
         assert f'<a data-top href="{path}">' in page
-    (code,) = re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL)
+    command, code = re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL)
+    assert unescape(command) == 'labeling examples "$(airflow config get-value core dags_folder)"'
     names: dict[str, Any] = {}
     exec(compile(unescape(code), "welcome.html", "exec"), names)
     assert names["notes"].function() == ["Lovely room.", "Cold soup."]
+
+
+def test_examples_that_airflow_has_are_not_to_be_copied() -> None:
+    page = render_page("jobs.html", **{**EMPTY, "has_examples": True})
+    assert '<a data-top href="/dags/label_by_hand">' in page
+    assert "labeling examples" not in page
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,24 +16,36 @@ import tempfile
 import time
 import urllib.request
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from html import unescape
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 
-from dev.stack import BIN, ROOT
+from dev.stack import BIN, ROOT, StackError, free_port, wait_until
+from dev.tree import STATIC, files_of_tree
 
 DIST: Final = ROOT / "dist"
 MAX_WHEEL_BYTES: Final = 2_000_000
-NEEDED: Final = (
-    "labeling_provider/py.typed",
-    "labeling_provider/rendering/templates/page.html",
-    "labeling_provider/service/web/static/crowd-html-elements.js",
-    "labeling_provider/service/web/static/crowd-html-elements.licenses.txt",
-    "labeling_provider/service/web/static/portal.js",
-    "labeling_provider/service/database/migrations/env.py",
+BUILT: Final = (
+    "crowd-html-elements.css",
+    "crowd-html-elements.js",
+    "crowd-html-elements-clouds.js",
+    "crowd-html-elements-frames.js",
+    "crowd-html-elements.licenses.txt",
+    "crowd-html-elements.stamp",
+    "portal.css",
+    "portal.js",
 )
+"""What frontend/ is built into."""
+SCRIPTS: Final = (STATIC / "crowd-html-elements.licenses.txt").as_posix()
+PACKAGE: Final = "airflow-provider-labeling"
+ABOUT: Final = ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")
+TOOLS: Final = ("sh", "env", "uname")
+"""All that is in reach in a fresh environment, beside what pip puts there."""
 PAIRS: Final = {"oldest": "constraints-lowest.txt", "newest": "constraints.txt"}
-DAG: Final = "label_digits"
+DAGS: Final = ("label_digits", "label_notes")
+"""The demo, and what the empty Labeling page shows."""
 # Prints the name, version and license of everything that is installed.
 _LICENSES: Final = """
 from importlib import metadata
@@ -63,27 +76,95 @@ def build(root: Path = ROOT) -> Path:
     return wheel
 
 
+def files_of_wheel() -> set[str]:
+    """What a wheel of this tree has, without what tells about it: the package, the pages' scripts, the example DAGs."""
+    examples = {f"labeling_provider/example_dags/{Path(name).name}" for name in files_of_tree("dags")}
+    built = {(STATIC / name).as_posix() for name in BUILT}
+    return {*files_of_tree("labeling_provider"), *built, *examples}
+
+
 def check_contents(wheel: Path) -> None:
     """See that a wheel has what it needs and nothing else.
 
-    :raises DistError: naming the file that is missing or too much.
+    :raises DistError: naming the file that is missing or too much, or the script without a license.
     """
     if wheel.stat().st_size > MAX_WHEEL_BYTES:
         raise DistError(f"{wheel.name} has {wheel.stat().st_size:,} bytes, more than {MAX_WHEEL_BYTES:,}")
+    about = "-".join(wheel.name.split("-")[:2]) + ".dist-info"
+    wanted = files_of_wheel() | {f"{about}/{name}" for name in ABOUT}
     with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
-    missing = [name for name in NEEDED if name not in names]
-    if not any(name.endswith(".dist-info/licenses/LICENSE") for name in names):
-        missing.append("LICENSE")
-    if missing:
-        raise DistError(f"{wheel.name} lacks {', '.join(missing)}")
-    strange = [
-        name
-        for name in names
-        if (not name.startswith("labeling_provider/") and ".dist-info/" not in name) or name.endswith((".ts", ".pyc"))
+        names = set(archive.namelist())
+        if missing := sorted(wanted - names):
+            raise DistError(f"{wheel.name} lacks {', '.join(missing[:5])}")
+        if strange := sorted(names - wanted):
+            raise DistError(f"{wheel.name} has what does not belong into it: {', '.join(strange[:5])}")
+        scripts = bundled_scripts(archive.read(SCRIPTS).decode())
+    needed = json.loads((ROOT / "frontend" / "package.json").read_text())["dependencies"]
+    if unlicensed := sorted(set(needed.items()) - {(one.name, one.version) for one in scripts}):
+        raise DistError(f"{wheel.name} has no license of {', '.join(map(' '.join, unlicensed))}: see {SCRIPTS}")
+
+
+class Script(NamedTuple):
+    """A JavaScript package that is part of the worker pages."""
+
+    name: str
+    version: str
+    license: str
+
+
+def bundled_scripts(text: str) -> list[Script]:
+    """The packages of the file of licenses that frontend/build.mjs writes.
+
+    :raises DistError: if one has no license's text.
+    """
+    found = []
+    for part in re.split(r"^-{80}$", text, flags=re.MULTILINE):
+        head, _, license_text = part.strip().partition("\n")
+        told = re.fullmatch(r"(\S+) (\S+) \((.+)\)", head)
+        if told is None or not license_text.strip():
+            raise DistError(f"{SCRIPTS}: {head[:80]!r} has no license's text, or is not NAME VERSION (LICENSE)")
+        found.append(Script(*told.groups()))
+    return found
+
+
+def complete_bill(bill: Mapping[str, Any], scripts: list[Script]) -> dict[str, Any]:
+    """The bill of materials of an environment as that of our package.
+
+    It is the main component, the bundled scripts are among what it needs, and pip, which only made the environment,
+    is not.
+
+    :param bill: a CycloneDX document.
+    :raises DistError: if our package is not in it.
+    """
+    ours = [one for one in bill["components"] if one["name"] == PACKAGE]
+    if not ours:
+        raise DistError(f"the bill of materials lacks {PACKAGE}")
+    left_out = {one["bom-ref"] for one in bill["components"] if one["name"] == "pip"} | {ours[0]["bom-ref"]}
+    javascript = [
+        {
+            "bom-ref": f"npm:{one.name}@{one.version}",
+            "type": "library",
+            "name": one.name,
+            "version": one.version,
+            "purl": f"pkg:npm/{quote(one.name)}@{one.version}",
+            "licenses": [{"license": {"id": one.license}}],
+        }
+        for one in scripts
     ]
-    if strange:
-        raise DistError(f"{wheel.name} has what does not belong into it: {', '.join(strange[:5])}")
+    edges = {one["ref"]: list(one.get("dependsOn", [])) for one in bill.get("dependencies", [])}
+    edges.setdefault(ours[0]["bom-ref"], []).extend(one["bom-ref"] for one in javascript)
+    edges |= {one["bom-ref"]: [] for one in javascript}
+    pip = left_out - {ours[0]["bom-ref"]}
+    return {
+        **bill,
+        "metadata": {**bill.get("metadata", {}), "component": ours[0]},
+        "components": [*(one for one in bill["components"] if one["bom-ref"] not in left_out), *javascript],
+        "dependencies": [
+            {"ref": ref, "dependsOn": [one for one in needs if one not in pip]}
+            for ref, needs in edges.items()
+            if ref not in pip
+        ],
+    }
 
 
 class Fresh:
@@ -95,19 +176,26 @@ class Fresh:
 
     def __init__(self, folder: Path, wheel: Path, constraints: Path) -> None:
         self.folder, self.bin = folder, folder / "venv" / "bin"
-        subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
+        self.run(sys.executable, "-m", "venv", str(folder / "venv"), env=os.environ)
         install = ["install", "--quiet", "--disable-pip-version-check", "--constraint", str(constraints)]
         self.run(str(self.bin / "python"), "-m", "pip", *install, f"{wheel}[local]", env=os.environ)
-        home = folder / "airflow"
-        shutil.copytree(ROOT / "dags", folder / "dags")
+        self.dags, tools = folder / "dags", folder / "tools"
+        self.dags.mkdir()
+        tools.mkdir()
+        for name in TOOLS:
+            (tools / name).symlink_to(shutil.which(name) or f"/usr/bin/{name}")
         self.env = {
-            "PATH": f"{self.bin}:/usr/bin:/bin",
+            "PATH": f"{self.bin}:{tools}",
             "HOME": str(folder),
             "LANG": "C.UTF-8",
-            "AIRFLOW_HOME": str(home),
-            "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
+            "AIRFLOW_HOME": str(folder / "airflow"),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         }
+        for name in ("node", "npm"):
+            if found := shutil.which(name, path=self.env["PATH"]):
+                raise DistError(f"{found} is in reach, so nothing shows that the wheel works without it")
 
     def run(self, *command: str, env: Mapping[str, str] | None = None) -> str:
         """Run a command there; what it prints.
@@ -130,6 +218,9 @@ class Fresh:
         if "labeling" not in self.run(airflow, "plugins", "--output", "json"):
             raise DistError("airflow plugins does not know the plugin")
         self.run(airflow, "db", "migrate")
+        pasted = self._pasted()
+        self.run(str(self.bin / "labeling"), "examples", str(self.dags))
+        (self.dags / "label_notes.py").write_text(pasted)
         command = [str(self.bin / "labeling"), "local", "--data-dir", "data", "--minimum-automated", "0"]
         command += ["--truth=s3://labeling-demo/digits/truth.jsonl"]
         with (self.folder / "service.log").open("w") as log:
@@ -141,19 +232,104 @@ class Fresh:
                 raise DistError((self.folder / "service.log").read_text()[-3000:])
             ready = json.loads(line)
             for path in ("/portal/", "/_labeling/"):
-                with urllib.request.urlopen(ready["endpoint_url"] + path, timeout=30) as answer:
-                    answer.read()
+                _read(ready["endpoint_url"] + path)
             extra = {"endpoint_url": ready["endpoint_url"], "region_name": ready["region"]}
             connection = {"conn_type": "aws", "login": "local", "password": "local", "extra": extra}
             env = {**self.env, "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection)}
-            self.run(airflow, "dags", "test", DAG, env=env)
+            for dag in DAGS:
+                self.run(airflow, "dags", "test", dag, env=env)
         finally:
             service.terminate()
             service.wait(30)
 
+    def _pasted(self) -> str:
+        """The code that the empty Labeling page shows to somebody whose Airflow has no DAG yet, for machines to label.
+
+        :raises DistError: if the page does not say how to get the examples.
+        """
+        url = f"http://127.0.0.1:{free_port()}"
+        command = [str(self.bin / "airflow"), "api-server", "--host", "127.0.0.1", "--port", url.rpartition(":")[2]]
+        with (self.folder / "api-server.log").open("w") as log:
+            server = subprocess.Popen(command, cwd=self.folder, env=self.env, stdout=log, stderr=log)
+        try:
+            token = json.loads(_first_answer(server, f"{url}/auth/token"))["access_token"]
+            page = _read(f"{url}/labeling/", token)
+            for name in set(re.findall(r"static/[\w.-]+", page)):
+                _read(f"{url}/labeling/{name}", token)
+        finally:
+            server.terminate()
+            server.wait(30)
+        shown = [unescape(text) for text in re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL)]
+        if len(shown) != 2 or not shown[0].startswith("labeling examples"):
+            raise DistError(f"the empty Labeling page does not say how to get the examples:\n{page[-3000:]}")
+        return shown[1].replace("private-people", "private-simulated")
+
     def licenses(self) -> str:
         """Name, version and license of all that is installed, a line each."""
         return self.run(str(self.bin / "python"), "-c", _LICENSES)
+
+
+def _read(url: str, token: str = "") -> str:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as answer:
+        text: str = answer.read().decode()
+        return text
+
+
+def _first_answer(server: subprocess.Popen[bytes], url: str) -> str:
+    """What a server that is being started answers.
+
+    :raises DistError: if it ends, or takes too long.
+    """
+
+    def answer() -> str:
+        if server.poll() is not None:
+            raise DistError(f"the API server has ended with status {server.returncode}")
+        try:
+            return _read(url)
+        except OSError:
+            return ""
+
+    try:
+        return str(wait_until(answer, 120, f"{url} answers"))
+    except StackError as error:
+        raise DistError(str(error)) from None
+
+
+def make(tell: Callable[[str], None]) -> Path:
+    """Build, check and try out; the wheel.
+
+    :param tell: is called with what is done next.
+    :raises DistError: if something is wrong with the packages.
+    """
+    tell("building the wheel and the source distribution")
+    wheel = build()
+    check_contents(wheel)
+    for pair, constraints in PAIRS.items():
+        with tempfile.TemporaryDirectory(prefix="labeling-dist-") as name:
+            tell(f"installing it beside the {pair} Airflow that is supported")
+            fresh = Fresh(Path(name), wheel, ROOT / constraints)
+            tell(f"running {' and '.join(DAGS)} there")
+            fresh.try_out()
+            if pair == "newest":
+                tell("writing the bill of materials and the licenses")
+                _write_bill(fresh, wheel)
+    return wheel
+
+
+def _write_bill(fresh: Fresh, wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        scripts = bundled_scripts(archive.read(SCRIPTS).decode())
+    told = "".join(f"{one.name} {one.version} (JavaScript): {one.license}\n" for one in scripts)
+    (DIST / "licenses.txt").write_text(fresh.licenses() + told)
+    bill = fresh.run(str(BIN / "cyclonedx-py"), "environment", str(fresh.bin / "python"), env=os.environ)
+    (DIST / "sbom.cdx.json").write_text(json.dumps(complete_bill(json.loads(bill), scripts), indent=2) + "\n")
+
+
+def teller() -> Callable[[str], None]:
+    """Prints what is done next, and how long all has taken."""
+    began = time.monotonic()
+    return lambda text: print(f"{time.monotonic() - began:4.0f} s  {text}", flush=True)
 
 
 def main() -> int:
@@ -161,26 +337,9 @@ def main() -> int:
 
     :return: the exit status.
     """
-    began = time.monotonic()
-
-    def tell(text: str) -> None:
-        print(f"{time.monotonic() - began:4.0f} s  {text}", flush=True)
-
+    tell = teller()
     try:
-        tell("building the wheel and the source distribution")
-        wheel = build()
-        check_contents(wheel)
-        for pair, constraints in PAIRS.items():
-            with tempfile.TemporaryDirectory(prefix="labeling-dist-") as name:
-                tell(f"installing it beside the {pair} Airflow that is supported")
-                fresh = Fresh(Path(name), wheel, ROOT / constraints)
-                tell(f"running {DAG} there")
-                fresh.try_out()
-                if pair == "newest":
-                    tell("writing the bill of materials and the licenses")
-                    (DIST / "licenses.txt").write_text(fresh.licenses())
-                    bill = [str(BIN / "cyclonedx-py"), "environment", str(fresh.bin / "python"), "--output-file"]
-                    subprocess.run([*bill, str(DIST / "sbom.cdx.json")], check=True)
+        make(tell)
     except DistError as error:
         print(f"make dist: {error}", file=sys.stderr)
         return 1

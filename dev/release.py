@@ -10,6 +10,8 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
@@ -72,20 +74,27 @@ class Release:
         if self._git("tag", "--list", self.tag).strip():
             raise ReleaseError(f"there is a tag {self.tag} already")
 
-    def write(self) -> None:
-        """Put the version into the package and the changelog."""
-        (self.root / MODULE).write_text(_VERSION.sub(f'__version__ = "{self.version}"', self._module))
-        (self.root / CHANGELOG).write_text(self._changelog.replace("## Unreleased", self._title, 1))
-
-    def take_back(self) -> None:
-        """Put both files back as they were."""
-        (self.root / MODULE).write_text(self._module)
-        (self.root / CHANGELOG).write_text(self._changelog)
+    @contextmanager
+    def written(self) -> Iterator[None]:
+        """The version is in the package and the changelog; whatever ends this early puts both back as they were."""
+        try:
+            (self.root / MODULE).write_text(_VERSION.sub(f'__version__ = "{self.version}"', self._module))
+            (self.root / CHANGELOG).write_text(self._changelog.replace("## Unreleased", self._title, 1))
+            yield
+        except BaseException:
+            (self.root / MODULE).write_text(self._module)
+            (self.root / CHANGELOG).write_text(self._changelog)
+            raise
 
     def commit(self) -> None:
-        """Commit the version and tag it."""
-        self._git("commit", "--quiet", "--message", f"Version {self.version}", "--", str(MODULE), str(CHANGELOG))
-        self._git("tag", "--annotate", "--message", f"Version {self.version}", self.tag)
+        """Commit the version and tag it; both or none."""
+        before = self._git("rev-parse", "HEAD").strip()
+        try:
+            self._git("commit", "--quiet", "--message", f"Version {self.version}", "--", str(MODULE), str(CHANGELOG))
+            self._git("tag", "--annotate", "--message", f"Version {self.version}", self.tag)
+        except BaseException:
+            self._git("reset", "--quiet", before)
+            raise
 
     def _git(self, *arguments: str) -> str:
         done = subprocess.run(["git", *arguments], cwd=self.root, capture_output=True, text=True, check=False)
@@ -100,6 +109,31 @@ def check_version(wheel: Path, version: str) -> None:
         raise dist.DistError(f"{wheel.name} is not of version {version}")
 
 
+def release(root: Path, version: str, day: date, make: Callable[[], Path]) -> Release:
+    """Release what stands in a folder; if anything fails, everything there is as it was.
+
+    :param make: builds the packages and tries them out; returns the wheel.
+    :raises ReleaseError: if it can't be released.
+    :raises DistError: if something is wrong with the packages.
+    """
+    made = Release(root, version, day)
+    made.check_tree()
+    with made.written():
+        check_version(make(), version)
+        made.commit()
+    return made
+
+
+def _dry_run(version: str, day: date) -> None:
+    with tempfile.TemporaryDirectory(prefix="labeling-release-") as folder:
+        made = Release(copy_of_tree(Path(folder)), version, day)
+        with made.written():
+            wheel = dist.build(made.root)
+            dist.check_contents(wheel)
+            check_version(wheel, version)
+    print(f"{made.tag} can be released: {wheel.name} is whole.")
+
+
 def main() -> int:
     """Release, or try to.
 
@@ -112,26 +146,16 @@ def main() -> int:
     today = datetime.now(UTC).date()
     try:
         if chosen.dry_run:
-            with tempfile.TemporaryDirectory(prefix="labeling-release-") as folder:
-                release = Release(copy_of_tree(Path(folder)), chosen.version, today)
-                release.write()
-                wheel = dist.build(release.root)
-                dist.check_contents(wheel)
-                check_version(wheel, release.version)
-                print(f"{release.tag} can be released: {wheel.name} is whole.")
+            _dry_run(chosen.version, today)
             return 0
-        release = Release(ROOT, chosen.version, today)
-        release.check_tree()
-        release.write()
-        failed = dist.main()
-        if failed:
-            release.take_back()
-            return failed
-        release.commit()
+        tag = release(ROOT, chosen.version, today, lambda: dist.make(dist.teller())).tag
     except (ReleaseError, dist.DistError) as error:
         print(f"make release: {error}", file=sys.stderr)
         return 1
-    print(f"{release.tag} is committed and tagged. Push it with git push --follow-tags, then upload what is in dist/.")
+    except KeyboardInterrupt:
+        print("make release: interrupted, and nothing is changed", file=sys.stderr)
+        return 130
+    print(f"{tag} is committed and tagged. Push it with git push --follow-tags, then upload what is in dist/.")
     return 0
 
 

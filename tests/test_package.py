@@ -56,6 +56,69 @@ def test_everything_that_the_provider_info_names_can_be_imported() -> None:
         assert getattr(import_module(module), name)
 
 
+UNUSED = {
+    "asset-uris": "assets are of the S3 scheme, which the amazon provider has",
+    "auth-backends": "we sign nobody in to Airflow",
+    "auth-managers": "we sign nobody in to Airflow",
+    "bundles": "we bring no kind of DAG bundle",
+    "config": "no option of airflow.cfg is ours",
+    "connection-types": "connections are of the type aws, which the amazon provider has",
+    "dataset-uris": "the old name of asset-uris",
+    "db-managers": "nothing of ours is in Airflow's database",
+    "dialects": "we talk SQL to no database of a DAG",
+    "email-backends": "we send no mail",
+    "executors": "tasks run wherever Airflow runs them",
+    "filesystems": "S3 is that of the amazon provider",
+    "hook-class-names": "the old name of connection-types",
+    "logging": "logs go where Airflow's go",
+    "plugins": "the entry point airflow.plugins has ours, and both would register it twice",
+    "queues": "DAGs get labels by events of our triggers, not of MessageQueueTrigger",
+    "remote-logging": "logs go where Airflow's go",
+    "secrets-backends": "we keep no secrets of Airflow",
+    "transfers": "no operator only moves data",
+}
+"""Keys of Airflow's schema that the provider info lacks, each with the reason."""
+
+
+def test_the_provider_info_has_every_key_of_airflows_schema_that_there_is_no_reason_to_leave_out() -> None:
+    info = labeling_provider.get_provider_info()
+    schema = json.loads((resources.files("airflow") / "provider_info.schema.json").read_text())
+    # Airflow reads versions, which its schema does not name; older schemas lack newer keys.
+    assert set(schema["properties"]) <= info.keys() | UNUSED.keys()
+    assert not info.keys() & UNUSED.keys()
+
+
+def test_the_provider_info_leads_to_every_class_that_dags_may_use() -> None:
+    from airflow.sdk import BaseHook, BaseNotifier, BaseOperator, BaseOperatorLink, BaseSensorOperator
+    from airflow.triggers.base import BaseTrigger
+
+    info = labeling_provider.get_provider_info()
+    links = vars(import_module("labeling_provider.links")).values()
+    public = {one for one in links if _is_for_dags(one, BaseOperatorLink, "labeling_provider.links")}
+    assert {f"{one.__module__}.{one.__name__}" for one in public} == set(info["extra-links"])
+    rooms = {"hooks": BaseHook, "operators": BaseOperator, "sensors": BaseSensorOperator, "triggers": BaseTrigger}
+    for room, base in rooms.items():
+        named = [module for entry in info[room] for module in entry["python-modules"]]
+        reached = {one for name in named for one in vars(import_module(name)).values() if isinstance(one, type)}
+        assert _classes_for_dags(room, base) - reached == set(), f"no module of the provider info's {room} has them"
+    assert {f"{one.__module__}.{one.__name__}" for one in _classes_for_dags("notifications", BaseNotifier)} == set(
+        info["notifications"]
+    )
+
+
+def _classes_for_dags(room: str, base: type) -> set[type]:
+    """What a room's modules define for DAGs: classes that no other of the room derives from."""
+    names = [f"labeling_provider.{room}.{path.stem}" for path in (PACKAGE / room).glob("*.py")]
+    own = {one for name in names for one in vars(import_module(name)).values() if _is_for_dags(one, base, name)}
+    assert own
+    return {one for one in own if not any(one in other.__mro__[1:] for other in own)}
+
+
+def _is_for_dags(one: object, base: type, module: str) -> bool:
+    own = isinstance(one, type) and one.__module__ == module and not one.__name__.startswith("_")
+    return own and issubclass(one, base)  # type: ignore[arg-type]
+
+
 def test_the_distribution_is_typed_and_licensed() -> None:
     assert (PACKAGE / "py.typed").exists()
     found = metadata.metadata("airflow-provider-labeling")

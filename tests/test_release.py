@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from dev.release import CHANGELOG, MODULE, Release, ReleaseError
+from dev.dist import DistError
+from dev.release import CHANGELOG, MODULE, Release, ReleaseError, release
 from dev.stack import ROOT
 
 pytestmark = pytest.mark.once
 DAY = date(2026, 3, 4)
+WHEEL = Path("airflow_provider_labeling-0.2.0-py3-none-any.whl")
 NEWS = "# Changelog\n\n## Unreleased\n\n- Dogs, too.\n\n## 0.1.0\n\n- Cats.\n"
 
 
@@ -37,10 +39,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_release_is_a_commit_with_a_tag(tree: Path) -> None:
-    release = Release(tree, "0.2.0", DAY)
-    release.check_tree()
-    release.write()
-    release.commit()
+    assert release(tree, "0.2.0", DAY, lambda: WHEEL).tag == "v0.2.0"
     assert '__version__ = "0.2.0"\n' in (tree / MODULE).read_text()
     assert "## 0.2.0 (2026-03-04)\n\n- Dogs, too.\n\n## 0.1.0\n" in (tree / CHANGELOG).read_text()
     assert git(tree, "tag", "--points-at", "HEAD").split() == ["v0.2.0"]
@@ -50,16 +49,38 @@ def test_a_release_is_a_commit_with_a_tag(tree: Path) -> None:
 
 
 def test_what_can_not_be_released_is_left_as_it_was(tree: Path) -> None:
-    release = Release(tree, "0.2.0", DAY)
-    release.write()
-    release.take_back()
-    release.check_tree()
+    made = Release(tree, "0.2.0", DAY)
     git(tree, "tag", "v0.2.0")
     with pytest.raises(ReleaseError, match="there is a tag v0.2.0 already"):
-        release.check_tree()
+        made.check_tree()
     (tree / "new.txt").write_text("")
     with pytest.raises(ReleaseError, match="not committed:\n.*new.txt"):
-        release.check_tree()
+        made.check_tree()
+
+
+@pytest.mark.parametrize("error", [DistError("bad"), OSError("full"), KeyboardInterrupt(), None])
+def test_whatever_ends_a_release_early_leaves_all_as_it_was(tree: Path, error: BaseException | None) -> None:
+    head = git(tree, "rev-parse", "HEAD")
+
+    def make() -> Path:
+        assert '"0.2.0"' in (tree / MODULE).read_text()
+        if error:
+            raise error
+        return Path("airflow_provider_labeling-0.1.0-py3-none-any.whl")
+
+    with pytest.raises(type(error) if error else DistError, match=None if error else "is not of version 0.2.0"):
+        release(tree, "0.2.0", DAY, make)
+    assert git(tree, "status", "--porcelain") == ""
+    assert git(tree, "rev-parse", "HEAD") == head
+
+
+def test_a_commit_that_can_not_be_tagged_is_none(tree: Path) -> None:
+    head = git(tree, "rev-parse", "HEAD")
+    # A tag of the same name that comes while the packages are tried out.
+    with pytest.raises(ReleaseError, match="already exists"):
+        release(tree, "0.2.0", DAY, lambda: [git(tree, "tag", "v0.2.0"), WHEEL][1])
+    assert git(tree, "status", "--porcelain") == ""
+    assert git(tree, "rev-parse", "HEAD") == head
 
 
 @pytest.mark.parametrize(

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+import sysconfig
 import zipfile
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
+from urllib.parse import urljoin
+from urllib.request import urlopen
 
 import pytest
 
+import labeling_provider
 from dev.dist import (
     ABOUT,
     MAX_WHEEL_BYTES,
     SCRIPTS,
     DistError,
+    build,
     bundled_scripts,
     check_contents,
     complete_bill,
     files_of_wheel,
 )
 from dev.stack import ROOT
+from dev.tree import copy_of_tree, files_of_tree
 
 pytestmark = pytest.mark.once
 NEEDED = json.loads((ROOT / "frontend" / "package.json").read_text())["dependencies"]
@@ -115,3 +124,61 @@ def test_the_bill_of_materials_is_that_of_our_package() -> None:
     assert "pip" not in needs
     with pytest.raises(DistError, match="lacks airflow-provider-labeling"):
         complete_bill({"components": []}, [])
+
+
+SEEN = """
+import json, labeling_provider
+from airflow.plugins_manager import get_fastapi_plugins
+from airflow.providers_manager import ProvidersManager
+from labeling_provider.ui.showing import STATIC, render_page, static_file
+pages = {name: len(static_file(name)) for name in STATIC}
+provider = ProvidersManager().providers["airflow-provider-labeling"]
+apps = [one["name"] for one in get_fastapi_plugins()[0]]
+print(json.dumps([labeling_provider.__file__, provider.version, apps, pages]))
+"""
+
+
+def test_the_wheel_works_beside_airflow_without_the_checkout(tmp_path: Path) -> None:
+    """As ``make dist`` tries it, with the dependencies of the environment that runs the tests."""
+    wheel = build(copy_of_tree(tmp_path), "wheel")
+    check_contents(wheel)
+    venv = tmp_path / "venv"
+    run(sys.executable, "-m", "venv", "--without-pip", str(venv))
+    python = str(venv / "bin" / "python")
+    pip = ("install", "--quiet", "--no-deps", "--no-index", "--no-compile", "--disable-pip-version-check")
+    run(sys.executable, "-m", "pip", "--python", python, *pip, str(wheel))
+    (site,) = (venv / "lib").glob("python3*/site-packages")
+    # Only a path: what its own .pth files say, such as where an editable installation is, is not read.
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    env = {"PATH": "", "HOME": str(tmp_path), "AIRFLOW_HOME": str(tmp_path / "airflow"), "LANG": "C.UTF-8"}
+    path, version, apps, pages = json.loads(run(python, "-c", SEEN, cwd=tmp_path, env=env).splitlines()[-1])
+    assert Path(path).is_relative_to(venv)
+    assert version == labeling_provider.__version__
+    assert "labeling" in [name.lower() for name in apps]
+    assert all(pages.values())
+    labeling = str(venv / "bin" / "labeling")
+    assert f"{len(files_of_tree('dags'))} example DAGs" in run(labeling, "examples", "dags", cwd=tmp_path, env=env)
+    service = subprocess.Popen([labeling, "local"], cwd=tmp_path, env=env, stdout=subprocess.PIPE, text=True)
+    try:
+        assert service.stdout
+        address = json.loads(service.stdout.readline())["endpoint_url"]
+        portal = f"{address}/portal/"
+        files = re.findall(r'(?:src|href)="([^"]+\.(?:js|css)[^"]*)"', read(portal))
+        assert files
+        assert all(read(urljoin(portal, unescape(name))) for name in files)
+        assert read(f"{address}/_labeling/")
+    finally:
+        service.terminate()
+        service.wait(30)
+
+
+def read(url: str) -> str:
+    with urlopen(url, timeout=30) as answer:
+        text: str = answer.read().decode()
+        return text
+
+
+def run(*command: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return done.stdout

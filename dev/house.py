@@ -57,15 +57,16 @@ def circles(arrows: dict[str, set[str]]) -> list[list[str]]:
 def count(folder: Path) -> dict[str, object]:
     """The house's figures.
 
-    A room is a folder of the package, or a module that lies loose at its root; an arrow leads from a room to one that
-    it imports.
+    A room is a folder of the package, or a module that lies loose at its root or at the service's; an arrow leads from
+    a room to one that it imports.
     """
     package = folder / PACKAGE
     paths = {".".join(path.relative_to(folder).with_suffix("").parts): path for path in sorted(package.rglob("*.py"))}
     modules = {name.removesuffix(".__init__"): path for name, path in paths.items()}
     trees = {name: ast.parse(path.read_text()) for name, path in modules.items()}
     used = {name: imports(tree, set(modules)) - {name} for name, tree in trees.items()}
-    rooms = {name: str(path.parent if path.parent != package else path.stem) for name, path in modules.items()}
+    halls = (package, package / "service")
+    rooms = {name: str(path.with_suffix("") if path.parent in halls else path.parent) for name, path in modules.items()}
     arrows: dict[str, set[str]] = {room: set() for room in rooms.values()}
     for name, targets in used.items():
         arrows[rooms[name]] |= {rooms[target] for target in targets} - {rooms[name]}

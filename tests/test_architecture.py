@@ -6,7 +6,9 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
+from dev.house import circles, count
 from dev.stack import ROOT
 
 PACKAGE = ROOT / "labeling_provider"
@@ -27,6 +29,8 @@ SERVICE = ("database", "cloud", "kinds", "work", "learning", "engine", "web")
 
 AIRFLOWS = ("hooks", "operators", "decorators", "sensors", "triggers", "notifications")
 """Rooms whose files are called after what they do it to, as Airflow does: an operator, its sensor and its trigger."""
+MOST_LOOSE = 5
+"""How many modules may lie at the package's root, outside of any room."""
 VAGUE = {"one", "found", "thing", "things", "told"}
 """What a variable is called by who does not say what it holds."""
 
@@ -113,6 +117,16 @@ def test_what_is_embedded_is_known_in_one_folder() -> None:
         if parts != ("service", "cloud", "cloud")
     ]
     assert wrong == []
+
+
+def test_no_module_imports_itself_over_others_and_few_lie_loose() -> None:
+    house = count(ROOT)
+    assert house["circles of modules"] == []
+    assert len(cast(list[str], house["loose modules"])) <= MOST_LOOSE
+
+
+def test_a_circle_of_imports_is_seen() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == [["b", "c"]]
 
 
 def test_every_folder_is_in_the_map() -> None:

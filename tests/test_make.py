@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from dev import install, lanes
 from dev.browser import browser_page
@@ -128,3 +129,10 @@ def test_a_lane_begins_when_another_has_ended_whatever_its_end(tmp_path: Path) -
         "second | alone",
         "third  | alone",
     ]
+
+
+def test_the_hooks_before_a_commit_run_what_make_lint_runs() -> None:
+    rule = (ROOT / "Makefile").read_text().split("\nlint:", 1)[1].split("\n\n", 1)[0]
+    commands = [line.strip().replace("$(BIN)", ".venv/bin").removesuffix(" .") for line in rule.splitlines()[1:]]
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    assert [hook["entry"] for hook in hooks] == commands

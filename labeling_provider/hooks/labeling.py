@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
+from airflow.sdk.log import mask_secret
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -27,13 +28,16 @@ if TYPE_CHECKING:
     from labeling_provider.client.s3_objects import Upload
 
 _RESULT: Final = frozenset({"job_name", "output_manifest_uri", "label_attribute_name"})
+_KEYS: Final = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 _OF_CONNECTION: Final = ("conn_config", "conn", "_client", "conn_client_meta", "conn_region_name", "conn_partition")
 
 
 class LabelingHook(AwsBaseHook):
     """Talks to SageMaker Ground Truth, Amazon's or self-hosted, and to its S3.
 
-    The connection decides which: with ``endpoint_url`` in its extra field it is self-hosted, otherwise Amazon's.
+    The connection decides which: with ``endpoint_url`` in its extra field it is self-hosted, otherwise Amazon's. Where
+    S3 is another server with keys of its own, ``service_config`` in the extra field has its ``endpoint_url``,
+    ``aws_access_key_id`` and ``aws_secret_access_key``, and ``aws_session_token`` if there is one.
 
     :param aws_conn_id: the Airflow connection; None for boto3's default credentials.
     :param region_name: the region; None for the connection's.
@@ -96,7 +100,8 @@ class LabelingHook(AwsBaseHook):
         return type(frame.f_locals.get("self")).__name__ if frame else "Unknown"
 
     def _made(self, service: str, **settings: Any) -> Any:
-        if service == self.client_type and not settings:
+        keys = self._own_keys(service)
+        if service == self.client_type and not settings and not keys:
             return self.get_client_type(region_name=self.region_name)
         config = (self.config or Config()).merge(Config(**settings)) if settings else self.config
         session = self.get_session(region_name=self.region_name)
@@ -107,7 +112,26 @@ class LabelingHook(AwsBaseHook):
             endpoint_url=self.conn_config.get_service_endpoint_url(service),
             config=config,
             verify=self.verify,
+            **keys,
         )
+
+    def _own_keys(self, service: str) -> dict[str, str]:
+        """The keys that the connection has for one service alone; empty if that takes the connection's.
+
+        :raises LabelingError: if it has only a part of them.
+        """
+        settings = self.conn_config.get_service_config(service)
+        keys = {name: str(settings[name]) for name in _KEYS if settings.get(name)}
+        missing = [name for name in _KEYS[:2] if keys and name not in keys]
+        if missing:
+            raise LabelingError(
+                f"The Airflow connection {self.aws_conn_id} can't be used: service_config.{service} in its extra has "
+                f"{' and '.join(keys)}, but no {' and no '.join(missing)}. Add what is missing, or remove it."
+            )
+        for name in _KEYS[1:]:
+            if name in keys:
+                mask_secret(keys[name])
+        return keys
 
     @cached_property
     def conn(self) -> Any:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import re
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from dev.seaweedfs import SeaweedFS
+from dev.stack import Service, wait_until
 from labeling_provider.errors import LabelingError
+from labeling_provider.hooks import labeling
 from labeling_provider.hooks.labeling import LabelingHook
-from labeling_provider.request import PrivateWorkteam
+from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
 from tests.conftest import Lab, texts
 from tests.flaky import connection
 
@@ -112,3 +120,49 @@ def test_labels_are_read_from_any_result(connected: Lab) -> None:
     assert list(hook.labels(result)) == [("text 0", "cat"), ("text 1", "dog")]
     assert list(hook.labels({"text 0": "cat", "job_name": None})) == [("text 0", "cat"), ("job_name", None)]
     assert list(hook.labels({**result, "output_manifest_uri": None})) == []
+
+
+def test_s3_can_have_keys_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    masked: list[Any] = []
+    monkeypatch.setattr(labeling, "mask_secret", masked.append)
+    s3_keys = {"AWS_ACCESS_KEY_ID": "of-s3", "AWS_SECRET_ACCESS_KEY": "secret-of-s3"}
+    ours = {"LABELING_LOCAL_ACCESS_KEY_ID": "of-labeling", "LABELING_LOCAL_SECRET_ACCESS_KEY": "secret-of-labeling"}
+    with ExitStack() as running:
+        server = SeaweedFS(tmp_path / "s3", keys=s3_keys)
+        running.callback(server.stop)
+        service = Service(tmp_path, "--s3-endpoint", server.endpoint_url, env={**s3_keys, **ours})
+        running.callback(service.stop)
+        of_s3 = {"endpoint_url": server.endpoint_url, **{name.lower(): value for name, value in s3_keys.items()}}
+
+        def connect(**own: Any) -> None:
+            extra = {"endpoint_url": service.endpoint_url, "region_name": "us-east-1", "service_config": {"s3": own}}
+            told = {"conn_type": "aws", "login": "of-labeling", "password": "secret-of-labeling", "extra": extra}
+            monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(told))
+
+        connect(**of_s3)
+        hook = LabelingHook()
+        hook.s3.create_bucket(Bucket="lab")
+        hook.s3.put_object(Bucket="lab", Key="in.manifest", Body=b'{"source": "a", "truth": "dog"}\n')
+        draft = LabelingJobSpec(
+            task_type="text-classification",
+            manifest_uri="s3://lab/in.manifest",
+            output_uri="s3://lab/out",
+            labels=["cat", "dog"],
+            workforce=PrivateWorkteam(service.ready["workteams"]["private-simulated"]),
+            role_arn=service.ready["role_arn"],
+            title="What is it?",
+            instructions="Choose one.",
+        ).draft("two-pairs", "us-east-1")
+        for uri, text in draft.files.items():
+            hook.s3.put_object(Bucket="lab", Key=uri.removeprefix("s3://lab/"), Body=text.encode())
+        hook.create_job(draft.request)
+        job = wait_until(lambda: (job := hook.ground_truth.job("two-pairs")).state.has_ended and job, 60, "it ends")
+        assert b'"class-name"' in hook.s3.get_object(Bucket="lab", Key=job.output_manifest_uri[9:])["Body"].read()
+        assert set(masked) == {"secret-of-s3"}
+        connect(endpoint_url=server.endpoint_url)
+        with pytest.raises(ClientError, match="InvalidAccessKeyId"):
+            LabelingHook().s3.list_buckets()
+        connect(endpoint_url=server.endpoint_url, aws_access_key_id="of-s3")
+        told = r"aws_default can't be used: service_config.s3 in its extra has aws_access_key_id, but no aws_secret_acc"
+        with pytest.raises(LabelingError, match=told):
+            LabelingHook().s3.list_buckets()

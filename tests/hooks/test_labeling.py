@@ -122,6 +122,7 @@ def test_labels_are_read_from_any_result(connected: Lab) -> None:
     assert list(hook.labels({**result, "output_manifest_uri": None})) == []
 
 
+@pytest.mark.once
 def test_s3_can_have_keys_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     masked: list[Any] = []
     monkeypatch.setattr(labeling, "mask_secret", masked.append)

@@ -484,7 +484,11 @@ def measured(kind: str, scene: str, seeds: Iterable[int], workers: int, pictures
                 drawn = _spans_by(crew, how, truth, rng)
             job.append((truth, [str(place) for place in chosen[:workers]], drawn[:workers]))
         forms = {"boxes": _as_boxes, "spans": _as_spans}
-        tell = {"boxes": evidence_of_boxes, "spans": evidence_of_spans, "masks": evidence_of_masks}
+        tell = {
+            "boxes": evidence_of_boxes,
+            "spans": evidence_of_spans,
+            "masks": lambda masks, _: evidence_of_masks(masks),
+        }
         answers = [[forms[kind](own) for own in drawn] if kind in forms else drawn for _, _, drawn in job]
         told = [
             list(zip(who, tell[kind](own, _LABELS), strict=True)) for (_, who, _), own in zip(job, answers, strict=True)

@@ -10,6 +10,7 @@ from typing import cast
 
 from dev.house import circles, count
 from dev.stack import ROOT
+from labeling_provider.groundtruth.job import JobStatus
 
 PACKAGE = ROOT / "labeling_provider"
 PLAIN = ("errors", "groundtruth", "request", "manifest", "quality", "rendering")
@@ -127,6 +128,19 @@ def test_no_module_imports_itself_over_others_and_few_lie_loose() -> None:
 
 def test_a_circle_of_imports_is_seen() -> None:
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == [["b", "c"]]
+
+
+def test_a_job_status_is_written_in_one_place() -> None:
+    """``Failed`` is a word of SNS as well."""
+    texts = set(JobStatus) - {JobStatus.FAILED}
+    wrong = [
+        f"{path.relative_to(PACKAGE)}:{node.lineno}: {node.value}"
+        for path, parts in modules()
+        if parts != ("groundtruth", "job")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value in texts
+    ]
+    assert wrong == []
 
 
 def test_every_folder_is_in_the_map() -> None:

@@ -186,7 +186,7 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
         if self.golden_uri is not None:
             measure.add_golden(self.golden_uri, self.golden_attribute_name or attribute)
         measure.labels(manifest, self.relabel_below, relabel_uri)
-        measure.answers(self._jobs(manifest))
+        measure.answers(self._jobs())
         quality = measure.quality
         if quality.golden_apart:
             (self.log.info if quality.golden else self.log.warning)(
@@ -244,7 +244,7 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
         report = self.report_uri or (f"{of_job[1]}/quality/report.html" if of_job else f"{manifest}.quality.html")
         return report, self.relabel_uri or report.removesuffix(".html") + ".relabel.manifest"
 
-    def _jobs(self, manifest: str) -> Iterator[AnsweredJob]:
+    def _jobs(self) -> Iterator[AnsweredJob]:
         """The jobs whose answers are measured."""
         from labeling_provider.client.listing import list_uris
         from labeling_provider.quality import AnsweredJob, chosen_files

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 from labeling_provider.client.retries import Patience
 from labeling_provider.errors import LabelingError, LabelingJobFailedError
 from labeling_provider.groundtruth.description import JobDescription
-from labeling_provider.groundtruth.job import ENDED, STATUSES, JobState
+from labeling_provider.groundtruth.job import ENDED, STATUSES, JobState, JobStatus
 from labeling_provider.jobs.caller import Wait
 from labeling_provider.jobs.progress import Progress
 from labeling_provider.links import push_job_links
@@ -72,7 +72,7 @@ class LabelingJobSensor(JobSensor):
         self,
         *,
         job_name: str,
-        target_statuses: Sequence[str] = ("Completed",),
+        target_statuses: Sequence[str] = (JobStatus.COMPLETED.value,),
         outage: float = 900,
         deferrable: bool = DEFERRABLE,
         events_queue_url: str | None = None,

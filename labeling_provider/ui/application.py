@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
 
 from airflow.api_fastapi.app import get_auth_manager
@@ -25,6 +25,7 @@ from pydantic import BeforeValidator, Field
 
 from labeling_provider.errors import LabelingError, counted
 from labeling_provider.groundtruth.description import JobRequest
+from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.groundtruth.layout import WORKER_RESPONSES, output_manifest_uri
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.manifest import Files
@@ -90,7 +91,7 @@ def _after(
 
 TaskDep = Annotated[TaskKey, Depends(_task)]
 AfterDep = Annotated[JobPlace | None, Depends(_after)]
-Status = Literal["", "Initializing", "InProgress", "Stopping", "Completed", "Failed", "Stopped"]
+Status = JobStatus | Literal[""]
 _READS: Final = [Depends(requires_access_dag("GET", DagAccessEntity.TASK_INSTANCE))]
 _EDITS: Final = [Depends(requires_access_dag("PUT"))]
 
@@ -178,7 +179,7 @@ class _Views:
             further=_further(page.after) if page.after else "",
             is_first=after is None,
             has_examples=_EXAMPLE in allowed,
-            statuses=[name for name in get_args(Status) if name],
+            statuses=list(JobStatus),
             dags=sorted({job.task.dag_id for job in newest}),
             workteams=sorted({job.workteam for job in newest} - {""}),
             query={

@@ -178,7 +178,7 @@ class SegmentationMasks(Auditable, Learnable):
             yield position, _rgb(color)
 
     def evidence(self, answers: Sequence[Mask]) -> Sequence[Evidence]:
-        return evidence_of_masks(answers, len(self.job.labels) + 1)
+        return evidence_of_masks(answers)
 
     def label_of(self, answers: Sequence[Mask], skills: Sequence[Skill], answered: Answered, stamp: str) -> ObjectLabel:
         size = _common_size(answers)
@@ -322,7 +322,7 @@ def consolidate_masks(
     return chosen, right / max(height * width, 1)
 
 
-def evidence_of_masks(masks: Sequence[Mask], class_count: int) -> list[Evidence]:
+def evidence_of_masks(masks: Sequence[Mask]) -> list[Evidence]:
     """What the masks of a picture reveal about each worker; three of the same size are needed.
 
     :param masks: as for :func:`consolidate_masks`.

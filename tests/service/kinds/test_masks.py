@@ -142,9 +142,9 @@ def test_who_errs_less_weighs_more() -> None:
     good, careless = USUAL._replace(off=0.03), USUAL._replace(off=0.45)
     assert consolidate_masks([right, wrong, wrong], 2, [good, careless, careless])[0].max() == 0
     assert consolidate_masks([right, wrong, wrong], 2)[0].min() == 1
-    told = evidence_of_masks([right, wrong, wrong, right[:3]], 2)
+    told = evidence_of_masks([right, wrong, wrong, right[:3]])
     assert [one.off / one.compared if one.compared else None for one in told] == [1, 0, 0, None]
-    assert {one.compared for one in evidence_of_masks([right, wrong], 2)} == {0}
+    assert {one.compared for one in evidence_of_masks([right, wrong])} == {0}
 
 
 def test_confidences_are_honest() -> None:

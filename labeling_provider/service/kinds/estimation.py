@@ -17,11 +17,12 @@ this is, and where it was worse: ``make bench-consolidation`` and docs/local-ser
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import log
@@ -83,6 +84,7 @@ _REWEIGHED: Final = 2.0
 _MANY_VOTES: Final = 20_000
 """With more votes, a book learns only while no other such book does."""
 _LEARNING: Final = threading.Lock()
+_LIBC: Final = ctypes.CDLL(None)
 MAX_VOTES: Final = 200_000
 """Enough answers to estimate the workers from; older ones are dropped."""
 _LEAST: Final = 1e-6
@@ -111,6 +113,18 @@ class _Model:
     habits: bool = False
     scatter: float = _SCATTER
     pairs: bool = False
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Learn while nobody else does, and give the memory back: each thread would keep what it has used."""
+    with _LEARNING:
+        try:
+            yield
+        finally:
+            # Only glibc has it, and needs it.
+            if hasattr(_LIBC, "malloc_trim"):
+                _LIBC.malloc_trim(0)
 
 
 class VoteBook:
@@ -177,7 +191,7 @@ class VoteBook:
 
     def _one_at_a_time(self) -> AbstractContextManager[Any]:
         """Of books with many votes, one learns at a time: that takes much memory. Smaller ones do not wait."""
-        return _LEARNING if len(self._objects) > _MANY_VOTES else nullcontext()
+        return _alone() if len(self._objects) > _MANY_VOTES else nullcontext()
 
     def _learn(self, end: int, judged: int | None) -> tuple[_Table, Iterator[_View]]:
         """Learn the crowd from the votes up to a position, one model after the other: each takes as much memory as all

@@ -59,7 +59,7 @@ def test_the_pages_commands_are_understood() -> None:
     assert len([local().parse_args(line) for line in commands("local")]) == 2
     assert len([workers().parse_args(line) for line in commands("workers")]) == 2
     first = next(line for block in blocks(PAGE, "") for line in block.splitlines())
-    assert first == "pip install airflow-provider-labeling[local]"
+    assert first == "pip install 'airflow-provider-labeling[local]'"
 
 
 def test_the_pages_way_is_walked(

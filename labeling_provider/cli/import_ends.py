@@ -117,7 +117,7 @@ def check_keys(source: ImportEnd, target: ImportEnd) -> None:
                     f"The access key …{here.key[-4:]} would sign requests to {here.url} and to {there.url}. Keys "
                     "for Amazon are for nobody else: name them with --profile or --aws-conn-id, so that those that "
                     "boto3 finds by itself belong to your own S3; or give the connection of --to-aws-conn-id a login "
-                    "and password."
+                    "and password, and keys for S3 in service_config.s3 that are not Amazon's."
                 )
 
 
@@ -177,7 +177,7 @@ def _connected(name: str, region: str | None, outage: float, addresses: _Address
         return connection
 
     hook = LabelingHook(aws_conn_id=name, region_name=region, outage=outage, ask=redirected)
-    return ImportEnd(hook.ground_truth, lambda _: _key_of(hook.get_session(region_name=hook.region_name)))
+    return ImportEnd(hook.ground_truth, hook.access_key)
 
 
 def _redirect(connection: AwsConnectionWrapper, addresses: _Addresses) -> None:

@@ -115,6 +115,17 @@ class LabelingHook(AwsBaseHook):
             **keys,
         )
 
+    def access_key(self, service: str) -> str | None:
+        """The id of the access key with which requests to a service are signed; None if there is none.
+
+        :param service: the service's name, such as ``s3``.
+        :raises LabelingError: if the connection has only a part of the service's own keys.
+        """
+        if own := self._own_keys(service):
+            return own["aws_access_key_id"]
+        credentials = self.get_session(region_name=self.region_name).get_credentials()
+        return str(credentials.access_key) if credentials else None
+
     def _own_keys(self, service: str) -> dict[str, str]:
         """The keys that the connection has for one service alone; empty if that takes the connection's.
 

@@ -119,6 +119,22 @@ def test_amazons_keys_are_sent_to_nobody_else(
     assert told.out == ""
 
 
+@pytest.mark.parametrize(("key", "is_shared"), [("S3KEY", False), ("AMAZONSKEY", True)])
+def test_a_connections_keys_for_s3_are_checked_and_not_its_login(
+    key: str, is_shared: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = {"endpoint_url": NOWHERE, "aws_access_key_id": key, "aws_secret_access_key": "secret"}
+    connect(monkeypatch, "team", "OURKEY", endpoint_url=OURS[1], service_config={"s3": own})
+    options = chosen(*AMAZON, "--to-aws-conn-id", "team")
+    source, target = source_of(options), target_of(options, "us-east-1")
+    assert (target.key_of("s3"), target.key_of("sagemaker")) == (key, "OURKEY")
+    if not is_shared:
+        check_keys(source, target)
+        return
+    with pytest.raises(ImportingError, match=f"…SKEY would sign requests to .*amazonaws.com and to {NOWHERE}"):
+        check_keys(source, target)
+
+
 def test_keys_of_a_service_are_not_sent_to_amazons_s3(monkeypatch: pytest.MonkeyPatch) -> None:
     connect(monkeypatch, "mine", "SAMEKEY")
     options = chosen("--from-endpoint", NOWHERE, "--region", "us-east-1", "--aws-conn-id", "mine", *OURS)

@@ -54,8 +54,8 @@ test-rooms: setup
 
 # Several are tested at once: libraries that start a thread for each core would only wait for each other. The longest
 # begin first, so that all places are taken to the end.
-TESTS := test-newest test-newest-airflow test-lowest-airflow test-newest-pages test-lowest-service test-lowest-engine \
-	test-benchmarks test-newest-browser test-newest-torture
+TESTS := test-lowest-airflow test-newest-airflow test-newest test-lowest-service test-newest-pages test-lowest-engine \
+	test-newest-jobs test-benchmarks test-newest-browser test-newest-torture
 .PHONY: $(TESTS)
 $(TESTS) test-rooms: export OMP_NUM_THREADS := 1
 $(TESTS) test-rooms: export OPENBLAS_NUM_THREADS := 1
@@ -76,9 +76,13 @@ test-newest-pages: setup
 test-newest-browser: setup
 	$(BIN)/python -m pytest -m "browser or once" $$(grep -rlE "mark\.(browser|once)" --include="*.py" tests/service)
 
+# Jobs from start to end, and those that come from Amazon.
+test-newest-jobs: setup
+	$(BIN)/python -m pytest tests/jobs tests/cli
+
 # All the rest.
 test-newest: setup
-	$(BIN)/python -m pytest tests $(addprefix --ignore=tests/,e2e frontend service test_benchmarks.py)
+	$(BIN)/python -m pytest tests $(addprefix --ignore=tests/,cli e2e frontend jobs service test_benchmarks.py)
 
 test-benchmarks: setup
 	$(BIN)/python -m pytest tests/test_benchmarks.py

@@ -15,10 +15,25 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from statistics import mean, median_low
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 
+from dev.drawing_workers import (
+    LABELS,
+    POOL,
+    SCENES,
+    Found,
+    Scene,
+    Thing,
+    areas,
+    boxes_by,
+    boxes_known,
+    crew_of,
+    masks_by,
+    spans_by,
+    things_in_picture,
+)
 from labeling_provider.groundtruth.ready_functions import READY_CONSOLIDATIONS
 from labeling_provider.manifest.rasters import covered
 from labeling_provider.service.kinds.bounding_boxes import USUAL as BOXES_USUAL
@@ -34,12 +49,9 @@ from labeling_provider.service.kinds.skills import SkillBook
 from labeling_provider.service.kinds.spans import USUAL as SPANS_USUAL
 from labeling_provider.service.kinds.spans import consolidate_spans, evidence_of_spans
 
-WIDTH, HEIGHT, LABELS = 400, 300, 4
+WIDTH, HEIGHT, PATH_LABELS = 400, 300, 4
 MISSED, INVENTED, MISTAKEN = 0.08, 0.05, 0.08
 """Shares of things that a worker misses, invents, and gives another label."""
-
-Thing = tuple[int, Any]
-"""A label and where it is."""
 
 
 CREWS: Final[dict[str, Callable[[np.random.Generator], list[float]]]] = {
@@ -68,7 +80,7 @@ def measure(name: str, seed: int, care: Sequence[float], pictures: int = 8) -> t
 
 
 def _thing(name: str, rng: np.random.Generator) -> Thing:
-    label = int(rng.integers(LABELS))
+    label = int(rng.integers(PATH_LABELS))
     center = rng.uniform([60, 60], [WIDTH - 60, HEIGHT - 60])
     if name == "keypoints":
         return label, center[None]
@@ -92,7 +104,7 @@ def _drawn(name: str, truth: Sequence[Thing], off: float, rng: np.random.Generat
     seen = [thing for thing in truth if rng.random() >= MISSED]
     found = []
     for label, points in (*seen, *invented):
-        said = label if rng.random() >= MISTAKEN else int(rng.integers(LABELS))
+        said = label if rng.random() >= MISTAKEN else int(rng.integers(PATH_LABELS))
         own = points + rng.normal(0, off, points.shape)
         if name in {"polygons", "instances"}:
             own = np.roll(own, int(rng.integers(len(own))), axis=0)
@@ -162,191 +174,6 @@ def quality(table: Sequence[Sequence[float]], wanted: int, found: int) -> float:
 # Boxes, spans and masks: beside what the service made of them before, in the order of the workers and without skills.
 
 
-class Scene(NamedTuple):
-    """How people err in a set of pictures or texts. Shares are of things unless it says otherwise.
-
-    :param things: the fewest and one more than the most in a picture.
-    :param side: the median side of a box, in pixels.
-    :param crowd: placed beside another one, overlapping.
-    :param hard: hard to see for everybody: seen by less than twice ``seen`` of the workers.
-    :param lures: places, per thing, that look like one to less than twice ``lured`` of the workers.
-    :param split: things whose extent can be read in two ways.
-    :param relative: the standard deviation of edges, as a share of the side; ``pixels`` is in pixels.
-    :param alike: things whose class looks like another one.
-    :param careless: a share of the workers: they miss, invent and mistake several times as much, and are off two to
-        three times as far.
-    """
-
-    things: tuple[int, int] = (2, 9)
-    side: float = 70.0
-    crowd: float = 0.15
-    hard: float = 0.11
-    seen: float = 0.35
-    lures: float = 0.08
-    lured: float = 0.5
-    split: float = 0.08
-    relative: float = 0.035
-    pixels: float = 1.5
-    missed: float = 0.03
-    invented: float = 0.03
-    mistaken: float = 0.012
-    alike: float = 0.03
-    doubled: float = 0.01
-    careless: float = 0.08
-
-
-SCENES: Final = {
-    "photographs": Scene(),
-    "small": Scene(side=24, pixels=2.0),
-    "careless": Scene(careless=0.35),
-    "crowded": Scene(things=(8, 20), side=50, crowd=0.6),
-    "alike": Scene(alike=0.12, mistaken=0.05),
-    "doubled": Scene(doubled=0.06, split=0.12),
-}
-"""The crowded and the doubled one were held back from tuning, and so were the seeds from 20 on."""
-_POOL, _LABELS, _WIDTH, _HEIGHT = 12, 5, 640, 480
-
-Found = list[tuple[int, Any, float]]
-"""Label, extent and confidence of each thing."""
-
-
-class _Care(NamedTuple):
-    missed: float
-    invented: float
-    mistaken: float
-    off: float
-    doubled: float
-
-
-def _crew(scene: Scene, rng: np.random.Generator) -> list[_Care]:
-    """The workers of a job."""
-    found = []
-    for _ in range(_POOL):
-        careless = rng.random() < scene.careless
-        miss, more, off = (
-            (rng.uniform(4, 8), rng.uniform(3, 6, 2), rng.uniform(2, 3.5))
-            if careless
-            else (rng.uniform(0.4, 1.6), rng.uniform(0.4, 1.6, 2), rng.uniform(0.5, 1.5))
-        )
-        missed = min(scene.missed * miss, 0.5)
-        found.append(_Care(missed, scene.invented * more[0], scene.mistaken * more[1], off, scene.doubled))
-    return found
-
-
-def _place(scene: Scene, others: Sequence[Thing], rng: np.random.Generator) -> Any:
-    """A box in a picture: left, top, right, bottom."""
-    side, ratio = scene.side * np.exp(rng.normal(0, 0.5)), np.exp(rng.normal(0, 0.35))
-    size = np.minimum([side * ratio, side / ratio], [500, 400])
-    center = rng.uniform(size / 2, np.array([_WIDTH, _HEIGHT]) - size / 2)
-    if others and rng.random() < scene.crowd:
-        other = others[rng.integers(len(others))][1]
-        size = (other[2:] - other[:2]) * np.exp(rng.normal(0, 0.2, 2))
-        way = rng.uniform(0, 2 * np.pi)
-        center = (other[:2] + other[2:]) / 2 + rng.uniform(0.35, 1) * size * [np.cos(way), np.sin(way)]
-    return np.concatenate([center - size / 2, center + size / 2])
-
-
-def _in_picture(scene: Scene, rng: np.random.Generator) -> list[Thing]:
-    truth: list[Thing] = []
-    for _ in range(rng.integers(*scene.things)):
-        label = truth[-1][0] if truth and rng.random() < 0.5 else int(rng.integers(_LABELS))
-        truth.append((label, _place(scene, truth, rng)))
-    return truth
-
-
-class _Look(NamedTuple):
-    """Something in a picture that may be drawn.
-
-    :param visible: the share of careful workers who see it.
-    :param label: its class, or that which a lure seems to have.
-    :param said: the class that it looks like to some.
-    :param part: the part of it that some draw.
-    :param of_part: the share of workers who do.
-    """
-
-    visible: float
-    label: int
-    said: int
-    box: Any
-    part: Any
-    of_part: float
-
-
-def _boxes_by(
-    crew: Sequence[_Care], scene: Scene, truth: Sequence[Thing], rng: np.random.Generator
-) -> list[list[tuple[Thing, int | None]]]:
-    """What each worker draws on a picture.
-
-    :return: for each worker the boxes, each with the position of what it stands for: a thing of the truth, or a lure
-        from the end of it on; None for those that the worker invented.
-    """
-    looks = []
-    for label, box in truth:
-        visible = rng.uniform(0, 2 * scene.seen) if rng.random() < scene.hard else 1.0
-        said = (label + 1) % _LABELS if rng.random() < scene.alike else label
-        part, of_part = box.copy(), 0.0
-        if rng.random() < scene.split:
-            edge, cut = int(rng.integers(4)), rng.uniform(0.3, 0.55)
-            part[edge] += (cut if edge < 2 else -cut) * (box[2:] - box[:2])[edge % 2]
-            of_part = rng.uniform(0.25, 0.6)
-        looks.append(_Look(visible, label, said, box, part, of_part))
-    for _ in truth:
-        if rng.random() < scene.lures:
-            label, box = int(rng.integers(_LABELS)), _place(scene, truth, rng)
-            looks.append(_Look(rng.uniform(0, 2 * scene.lured), label, label, box, box, 0.0))
-    answers = []
-    for care in crew:
-        seen: list[tuple[int, Any, int | None]] = []
-        for place, look in enumerate(looks):
-            if rng.random() < look.visible * (1 - care.missed):
-                label = look.said if rng.random() < 0.45 else look.label
-                seen.append((label, look.part if rng.random() < look.of_part else look.box, place))
-        for _ in truth:
-            if rng.random() < care.invented:
-                seen.append((int(rng.integers(_LABELS)), _place(scene, truth, rng), None))
-        seen += [thing for thing in seen if rng.random() < care.doubled]
-        own = []
-        for label, box, of in seen:
-            off = np.hypot(scene.relative * np.tile(box[2:] - box[:2], 2), scene.pixels) * care.off
-            drawn = box + rng.normal(0, 1, 4) * off
-            drawn[2:] = np.maximum(drawn[2:], drawn[:2] + 1)
-            own.append(((int(rng.integers(_LABELS)) if rng.random() < care.mistaken else label, drawn), of))
-        answers.append([own[place] for place in rng.permutation(len(own))])
-    return answers
-
-
-def _boxes_known(
-    crew: Sequence[_Care], scene: Scene, truth: Sequence[Thing], answers: Sequence[Sequence[tuple[Thing, int | None]]]
-) -> Found:
-    """What somebody makes of the boxes who knows more than any method can: which are of one thing or lure, what its
-    label is, and how careful each worker is. Whether it is a thing is to be told from who drew it.
-    """
-    groups: dict[int, list[tuple[int, Thing]]] = {}
-    for worker, own in enumerate(answers):
-        for thing, of in own:
-            if of is not None:
-                groups.setdefault(of, []).append((worker, thing))
-    found, evenly = [], (np.arange(40) + 0.5) / 40
-    for of, members in groups.items():
-        there = np.isin(np.arange(len(crew)), [worker for worker, _ in members])
-
-        def chance(visible: Any, there: Any = there) -> float:
-            seen = np.multiply.outer(visible, [1 - care.missed for care in crew])
-            return float(np.where(there, seen, 1 - seen).prod(axis=1).mean())
-
-        real = (1 - scene.hard) * chance(np.ones(1)) + scene.hard * chance(2 * scene.seen * evenly)
-        nothing = scene.lures * chance(2 * scene.lured * evenly)
-        if there.sum() == 1:
-            nothing += sum(care.invented for care, is_in in zip(crew, there, strict=True) if is_in)
-        if real > nothing:
-            middle = np.average(
-                [box for _, (_, box) in members], axis=0, weights=[crew[worker].off ** -2.0 for worker, _ in members]
-            )
-            label = truth[of][0] if of < len(truth) else members[0][1][0]
-            found.append((label, middle, real / (real + nothing)))
-    return found
-
-
 def _as_boxes(own: Sequence[Thing]) -> list[dict[str, Any]]:
     return [
         dict(
@@ -380,27 +207,6 @@ def _boxes_before(answers: Sequence[Sequence[Thing]]) -> Found:
     return kept
 
 
-def _spans_by(crew: Sequence[_Care], scene: Scene, truth: Sequence[Thing], rng: np.random.Generator) -> list[Any]:
-    """The same for spans: a border is a word off in proportion to a worker's care."""
-    hard = [rng.uniform(0, 2 * scene.seen) if rng.random() < scene.hard else 1.0 for _ in truth]
-    alike = [(label + 1) % _LABELS if rng.random() < scene.alike else label for label, _ in truth]
-    answers = []
-    for care in crew:
-        own = []
-        for (label, span), visible, other in zip(truth, hard, alike, strict=True):
-            if rng.random() < visible * (1 - care.missed):
-                off = (rng.random(2) < 0.06 * care.off) * rng.choice([-6, 6], 2)
-                said = other if rng.random() < 0.45 else label
-                said = int(rng.integers(_LABELS)) if rng.random() < care.mistaken else said
-                own.append((said, np.array([max(span[0] + off[0], 0), max(span[1] + off[1], span[0] + off[0] + 3)])))
-        for _ in truth:
-            if rng.random() < care.invented:
-                start = int(rng.integers(1_000))
-                own.append((int(rng.integers(_LABELS)), np.array([start, start + 12])))
-        answers.append(own)
-    return answers
-
-
 def _as_spans(own: Sequence[Thing]) -> list[dict[str, Any]]:
     return [{"label": str(label), "startOffset": int(span[0]), "endOffset": int(span[1])} for label, span in own]
 
@@ -427,34 +233,11 @@ def _spans_before(answers: Sequence[Sequence[Thing]]) -> Found:
     return kept
 
 
-def _masks_by(crew: Sequence[_Care], truth: Any, rng: np.random.Generator) -> list[Any]:
-    """Masks whose areas are moved and widened, and of which some are missing or of another class."""
-    answers = []
-    for care in crew:
-        own = np.zeros_like(truth)
-        for label in range(1, _LABELS):
-            if rng.random() < care.missed:
-                continue
-            shift = np.round(rng.normal(0, 1.5 * care.off, 2)).astype(int)
-            moved = np.roll(truth == label, tuple(shift), axis=(0, 1))
-            own[moved] = int(rng.integers(1, _LABELS)) if rng.random() < care.mistaken else label
-        answers.append(own)
-    return answers
-
-
-def _areas(rng: np.random.Generator) -> Any:
-    found = np.zeros((90, 120), dtype=np.uint8)
-    for label in range(1, _LABELS):
-        x, y, wide, high = rng.integers([10, 10, 12, 12], [80, 55, 40, 35])
-        found[y : y + high, x : x + wide] = label
-    return found
-
-
 def measured(kind: str, scene: str, seeds: Iterable[int], workers: int, pictures: int = 40) -> dict[str, float]:
     """How right labels are, now and before, and how far confidences are from that (ECE).
 
     Boxes count as right with the right label and a Jaccard index of 0.5, spans with the right label and borders: their
-    score is F1. Masks have the share of right pixels. For boxes, ``known`` is a bound, see :func:`_boxes_known`.
+    score is F1. Masks have the share of right pixels. For boxes, ``known`` is a bound, see :func:`boxes_known`.
 
     :param kind: ``boxes``, ``spans`` or ``masks``.
     :param scene: one of :data:`SCENES` for boxes; any name for others.
@@ -464,24 +247,24 @@ def measured(kind: str, scene: str, seeds: Iterable[int], workers: int, pictures
     results: dict[str, list[tuple[Any, Any]]] = {"one": [], "before": [], "ours": [], "known": []}
     for seed in seeds:
         rng = np.random.default_rng(seed)
-        everybody = _crew(how, rng)
+        everybody = crew_of(how, rng)
         job = []
         for _ in range(pictures):
             # All of them draw, so that the first ones draw the same whatever the number.
-            chosen = [int(place) for place in rng.permutation(_POOL)]
+            chosen = [int(place) for place in rng.permutation(POOL)]
             crew = [everybody[place] for place in chosen]
             if kind == "masks":
-                truth: Any = _areas(rng)
-                drawn = _masks_by(crew, truth, rng)
+                truth: Any = areas(rng)
+                drawn = masks_by(crew, truth, rng)
             elif kind == "boxes":
-                truth = _in_picture(how, rng)
-                told_apart = _boxes_by(crew, how, truth, rng)
-                results["known"].append((truth, _boxes_known(crew[:workers], how, truth, told_apart[:workers])))
+                truth = things_in_picture(how, rng)
+                told_apart = boxes_by(crew, how, truth, rng)
+                results["known"].append((truth, boxes_known(crew[:workers], how, truth, told_apart[:workers])))
                 drawn = [[thing for thing, _ in own] for own in told_apart]
             else:
                 starts = np.cumsum(rng.integers(20, 60, int(rng.integers(2, 9))))
-                truth = [(int(rng.integers(_LABELS)), np.array([at, at + rng.integers(8, 19)])) for at in starts]
-                drawn = _spans_by(crew, how, truth, rng)
+                truth = [(int(rng.integers(LABELS)), np.array([at, at + rng.integers(8, 19)])) for at in starts]
+                drawn = spans_by(crew, how, truth, rng)
             job.append((truth, [str(place) for place in chosen[:workers]], drawn[:workers]))
         forms = {"boxes": _as_boxes, "spans": _as_spans}
         tell = {
@@ -491,7 +274,7 @@ def measured(kind: str, scene: str, seeds: Iterable[int], workers: int, pictures
         }
         answers = [[forms[kind](own) for own in drawn] if kind in forms else drawn for _, _, drawn in job]
         told = [
-            list(zip(who, tell[kind](own, _LABELS), strict=True)) for (_, who, _), own in zip(job, answers, strict=True)
+            list(zip(who, tell[kind](own, LABELS), strict=True)) for (_, who, _), own in zip(job, answers, strict=True)
         ]
         usual = {"boxes": BOXES_USUAL, "spans": SPANS_USUAL, "masks": MASKS_USUAL}[kind]
         skill_of = SkillBook(usual, 1_000).skills(told)
@@ -500,9 +283,9 @@ def measured(kind: str, scene: str, seeds: Iterable[int], workers: int, pictures
             if kind == "masks":
                 results["one"].append((truth, (drawn[0], 0.95)))
                 # Without skills, the mask is what it was; the confidence was the share of votes for it.
-                plain = consolidate_class_masks(own, _LABELS)[0]
+                plain = consolidate_class_masks(own, LABELS)[0]
                 results["before"].append((truth, (plain, float((np.stack(drawn) == plain).mean()))))
-                results["ours"].append((truth, consolidate_class_masks(own, _LABELS, skills)))
+                results["ours"].append((truth, consolidate_class_masks(own, LABELS, skills)))
                 continue
             results["one"].append((truth, [(*thing, 0.95) for thing in drawn[0]]))
             before = _boxes_before if kind == "boxes" else _spans_before

@@ -129,9 +129,15 @@ class LabelingHook(AwsBaseHook):
     def _own_keys(self, service: str) -> dict[str, str]:
         """The keys that the connection has for one service alone; empty if that takes the connection's.
 
-        :raises LabelingError: if it has only a part of them.
+        :raises LabelingError: if it has only a part of them, or what it has for services can't be read.
         """
-        settings = self.conn_config.get_service_config(service)
+        services = self.conn_config.service_config
+        settings = services.get(service, {}) if isinstance(services, Mapping) else None
+        if not isinstance(settings, Mapping):
+            raise LabelingError(
+                f"The Airflow connection {self.aws_conn_id} can't be used: service_config in its extra must be a JSON "
+                'object of objects, like {"s3": {"endpoint_url": "http://127.0.0.1:9000"}}.'
+            )
         keys = {name: str(settings[name]) for name in _KEYS if settings.get(name)}
         missing = [name for name in _KEYS[:2] if keys and name not in keys]
         if missing:

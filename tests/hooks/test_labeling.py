@@ -122,6 +122,15 @@ def test_labels_are_read_from_any_result(connected: Lab) -> None:
     assert list(hook.labels({**result, "output_manifest_uri": None})) == []
 
 
+@pytest.mark.parametrize("services", [["s3"], {"s3": "http://127.0.0.1:9000"}])
+def test_what_a_connection_says_of_services_must_be_readable(services: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_AWS_DEFAULT", json.dumps({"conn_type": "aws", "extra": {"service_config": services}})
+    )
+    with pytest.raises(LabelingError, match="aws_default can't be used: service_config in its extra must be"):
+        LabelingHook().s3.list_buckets()
+
+
 @pytest.mark.once
 def test_s3_can_have_keys_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     masked: list[Any] = []

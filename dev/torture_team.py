@@ -2,9 +2,9 @@
 
 Twenty people label in the portal, simulated workers label in forty jobs, and texts are pushed to a streaming job, all
 through a balancer. Objects are in SeaweedFS. Meanwhile a seeded script kills one of three processes of the service or
-somebody's browser, breaks all connections, or kills PostgreSQL or SeaweedFS, over and over. In the end every object was
-labeled once, every accepted answer counts, counters are what the rows say, and every label was told of, each time with
-the same id.
+somebody's browser, lets a process stand still for longer than its leases last, breaks all connections, or kills
+PostgreSQL or SeaweedFS, over and over. In the end every object was labeled once, every accepted answer counts, counters
+are what the rows say, and every label was told of, each time with the same id.
 """
 
 from __future__ import annotations

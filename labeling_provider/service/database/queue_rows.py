@@ -212,5 +212,6 @@ def _dead_letter_queues(connection: Connection) -> set[str]:
         # Version 0.1.0 stored it as text.
         target = ((json.loads(policy) if isinstance(policy, str) else policy) or {}).get(_DEAD_LETTER_TARGET)
         # A queue that names itself has no dead letters: it hands out its messages again.
-        named |= {target} - {arn, None}
+        if target is not None and target != arn:
+            named.add(target)
     return named

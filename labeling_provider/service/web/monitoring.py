@@ -145,8 +145,8 @@ class Monitoring:
         ):
             yield GaugeMetricFamily(name, description, value=value)
         queued = GaugeMetricFamily("labeling_queued_messages", "Messages in all queues.", labels=["state"])
-        for state, number in depths.items():
-            queued.add_metric([state], number)
+        for of_messages, depth in depths.items():
+            queued.add_metric([of_messages], depth)
         yield queued
 
 

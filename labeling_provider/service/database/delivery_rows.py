@@ -36,19 +36,6 @@ class NewDelivery(NamedTuple):
     body: str
 
 
-class Load(NamedTuple):
-    """What is left to be sent.
-
-    :param messages: messages for one endpoint.
-    :param endpoints: all endpoints that have messages.
-    :param size: bytes of all messages.
-    """
-
-    messages: int
-    endpoints: int
-    size: int
-
-
 def is_subscribed(connection: Connection, subscription: str) -> bool:
     """Whether a subscription exists; if so, it is not deleted before the end of the transaction.
 
@@ -69,15 +56,18 @@ def tell(connection: Connection, endpoint: str) -> None:
     notices.tell(connection, f"{DUE}{endpoint}")
 
 
-def load(connection: Connection, endpoint: str, most: int) -> Load:
-    """What is left to be sent.
+def in_line(connection: Connection, endpoint: str, most: int) -> int:
+    """How many messages an endpoint has to get.
 
-    :param most: how many messages of the endpoint are counted.
+    :param most: how many are counted.
     """
     line = sa.select(deliveries.c.id).where(deliveries.c.endpoint == endpoint).limit(most).subquery()
-    messages = connection.execute(sa.select(sa.func.count()).select_from(line)).scalar_one()
-    size = connection.execute(sa.select(sa.func.coalesce(sa.func.sum(deliveries.c.size), 0))).scalar_one()
-    return Load(messages, len(endpoints(connection)), int(size))
+    return connection.execute(sa.select(sa.func.count()).select_from(line)).scalar_one()
+
+
+def size(connection: Connection) -> int:
+    """Bytes of all messages."""
+    return int(connection.execute(sa.select(sa.func.coalesce(sa.func.sum(deliveries.c.size), 0))).scalar_one())
 
 
 def endpoints(connection: Connection) -> list[str]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 import sqlalchemy as sa
 
 from labeling_provider.service.database import delivery_rows, notices
 from labeling_provider.service.database.database import Connection, Database
-from labeling_provider.service.database.delivery_rows import Load, NewDelivery
+from labeling_provider.service.database.delivery_rows import NewDelivery
 from labeling_provider.service.database.schema import deliveries, subscriptions
 
 
@@ -20,8 +19,8 @@ def test_each_endpoint_gets_its_messages_in_line(connection: Connection) -> None
         add(connection, endpoint, body)
     assert {"delivery a", "delivery b"} <= connection.info.pop(notices.TOLD).keys()
     assert delivery_rows.endpoints(connection) == ["a", "b"]
-    assert delivery_rows.load(connection, "b", 9) == Load(2, 2, 16)
-    assert delivery_rows.load(connection, "b", 1).messages == 1
+    assert [delivery_rows.in_line(connection, "b", most) for most in (9, 1)] == [2, 1]
+    assert delivery_rows.size(connection) == 16
     first = delivery_rows.take(connection, "b", 5.0, 10.0)
     assert first is not None
     assert (first.body, first.attempts) == ("first", 1)
@@ -75,12 +74,3 @@ def test_two_processes_never_take_one_line_at_once(postgresql_url: str) -> None:
     finally:
         first.close()
         second.close()
-
-
-@pytest.mark.parametrize("many", [60])
-def test_endpoints_are_found_without_reading_every_message(opened: Database, many: int) -> None:
-    with opened.read() as connection:
-        for number in range(many):
-            add(connection, f"{number % 3}", "body")
-        assert delivery_rows.endpoints(connection) == ["0", "1", "2"]
-        assert delivery_rows.load(connection, "0", 10) == Load(10, 3, 4 * many)

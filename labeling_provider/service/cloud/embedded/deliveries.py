@@ -25,7 +25,9 @@ from labeling_provider.service.failures import may_pass
 log = logging.getLogger(__name__)
 
 MAX_WAITING: Final = 1_000
+"""How many messages may wait for an endpoint."""
 MAX_BYTES: Final = 64 << 20
+"""How much may wait altogether. Beyond that, each endpoint may still have one message."""
 _SUBSCRIPTION: Final[ContextVar[str | None]] = ContextVar("subscription", default=None)
 """The subscription for which moto sends at this moment."""
 
@@ -66,14 +68,15 @@ class Deliveries:
 
 def _why_full(connection: Connection, new: NewDelivery) -> str | None:
     """Why there is no room for a message; None if there is."""
-    load = delivery_rows.load(connection, new.endpoint, MAX_WAITING)
-    if not load.messages and load.endpoints >= MAX_ENDPOINTS:
-        return f"{MAX_ENDPOINTS} endpoints are already being served"
-    if load.messages >= MAX_WAITING:
+    messages = delivery_rows.in_line(connection, new.endpoint, MAX_WAITING)
+    if not messages:
+        # Who has got everything so far is not held up by those who take nothing.
+        is_full = len(delivery_rows.endpoints(connection)) >= MAX_ENDPOINTS
+        return f"{MAX_ENDPOINTS} endpoints are already being served" if is_full else None
+    if messages >= MAX_WAITING:
         return f"{MAX_WAITING} messages are already waiting for it"
-    if load.size + new.size > MAX_BYTES:
-        return f"{load.size:,} bytes of messages are already waiting"
-    return None
+    size = delivery_rows.size(connection)
+    return f"{size:,} bytes of messages are already waiting" if size + new.size > MAX_BYTES else None
 
 
 def deliver_from(database: Database) -> None:

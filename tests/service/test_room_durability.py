@@ -173,7 +173,7 @@ def test_queues_and_topics_of_every_kind_survive_a_kill(own: Lab) -> None:
         own.service.kill()
         killed.set()
         own.service.start()
-        wait_until(lambda: len(told) == 3, 30, "both are told after the kill", 0.02)
+        wait_until(lambda: len(told) == 3, 10, "both are told after the kill", 0.02)
     assert told[1] == told[0], "whoever hears it again knows it by its id"
     assert [message["Message"] for message in told] == ["message 0", "message 0", "message 1"]
     sqs, sns = own.service.client("sqs"), own.service.client("sns")

@@ -104,7 +104,7 @@ def test_what_a_stop_breaks_off_is_sent_by_whoever_is_there(
             with running(second, shared=True) as sender:
                 wait_until(lambda: sender._due, 30, "the other process knows that it is", 0.02)
                 stopped.stop()
-                wait_until(lambda: not left(second), 30, "the other process sends both", 0.02)
+                wait_until(lambda: not left(second), 10, "the other process sends both", 0.02)
             go_on.set()
         assert heard == ["hangs", "hangs", "waits"]
     finally:
@@ -145,6 +145,6 @@ def test_a_database_that_is_away_for_a_moment_leads_to_no_repetition(
     monkeypatch.setattr(sending.delivery_rows, "delete", failing)
     with answering(lambda _: 200) as (url, heard), running(opened):
         Deliveries(opened).post(url, json="hello")
-        wait_until(lambda: not left(opened), 30, "that it was delivered is stored", 0.02)
+        wait_until(lambda: not left(opened), 10, "that it was delivered is stored", 0.02)
     assert heard == ["hello"]
     assert "wait until the database works: it is away" in caplog.text

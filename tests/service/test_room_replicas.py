@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import cycle, pairwise
@@ -35,6 +35,13 @@ CONNECTIONS = 5
 POLICY = json.dumps(
     {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
 )
+
+
+@pytest.fixture
+def endpoint() -> Iterator[tuple[str, list[Any]]]:
+    """The URL of a subscriber over HTTP, and what it has heard."""
+    with answering(lambda _: 200) as subscriber:
+        yield subscriber
 
 
 class Anyone:
@@ -144,7 +151,7 @@ def look_at_once(services: Sequence[Service]) -> None:
 
 
 def test_services_that_are_killed_again_and_again_do_each_thing_once(
-    tmp_path: Path, postgres: PostgreSQL, postgresql_url: str
+    tmp_path: Path, postgres: PostgreSQL, postgresql_url: str, endpoint: tuple[str, list[Any]]
 ) -> None:
     workforce = tmp_path / "workforce.json"
     teams = {"private-simulated": {"workers": 9, "accuracy": 1, "seconds_per_task": 0.01}}
@@ -166,6 +173,7 @@ def test_services_that_are_killed_again_and_again_do_each_thing_once(
         topic, told = (anyone.ask("sns", "create_topic", Name=name)["TopicArn"] for name in ("new", "told"))
         heard, heard_arn = anyone.queue("heard")
         anyone.ask("sns", "subscribe", TopicArn=told, Protocol="sqs", Endpoint=heard_arn)
+        anyone.ask("sns", "subscribe", TopicArn=told, Protocol="http", Endpoint=endpoint[0])
         ended, ended_arn = anyone.queue("ended")
         anyone.ask("events", "put_rule", Name="ends", EventPattern='{"source": ["aws.sagemaker"]}')
         anyone.ask("events", "put_targets", Rule="ends", Targets=[{"Id": "1", "Arn": ended_arn}])
@@ -226,6 +234,14 @@ def test_services_that_are_killed_again_and_again_do_each_thing_once(
 
         wait_until(all_told, 30, "everything was told")
         assert {len(ids) for ids in labels.values()} == {1}, "whoever hears of a label twice knows it by its id"
+
+        def over_http() -> dict[str, set[str]]:
+            ids = defaultdict(set)
+            for one in endpoint[1]:
+                ids[json.loads(one["Message"])["source"]].add(one["MessageId"])
+            return ids
+
+        wait_until(lambda: over_http() == labels, 30, "everything was told over HTTP, with the same ids")
         check_workers(postgresql_url)
         for one in (*serving, *working):
             log = one.group.log.read_text()

@@ -91,7 +91,7 @@ class Pages:
         trouble = ""
         if request.method == "POST":
             try:
-                token = self._people.sign_in(form.get("name", ""), form.get("password"))
+                token = self._people.sign_in(form.get("name", ""), form.get("password"), address=_address(request))
             except PeopleError as error:
                 trouble = str(error)
                 self.write_down(request, "sign-in", form.get("name", ""), outcome="refused")
@@ -145,8 +145,7 @@ class Pages:
         """
         person = signed_in or (self._people.of_session(session) if session else None)
         who, role = (person.worker_id, person.role) if person else (claimed, Role.NOBODY)
-        address = request.client.host if request.client else ""
-        self._audit.record(who, role, address, what, person.name if person else "", outcome)
+        self._audit.record(who, role, _address(request), what, person.name if person else "", outcome)
 
     def onward(self, request: Request, title: str, address: str) -> Response:
         """A page that continues by itself: a redirect may not leave the site after a form, nor carry a strict cookie.
@@ -295,6 +294,11 @@ class Pages:
             return await self._threads.run(answer, request)
 
         return Answer(endpoint)
+
+
+def _address(request: Request) -> str:
+    """The IP address that a request comes from, as named proxies say; empty if it is not known."""
+    return request.client.host if request.client else ""
 
 
 def _price(human: Mapping[str, Any]) -> str:

@@ -41,6 +41,22 @@ class PeopleError(Exception):
     """Something about people that can't be done; the text says what, and what to do."""
 
 
+class WrongPassword(PeopleError):
+    """Nobody has this name and this password."""
+
+    def __init__(self) -> None:
+        super().__init__("The name or the password is not right.")
+
+
+class TooManyTries(PeopleError):
+    """No password is checked for this name, or from this address, for now."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There were too many wrong passwords. Try again in a quarter of an hour, or ask for a new invitation."
+        )
+
+
 @dataclass(frozen=True)
 class Person:
     """Somebody who is signed in.
@@ -100,7 +116,9 @@ class People:
 
         :param address: the IP address that the person comes from; empty if it is not known.
         :return: the session's token, which only the person's browser may know.
-        :raises PeopleError: if the name or the password is not right, or there were too many tries.
+        :raises WrongPassword: if the name or the password is not right.
+        :raises TooManyTries: if there were too many of those.
+        :raises PeopleError: if nobody can have this name.
         """
         given = checked_name(name)
         with self._database.read() as connection:
@@ -109,9 +127,7 @@ class People:
         if self.passwords:
             # Only counting decides, over all processes and threads.
             if not (is_allowed and self._tries.count(given, address)):
-                raise PeopleError(
-                    "There were too many wrong passwords. Try again in a quarter of an hour, or ask for an invitation."
-                )
+                raise TooManyTries
             person = self._checked(person, password or "")
             self._tries.clear(given, address)
         elif person is None:
@@ -312,7 +328,7 @@ class People:
     def _checked(self, person: PersonRow | None, password: str) -> PersonRow:
         """Check a password, and take equally long for an unknown name.
 
-        :raises PeopleError: if it is wrong.
+        :raises WrongPassword: if it is wrong.
         """
         from argon2.exceptions import InvalidHashError, VerificationError
 
@@ -322,9 +338,9 @@ class People:
         try:
             self._hasher.verify(hashed, password[: MAX_PASSWORD_CHARACTERS + 1])
         except (VerificationError, InvalidHashError):
-            raise PeopleError("The name or the password is not right.") from None
+            raise WrongPassword from None
         if person is None or person.password is None:
-            raise PeopleError("The name or the password is not right.")
+            raise WrongPassword
         return person
 
     @cached_property

@@ -38,11 +38,13 @@ from labeling_provider.service.web.requests import PORTAL_PATH, form_fields
 from labeling_provider.service.web.task_pages import ShownTask, TaskPages
 from labeling_provider.service.work.audit_trail import OK, AuditTrail
 from labeling_provider.service.work.desk import Desk, NoSuchTask
-from labeling_provider.service.work.people import People, PeopleError, Person
+from labeling_provider.service.work.people import People, PeopleError, Person, TooManyTries, WrongPassword
 from labeling_provider.service.work.requesters import Role
 from labeling_provider.service.work.single_sign_on import SignedIn, SingleSignOn
 
 _MAX_FORM_FIELDS: Final = 10
+_WORDS: Final[dict[type[PeopleError], str]] = {WrongPassword: "wrong_password", TooManyTries: "too_many_tries"}
+"""Keys of the texts that tell people why they are not signed in."""
 _ONWARD: Final = re.compile(r"/(?:jobs/[0-9]{1,9}|labeling-jobs/[a-zA-Z0-9-]{1,63}|numbers|help)?")
 
 
@@ -93,7 +95,8 @@ class Pages:
             try:
                 token = self._people.sign_in(form.get("name", ""), form.get("password"), address=_address(request))
             except PeopleError as error:
-                trouble = str(error)
+                key = _WORDS.get(type(error))
+                trouble = words_of(language)[key] if key else str(error)
                 self.write_down(request, "sign-in", form.get("name", ""), outcome="refused")
             else:
                 self.write_down(request, "sign-in", session=token)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,10 @@ from dev.identity_provider import IdentityProvider
 from dev.postgresql import PostgreSQL, postgresql
 from labeling_provider.service.database.database import Connection, Database
 from tests.own_names import own_id
+
+
+class _Undone(Exception):
+    """Ends a transaction without its changes."""
 
 
 @pytest.fixture(scope="session")
@@ -50,8 +55,9 @@ def opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture
 def connection(opened: Database) -> Iterator[Connection]:
     """A transaction in it, which is rolled back after the test."""
-    with opened.read() as connection:
+    with suppress(_Undone), opened.write() as connection:
         yield connection
+        raise _Undone
 
 
 @pytest.fixture(scope="session")

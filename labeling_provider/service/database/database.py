@@ -76,6 +76,9 @@ class Database:
         """
         with self._translated(), nullcontext() if together and not self._is_alone else self._writing:
             with self._open.engine.begin() as connection:
+                if self._open.is_sqlite:
+                    # Otherwise Python begins it with the first change, and a savepoint before that commits for itself.
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
                 marks = connection.info
                 # What a transaction has marked that was rolled back.
                 marks.pop(revisions.CHANGED, None)

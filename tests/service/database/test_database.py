@@ -8,10 +8,11 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from labeling_provider.service.database import opening
+from labeling_provider.service.database import opening, people_rows
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.database.tag_rows import put_tags, read_tags
+from tests.own_names import own_id
 
 
 @pytest.fixture
@@ -30,6 +31,15 @@ def test_a_transaction_that_raises_is_undone(opened: Database, tag: str) -> None
         raise KeyError
     with opened.read() as connection:
         assert read_tags(connection, tag) == {"kept": "1"}
+
+
+def test_a_savepoint_is_undone_with_its_transaction_even_if_it_comes_first(opened: Database) -> None:
+    name = own_id().hex
+    with pytest.raises(KeyError), opened.write() as connection:
+        people_rows.insert_person(connection, name=name, worker_id=name, sub=name)
+        raise KeyError
+    with opened.read() as connection:
+        assert people_rows.find_person(connection, name) is None
 
 
 def test_what_the_database_refuses_has_one_name_and_a_broken_rule_keeps_its_own(opened: Database) -> None:

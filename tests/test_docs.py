@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import threading
 import tomllib
 from html import unescape
 from importlib import import_module
@@ -16,7 +18,8 @@ from urllib.parse import unquote
 import pytest
 from airflow.triggers.base import BaseEventTrigger
 
-from dev.stack import BIN, ROOT
+from dev import site
+from dev.stack import BIN, ROOT, wait_until
 from labeling_provider import get_provider_info
 from labeling_provider.cli import COMMANDS as LABELING
 from labeling_provider.cli.airflow_commands import get_labeling_commands
@@ -249,6 +252,45 @@ def test_the_site_has_every_page_and_loads_nothing_from_another_host() -> None:
         loaded = re.findall(r"<(?:script|img|link|iframe|source)[^>]* (?:src|href)=\"?((?:https?:)?//[^\" >]+)", text)
         assert loaded == [], name
     assert dead_links({SITE / name: text for name, text in pages.items() if name != "404.html"}) == []
+
+
+def test_the_site_follows_what_one_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md"):
+        shutil.copy(ROOT / name, tmp_path)
+    docs, readme = tmp_path / "docs", tmp_path / "README.md"
+    docs.mkdir()
+    (docs / "index.md").write_text("# Home\n\n[What runs where](../README.md#what-runs-where)\n")
+    (docs / "other.md").write_text("# Other\n")
+    monkeypatch.setattr(site, "ROOT", tmp_path)
+    monkeypatch.setattr(site, "PAGES", tmp_path / "build")
+    site.assemble()
+    untouched = (site.PAGES / "changelog.md").stat().st_mtime_ns
+    over = threading.Event()
+    thread = threading.Thread(target=site.follow, args=[over, 0.01])
+    thread.start()
+    try:
+        (docs / "other.md").unlink()
+        wait_until(lambda: not (site.PAGES / "other.md").exists(), 10, "a page goes", 0.01)
+        text = readme.read_text()
+        readme.write_text("half")
+        wait_until(lambda: "has no section 'What runs where'" in capsys.readouterr().err, 10, "it says so", 0.01)
+        readme.write_text(text.replace("## What runs where", "## What runs where\n\nAlmost all."))
+        page = site.PAGES / "what-runs-where.md"
+        wait_until(lambda: "Almost all." in page.read_text(), 10, "the README's part changes", 0.01)
+        (docs / "index.md").write_text("# Home\n\n[License](../LICENSE)\n")
+        (tmp_path / "LICENSE").write_text("free")
+        (docs / "index.md").touch()
+        wait_until(lambda: "(LICENSE)" in (site.PAGES / "index.md").read_text(), 10, "a page changes", 0.01)
+    finally:
+        over.set()
+        thread.join()
+    assert (site.PAGES / "LICENSE").read_text() == "free"
+    # What has not changed is not written again: the site would be built anew.
+    assert (site.PAGES / "changelog.md").stat().st_mtime_ns == untouched
+    # zensical itself looks at what the docstrings are in.
+    assert re.search(r"^watch: \[labeling_provider\]", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
 
 
 def dead_links(pages: dict[Path, str]) -> list[str]:

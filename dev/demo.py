@@ -1,4 +1,4 @@
-"""``make demo`` and ``make up``: a local Ground Truth service and a real Airflow, and the digits DAG run in it."""
+"""``make demo`` and ``make up``: a local Ground Truth service and a real Airflow, and the digits Dag run in it."""
 
 from __future__ import annotations
 
@@ -121,16 +121,16 @@ def main() -> int:
                     f"{BY_HAND} creates its labeling job",
                 )
             print(
-                f"  label some yourself: {service.ready['portal_url']} (the DAG {BY_HAND} waits for you; one "
+                f"  label some yourself: {service.ready['portal_url']} (the Dag {BY_HAND} waits for you; one "
                 "answer to each sentence is its label)",
                 flush=True,
             )
         else:
-            print(f"Running the DAG {DAG_ID} …", flush=True)
+            print(f"Running the Dag {DAG_ID} …", flush=True)
             run_id = airflow.trigger(DAG_ID)
             state = follow(airflow, service, run_id)
             if state != "success":
-                raise StackError(f"the DAG run ended {state}; see {airflow.url}/dags/{DAG_ID} and the logs in {folder}")
+                raise StackError(f"the Dag run ended {state}; see {airflow.url}/dags/{DAG_ID} and the logs in {folder}")
             show_result(airflow, service, run_id, time.monotonic() - started)
         failed = False
         if chosen.up or sys.stdin.isatty():

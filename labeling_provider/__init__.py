@@ -32,7 +32,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-labeling",
         "name": "Labeling",
-        "description": "SageMaker Ground Truth labeling jobs as steps of a DAG, on Amazon or on a local service.",
+        "description": "SageMaker Ground Truth labeling jobs as steps of a Dag, on Amazon or on a local service.",
         "versions": [__version__],
         "integrations": [
             {

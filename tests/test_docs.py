@@ -227,6 +227,25 @@ def test_pages_and_messages_are_spelled_as_in_america() -> None:
         assert re.findall(british, path.read_text()) == [], path
 
 
+def test_pages_call_a_dag_what_airflow_calls_it() -> None:
+    templates = sorted((ROOT / "labeling_provider" / "ui").rglob("*.html"))
+    for path in [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *templates]:
+        prose = re.sub(r"```.*?```|<pre>.*?</pre>|`[^`\n]*`", "", path.read_text(), flags=re.DOTALL)
+        assert re.findall(r"\bDAGs?\b", prose) == [], f"{path.name}: Airflow's pages say Dag"
+
+
+def test_every_picture_is_shown_on_a_page_and_made_by_make_screenshot() -> None:
+    shown = {
+        (path.parent / target).resolve()
+        for path in PAGES
+        for target in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", path.read_text())
+    }
+    assert {path for path in (ROOT / "docs" / "images").rglob("*.*") if path.is_file()} == shown
+    code = "".join((ROOT / "dev" / f"{name}.py").read_text() for name in ("screenshot", "film", "tool_pictures"))
+    names = [(path.name, path.stem) for path in shown]
+    assert [name for name, stem in names if f'"{name}"' not in code and f'"{stem}"' not in code] == []
+
+
 def test_the_settings_file_of_the_docs_is_one(tmp_path: Path) -> None:
     (content,) = blocks(ROOT / "docs" / "local-service.md", "toml")
     file = tmp_path / "settings.toml"

@@ -234,6 +234,13 @@ def test_pages_call_a_dag_what_airflow_calls_it() -> None:
         assert re.findall(r"\bDAGs?\b", prose) == [], f"{path.name}: Airflow's pages say Dag"
 
 
+def test_the_self_hosted_service_has_one_name() -> None:
+    others = r"(?i)(?:local|self-hosted|own) ground truth|\blocal service\b|service of your own"
+    files = [*(ROOT / "labeling_provider" / "ui").rglob("*.html"), *(ROOT / "dags").glob("*.py")]
+    for path in [*PAGES, *sorted(files), ROOT / "mkdocs.yml", ROOT / "pyproject.toml"]:
+        assert re.findall(others, path.read_text()) == [], f"{path.name}: call it the self-hosted service"
+
+
 def test_every_picture_is_shown_on_a_page_and_made_by_make_screenshot() -> None:
     shown = {
         (path.parent / target).resolve()
@@ -244,6 +251,14 @@ def test_every_picture_is_shown_on_a_page_and_made_by_make_screenshot() -> None:
     code = "".join((ROOT / "dev" / f"{name}.py").read_text() for name in ("screenshot", "film", "tool_pictures"))
     names = [(path.name, path.stem) for path in shown]
     assert [name for name, stem in names if f'"{name}"' not in code and f'"{stem}"' not in code] == []
+
+
+def test_every_benchmark_has_a_row_on_the_page_of_figures() -> None:
+    targets = re.findall(r"^(bench-[\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    rows = re.findall(
+        r"^\| `make (bench-[\w-]+)` \| .+ \| .*\d.* \|$", (ROOT / "docs/performance.md").read_text(), re.M
+    )
+    assert sorted(rows) == sorted(targets)
 
 
 def test_the_settings_file_of_the_docs_is_one(tmp_path: Path) -> None:

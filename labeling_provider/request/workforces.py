@@ -51,7 +51,7 @@ class VendorWorkteam(NamedTuple):
 class MechanicalTurk(NamedTuple):
     """The public workforce.
 
-    Amazon's own pages say that Mechanical Turk closed on 2026-09-30. The local service still runs such jobs.
+    Amazon's own pages say that Mechanical Turk closed on 2026-09-30. The self-hosted service still runs such jobs.
 
     :param price_usd: USD paid to each worker for each task, one of the task type's prices.
     :param free_of_personal_information: your declaration that the data contains no personal information.

@@ -10,12 +10,15 @@ import subprocess
 import sys
 import threading
 import tomllib
+from collections.abc import Iterator
 from html import unescape
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
+import yaml
 from airflow.triggers.base import BaseEventTrigger
 
 from dev import site
@@ -187,12 +190,18 @@ def test_the_readme_says_where_each_task_type_runs() -> None:
     assert said == {name: true(name) for name in TASK_TYPES}
 
 
-def test_every_dependency_has_a_line_in_the_readme() -> None:
+def test_every_dependency_has_a_line_in_the_readme_with_its_lower_bound() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    table = (ROOT / "README.md").read_text().partition("## Dependencies")[2].partition("\n## ")[0].lower()
+    table = (ROOT / "README.md").read_text().partition("## Dependencies")[2].partition("\n## ")[0]
+    columns = [line.split(" | ")[0] for line in table.splitlines() if line.startswith("| ")]
+    said = {
+        (name.lower(), bound)
+        for column in columns
+        for name, bound in re.findall(r"([\w.-]+)(?:\[[^\]]*\])?(?: \([^)]*\))? ≥ ([\d.]+)", column)
+    }
     listed = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
-    names = {re.split(r"[\[<>=]", one)[0] for one in listed} - {project["name"]}
-    assert [name for name in sorted(names) if not re.search(rf"(?<![\w-]){name}(?![\w-])", table)] == []
+    bounds = {tuple(re.sub(r"\[.*\]", "", one).split(">=")) for one in listed if not one.startswith(project["name"])}
+    assert said == bounds
 
 
 def test_every_operator_sensor_trigger_of_assets_and_command_is_explained() -> None:
@@ -286,6 +295,19 @@ def test_the_site_has_every_page_and_loads_nothing_from_another_host() -> None:
         loaded = re.findall(r"<(?:script|img|link|iframe|source)[^>]* (?:src|href)=\"?((?:https?:)?//[^\" >]+)", text)
         assert loaded == [], name
     assert dead_links({SITE / name: text for name, text in pages.items() if name != "404.html"}) == []
+    nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
+    titles = {page: title for title, page in entries(nav) if not page.startswith("reference/")}
+    told = re.findall(r"\[([^\]]+)\]\(([^)#]+)\)", (site.PAGES / "pages.md").read_text())
+    assert {page: title for title, page in told} == {
+        page: title for page, title in titles.items() if page not in {"index.md", "pages.md"}
+    }
+
+
+def entries(nav: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Title and page of each entry of the site's navigation."""
+    for entry in nav:
+        for title, below in entry.items():
+            yield from [(title, below)] if isinstance(below, str) else entries(below)
 
 
 def test_the_site_follows_what_one_writes(

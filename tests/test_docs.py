@@ -246,7 +246,7 @@ def test_pages_call_a_dag_what_airflow_calls_it() -> None:
 def test_the_self_hosted_service_has_one_name() -> None:
     others = r"(?i)(?:local|self-hosted|own) ground truth|\blocal service\b|service of your own"
     files = [*(ROOT / "labeling_provider" / "ui").rglob("*.html"), *(ROOT / "dags").glob("*.py")]
-    for path in [*PAGES, *sorted(files), ROOT / "mkdocs.yml", ROOT / "pyproject.toml"]:
+    for path in [*PAGES, *sorted(files), *(ROOT / name for name in ("CHANGELOG.md", "mkdocs.yml", "pyproject.toml"))]:
         assert re.findall(others, path.read_text()) == [], f"{path.name}: call it the self-hosted service"
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.groundtruth.job import RUNNING
-from labeling_provider.service.database.schema import jobs, messages, tasks
+from labeling_provider.service.database.schema import jobs, tasks
 from labeling_provider.service.database.states import UNDECIDED, TaskState
 
 
@@ -76,8 +76,3 @@ def lifetimes(connection: Connection, job_ids: Iterable[int]) -> dict[int, float
     # Jobs of 0.1 may lack it.
     name, default = "TaskAvailabilityLifetimeInSeconds", Quota.AVAILABILITY_SECONDS
     return {job_id: float(human.get(name, default)) for job_id, human in humans.items()}
-
-
-def queued_messages(connection: Connection) -> int:
-    """How many messages are in queues."""
-    return int(connection.execute(sa.select(sa.func.count()).select_from(messages)).scalar_one())

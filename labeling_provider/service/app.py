@@ -158,7 +158,7 @@ def serve(settings: ServiceSettings) -> None:
     listening = listen(settings.host, settings.port)
     endpoint = _endpoint(settings, listening.getsockname()[1])
     monitoring = Monitoring.from_environment(database, cloud.objects, clock)
-    audit = AuditTrail(database, settings.audit_days)
+    audit = AuditTrail(database, clock, settings.audit_days)
     deletion = Deletion(database, cloud.objects, cloud.messaging)
     service: ASGIApp
     if settings.part.answers:

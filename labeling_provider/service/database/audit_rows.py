@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from labeling_provider.service.database.locks import take_turns
 from labeling_provider.service.database.schema import audit_trail
+
+OK: Final = "ok"
+"""The outcome of what was not refused."""
+_LIKE: Final = ("who", "role", "address", "what", "outcome")
+"""What refusals of one kind have in common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +41,26 @@ class AuditRow:
 
 def insert(connection: Connection, row: AuditRow) -> None:
     """Add a row. Texts that are too long are cut."""
-    values = {name: getattr(row, name) for name in AuditRow.__slots__}
-    for name, value in values.items():
-        if isinstance(value, str):
-            values[name] = value[: audit_trail.c[name].type.length]  # type: ignore[attr-defined]
-    connection.execute(sa.insert(audit_trail).values(values))
+    connection.execute(sa.insert(audit_trail).values(_values(row)))
+
+
+def insert_refusal(connection: Connection, row: AuditRow, since: float, most: int) -> bool:
+    """Add a row about a refusal, unless its like is there, or too many others.
+
+    :param since: from when on others count, in epoch seconds.
+    :param most: most refusals since then.
+    :return: whether it was added.
+    """
+    # The statement does not see what others are just inserting.
+    take_turns(connection, "refusals")
+    values = _values(row)
+    recent = (audit_trail.c.at >= since, audit_trail.c.outcome != OK)
+    like = [audit_trail.c[name] == values[name] for name in _LIKE]
+    is_new = ~sa.exists().where(*recent, *like)
+    number = sa.select(sa.func.count()).select_from(audit_trail).where(*recent).scalar_subquery()
+    added = sa.select(*(sa.literal(value) for value in values.values())).where(is_new, number < most)
+    insert_new = sa.insert(audit_trail).from_select(list(values), added).returning(audit_trail.c.id)
+    return connection.execute(insert_new).first() is not None
 
 
 def latest(connection: Connection, limit: int, who: str | None, since: float) -> list[AuditRow]:
@@ -57,3 +79,12 @@ def latest(connection: Connection, limit: int, who: str | None, since: float) ->
 def forget(connection: Connection, before: float) -> int:
     """Delete older rows; returns how many."""
     return int(connection.execute(sa.delete(audit_trail).where(audit_trail.c.at < before)).rowcount)
+
+
+def _values(row: AuditRow) -> dict[str, Any]:
+    """A row's columns. Texts that are too long are cut."""
+    values = {name: getattr(row, name) for name in AuditRow.__slots__}
+    for name, value in values.items():
+        if isinstance(value, str):
+            values[name] = value[: audit_trail.c[name].type.length]  # type: ignore[attr-defined]
+    return values

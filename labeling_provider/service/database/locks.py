@@ -1,4 +1,4 @@
-"""PostgreSQL locks that a process holds. They end with its connection, however the process ends.
+"""PostgreSQL locks that a process or a transaction holds. They end with its connection, however the process ends.
 
 Source: PostgreSQL's documentation, "Advisory Locks".
 """
@@ -96,6 +96,18 @@ class SessionLocks:
     def _take(self, lock: sa.ColumnElement[bool]) -> bool:
         with self._session.begin():
             return bool(self._session.execute(sa.select(lock)).scalar_one())
+
+
+def take_turns(connection: Connection, *names: str) -> None:
+    """Wait for other transactions that have taken one of the same turns, and keep it until the end of this one.
+
+    With SQLite, only one transaction at a time writes anyway.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    # In the same order everywhere, so that nobody waits for somebody who waits.
+    for number in sorted({_number(f"turn {name}") for name in names}):
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
 
 
 def _number(name: str) -> int:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from labeling_provider.service.database import revisions
+from labeling_provider.service.database import revisions, sign_in_rows
 from labeling_provider.service.database.database import Row, now
 from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.database.schema import api_keys, memberships, people, remarks, sessions, tasks
@@ -81,7 +81,7 @@ def insert_person(connection: Connection, *, name: str, worker_id: str, sub: str
     :raises NameTaken: if there is one with this name, in any case.
     """
     row = {"name": name, "worker_id": worker_id, "sub": sub, "created": now(), "settings": "{}"}
-    insert = sa.insert(people).values(**row, name_key=_key(name)).returning(*_COLUMNS)
+    insert = sa.insert(people).values(**row, name_key=name_key(name)).returning(*_COLUMNS)
     try:
         with connection.begin_nested():
             return _person(connection.execute(insert).one())
@@ -113,7 +113,7 @@ def enter(
 
 def find_person(connection: Connection, name: str) -> PersonRow | None:
     """The person who signs in by a name, in any case; None if there is none."""
-    return _person_of(connection, sa.select(*_COLUMNS).where(people.c.name_key == _key(name)))
+    return _person_of(connection, sa.select(*_COLUMNS).where(people.c.name_key == name_key(name)))
 
 
 def find_worker(connection: Connection, worker_id: str) -> PersonRow | None:
@@ -144,12 +144,17 @@ def list_people(
 
 
 def delete_person(connection: Connection, person_id: int) -> None:
-    """Forget a person, with all keys, and sign the person out everywhere. Answers stay, under the worker id."""
+    """Forget a person, with all keys and failed sign-ins, and sign the person out everywhere.
+
+    Answers stay, under the worker id.
+    """
     connection.execute(sa.delete(memberships).where(memberships.c.person_id == person_id))
-    worker_id = sa.delete(people).where(people.c.id == person_id).returning(people.c.worker_id)
-    connection.execute(
-        sa.delete(api_keys).where(api_keys.c.requester.in_(connection.execute(worker_id).scalars().all()))
-    )
+    gone = sa.delete(people).where(people.c.id == person_id).returning(people.c.worker_id, people.c.name_key)
+    for worker_id, key in connection.execute(gone).all():
+        connection.execute(sa.delete(api_keys).where(api_keys.c.requester == worker_id))
+        # People of an identity provider sign in there.
+        if key is not None:
+            sign_in_rows.forget_person(connection, key)
     close_sessions(connection, person_id)
 
 
@@ -326,7 +331,8 @@ def work_done(connection: Connection, worker_id: str, since: float) -> Row:
     return connection.execute(query.where(*mine)).one()
 
 
-def _key(name: str) -> str:
+def name_key(name: str) -> str:
+    """What names that differ only in case have in common."""
     return name.casefold()
 
 

@@ -272,6 +272,20 @@ sessions: Final = sa.Table(
     sa.Column("person_id", sa.Integer, nullable=False, index=True),
     sa.Column("expires", sa.Float, nullable=False),
 )
+sign_in_failures: Final = sa.Table(
+    # Wrong passwords of the last minutes, and those that are just being checked.
+    "sign_in_failures",
+    metadata,
+    # A guesser that never stops would use up the smaller numbers.
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    # The hash of the name to sign in with: people type passwords there by mistake.
+    sa.Column("person", sa.String(64), nullable=False),
+    # Where it came from: an IPv4 address or an IPv6 network.
+    sa.Column("source", sa.String(64), nullable=False),
+    sa.Column("at", sa.Float, nullable=False, index=True),
+    sa.Index("sign_in_failures_by_person", "person", "at"),
+    sa.Index("sign_in_failures_by_source", "source", "at"),
+)
 remarks: Final = sa.Table(
     # What people tell the requester of a job about its data objects.
     "remarks",

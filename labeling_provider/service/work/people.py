@@ -11,7 +11,7 @@ import secrets
 import threading
 import time
 import uuid
-from collections import OrderedDict, defaultdict, deque
+from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,14 +26,12 @@ from labeling_provider.service.database.people_rows import PersonRow
 from labeling_provider.service.database.revisions import PEOPLE
 from labeling_provider.service.database.workforce_rows import own_user_pool
 from labeling_provider.service.work.requesters import GroupRoles, Role
+from labeling_provider.service.work.tries import Tries
 
 MIN_PASSWORD_CHARACTERS: Final = 10
 MAX_PASSWORD_CHARACTERS: Final = 200
 SESSION_SECONDS: Final = 14 * 86_400.0
 INVITATION_SECONDS: Final = 7 * 86_400.0
-MAX_FAILURES: Final = 10
-"""Wrong passwords for one name within :data:`FAILURE_SECONDS`, after which the name has to wait."""
-FAILURE_SECONDS: Final = 900.0
 _REMEMBERED_SECONDS: Final = 10.0
 """How long an expired session may go on. One that somebody has ended is over at once, in every process."""
 _MAX_REMEMBERED: Final = 10_000
@@ -41,6 +39,22 @@ _MAX_REMEMBERED: Final = 10_000
 
 class PeopleError(Exception):
     """Something about people that can't be done; the text says what, and what to do."""
+
+
+class WrongPassword(PeopleError):
+    """Nobody has this name and this password."""
+
+    def __init__(self) -> None:
+        super().__init__("The name or the password is not right.")
+
+
+class TooManyTries(PeopleError):
+    """No password is checked for this name, or from this address, for now."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There were too many wrong passwords. Try again in a quarter of an hour, or ask for a new invitation."
+        )
 
 
 @dataclass(frozen=True)
@@ -92,22 +106,30 @@ class People:
         self._database, self._clock, self._region, self.passwords = database, clock, region, passwords
         self.roles = roles
         self._remembered: OrderedDict[str, tuple[float, int, Person]] = OrderedDict()
-        self._failures: dict[str, deque[float]] = defaultdict(deque)
+        self._tries = Tries(database, clock)
         self._changing = threading.Lock()
 
     # Signing in
 
-    def sign_in(self, name: str, password: str | None = None) -> str:
+    def sign_in(self, name: str, password: str | None = None, *, address: str = "") -> str:
         """Sign somebody in; without passwords a new name is a new person.
 
+        :param address: the IP address that the person comes from; empty if it is not known.
         :return: the session's token, which only the person's browser may know.
-        :raises PeopleError: if the name or the password is not right, or there were too many tries.
+        :raises WrongPassword: if the name or the password is not right.
+        :raises TooManyTries: if there were too many of those.
+        :raises PeopleError: if nobody can have this name.
         """
         given = checked_name(name)
         with self._database.read() as connection:
             person = people_rows.find_person(connection, given)
+            is_allowed = not self.passwords or self._tries.is_allowed(connection, given, address)
         if self.passwords:
-            person = self._checked(given, person, password or "")
+            # Only counting decides, over all processes and threads.
+            if not (is_allowed and self._tries.count(given, address)):
+                raise TooManyTries
+            person = self._checked(person, password or "")
+            self._tries.clear(given, address)
         elif person is None:
             person = self.add(given)
         return self.open_session(person)
@@ -303,33 +325,22 @@ class People:
 
     # Details
 
-    def _checked(self, name: str, person: PersonRow | None, password: str) -> PersonRow:
+    def _checked(self, person: PersonRow | None, password: str) -> PersonRow:
         """Check a password, and take equally long for an unknown name.
 
-        :raises PeopleError: if it is wrong.
+        :raises WrongPassword: if it is wrong.
         """
         from argon2.exceptions import InvalidHashError, VerificationError
 
-        key, now = name.casefold(), time.monotonic()
-        with self._changing:
-            failures = self._failures[key]
-            while failures and failures[0] < now - FAILURE_SECONDS:
-                failures.popleft()
-            if len(failures) >= MAX_FAILURES:
-                raise PeopleError("There were too many wrong passwords. Try again in a quarter of an hour.")
-            # Counted before checking, so that simultaneous tries all count.
-            failures.append(now)
-            if len(self._failures) > _MAX_REMEMBERED:
-                self._failures.pop(next(iter(self._failures)))
-        hashed = person.password if person is not None and person.password else self._nobody
+        # Made at the first try, whoever's it is.
+        nobody = self._nobody
+        hashed = person.password if person is not None and person.password else nobody
         try:
             self._hasher.verify(hashed, password[: MAX_PASSWORD_CHARACTERS + 1])
         except (VerificationError, InvalidHashError):
-            raise PeopleError("The name or the password is not right.") from None
+            raise WrongPassword from None
         if person is None or person.password is None:
-            raise PeopleError("The name or the password is not right.")
-        with self._changing:
-            self._failures.pop(key, None)
+            raise WrongPassword
         return person
 
     @cached_property

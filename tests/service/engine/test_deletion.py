@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from labeling_provider.groundtruth.job import queue_name
+from labeling_provider.service.clock import Clock
 from labeling_provider.service.database.schema import jobs
 from labeling_provider.service.engine.deletion import Deletion, DeletionError, Retention
 from labeling_provider.service.work.audit_trail import AuditTrail
@@ -60,7 +61,7 @@ def test_a_job_goes_with_its_queue_and_its_labels_only_if_they_are_meant(engine:
 
 
 def test_jobs_are_kept_for_as_long_as_the_operator_says(engine: InProcess) -> None:
-    audit = AuditTrail(engine.store)
+    audit = AuditTrail(engine.store, Clock())
     for number in range(3):
         engine.run(LINES, name=f"job-{number}")
     with engine.store.write() as connection:

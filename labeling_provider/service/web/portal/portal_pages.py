@@ -38,11 +38,13 @@ from labeling_provider.service.web.requests import PORTAL_PATH, form_fields
 from labeling_provider.service.web.task_pages import ShownTask, TaskPages
 from labeling_provider.service.work.audit_trail import OK, AuditTrail
 from labeling_provider.service.work.desk import Desk, NoSuchTask
-from labeling_provider.service.work.people import People, PeopleError, Person
+from labeling_provider.service.work.people import People, PeopleError, Person, TooManyTries, WrongPassword
 from labeling_provider.service.work.requesters import Role
 from labeling_provider.service.work.single_sign_on import SignedIn, SingleSignOn
 
 _MAX_FORM_FIELDS: Final = 10
+_WORDS: Final[dict[type[PeopleError], str]] = {WrongPassword: "wrong_password", TooManyTries: "too_many_tries"}
+"""Keys of the texts that tell people why they are not signed in."""
 _ONWARD: Final = re.compile(r"/(?:jobs/[0-9]{1,9}|labeling-jobs/[a-zA-Z0-9-]{1,63}|numbers|help)?")
 
 
@@ -91,9 +93,10 @@ class Pages:
         trouble = ""
         if request.method == "POST":
             try:
-                token = self._people.sign_in(form.get("name", ""), form.get("password"))
+                token = self._people.sign_in(form.get("name", ""), form.get("password"), address=_address(request))
             except PeopleError as error:
-                trouble = str(error)
+                key = _WORDS.get(type(error))
+                trouble = words_of(language)[key] if key else str(error)
                 self.write_down(request, "sign-in", form.get("name", ""), outcome="refused")
             else:
                 self.write_down(request, "sign-in", session=token)
@@ -145,8 +148,7 @@ class Pages:
         """
         person = signed_in or (self._people.of_session(session) if session else None)
         who, role = (person.worker_id, person.role) if person else (claimed, Role.NOBODY)
-        address = request.client.host if request.client else ""
-        self._audit.record(who, role, address, what, person.name if person else "", outcome)
+        self._audit.record(who, role, _address(request), what, person.name if person else "", outcome)
 
     def onward(self, request: Request, title: str, address: str) -> Response:
         """A page that continues by itself: a redirect may not leave the site after a form, nor carry a strict cookie.
@@ -295,6 +297,11 @@ class Pages:
             return await self._threads.run(answer, request)
 
         return Answer(endpoint)
+
+
+def _address(request: Request) -> str:
+    """The IP address that a request comes from, as named proxies say; empty if it is not known."""
+    return request.client.host if request.client else ""
 
 
 def _price(human: Mapping[str, Any]) -> str:

@@ -112,6 +112,12 @@ def test_passwords_can_t_be_tried_for_ever(guarded: Service, run: Run) -> None:
     told = [browser.send("/sign-in", name="Zoe", password=f"wrong {number}")[2] for number in range(11)]
     assert "too many wrong passwords" in told[-1]
     assert "too many wrong passwords" in browser.send("/sign-in", name="Zoe", password="correct horse battery")[2]
+    form = {"content_type": "application/x-www-form-urlencoded", "accept_language": "de"}
+    body = b"name=Zoe&password=correct+horse+battery"
+    # Nobody has named a proxy that could say where she comes from.
+    status, _, page = browser.ask("POST", "/portal/sign-in", body, **form, x_forwarded_for="192.0.2.8")
+    assert (status, "zu viele falsche Passw" in page) == (403, True)
+    assert "stimmt nicht" in browser.ask("POST", "/portal/sign-in", b"name=Nobody&password=x", **form)[2]
 
 
 @pytest.mark.parametrize(

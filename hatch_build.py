@@ -1,6 +1,6 @@
 """Has the worker pages' script in every wheel, source distribution and editable installation.
 
-Wheels have the example DAGs as well.
+Wheels have the example Dags as well.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Label 24 sentences by hand, and train a classifier on the labels.
 
-Say of each sentence whether it praises or complains: open the task's link "Label", or the portal of the local Ground
-Truth service. The task is deferred meanwhile, so waiting takes no worker's place. When every sentence is labeled, a
+Say of each sentence whether it praises or complains: open the task's link "Label", or the portal of the self-hosted
+service. The task is deferred meanwhile, so waiting takes no worker's place. When every sentence is labeled, a
 classifier learns from the labels.
 
 How good the classifier is, is measured on the same 24 sentences, by leaving out one at a time: it learns from 23 and
@@ -13,11 +13,15 @@ several, who don't see each other's answers: the label is then what most of them
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from airflow.sdk import DAG, Param, task
 
 from labeling_provider.request import PrivateWorkteam
+
+# What a task prints is lost now and then if the task ends right after it; what it logs is not.
+log = logging.getLogger(__name__)
 
 SENTENCES = (
     "The room was clean and quiet.",
@@ -118,18 +122,17 @@ with DAG(
         labeled = {sentence: label for sentence, label in labels.items() if label is not None}
         counts = Counter(labeled.values())
         if len(counts) < len(KINDS) or min(counts.values()) < 2:
-            print(
-                f"{dict(counts) or 'No labels'}: a classifier needs two sentences of each kind. Label again with both."
-            )
+            log.info("%s: a classifier needs two sentences of each kind. Label again with both.", dict(counts))
             return {"labeled": len(labeled), "read_right": None, "guessed_right": None}
         model = make_pipeline(TfidfVectorizer(), LogisticRegression(class_weight="balanced"))
         given = list(labeled.values())
         read = cross_val_predict(model, list(labeled), given, cv=LeaveOneOut())
         right = sum(a == b for a, b in zip(read, given, strict=True))
         ((often, guessed),) = counts.most_common(1)
-        print(
-            f"Trained on {len(labeled)} sentences. With one left out at a time, the model reads {right} of "
-            f"{len(labeled)} as people did; always answering {often!r} would be right for {guessed}."
+        log.info(
+            "Trained on %d sentences. With one left out at a time, the model reads %d of %d as people did; "
+            "always answering %r would be right for %d.",
+            *(len(labeled), right, len(labeled), often, guessed),
         )
         return {"labeled": len(labeled), "read_right": right, "guessed_right": guessed}
 

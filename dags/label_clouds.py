@@ -2,7 +2,7 @@
 
 ``scan`` stands in for a lidar: it makes a few clouds of a street with cars, and the sequence file that lists them. A
 worker follows the cars with cuboids through the sequence. ``measure`` compares the cuboids with where the cars were,
-which only the simulated workers of the local Ground Truth service read, and counts id switches; ``export`` writes the
+which only the simulated workers of the self-hosted service read, and counts id switches; ``export`` writes the
 tables of nuScenes.
 """
 

@@ -2,7 +2,7 @@
 
 The 1,797 digits that scikit-learn ships go to S3 as pictures. A labeling job asks three workers about a part of them,
 and a model labels what it is sure of; the next run goes on from that model. A support vector machine learns from the
-labels. What the digits really are is held back for the report; on the local Ground Truth service the simulated workers
+labels. What the digits really are is held back for the report; on the self-hosted service the simulated workers
 answer from it, with mistakes.
 """
 

@@ -5,7 +5,7 @@ of the rejected pictures go to a worker who adjusts them, and the dataset gets t
 many pictures were adjusted and by how much.
 
 ``collect`` stands in for whoever delivers pictures. What is really in them goes to a file that only the simulated
-workers of the local Ground Truth service read.
+workers of the self-hosted service read.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 What customers wrote comes as a CSV file. Three people say of each message what it is; what they are not sure of is
 asked again of five. The labels are divided and go to a scikit-learn model, and, as an augmented manifest in Pipe mode,
-to SageMaker's own training. The local Ground Truth service labels and does not train: there the last task is skipped.
+to SageMaker's own training. The self-hosted service labels and does not train: there the last task is skipped.
 """
 
 from __future__ import annotations

@@ -191,7 +191,7 @@ with DAG(
 
     @task
     def upload(params: dict[str, Any] | None = None) -> list[str]:
-        """Upload digits, and what they really are for the simulated workers of the local service."""
+        """Upload digits, and what they really are for the simulated workers of the self-hosted service."""
         from io import BytesIO
 
         from PIL import Image

@@ -2,7 +2,7 @@
 
 ``film`` stands in for a camera: it draws a short video of cars and a bus that cross a square. Its frames, five a
 second, become a sequence; a worker tracks the vehicles through it, and another one adjusts the tracks. ``report``
-compares them with what was filmed, which goes to a file that only the simulated workers of the local Ground Truth
+compares them with what was filmed, which goes to a file that only the simulated workers of the self-hosted
 service read. ``export`` writes the adjusted tracks as the MOT challenge has them.
 
 Needs ``pip install 'airflow-provider-labeling[video]'``.

@@ -4,7 +4,7 @@ New pictures are listed, checked, priced, labeled, measured, merged with what ea
 exported.
 
 ``collect`` stands in for whoever delivers pictures: each run uploads the next 150 of scikit-learn's digits. What they
-really are goes to a file that only the simulated workers of the local Ground Truth service read.
+really are goes to a file that only the simulated workers of the self-hosted service read.
 """
 
 from __future__ import annotations

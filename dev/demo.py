@@ -1,4 +1,4 @@
-"""``make demo`` and ``make up``: a local Ground Truth service and a real Airflow, and the digits DAG run in it."""
+"""``make demo`` and ``make up``: the self-hosted service and a real Airflow, and the digits Dag run in it."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ TRUTH = [
     for folder in ("digits", "live", "weekly", "messages", "review", "vehicles")
 ]
 RUN_SECONDS = 180
+_STAY = "See the job and its labels: make demo in a terminal, which keeps Airflow running until Ctrl-C"
+_YOUR_OWN = "Label your own data:        docs/quickstart.md"
 
 
 def start(folder: Path) -> tuple[Service, Standalone]:
@@ -64,8 +66,11 @@ def follow(airflow: Standalone, service: Service, run_id: str) -> str:
     raise StackError(f"the run {run_id} has not ended within {RUN_SECONDS} s")
 
 
-def show_result(airflow: Standalone, service: Service, run_id: str, seconds: float) -> None:
-    """Print what came out."""
+def show_result(airflow: Standalone, service: Service, run_id: str, seconds: float, *, stays: bool) -> None:
+    """Print what came out, and in three lines where to look and what to try next.
+
+    :param stays: whether Airflow and the service go on; otherwise their addresses lead nowhere, and are not told.
+    """
     labeled: dict[str, Any] = airflow.xcom(DAG_ID, run_id, "label")
     result: dict[str, Any] = airflow.xcom(DAG_ID, run_id, "report")
     print(
@@ -79,12 +84,23 @@ def show_result(airflow: Standalone, service: Service, run_id: str, seconds: flo
         f"\n  model accuracy    {result['model_accuracy']:.2%}  (trained on {result['trained_on']:,} labels, "
         f"tested on {result['tested_on']:,} other digits)"
         f"\n  seconds           {seconds:.0f}"
-        f"\n  labels            {labeled['output_manifest_uri']}"
-        f"\n  labeling job      {service.ready['pages_url']}/jobs/{labeled['job_name']}"
-        f"\n  Airflow           {airflow.url}/dags/{DAG_ID}"
-        f"\n\nSee the job and its labels in Airflow while this runs: {airflow.url}/plugin/labeling"
-        f"\nLabel some yourself: make up"
-        f"\nLabel your own data: docs/quickstart.md",
+    )
+    if stays:
+        print(
+            f"  labels            {labeled['output_manifest_uri']}"
+            f"\n  labeling job      {service.ready['pages_url']}/jobs/{labeled['job_name']}"
+            f"\n  Dag               {airflow.url}/dags/{DAG_ID}"
+        )
+    look = f"See the job and its labels: {airflow.url}/plugin/labeling" if stays else _STAY
+    print(f"\n{look}\nLabel some yourself:        make up\n{_YOUR_OWN}", flush=True)
+
+
+def show_up(airflow: Standalone, service: Service) -> None:
+    """Print where to label, where to look and what to try next."""
+    print(
+        f"\nLabel some yourself:        {service.ready['portal_url']}  (type any name; 24 sentences wait for you)"
+        f"\nSee what the Dag does:      {airflow.url}/dags/{BY_HAND}"
+        f"\n{_YOUR_OWN}",
         flush=True,
     )
 
@@ -97,19 +113,19 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--up", action="store_true", help=f"start everything and {BY_HAND}, and stay")
     chosen = options.parse_args()
+    stays = chosen.up or sys.stdin.isatty()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     started = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="labeling-demo-"))
     service = airflow = None
     failed = True
     try:
-        print("Starting a local Ground Truth service and Airflow …", flush=True)
+        print("Starting the self-hosted service and Airflow …", flush=True)
         with Progress() as progress:
             progress.tell("starting them; the first time, Python compiles what it reads", at_once=False)
             service, airflow = start(folder)
             progress.tell("waiting until Airflow is up; a minute or two", at_once=False)
             airflow.wait_healthy()
-        print(f"  Airflow at {airflow.url}, Ground Truth at {service.endpoint_url}", flush=True)
         if chosen.up:
             airflow.trigger(BY_HAND)
             jobs = service.client("sagemaker")
@@ -120,20 +136,16 @@ def main() -> int:
                     RUN_SECONDS,
                     f"{BY_HAND} creates its labeling job",
                 )
-            print(
-                f"  label some yourself: {service.ready['portal_url']} (the DAG {BY_HAND} waits for you; one "
-                "answer to each sentence is its label)",
-                flush=True,
-            )
+            show_up(airflow, service)
         else:
-            print(f"Running the DAG {DAG_ID} …", flush=True)
+            print(f"Running the Dag {DAG_ID} …", flush=True)
             run_id = airflow.trigger(DAG_ID)
             state = follow(airflow, service, run_id)
             if state != "success":
-                raise StackError(f"the DAG run ended {state}; see {airflow.url}/dags/{DAG_ID} and the logs in {folder}")
-            show_result(airflow, service, run_id, time.monotonic() - started)
+                raise StackError(f"the Dag run ended {state}; the logs are in {folder}")
+            show_result(airflow, service, run_id, time.monotonic() - started, stays=stays)
         failed = False
-        if chosen.up or sys.stdin.isatty():
+        if stays:
             print("\nCtrl-C stops everything.", flush=True)
             while True:
                 time.sleep(3600)

@@ -79,7 +79,7 @@ def build(root: Path = ROOT, *targets: str) -> Path:
 
 
 def files_of_wheel() -> set[str]:
-    """What a wheel of this tree has, without what tells about it: the package, the pages' scripts, the example DAGs."""
+    """What a wheel of this tree has, without what tells about it: the package, the pages' scripts, the example Dags."""
     examples = {f"labeling_provider/example_dags/{Path(name).name}" for name in files_of_tree("dags")}
     built = {(STATIC / name).as_posix() for name in BUILT}
     return {*files_of_tree("labeling_provider"), *built, *examples}
@@ -211,7 +211,7 @@ class Fresh:
         return done.stdout
 
     def try_out(self) -> None:
-        """See that Airflow knows the provider and its pages, that the service serves, and that the demo's DAG runs."""
+        """See that Airflow knows the provider and its pages, that the service serves, and that the demo's Dag runs."""
         airflow = str(self.bin / "airflow")
         listed = json.loads(self.run(airflow, "providers", "list", "--output", "json"))
         if "airflow-provider-labeling" not in {one["package_name"] for one in listed}:
@@ -245,7 +245,7 @@ class Fresh:
             service.wait(30)
 
     def _pasted(self) -> str:
-        """The code that the empty Labeling page shows to somebody whose Airflow has no DAG yet, for machines to label.
+        """The code that the empty Labeling page shows to somebody whose Airflow has no Dag yet, for machines to label.
 
         :raises DistError: if the page does not say how to get the examples.
         """

@@ -1,4 +1,4 @@
-"""The film of the README and the docs: a DAG asks for labels, people label, the DAG goes on."""
+"""The film of the README and the docs: a Dag asks for labels, people label, the Dag goes on."""
 
 from __future__ import annotations
 
@@ -25,6 +25,11 @@ _SHOWN: Final = 9
 _FONT: Final = "DejaVuSans.ttf"
 
 
+def wrap_logs(page: Any) -> None:
+    """Have Airflow break the lines of its logs, as its button Wrap does; otherwise pictures cut them off."""
+    page.add_init_script("localStorage.setItem('log_wrap', 'true')")
+
+
 class Film:
     """Pictures of pages, each with a line below it that says what happens."""
 
@@ -48,7 +53,7 @@ class Film:
 
 
 def take(airflow: Standalone, service: Service, path: Path = FILM) -> None:
-    """Run the DAG, label what it asks for, and film all of it.
+    """Run the Dag, label what it asks for, and film all of it.
 
     :param path: where the film goes.
     """
@@ -56,20 +61,21 @@ def take(airflow: Standalone, service: Service, path: Path = FILM) -> None:
     truth = {sentence: dag["KINDS"][number % 2] for number, sentence in enumerate(dag["SENTENCES"])}
     film = Film()
     with browser_page(_WIDTH, _HEIGHT) as page:
+        wrap_logs(page)
         run = airflow.trigger(DAG, 120, people=2)
         tasks = f"{airflow.url}/dags/{DAG}/runs/{quote(run)}"
         url = wait_until(lambda: airflow.xcom(DAG, run, "sentences", WORKERS_LINK.xcom_key), 120, "the job is there")
         page.goto(f"{tasks}/tasks/sentences")
         page.get_by_text("Created labeling job").first.wait_for()
-        film.show(page, "A DAG has 24 sentences to label. Its task has made a labeling job, and waits for people.", 4)
+        film.show(page, "A Dag has 24 sentences to label. Its task has made a labeling job, and waits for people.", 4)
         people = [Person(context.new_page(), truth, dag["KINDS"]) for context in _browsers(page)]
         for name, person in zip(("Ada", "Grace"), people, strict=True):
             person.sign_in(name, url)
         _label(film, people)
-        page.goto(f"{tasks}/tasks/sentences/plugin/labeling-task-instance")
-        page.frame_locator("iframe[title=Labeling]").get_by_text("Completed").first.wait_for()
-        film.show(page, "Two blind answers each have become one label. Airflow shows the job, and all labels below.", 4)
         wait_until(lambda: airflow.run_state(DAG, run) == "success", 120, f"{DAG} succeeds")
+        page.goto(f"{tasks}/tasks/sentences/plugin/labeling-task-instance")
+        page.frame_locator("iframe[title=Labeling]").locator("#labels figure").first.wait_for()
+        film.show(page, "Two blind answers each have become one label. Airflow shows the job, and all labels below.", 4)
         page.goto(f"{tasks}/tasks/train")
         page.get_by_text("Trained on 24 sentences").first.wait_for()
         film.show(page, "The task goes on with the labels, and the next one trains a model on them.", 5)
@@ -99,7 +105,7 @@ def _label(film: Film, people: list[Person]) -> None:
         return all(person.has_finished for person in people)
 
     wait_until(all_labeled, 300, "everything is labeled", 0.05)
-    film.show(ada.page, "When all is labeled, the DAG goes on by itself.", 2.5)
+    film.show(ada.page, "When all is labeled, the Dag goes on by itself.", 2.5)
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""``make screenshot``: run some DAGs and take the pictures of the README and the docs."""
+"""``make screenshot``: run some Dags and take the pictures of the README and the docs."""
 
 from __future__ import annotations
 
@@ -44,16 +44,14 @@ def main() -> int:
             gallery = _ended(airflow, "gallery")
             run = airflow.trigger(DAG_ID)
             with browser_page(1280, 720) as page:
+                film.wrap_logs(page)
                 _jobs(airflow, page, run)
                 _ended_run(airflow, DAG_ID, run)
                 page.goto(f"{airflow.url}/dags/{DAG_ID}/runs/{run}/tasks/label")
                 page.get_by_text("Created labeling job").wait_for()
                 page.screenshot(path=PICTURES / "dag.png")
                 _automated(airflow, page, run)
-                _tab(airflow, page, gallery, "boxes", "job.png")
-                _tab(airflow, page, gallery, "names", "texts.png")
-            with browser_page(400, 800, color_scheme="dark") as page:
-                _tab(airflow, page, gallery, "boxes", "phone.png", in_airflow=False)
+                _objects(airflow, page, gallery)
         finally:
             airflow.stop()
             service.stop()
@@ -122,22 +120,17 @@ def _automated(airflow: Standalone, page: Any, run: str) -> None:
     page.set_viewport_size({"width": 1280, "height": 720})
 
 
-def _tab(airflow: Standalone, page: Any, run: str, task: str, name: str, *, in_airflow: bool = True) -> None:
+def _objects(airflow: Standalone, page: Any, run: str) -> None:
     """The tab of a task, scrolled to its objects."""
-    if in_airflow:
-        page.goto(f"{airflow.url}/dags/gallery/runs/{quote(run)}/tasks/{task}/plugin/labeling-task-instance")
-        frame = page.frame_locator("iframe[title=Labeling]")
-    else:
-        page.goto(airflow.url)
-        page.goto(f"{airflow.url}/labeling/job?dag_id=gallery&run_id={quote(run)}&task_id={task}")
-        frame = page
+    page.goto(f"{airflow.url}/dags/gallery/runs/{quote(run)}/tasks/boxes/plugin/labeling-task-instance")
+    frame = page.frame_locator("iframe[title=Labeling]")
     with page.expect_response(lambda answer: "/job/workers" in answer.url):
         pass
     frame.locator("#labels figure").first.wait_for()
     # Not until the network is idle: Airflow asks for news as long as the page is open.
     frame.locator("#labels").evaluate(PICTURES_THERE)
     frame.locator("#labels h2").last.evaluate("heading => { heading.scrollIntoView(); scrollBy(0, -16); }")
-    page.screenshot(path=PICTURES / name)
+    page.screenshot(path=PICTURES / "job.png")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,19 @@
 """``make site`` and ``make docs``: the documentation as a site, built or shown while one writes.
 
 To the pages in ``docs/`` come the reference, made from docstrings, and the files at the root that are for readers too.
+While the site is shown, it follows every change: of pages because :func:`follow` lays them out again, of docstrings
+because mkdocs.yml names the package under ``watch``.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
+import threading
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Final
 
 import griffe
@@ -50,18 +53,55 @@ _ROLE: Final = re.compile(r":(?:class|func|meth|mod|data|attr|exc):`~?(?:[\w.]*\
 
 
 def assemble() -> None:
-    """Lay out the sources of all pages."""
-    shutil.copytree(ROOT / "docs", PAGES, dirs_exist_ok=True)
-    (PAGES / "reference").mkdir(exist_ok=True)
+    """Lay out the sources of all pages; what has not changed is not written again.
+
+    :raises ValueError: if the README lacks a section that is a page.
+    :raises OSError: if a page links to a file that does not exist.
+    """
+    files = {path.relative_to(ROOT / "docs"): path.read_bytes() for path in _files(ROOT / "docs")}
     for name, (title, modules) in REFERENCE.items():
         parts = [f"## `{module}`\n\n::: {module}\n    options: {_options(module)}\n" for module in modules]
-        (PAGES / "reference" / f"{name}.md").write_text("\n".join([f"# {title}\n", *parts]))
+        files[Path("reference") / f"{name}.md"] = "\n".join([f"# {title}\n", *parts]).encode()
     for page, source in _FROM_THE_ROOT.items():
-        (PAGES / page).write_text(_moved((ROOT / source).read_text()))
+        files[Path(page)] = _moved((ROOT / source).read_text()).encode()
     for page, heading in _OF_THE_README.items():
-        (PAGES / page).write_text(_moved(section(heading)))
-    for path in PAGES.glob("*.md"):
-        path.write_text(re.sub(r"\]\(\.\./([^)]+)\)", _brought, path.read_text()))
+        files[Path(page)] = _moved(section(heading)).encode()
+    for page in [page for page in files if page.suffix == ".md" and len(page.parts) == 1]:
+        text, brought = _with_its_files(files[page].decode())
+        files |= {page: text.encode(), **brought}
+    for path, content in files.items():
+        _write(PAGES / path, content)
+    for path in _files(PAGES):
+        if path.relative_to(PAGES) not in files:
+            path.unlink()
+
+
+def follow(over: threading.Event, seconds: float = 0.5) -> None:
+    """Lay out the pages again whenever a source of theirs has changed.
+
+    :param over: ends it.
+    :param seconds: how long to wait before looking again.
+    """
+    before = None
+    while not over.wait(seconds):
+        try:
+            now = {path: path.stat().st_mtime_ns for path in [*_files(ROOT / "docs"), *ROOT.glob("*.md")]}
+            if now != before:
+                before = now
+                assemble()
+        except (OSError, ValueError) as error:
+            # Whoever writes is in the middle of it; the next change may mend it.
+            print(f"The pages stay as they were: {error}", file=sys.stderr, flush=True)
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*")) if path.is_file()]
+
+
+def _write(path: Path, content: bytes) -> None:
+    if not path.exists() or path.read_bytes() != content:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
 
 
 def section(heading: str) -> str:
@@ -75,16 +115,19 @@ def section(heading: str) -> str:
     return found[0].removeprefix("#")
 
 
-def _brought(match: re.Match[str]) -> str:
-    """A link to a file outside the pages: the file comes along, unless it is a page already."""
-    target = match[1]
+def _with_its_files(text: str) -> tuple[str, dict[Path, bytes]]:
+    """A page whose links to files outside the pages lead to files that come along, or to pages; and those files."""
     pages = {source: page for page, source in _FROM_THE_ROOT.items()}
     pages |= {f"README.md#{heading.lower().replace(' ', '-')}": page for page, heading in _OF_THE_README.items()}
-    if target not in pages:
-        copy = PAGES / target
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / target, copy)
-    return f"]({pages.get(target, target)})"
+    brought: dict[Path, bytes] = {}
+
+    def link(match: re.Match[str]) -> str:
+        target = match[1]
+        if target not in pages:
+            brought[Path(target)] = (ROOT / target).read_bytes()
+        return f"]({pages.get(target, target)})"
+
+    return re.sub(r"\]\(\.\./([^)]+)\)", link, text), brought
 
 
 def _options(module: str) -> str:
@@ -125,10 +168,17 @@ def main() -> int:
 
     :return: the exit status.
     """
-    shutil.rmtree(PAGES, ignore_errors=True)
     assemble()
     command = sys.argv[1:] or ["build", "--strict", "--clean"]
-    return subprocess.run([str(BIN / "zensical"), *command], cwd=ROOT, check=False).returncode
+    over = threading.Event()
+    if command[0] == "serve":
+        threading.Thread(target=follow, args=[over], daemon=True).start()
+    try:
+        return subprocess.run([str(BIN / "zensical"), *command], cwd=ROOT, check=False).returncode
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        over.set()
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ BIN = Path(sys.executable).parent
 
 
 PARSED_ONCE = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600"}
-"""For an Airflow whose DAG files don't change: parsing them all again every 30 seconds keeps a core busy."""
+"""For an Airflow whose Dag files don't change: parsing them all again every 30 seconds keeps a core busy."""
 
 
 PATIENCE = 4
@@ -199,7 +199,7 @@ class RestApi:
     """Airflow's REST API, and the environment of its processes.
 
     :param folder: AIRFLOW_HOME and logs.
-    :param dags: the DAG folder.
+    :param dags: the Dag folder.
     :param connection: the connection ``aws_default``.
     :param settings: further environment variables.
     """
@@ -239,7 +239,7 @@ class RestApi:
         }
 
     def wait_healthy(self, seconds: float = 300) -> None:
-        """Wait until the scheduler, the triggerer and the DAG processor are up.
+        """Wait until the scheduler, the triggerer and the Dag processor are up.
 
         :raises StackError: if they are not, with the end of the log.
         """
@@ -290,9 +290,9 @@ class RestApi:
                 time.sleep(0.5)
 
     def trigger(self, dag_id: str, seconds: float = 60, run_id: str | None = None, **params: Any) -> str:
-        """Start a run of a DAG as soon as it is known; its id.
+        """Start a run of a Dag as soon as it is known; its id.
 
-        :param run_id: its id. By default the runs of a DAG are counted: jobs are named after them, and simulated
+        :param run_id: its id. By default the runs of a Dag are counted: jobs are named after them, and simulated
             workers' luck hangs on the names, so that it is the same each time.
         :param params: its parameters.
         """
@@ -310,11 +310,11 @@ class RestApi:
                 return error.code == 409
             return True
 
-        wait_until(started, seconds, f"the DAG {dag_id} is known", 0.5)
+        wait_until(started, seconds, f"the Dag {dag_id} is known", 0.5)
         return run_id
 
     def run_state(self, dag_id: str, run_id: str) -> str:
-        """State of a DAG run."""
+        """State of a Dag run."""
         return str(self.get(f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}")["state"])
 
     def task(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
@@ -374,7 +374,7 @@ class Standalone(RestApi):
 
 
 class Airflow(RestApi):
-    """Scheduler, triggerer, DAG processor and API server, each in a process group of its own.
+    """Scheduler, triggerer, Dag processor and API server, each in a process group of its own.
 
     They are forked from one process, which imports Airflow once for all of them: half of the processor time of those
     that :class:`Standalone` starts.

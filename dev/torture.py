@@ -125,7 +125,7 @@ with DAG("{dag}", schedule=None, max_active_tasks={tasks}):
 
 
 class Load(ABC):
-    """What an Airflow has to do while it is tortured: a DAG of tasks, all of which are to succeed.
+    """What an Airflow has to do while it is tortured: a Dag of tasks, all of which are to succeed.
 
     :param tasks: how many, at the same time.
     """
@@ -146,7 +146,7 @@ class Load(ABC):
         return []
 
     def prepare(self, service: Service, dags: Path) -> None:
-        """Store the objects and the DAG."""
+        """Store the objects and the Dag."""
         s3 = service.client("s3")
         s3.create_bucket(Bucket=self.bucket)
         for key, body in self.files().items():

@@ -1,4 +1,4 @@
-"""Airflow provider for SageMaker Ground Truth labeling jobs, on Amazon or on the local service."""
+"""Airflow provider for SageMaker Ground Truth labeling jobs, on Amazon or on the self-hosted service."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-labeling",
         "name": "Labeling",
-        "description": "SageMaker Ground Truth labeling jobs as steps of a DAG, on Amazon or on a local service.",
+        "description": "SageMaker Ground Truth labeling jobs as steps of a Dag, on Amazon or the self-hosted service.",
         "versions": [__version__],
         "integrations": [
             {

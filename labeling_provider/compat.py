@@ -131,7 +131,7 @@ def _read_task_state(task_instance: Any) -> str | None:
 
 
 def declared_asset(uri: str) -> Asset | None:
-    """The asset that a DAG has declared for a URI, under any name; None if there is none or Airflow does not answer.
+    """The asset that a Dag has declared for a URI, under any name; None if there is none or Airflow does not answer.
 
     For Airflow, two names for one URI are two assets, and only one of them can be active.
     """
@@ -149,7 +149,7 @@ def declared_asset(uri: str) -> Asset | None:
 
 
 def map_indexes(task_instance: Any, task_id: str) -> list[int]:
-    """Map indexes of a task's instances in the same DAG run; -1 for a task that is not mapped.
+    """Map indexes of a task's instances in the same Dag run; -1 for a task that is not mapped.
 
     :param task_instance: the running task instance.
     :param task_id: the other task.
@@ -233,7 +233,7 @@ class _Publisher:
 
 
 def latest_of_this_task(context: Context, key: str) -> Any:
-    """This task's latest XCom with a key, from this DAG run or an earlier one; None if there is none."""
+    """This task's latest XCom with a key, from this Dag run or an earlier one; None if there is none."""
     ti = context["ti"]
     index = -1 if ti.map_index is None else ti.map_index
     return ti.xcom_pull(task_ids=ti.task_id, key=key, include_prior_dates=True, map_indexes=index)

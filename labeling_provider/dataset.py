@@ -40,7 +40,7 @@ _GOLDEN: Final = ("golden_uri", "golden_attribute_name")
 
 @dataclass(frozen=True)
 class LabeledDataset:
-    """The tasks that :func:`label_dataset` has added to the DAG.
+    """The tasks that :func:`label_dataset` has added to the Dag.
 
     :param group: the task group, for ``>>`` and ``<<``.
     :param quality: result of the quality gate; see ``LabelQualityOperator``.
@@ -80,7 +80,7 @@ def label_dataset(
     export_format: str | None = None,
     export: Mapping[str, Any] | None = None,
 ) -> LabeledDataset:
-    """Add a task group to the current DAG that turns data objects into a labeled dataset.
+    """Add a task group to the current Dag that turns data objects into a labeled dataset.
 
     Its tasks build a manifest, validate it, ask for approval of the cost, label the objects, measure the labels,
     relabel those of low confidence, let people verify the labels and adjust those that were rejected, then merge, split

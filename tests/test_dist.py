@@ -157,7 +157,7 @@ def test_the_wheel_works_beside_airflow_without_the_checkout(tmp_path: Path) -> 
     assert "labeling" in [name.lower() for name in apps]
     assert all(pages.values())
     labeling = str(venv / "bin" / "labeling")
-    assert f"{len(files_of_tree('dags'))} example DAGs" in run(labeling, "examples", "dags", cwd=tmp_path, env=env)
+    assert f"{len(files_of_tree('dags'))} example Dags" in run(labeling, "examples", "dags", cwd=tmp_path, env=env)
     service = subprocess.Popen([labeling, "local"], cwd=tmp_path, env=env, stdout=subprocess.PIPE, text=True)
     try:
         assert service.stdout

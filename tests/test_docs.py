@@ -5,18 +5,24 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import threading
 import tomllib
+from collections.abc import Iterator
 from html import unescape
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
+import yaml
 from airflow.triggers.base import BaseEventTrigger
 
-from dev.stack import BIN, ROOT
+from dev import site
+from dev.stack import BIN, ROOT, wait_until
 from labeling_provider import get_provider_info
 from labeling_provider.cli import COMMANDS as LABELING
 from labeling_provider.cli.airflow_commands import get_labeling_commands
@@ -184,12 +190,18 @@ def test_the_readme_says_where_each_task_type_runs() -> None:
     assert said == {name: true(name) for name in TASK_TYPES}
 
 
-def test_every_dependency_has_a_line_in_the_readme() -> None:
+def test_every_dependency_has_a_line_in_the_readme_with_its_lower_bound() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    table = (ROOT / "README.md").read_text().partition("## Dependencies")[2].partition("\n## ")[0].lower()
+    table = (ROOT / "README.md").read_text().partition("## Dependencies")[2].partition("\n## ")[0]
+    columns = [line.split(" | ")[0] for line in table.splitlines() if line.startswith("| ")]
+    said = {
+        (name.lower(), bound)
+        for column in columns
+        for name, bound in re.findall(r"([\w.-]+)(?:\[[^\]]*\])?(?: \([^)]*\))? ≥ ([\d.]+)", column)
+    }
     listed = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
-    names = {re.split(r"[\[<>=]", one)[0] for one in listed} - {project["name"]}
-    assert [name for name in sorted(names) if not re.search(rf"(?<![\w-]){name}(?![\w-])", table)] == []
+    bounds = {tuple(re.sub(r"\[.*\]", "", one).split(">=")) for one in listed if not one.startswith(project["name"])}
+    assert said == bounds
 
 
 def test_every_operator_sensor_trigger_of_assets_and_command_is_explained() -> None:
@@ -224,6 +236,40 @@ def test_pages_and_messages_are_spelled_as_in_america() -> None:
         assert re.findall(british, path.read_text()) == [], path
 
 
+def test_pages_call_a_dag_what_airflow_calls_it() -> None:
+    templates = sorted((ROOT / "labeling_provider" / "ui").rglob("*.html"))
+    for path in [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *templates]:
+        prose = re.sub(r"```.*?```|<pre>.*?</pre>|`[^`\n]*`", "", path.read_text(), flags=re.DOTALL)
+        assert re.findall(r"\bDAGs?\b", prose) == [], f"{path.name}: Airflow's pages say Dag"
+
+
+def test_the_self_hosted_service_has_one_name() -> None:
+    others = r"(?i)(?:local|self-hosted|own) ground truth|\blocal service\b|service of your own"
+    files = [*(ROOT / "labeling_provider" / "ui").rglob("*.html"), *(ROOT / "dags").glob("*.py")]
+    for path in [*PAGES, *sorted(files), *(ROOT / name for name in ("CHANGELOG.md", "mkdocs.yml", "pyproject.toml"))]:
+        assert re.findall(others, path.read_text()) == [], f"{path.name}: call it the self-hosted service"
+
+
+def test_every_picture_is_shown_on_a_page_and_made_by_make_screenshot() -> None:
+    shown = {
+        (path.parent / target).resolve()
+        for path in PAGES
+        for target in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", path.read_text())
+    }
+    assert {path for path in (ROOT / "docs" / "images").rglob("*.*") if path.is_file()} == shown
+    code = "".join((ROOT / "dev" / f"{name}.py").read_text() for name in ("screenshot", "film", "tool_pictures"))
+    names = [(path.name, path.stem) for path in shown]
+    assert [name for name, stem in names if f'"{name}"' not in code and f'"{stem}"' not in code] == []
+
+
+def test_every_benchmark_has_a_row_on_the_page_of_figures() -> None:
+    targets = re.findall(r"^(bench-[\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    rows = re.findall(
+        r"^\| `make (bench-[\w-]+)` \| .+ \| .*\d.* \|$", (ROOT / "docs/performance.md").read_text(), re.M
+    )
+    assert sorted(rows) == sorted(targets)
+
+
 def test_the_settings_file_of_the_docs_is_one(tmp_path: Path) -> None:
     (content,) = blocks(ROOT / "docs" / "local-service.md", "toml")
     file = tmp_path / "settings.toml"
@@ -249,6 +295,58 @@ def test_the_site_has_every_page_and_loads_nothing_from_another_host() -> None:
         loaded = re.findall(r"<(?:script|img|link|iframe|source)[^>]* (?:src|href)=\"?((?:https?:)?//[^\" >]+)", text)
         assert loaded == [], name
     assert dead_links({SITE / name: text for name, text in pages.items() if name != "404.html"}) == []
+    nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
+    titles = {page: title for title, page in entries(nav) if not page.startswith("reference/")}
+    told = re.findall(r"\[([^\]]+)\]\(([^)#]+)\)", (site.PAGES / "pages.md").read_text())
+    assert {page: title for title, page in told} == {
+        page: title for page, title in titles.items() if page not in {"index.md", "pages.md"}
+    }
+
+
+def entries(nav: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Title and page of each entry of the site's navigation."""
+    for entry in nav:
+        for title, below in entry.items():
+            yield from [(title, below)] if isinstance(below, str) else entries(below)
+
+
+def test_the_site_follows_what_one_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md"):
+        shutil.copy(ROOT / name, tmp_path)
+    docs, readme = tmp_path / "docs", tmp_path / "README.md"
+    docs.mkdir()
+    (docs / "index.md").write_text("# Home\n\n[What runs where](../README.md#what-runs-where)\n")
+    (docs / "other.md").write_text("# Other\n")
+    monkeypatch.setattr(site, "ROOT", tmp_path)
+    monkeypatch.setattr(site, "PAGES", tmp_path / "build")
+    site.assemble()
+    untouched = (site.PAGES / "changelog.md").stat().st_mtime_ns
+    over = threading.Event()
+    thread = threading.Thread(target=site.follow, args=[over, 0.01])
+    thread.start()
+    try:
+        (docs / "other.md").unlink()
+        wait_until(lambda: not (site.PAGES / "other.md").exists(), 10, "a page goes", 0.01)
+        text = readme.read_text()
+        readme.write_text("half")
+        wait_until(lambda: "has no section 'What runs where'" in capsys.readouterr().err, 10, "it says so", 0.01)
+        readme.write_text(text.replace("## What runs where", "## What runs where\n\nAlmost all."))
+        page = site.PAGES / "what-runs-where.md"
+        wait_until(lambda: "Almost all." in page.read_text(), 10, "the README's part changes", 0.01)
+        (docs / "index.md").write_text("# Home\n\n[License](../LICENSE)\n")
+        (tmp_path / "LICENSE").write_text("free")
+        (docs / "index.md").touch()
+        wait_until(lambda: "(LICENSE)" in (site.PAGES / "index.md").read_text(), 10, "a page changes", 0.01)
+    finally:
+        over.set()
+        thread.join()
+    assert (site.PAGES / "LICENSE").read_text() == "free"
+    # What has not changed is not written again: the site would be built anew.
+    assert (site.PAGES / "changelog.md").stat().st_mtime_ns == untouched
+    # zensical itself looks at what the docstrings are in.
+    assert re.search(r"^watch: \[labeling_provider\]", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
 
 
 def dead_links(pages: dict[Path, str]) -> list[str]:

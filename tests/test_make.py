@@ -7,11 +7,13 @@ import io
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
 
-from dev import install, lanes
+from dev import demo, install, lanes
 from dev.browser import browser_page
 from dev.stack import ROOT, StackError
 
@@ -129,6 +131,43 @@ def test_a_lane_begins_when_another_has_ended_whatever_its_end(tmp_path: Path) -
         "second | alone",
         "third  | alone",
     ]
+
+
+XCOMS: dict[str, dict[str, Any]] = {
+    "label": {"output_manifest_uri": "s3://labeling-demo/output.manifest", "job_name": "label-digits"},
+    "report": {
+        **dict.fromkeys(("objects", "by_people", "by_machine", "answers", "trained_on", "tested_on"), 1_797),
+        **dict.fromkeys(("answers_saved", "usd_saved"), 3_000),
+        **dict.fromkeys(("machine_accuracy", "label_accuracy", "model_accuracy"), 0.99),
+    },
+}
+AIRFLOW: Any = SimpleNamespace(url="http://127.0.0.1:1", xcom=lambda _dag, _run, task: XCOMS[task])
+SERVICE: Any = SimpleNamespace(
+    ready={"pages_url": "http://127.0.0.1:2/pages", "portal_url": "http://127.0.0.1:2/portal"}
+)
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_the_demo_ends_with_where_to_look_and_what_to_try_next(capsys: pytest.CaptureFixture[str], stays: bool) -> None:
+    demo.show_result(AIRFLOW, SERVICE, "manual__1", 60, stays=stays)
+    told = capsys.readouterr().out
+    result, ending = told.rstrip().rsplit("\n\n", 1)
+    assert "labeled   1,797" in result
+    look, label, own = ending.splitlines()
+    assert look.startswith("See the job and its labels:")
+    assert label.endswith("make up")
+    assert (ROOT / own.split()[-1]).exists()
+    # Without a terminal everything has ended when this is read.
+    assert ("http://127.0.0.1:1/plugin/labeling" in look, "://" in told) == (stays, stays)
+
+
+def test_make_up_opens_with_where_to_label(capsys: pytest.CaptureFixture[str]) -> None:
+    demo.show_up(AIRFLOW, SERVICE)
+    label, look, own = capsys.readouterr().out.split("\n", 1)[1].splitlines()
+    assert label.split("  ")[0] == "Label some yourself:"
+    assert "http://127.0.0.1:2/portal" in label
+    assert f"http://127.0.0.1:1/dags/{demo.BY_HAND}" in look
+    assert (ROOT / own.split()[-1]).exists()
 
 
 def test_the_hooks_before_a_commit_run_what_make_lint_runs() -> None:

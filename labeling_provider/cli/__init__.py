@@ -19,7 +19,7 @@ _USAGE: Final = """usage: labeling COMMAND [options]
   jobs     delete labeling jobs of a running service (labeling jobs --help)
   keys     manage the API keys of a running service (labeling keys --help)
   audit    show who did what on a running service (labeling audit --help)
-  examples copy the example DAGs to a folder of DAGs (labeling examples --help)
+  examples copy the example Dags to a folder of Dags (labeling examples --help)
 """
 COMMANDS: Final = {
     "local": "labeling_provider.service.__main__:main",

@@ -1,4 +1,4 @@
-"""``airflow labeling …``: labeling jobs, manifests and costs on the command line, without a DAG."""
+"""``airflow labeling …``: labeling jobs, manifests and costs on the command line, without a Dag."""
 
 from __future__ import annotations
 

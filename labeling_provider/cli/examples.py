@@ -1,4 +1,4 @@
-"""``labeling examples``: copies the example DAGs to where Airflow reads DAGs."""
+"""``labeling examples``: copies the example Dags to where Airflow reads Dags."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PACKAGE: Final = Path(__file__).resolve().parents[1]
 
 
 def examples() -> list[Path]:
-    """The files of the example DAGs: inside the package where it is installed, beside it in a checkout."""
+    """The files of the example Dags: inside the package where it is installed, beside it in a checkout."""
     installed = _PACKAGE / "example_dags"
     return sorted((installed if installed.is_dir() else _PACKAGE.parent / "dags").glob("*.py"))
 
@@ -23,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     options = argparse.ArgumentParser(
         prog="labeling examples",
-        description="Copy the example DAGs to a folder of DAGs, such as the one that `airflow config get-value core "
+        description="Copy the example Dags to a folder of Dags, such as the one that `airflow config get-value core "
         "dags_folder` prints. Without a folder, say what they do.",
     )
     options.add_argument("folder", nargs="?", type=Path, help="where to copy them; it is made if it does not exist")
@@ -59,6 +59,6 @@ def main(arguments: Sequence[str]) -> int:
         print(f"labeling examples: {folder} can't be written: {error.strerror}", file=sys.stderr)
         return 1
     print(
-        f"{len(paths)} example DAGs are in {folder}. Within a few minutes Airflow lists them with the tag 'labeling'."
+        f"{len(paths)} example Dags are in {folder}. Within a few minutes Airflow lists them with the tag 'labeling'."
     )
     return 0

@@ -102,7 +102,7 @@ class BuildManifestOperator(ManifestTask):
     ) -> None:
         super().__init__(**kwargs)
         check_choice("choose", choose, _CHOICES)
-        # Raises errors while the DAG file is parsed.
+        # Raises errors while the Dag file is parsed.
         ObjectKeys(object_keys)
         for name, value in (("max_objects", max_objects), ("shard_size", shard_size)):
             if value is not None and value < 1:

@@ -69,7 +69,7 @@ class CreateLabelingJobOperator(Lineage, LabelingTask):
     :param availability: time an object may wait for workers, in seconds.
     :param max_concurrent_objects: most objects offered to workers at once.
     :param label_attribute_name: key of the label in the output; by default ``label`` or ``label-ref``.
-    :param job_name: name of the job; by default derived from DAG, task, run and map index.
+    :param job_name: name of the job; by default derived from Dag, task, run and map index.
     :param automated_labeling: True or :class:`AutomatedLabeling` to let a model label what it is confident about.
     :param max_human_labeled_objects: stop when people have labeled this many objects.
     :param max_percentage_labeled: stop when this percentage of the objects is labeled.
@@ -198,7 +198,7 @@ class CreateLabelingJobOperator(Lineage, LabelingTask):
         given = locals()
         # A streaming job has no labels yet when its task succeeds.
         if not kwargs.get("outlets") and not input_topic_arn and _is_plain_s3_uri(output_uri):
-            # An alias, because an Asset with an S3 URI makes Airflow load the S3 hook while it parses the DAG file.
+            # An alias, because an Asset with an S3 URI makes Airflow load the S3 hook while it parses the Dag file.
             kwargs["outlets"] = [AssetAlias(str(output_uri))]
         super().__init__(**kwargs)
         # BaseOperator.task_type is the name of the operator class.

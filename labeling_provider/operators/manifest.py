@@ -151,7 +151,7 @@ class MergeManifestsOperator(ManifestTask):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        # Raises errors while the DAG file is parsed.
+        # Raises errors while the Dag file is parsed.
         ObjectKeys(object_keys)
         self.manifest_uris = manifest_uris
         self.merged_uri = merged_uri
@@ -217,7 +217,7 @@ class SplitManifestOperator(ManifestTask):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        # Raises errors while the DAG file is parsed.
+        # Raises errors while the Dag file is parsed.
         ObjectKeys(object_keys)
         if min_confidence is not None and label_attribute_name is None:
             raise ValueError("min_confidence needs label_attribute_name")

@@ -142,7 +142,7 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
             raise ValueError(f"branches are for 'good', 'poor' and 'relabel', not {sorted(unknown)}")
         if min_golden_accuracy is not None and golden_uri is None:
             raise ValueError("min_golden_accuracy needs golden_uri")
-        # Raises errors while the DAG file is parsed.
+        # Raises errors while the Dag file is parsed.
         ObjectKeys(object_keys)
         if max_answers < 0:
             raise ValueError(f"max_answers must be at least 0, not {max_answers}")

@@ -34,7 +34,7 @@ class StopLabelingJobOperator(LabelingTask):
     Takes the connection arguments of :class:`labeling_provider.operators.base.LabelingTask` as well.
 
     :param job_name: name of the labeling job (templated).
-    :param of_task: the task, or its id, whose labeling jobs to stop; it is in the same DAG run (templated).
+    :param of_task: the task, or its id, whose labeling jobs to stop; it is in the same Dag run (templated).
     :param drain: for a streaming job, first wait until nothing is left to label.
     :param drain_quiet: seconds without waiting objects or changes after which the job counts as drained; Amazon's
         counters lag by one or two minutes.

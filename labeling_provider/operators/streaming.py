@@ -93,7 +93,7 @@ class PushNewObjectsOperator(LabelingTask):
     ) -> None:
         given = locals()
         super().__init__(**kwargs)
-        # Raises errors while the DAG file is parsed.
+        # Raises errors while the Dag file is parsed.
         ObjectKeys(object_keys)
         self.keep(given)
 

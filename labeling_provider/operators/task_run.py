@@ -110,12 +110,12 @@ class TaskRun(Caller):
                 events[outlet].add(self._asset_of_output(), extra=result)
 
     def _asset_of_output(self) -> Asset:
-        """The asset of the output, under the name that a DAG has declared for it."""
+        """The asset of the output, under the name that a Dag has declared for it."""
         unnamed = Asset(str(self._spec.output_uri))
         declared = compat.declared_asset(unnamed.uri) or unnamed
         if declared.name != unnamed.name:
             log.warning(
-                "Another DAG declares the asset %s with the name %r, so that asset gets the event; add it to outlets",
+                "Another Dag declares the asset %s with the name %r, so that asset gets the event; add it to outlets",
                 *(unnamed.uri, declared.name),
             )
         return declared
@@ -132,7 +132,7 @@ class TaskRun(Caller):
         compat.remember(self._context, _FIRST_NAME, name)
 
     def last_model(self) -> str | None:
-        """ARN of the last model, from the XCom of this DAG run or an earlier one."""
+        """ARN of the last model, from the XCom of this Dag run or an earlier one."""
         arn: str | None = compat.latest_of_this_task(self._context, MODEL_KEY)
         return arn
 

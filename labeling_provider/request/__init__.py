@@ -1,6 +1,6 @@
 """Builds and checks CreateLabelingJob requests. Plain Python: no Airflow, no network, usable in a notebook.
 
-Each name is imported on first use, so a DAG file that only names a workteam does not load the rules.
+Each name is imported on first use, so a Dag file that only names a workteam does not load the rules.
 """
 
 from importlib import import_module

@@ -51,7 +51,7 @@ class VendorWorkteam(NamedTuple):
 class MechanicalTurk(NamedTuple):
     """The public workforce.
 
-    Amazon's own pages say that Mechanical Turk closed on 2026-09-30. The local service still runs such jobs.
+    Amazon's own pages say that Mechanical Turk closed on 2026-09-30. The self-hosted service still runs such jobs.
 
     :param price_usd: USD paid to each worker for each task, one of the task type's prices.
     :param free_of_personal_information: your declaration that the data contains no personal information.
@@ -91,7 +91,7 @@ class AutomatedLabeling(NamedTuple):
 
     :param initial_model_arn: FinalActiveLearningModelArn of an earlier job, to start from its model. Start without a
         model if it is empty or ``None``, or if a template renders to the text ``None``.
-    :param continue_from_previous_run: start from the last model of this task in an earlier run of its DAG. Start
+    :param continue_from_previous_run: start from the last model of this task in an earlier run of its Dag. Start
         without a model in the first run, or if that model no longer exists.
     :param volume_kms_key: KMS key for the disks of the training instances.
     :param subnets: subnets for the training and inference instances; goes with ``security_group_ids``.

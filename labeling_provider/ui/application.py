@@ -1,6 +1,6 @@
 """The plugin's pages: routes, permissions, and actions.
 
-Every route asks Airflow who the user is and whether they may read or edit the DAG. Slow parts of a page load
+Every route asks Airflow who the user is and whether they may read or edit the Dag. Slow parts of a page load
 separately, so a slow or unavailable service never blocks a page.
 """
 

@@ -1,7 +1,7 @@
 """Finds the labeling jobs that this Airflow's tasks have created, in the XComs that the tasks push.
 
-Only what a page needs is read. Airflow has an index of XCom keys and one that starts with the DAG run, but none that
-orders jobs by age. So a small number of jobs is sorted as a whole. With many jobs, DAG runs are searched from the
+Only what a page needs is read. Airflow has an index of XCom keys and one that starts with the Dag run, but none that
+orders jobs by age. So a small number of jobs is sorted as a whole. With many jobs, Dag runs are searched from the
 newest on, until the page is full, or so many jobs were searched that users should decide whether to continue.
 """
 
@@ -22,13 +22,13 @@ MAX_SORTED_JOBS: Final = 20_000
 MAX_SEARCHED_JOBS: Final = 2_000
 """Most jobs that a page with filters searches."""
 MAX_RUNS: Final = 10_000
-"""Most DAG runs that a page searches."""
+"""Most Dag runs that a page searches."""
 _RUNS_AT_ONCE: Final = (100, 1_000)
 _ROWS_AT_ONCE: Final = (100, 2_000)
 
 
 class JobPlace(NamedTuple):
-    """A job's position in the order of pages: by DAG run, newest first, then by task and map index."""
+    """A job's position in the order of pages: by Dag run, newest first, then by task and map index."""
 
     run: int
     task_id: str
@@ -39,7 +39,7 @@ class Page(NamedTuple):
     """A page of jobs, newest first.
 
     :param after: the position after which to continue; None if there are no more jobs.
-    :param total: number of all jobs of these DAGs; None if they were not counted.
+    :param total: number of all jobs of these Dags; None if they were not counted.
     """
 
     jobs: list[TaskJob]
@@ -76,9 +76,9 @@ def find_jobs(
 ) -> Page:
     """A page of jobs.
 
-    :param dag_ids: the DAGs to search.
+    :param dag_ids: the Dags to search.
     :param size: number of jobs on the page.
-    :param run_id: search only this DAG run; all if empty.
+    :param run_id: search only this Dag run; all if empty.
     :param after: position of the last job on the previous page.
     :param matches: returns whether to include a job; None to include all.
     :param word: text that the ids or XComs of all matching tasks contain; the database searches for it.
@@ -111,7 +111,7 @@ def find_jobs(
 
 
 class _Stretch(NamedTuple):
-    """A range of DAG run ids, and the number of runs of the searched DAGs in it."""
+    """A range of Dag run ids, and the number of runs of the searched Dags in it."""
 
     first: int
     last: int
@@ -136,7 +136,7 @@ def _counted(session: Session, dag_ids: Collection[str]) -> int:
 
 
 def _stretches(session: Session, dag_ids: Collection[str], run_id: str, after: JobPlace | None) -> Iterator[_Stretch]:
-    """All runs of some DAGs, newest first, in growing ranges."""
+    """All runs of some Dags, newest first, in growing ranges."""
     from airflow.models.dagrun import DagRun
     from sqlalchemy import select
 

@@ -40,7 +40,7 @@ def _view(name: str, destination: str, path: str) -> dict[str, Any]:
 
 
 class LabelingPlugin(AirflowPlugin):
-    """Pages about labeling jobs: all of them in the navigation, and a tab on DAGs, DAG runs and task instances."""
+    """Pages about labeling jobs: all of them in the navigation, and a tab on Dags, Dag runs and task instances."""
 
     name = "labeling"
     fastapi_apps = [{"app": PluginPages(), "url_prefix": PREFIX, "name": "Labeling"}]  # noqa: RUF012 - Airflow's attributes

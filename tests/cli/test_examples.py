@@ -16,7 +16,7 @@ def test_the_examples_are_copied_once(tmp_path: Path, capsys: pytest.CaptureFixt
     folder = tmp_path / "new" / "dags"
     assert main(["examples", str(folder)]) == 0
     assert sorted(path.name for path in folder.iterdir()) == NAMES
-    assert f"{len(NAMES)} example DAGs are in {folder}" in capsys.readouterr().out
+    assert f"{len(NAMES)} example Dags are in {folder}" in capsys.readouterr().out
     edited = folder / "label_by_hand.py"
     edited.write_text("# mine")
     (folder / "label_digits.py").unlink()

@@ -112,7 +112,7 @@ def test_a_dag_without_jobs_shows_none_and_goes_on_showing_none(stack: Stack, ch
     with watched(chromium) as page:
         page.goto(f"{stack.airflow.url}/dags/streaming_labels_camera/plugin/labeling-dag")
         frame = page.frame_locator("iframe[title=Labeling]")
-        none = frame.get_by_text("The DAG streaming_labels_camera has not created a labeling job.")
+        none = frame.get_by_text("The Dag streaming_labels_camera has not created a labeling job.")
         none.wait_for()
         with page.expect_response(lambda answer: "part=true" in answer.url):
             pass

@@ -154,11 +154,12 @@ EMPTY: dict[str, Any] = {
 
 def test_a_newcomer_is_told_what_to_do_with_links_and_code_that_runs() -> None:
     page = render_page("jobs.html", **EMPTY)
-    assert "No DAG has created a labeling job yet" in page
+    assert "No Dag has created a labeling job yet" in page
     for path in ("/connections", "/dags?tags=labeling"):
         assert f'<a data-top href="{path}">' in page
     command, code = re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL)
     assert unescape(command) == 'labeling examples "$(airflow config get-value core dags_folder)"'
+    assert max(len(line) for line in unescape(code).splitlines()) <= 96, "a line is cut off at 1,280 pixels"
     names: dict[str, Any] = {}
     exec(compile(unescape(code), "welcome.html", "exec"), names)
     assert names["notes"].function() == ["Lovely room.", "Cold soup."]
@@ -175,8 +176,8 @@ def test_examples_that_airflow_has_are_not_to_be_copied() -> None:
     [
         ({"query": {"text": "owl"}}, "No labeling jobs match these filters."),
         ({"query": {"dag_id": "birds", "status": "Failed"}}, "No labeling jobs match these filters."),
-        ({"query": {"dag_id": "b<rds"}}, "The DAG <bdi>b&lt;rds</bdi> has not created a labeling job."),
-        ({"query": {"dag_id": "birds", "run_id": "1"}}, "This DAG run has not created a labeling job."),
+        ({"query": {"dag_id": "b<rds"}}, "The Dag <bdi>b&lt;rds</bdi> has not created a labeling job."),
+        ({"query": {"dag_id": "birds", "run_id": "1"}}, "This Dag run has not created a labeling job."),
         ({"is_first": False}, "There are no more labeling jobs."),
         ({"further": "after_run=1", "query": {"text": "owl"}}, "There are older jobs."),
     ],
@@ -184,7 +185,7 @@ def test_examples_that_airflow_has_are_not_to_be_copied() -> None:
 def test_an_empty_list_says_why_it_is_empty(asked: dict[str, Any], told: str) -> None:
     page = render_page("jobs.html", **{**EMPTY, **asked, "query": {**EMPTY["query"], **asked.get("query", {})}})
     assert told in page
-    assert "No DAG has created" not in page
+    assert "No Dag has created" not in page
 
 
 def test_the_page_of_a_task_without_a_job_looks_again() -> None:

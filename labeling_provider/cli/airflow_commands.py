@@ -68,6 +68,8 @@ def get_labeling_commands() -> list[Any]:
 
 def list_jobs(args: Namespace) -> None:
     """Print a line for each job: status, counters, creation time, name."""
+    from labeling_provider.groundtruth.description import listed_jobs
+
     request: dict[str, Any] = {"SortBy": "CreationTime", "SortOrder": "Descending"}
     if args.status:
         request["StatusEquals"] = args.status
@@ -76,13 +78,12 @@ def list_jobs(args: Namespace) -> None:
     wanted, token = args.limit, None
     while wanted > 0:
         answer = _answered(args, "list_labeling_jobs", **request, MaxResults=min(wanted, 100), **_next(token))
-        for summary in answer["LabelingJobSummaryList"]:
-            counters = summary.get("LabelCounters", {})
-            total = sum(counters.get(key, 0) for key in ("TotalLabeled", "FailedNonRetryableError", "Unlabeled"))
-            created = summary["CreationTime"].isoformat(timespec="seconds")
-            progress = f"{counters.get('TotalLabeled', 0):,}/{total:,}"
-            _say(f"{summary['LabelingJobStatus']:12} {progress:>15} {created} {summary['LabelingJobName']}")
-        wanted, token = wanted - len(answer["LabelingJobSummaryList"]), answer.get("NextToken")
+        listed = listed_jobs(answer)
+        for job in listed:
+            created = job.created.isoformat(timespec="seconds")
+            progress = f"{job.labeled:,}/{job.total:,}"
+            _say(f"{job.status:12} {progress:>15} {created} {job.name}")
+        wanted, token = wanted - len(listed), answer.get("NextToken")
         if not token:
             return
 

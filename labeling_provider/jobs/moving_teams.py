@@ -14,6 +14,7 @@ from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.client.retries import answer_to, error_code, is_outage
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import Quota
+from labeling_provider.groundtruth.tag_lists import read_tags, write_tags
 
 T = TypeVar("T")
 
@@ -149,7 +150,7 @@ class Teams:
                 WorkteamName=name,
                 Description=team["Description"],
                 MemberDefinitions=team["MemberDefinitions"],
-                Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+                Tags=write_tags(tags),
                 **{key: team[key] for key in ("WorkerAccessConfiguration",) if key in team},
             )
             self._arns[name] = str(made["WorkteamArn"])
@@ -229,7 +230,7 @@ class Teams:
             more = f" And {len(problems) - MAX_NAMED:,} more." if len(problems) > MAX_NAMED else ""
             notes.append(f"Not all of its people are here: {' '.join(problems[:MAX_NAMED])}{more}")
         elif not self._dry_run:
-            tags = [{"Key": _MEMBERS_TAG, "Value": _HERE}]
+            tags = write_tags({_MEMBERS_TAG: _HERE})
             self._ask(self._target, "add_tags", f"Tagging {name}", ResourceArn=self._arns[name], Tags=tags)
         return notes
 
@@ -286,15 +287,14 @@ class Teams:
                 f"Creating the worker template {name}",
                 HumanTaskUiName=name,
                 UiTemplate={"Content": content},
-                Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+                Tags=write_tags(tags),
             )
         return Entry("worker template", name, Outcome.MADE)
 
     # Requests
 
     def _tags(self, where: GroundTruth, arn: str) -> dict[str, str]:
-        tags = self._ask(where, "list_tags", f"Reading the tags of {arn}", ResourceArn=arn)["Tags"]
-        return {tag["Key"]: tag["Value"] for tag in tags}
+        return read_tags(self._ask(where, "list_tags", f"Reading the tags of {arn}", ResourceArn=arn)["Tags"])
 
     @staticmethod
     def _ask(where: GroundTruth, operation: str, what: str, **request: Any) -> dict[str, Any]:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from labeling_provider.client.retries import is_missing, is_refused, is_transient
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.description import listed_jobs
 from labeling_provider.groundtruth.job import RUNNING, JobState, JobStatus
 
 PAGE: Final = 100
@@ -101,10 +102,10 @@ class Lookout:
                 )
                 return
             page: Seen = {}
-            for summary in answer["LabelingJobSummaryList"]:
-                if (name := summary["LabelingJobName"]) in wanted:
-                    page[name] = _read(summary)
-                    del wanted[name], missing[name]
+            for job in listed_jobs(answer):
+                if job.name in wanted:
+                    page[job.name] = _read(job.members)
+                    del wanted[job.name], missing[job.name]
             yield page
             request["NextToken"] = answer.get("NextToken")
             if not wanted or not request["NextToken"]:
@@ -125,7 +126,7 @@ class Lookout:
             return LabelingError(f"Waiting for {name}: {error}")
 
 
-def _read(answer: dict[str, Any]) -> JobState | LabelingError:
+def _read(answer: Mapping[str, Any]) -> JobState | LabelingError:
     try:
         return JobState.of(answer)
     except LabelingError as error:

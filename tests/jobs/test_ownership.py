@@ -15,6 +15,7 @@ from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.errors import JobNameTakenError
 from labeling_provider.groundtruth.description import JobDescription
 from labeling_provider.groundtruth.model import violations
+from labeling_provider.groundtruth.tag_lists import write_tags
 from labeling_provider.jobs.ownership import (
     KILLED_TRY_TAG,
     OWNER_TAG,
@@ -34,15 +35,14 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def job(name: str, tags: dict[str, str] | None = None, status: str = "InProgress", **members: Any) -> JobDescription:
-    noted = [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
+    noted = write_tags(tags or {})
     times = {"CreationTime": NOW, "LastModifiedTime": NOW}
     known = {"LabelingJobName": name, "LabelingJobArn": f"arn:{name}", "LabelingJobStatus": status, "Tags": noted}
     return JobDescription({**known, **times, **members})
 
 
 def mine(name: str, **more: Any) -> JobDescription:
-    tags = OWNER.tags("mark", 1.5, 1, None)
-    return job(name, {tag["Key"]: tag["Value"] for tag in tags}, **more)
+    return job(name, OWNER.tags("mark", 1.5, 1, None), **more)
 
 
 def own_jobs(*there: JobDescription, given: str | None = "birds", remembered: str | None = None) -> OwnJobs:
@@ -97,7 +97,7 @@ parts = st.text(max_size=300)
 @example(Owner("ä" * 300, "<label>", "manual__1", 7))
 @given(st.builds(Owner, parts, parts, parts, st.integers(-1, 10_000)))
 def test_its_tags_are_such_as_the_service_takes(owner: Owner) -> None:
-    tags = owner.tags("mark", 1234.567, 3, "before")
+    tags = write_tags(owner.tags("mark", 1234.567, 3, "before"))
     arn = "arn:aws:sagemaker:us-east-1:123456789012:labeling-job/birds"
     assert violations("AddTags", {"ResourceArn": arn, "Tags": tags}) == []
     own = OwnJob({**job("birds").members, "Tags": tags})

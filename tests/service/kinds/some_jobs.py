@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.task_types import TASK_TYPES
 from labeling_provider.service.kinds.kind import KINDS, Answered, JobFacts, Kind, WorkerAnswer
 from tests.service.in_process import Memory
@@ -40,7 +41,7 @@ def make_kind(task_type: str, workers: int = 3, **categories: Any) -> Kind:
         categories={"labels": [{"label": label} for label in LABELS], **categories},
         workers_per_object=workers,
         output="s3://lab/out/job",
-        request={"HumanTaskConfig": {"TaskTitle": "What is it?", "UiConfig": {}}},
+        request=JobRequest({"HumanTaskConfig": {"TaskTitle": "What is it?", "UiConfig": {}}}),
         object_store=store,
     )
     return KINDS[task_type](job)

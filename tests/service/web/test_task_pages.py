@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.facts import human_task_ui_arn
 from labeling_provider.groundtruth.ready_functions import READY_CONSOLIDATIONS
 from labeling_provider.groundtruth.task_types import TASK_TYPES
@@ -96,7 +97,9 @@ def make_kind(task_type: str, ui: dict[str, str]) -> Kind:
         },
         workers_per_object=1,
         output="",
-        request={"HumanTaskConfig": {"TaskTitle": "Which <b>?", "UiConfig": ui, "TaskTimeLimitInSeconds": 300}},
+        request=JobRequest(
+            {"HumanTaskConfig": {"TaskTitle": "Which <b>?", "UiConfig": ui, "TaskTimeLimitInSeconds": 300}}
+        ),
         object_store=Memory(),
     )
     return KINDS[task_type](facts)

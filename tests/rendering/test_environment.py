@@ -35,11 +35,21 @@ def test_half_surrogates_are_replaced() -> None:
 def test_there_is_one_environment_and_one_style_sheet() -> None:
     makes_one = [path for path in PACKAGE.rglob("*.py") if re.search(r"\bEnvironment\(", path.read_text())]
     assert makes_one == [PACKAGE / "rendering" / "environment.py"]
-    sheets = [path for path in PACKAGE.rglob("*.css") if path.parent != BUILT]
-    assert sheets == [PACKAGE / "rendering" / "static" / "labeling.css"]
+    sheets = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.css") if path.parent != BUILT}
+    assert sheets == {"rendering/static/labeling.css", "rendering/static/palette.css"}
     assert style_sheet() in render("service/web/templates/page.html", title="a", text="b", refresh=False, person=None)
     styled = [path for path in _sources() if "<style" in path.read_text()]
     assert styled == [PACKAGE / "rendering" / "templates" / "page.html"]
+
+
+def test_the_colors_of_all_pages_stand_in_one_palette() -> None:
+    palette = PACKAGE / "rendering" / "static" / "palette.css"
+    colors = re.findall(r"(--labeling-\w+):", palette.read_text())
+    others = [palette.with_name("labeling.css"), *(ROOT / "frontend" / "src").rglob("*.css")]
+    used = {name for path in others for name in re.findall(r"var\((--labeling-\w+)\)", path.read_text())}
+    assert len(colors) == len(used) == 7
+    assert used == set(colors)
+    assert [path.name for path in others if re.search(rf"({'|'.join(colors)}):", path.read_text())] == []
 
 
 def test_every_class_of_a_template_is_in_the_style_sheet() -> None:

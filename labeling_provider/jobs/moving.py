@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
+from functools import partial
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from labeling_provider.client.ground_truth import GroundTruth
+from labeling_provider.client.list_pages import pages
 from labeling_provider.client.retries import answer_to, error_code, is_credentials_trouble, is_outage
 from labeling_provider.errors import InvalidRequestError, LabelingError
 from labeling_provider.groundtruth.description import JobDescription, listed_jobs
@@ -107,12 +109,9 @@ class JobMove:
             request["StatusEquals"] = choice.statuses[0]
         if choice.created_after:
             request["CreationTimeAfter"] = choice.created_after
-        while True:
-            page = self._asked(self._source, "list_labeling_jobs", "Listing the labeling jobs", **request)
+        ask = partial(self._asked, self._source, "list_labeling_jobs", "Listing the labeling jobs")
+        for page in pages(ask, **request):
             yield from listed_jobs(page)
-            if not page.get("NextToken"):
-                return
-            request["NextToken"] = page["NextToken"]
 
     @staticmethod
     def _asked(where: GroundTruth, operation: str, what: str, **request: Any) -> dict[str, Any]:

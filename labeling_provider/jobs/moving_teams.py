@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from labeling_provider.client.ground_truth import GroundTruth
+from labeling_provider.client.list_pages import pages
 from labeling_provider.client.retries import answer_to, error_code, is_outage
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import Quota
@@ -76,7 +77,7 @@ class Teams:
 
         :raises MovingError: if they can't be listed.
         """
-        for team in _pages(self._source, "list_workteams", "Workteams"):
+        for team in _entries(self._source, "list_workteams", "Workteams"):
             try:
                 yield from self.bring(str(team["WorkteamArn"]))
             except MovingError as error:
@@ -255,7 +256,7 @@ class Teams:
 
         :raises MovingError: if they can't be listed.
         """
-        for summary in _pages(self._source, "list_human_task_uis", "HumanTaskUiSummaries"):
+        for summary in _entries(self._source, "list_human_task_uis", "HumanTaskUiSummaries"):
             name = str(summary["HumanTaskUiName"])
             try:
                 yield self._bring_template(name)
@@ -313,18 +314,17 @@ def _answer(where: GroundTruth, call: Callable[[], T], what: str) -> T:
         raise MovingError(str(error)) from error.__cause__
 
 
-def _pages(where: GroundTruth, operation: str, member: str) -> Iterator[dict[str, Any]]:
+def _entries(where: GroundTruth, operation: str, member: str) -> Iterator[dict[str, Any]]:
     """The entries of all pages of one of SageMaker's lists.
 
     :raises MovingError: if they can't be listed.
     """
-    request: dict[str, Any] = {"MaxResults": 100}
-    while True:
-        page = _answer(where, lambda: getattr(where.sagemaker, operation)(**request), f"Listing: {operation}")
+
+    def ask(**request: Any) -> dict[str, Any]:
+        return _answer(where, lambda: getattr(where.sagemaker, operation)(**request), f"Listing: {operation}")
+
+    for page in pages(ask, MaxResults=100):
         yield from page[member]
-        if not page.get("NextToken"):
-            return
-        request["NextToken"] = page["NextToken"]
 
 
 def _users(where: GroundTruth, place: dict[str, str]) -> Iterator[dict[str, Any]]:
@@ -332,13 +332,13 @@ def _users(where: GroundTruth, place: dict[str, str]) -> Iterator[dict[str, Any]
 
     :raises MovingError: if they can't be listed.
     """
-    cognito, request = where.client("cognito-idp"), {**place, "Limit": 60}
-    while True:
-        page = _answer(where, lambda: cognito.list_users_in_group(**request), "Listing the users of a group")
+    cognito = where.client("cognito-idp")
+
+    def ask(**request: Any) -> dict[str, Any]:
+        return _answer(where, lambda: cognito.list_users_in_group(**request), "Listing the users of a group")
+
+    for page in pages(ask, **place, Limit=60):
         yield from page["Users"]
-        if not page.get("NextToken"):
-            return
-        request["NextToken"] = page["NextToken"]
 
 
 def _name_of(user: dict[str, Any]) -> str:

@@ -34,8 +34,8 @@ def request_for_texts(
     """The request for a job of so many texts, whose files are in a bucket of its name."""
     s3 = service.client("s3")
     lines = (
-        json.dumps({"source": f"document number {one}", "truth": LABELS[one % len(LABELS)]}) + "\n"
-        for one in range(objects)
+        json.dumps({"source": f"document number {number}", "truth": LABELS[number % len(LABELS)]}) + "\n"
+        for number in range(objects)
     )
     s3.create_bucket(Bucket=name)
     s3.put_object(Bucket=name, Key="in.manifest", Body="".join(lines).encode())

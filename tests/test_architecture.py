@@ -49,6 +49,10 @@ WRITERS = (PACKAGE / "request" / "builder.py", PACKAGE / "request" / "workforces
 """Modules that write a labeling job's request, and may not read what is in it."""
 VAGUE = {"one", "found", "thing", "things", "told"}
 """What a variable is called by who does not say what it holds."""
+NAMED = ("labeling_provider", "dags", "dev", "benchmarks")
+"""Folders in which no variable is called so."""
+YET_TO_NAME = ("dev/demo.py", "dev/site.py")
+"""Files and folders below those in which some still are: whoever changes one names its variables and takes it out."""
 
 
 def modules() -> Iterator[tuple[Path, tuple[str, ...]]]:
@@ -274,8 +278,10 @@ def test_no_two_modules_share_a_name() -> None:
 
 def test_variables_are_called_what_they_hold() -> None:
     vague = [
-        f"{path.relative_to(PACKAGE)}:{node.lineno}: {name}"
-        for path, _ in modules()
+        f"{path.relative_to(ROOT)}:{node.lineno}: {name}"
+        for folder in NAMED
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if not path.relative_to(ROOT).as_posix().startswith(YET_TO_NAME)
         for node, name in variables(path)
         if name in VAGUE
     ]

@@ -95,6 +95,6 @@ ALONE = {
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.html")), ids=lambda path: path.name)
 def test_no_page_shows_what_comes_from_outside_without_isolating_it(path: Path) -> None:
     tag = r"<(?:[^<>{}]|\{\{.*?\}\}|\{%.*?%\})*>"
-    text = re.sub(tag, lambda found: found[0] if found[0] == "<bdi>" else "<>", path.read_text())
-    shown = {found[1].strip() for found in re.finditer(r"(?<!<bdi>)(?<!<bdi>“)\{\{(.*?)\}\}", text)}
-    assert {one for one in shown if not OURS.match(one)} <= MARKUP | WORDS | NUMBERS | KEYS | ALONE
+    text = re.sub(tag, lambda match: match[0] if match[0] == "<bdi>" else "<>", path.read_text())
+    shown = {match[1].strip() for match in re.finditer(r"(?<!<bdi>)(?<!<bdi>“)\{\{(.*?)\}\}", text)}
+    assert {value for value in shown if not OURS.match(value)} <= MARKUP | WORDS | NUMBERS | KEYS | ALONE

@@ -13,8 +13,8 @@ from tests.conftest import ENDED, Lab
 
 
 def facts_of(name: str, **others: Any) -> dict[str, Any]:
-    told = {"job_name": name, "status": "InProgress", "created": 1.0, "aws_conn_id": "lab", "region_name": "us-east-1"}
-    return {**told, **others}
+    facts = {"job_name": name, "status": "InProgress", "created": 1.0, "aws_conn_id": "lab", "region_name": "us-east-1"}
+    return {**facts, **others}
 
 
 def job_of(lab: Lab, task: dict[str, Any], lines: Any, until: set[str] = ENDED, **arguments: Any) -> str:

@@ -162,8 +162,8 @@ def test_cuboids(key: str) -> None:
     }
     label = label_of("point_cloud_object_detection", {"annotations": [cuboid]}, objects=[], **{key: {"0": "car"}})
     assert type(label) is CuboidsLabel
-    (found,) = label.cuboids
-    assert (found.object_name, found.center_y, found.yaw, label.class_names) == ("car:1", 2.5, 1.57, {0: "car"})
+    (placed,) = label.cuboids
+    assert (placed.object_name, placed.center_y, placed.yaw, label.class_names) == ("car:1", 2.5, 1.57, {0: "car"})
 
 
 def test_a_verdict_with_comments() -> None:

@@ -79,7 +79,17 @@ OURS = re.compile(
 """Numbers, times, our own words, and what is isolated."""
 MARKUP = {"card", "card.shown", "card.names", "change.shown[0]", "change.shown[1]", "start"}
 MARKUP |= {f'change.names[{place}] or "nothing"' for place in (0, 1)}
-WORDS = {"title", "text", "words", "figure", "whose", "name", "status", "chart.span", "one if count == 1 else many"}
+WORDS = {
+    "title",
+    "text",
+    "words",
+    "figure",
+    "whose",
+    "name",
+    "status",
+    "chart.span",
+    "singular if count == 1 else plural",
+}
 NUMBERS = {"number", "pages", "wanted.page", "training.iteration", "job.facts.workers_per_object"}
 KEYS = {"made.access_key_id", "made.secret_access_key", "key.access_key_id", 'key.rights|join(", ")', "right", "most"}
 KEYS |= {"person.worker_id"}

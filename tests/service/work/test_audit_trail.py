@@ -38,9 +38,9 @@ def test_refusals_can_t_fill_the_database(database: Database) -> None:
         for _ in range(2):
             trail.record(f"LABK{number}", "nobody", "::1", "request", outcome="InvalidClientTokenId")
     trail.record("Ann", "requester", "::1", "CreateLabelingJob", "job")
-    told = trail.latest(1_000, None, 0.0)
-    assert len(told) == MAX_REFUSALS + 1
-    assert told[0]["target"] == "job"
+    entries = trail.latest(1_000, None, 0.0)
+    assert len(entries) == MAX_REFUSALS + 1
+    assert entries[0]["target"] == "job"
 
 
 def test_texts_of_strangers_are_cut_and_plain(database: Database) -> None:

@@ -26,13 +26,14 @@ $(LOWEST)/.ready: pyproject.toml constraints-lowest.txt
 
 # The page tests drive Debian's Chromium; elsewhere install any Chromium and name it in CHROMIUM. The service's tests start
 # a PostgreSQL of their own, from Debian's programs or those that are in the PATH.
-$(VENV)/.system: $(VENV)/.ready
-	@$(BIN)/python dev/install.py system
-	@touch $@
+$(VENV)/.system: dev/install.py
+	$(CHECK_PYTHON)
+	@$(PYTHON) dev/install.py system
+	@mkdir -p $(@D) && touch $@
 
-# Both pairs of versions, installed at the same time.
+# Both pairs of versions and the system's packages, installed at the same time.
 environments:
-	$(MAKE) --jobs 2 setup $(LOWEST)/.ready
+	$(MAKE) --jobs 3 setup $(LOWEST)/.ready
 
 demo: $(VENV)/.ready
 	$(BIN)/python -m dev.demo

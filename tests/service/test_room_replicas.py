@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import cycle, pairwise
@@ -26,6 +26,7 @@ from dev.stack import Service, StackError, wait_until
 from labeling_provider.cli.database_commands import main as database
 from labeling_provider.service.database.schema import tasks
 from tests.conftest import Lab, texts
+from tests.service.cloud.subscribers import answering
 
 ID_KEY = "dataset-objectid-attribute-name"
 PUSHED = 60
@@ -34,6 +35,13 @@ CONNECTIONS = 5
 POLICY = json.dumps(
     {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
 )
+
+
+@pytest.fixture
+def endpoint() -> Iterator[tuple[str, list[Any]]]:
+    """The URL of a subscriber over HTTP, and what it has heard."""
+    with answering(lambda _: 200) as subscriber:
+        yield subscriber
 
 
 class Anyone:
@@ -145,7 +153,7 @@ def look_at_once(services: Sequence[Service]) -> None:
 
 
 def test_services_that_are_killed_again_and_again_do_each_thing_once(
-    tmp_path: Path, postgres: PostgreSQL, postgresql_url: str
+    tmp_path: Path, postgres: PostgreSQL, postgresql_url: str, endpoint: tuple[str, list[Any]]
 ) -> None:
     workforce = tmp_path / "workforce.json"
     teams = {"private-simulated": {"workers": 9, "accuracy": 1, "seconds_per_task": 0.01}}
@@ -167,6 +175,7 @@ def test_services_that_are_killed_again_and_again_do_each_thing_once(
         topic, labels_topic = (anyone.ask("sns", "create_topic", Name=name)["TopicArn"] for name in ("new", "told"))
         heard, heard_arn = anyone.queue("heard")
         anyone.ask("sns", "subscribe", TopicArn=labels_topic, Protocol="sqs", Endpoint=heard_arn)
+        anyone.ask("sns", "subscribe", TopicArn=labels_topic, Protocol="http", Endpoint=endpoint[0])
         ended, ended_arn = anyone.queue("ended")
         anyone.ask("events", "put_rule", Name="ends", EventPattern='{"source": ["aws.sagemaker"]}')
         anyone.ask("events", "put_targets", Rule="ends", Targets=[{"Id": "1", "Arn": ended_arn}])
@@ -227,6 +236,14 @@ def test_services_that_are_killed_again_and_again_do_each_thing_once(
 
         wait_until(all_told, 30, "everything was told")
         assert {len(ids) for ids in labels.values()} == {1}, "whoever hears of a label twice knows it by its id"
+
+        def over_http() -> dict[str, set[str]]:
+            ids = defaultdict(set)
+            for message in endpoint[1]:
+                ids[json.loads(message["Message"])["source"]].add(message["MessageId"])
+            return ids
+
+        wait_until(lambda: over_http() == labels, 30, "everything was told over HTTP, with the same ids")
         check_workers(postgresql_url)
         for replica in (*serving, *working):
             log = replica.group.log.read_text()
@@ -270,6 +287,17 @@ def check_what_both_change(both: Sequence[Clients]) -> None:
         assert sorted(tag["Key"] for tag in mine.sns.list_tags_for_resource(ResourceArn=topic)["Tags"]) == sorted(names)
     first.events.remove_targets(Rule="common", Ids=names)
     first.events.delete_rule(Name="common")
+
+
+def check_subscriber(both: Sequence[Any]) -> None:
+    """See that a subscriber over HTTP gets what both publish once, and once more what it has failed to take."""
+    topic = both[0].create_topic(Name="told-over-http")["TopicArn"]
+    with answering(lambda count: 503 if count == 5 else 200) as (url, heard):
+        both[0].subscribe(TopicArn=topic, Protocol="http", Endpoint=url)
+        sent = [both[number % 2].publish(TopicArn=topic, Message="hello")["MessageId"] for number in range(30)]
+        wait_until(lambda: len(heard) > len(sent), 30, "all are told", 0.05)
+        both[1].delete_topic(TopicArn=topic)
+    assert [message["MessageId"] for message in heard] == [*sent[:5], *sent[4:]]
 
 
 def upgrade(url: str) -> None:
@@ -330,6 +358,7 @@ def test_jobs_of_a_process_that_died_go_on_within_ten_seconds_and_everybody_answ
 
         wait_until(lambda: labeled() > 20, 60, "it is under way", 0.1)
         working.append(Service(tmp_path / "work-1", *where, env=env, part="work"))
+        check_subscriber([replica.client("sns", **signed) for replica in serving])
         working[0].kill()
         before = labeled()
         wait_until(lambda: labeled() > before, 10, "it goes on", 0.1)

@@ -10,9 +10,13 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .part }}
 {{- end -}}
 
+{{- define "labeling.version" -}}
+{{- .Values.image.tag | default .Chart.AppVersion -}}
+{{- end -}}
+
 {{- define "labeling.labels" -}}
 {{ include "labeling.selector" . }}
-app.kubernetes.io/version: {{ .root.Values.image.tag | quote }}
+app.kubernetes.io/version: {{ include "labeling.version" .root | quote }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end -}}
@@ -43,7 +47,7 @@ envFrom:
 {{- $name := include "labeling.name" .root -}}
 {{- $values := .root.Values -}}
 {{- $own := index $values .part -}}
-{{- $image := printf "%s:%s" $values.image.repository $values.image.tag -}}
+{{- $image := printf "%s:%s" $values.image.repository (include "labeling.version" .root) -}}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -71,7 +75,7 @@ spec:
       {{- end }}
       # Of a release "labeling-local", Kubernetes would set variables that look like settings.
       enableServiceLinks: false
-      # A process that is asked to end finishes what it answers.
+      # A process that is asked to end finishes what it answers, after the pause of preStop.
       terminationGracePeriodSeconds: 30
       initContainers:
         # Whoever comes second finds nothing to do. Old processes go on meanwhile if the new version only adds to the tables.
@@ -95,6 +99,10 @@ spec:
               value: {{ printf "http://%s:%v" $name $values.service.port | quote }}
             {{- end }}
           ports: [{name: http, containerPort: 8000}]
+          {{- if eq .part "serve" }}
+          # For some seconds, balancers still send requests to a pod that is to end: it goes on until they know.
+          lifecycle: {preStop: {exec: {command: [sleep, "5"]}}}
+          {{- end }}
           livenessProbe: {httpGet: {path: /healthz, port: http}, initialDelaySeconds: 30}
           readinessProbe: {httpGet: {path: /readyz, port: http}, timeoutSeconds: 6}
           resources: {{- toYaml $own.resources | nindent 12 }}

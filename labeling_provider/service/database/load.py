@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.job import RUNNING
-from labeling_provider.service.database.schema import jobs, messages, tasks
+from labeling_provider.service.database.schema import jobs, tasks
 from labeling_provider.service.database.states import UNDECIDED, TaskState
 
 
@@ -73,8 +73,3 @@ def lifetimes(connection: Connection, job_ids: Iterable[int]) -> dict[int, float
     """How many seconds the tasks of jobs are available, by job."""
     rows = connection.execute(sa.select(jobs.c.id, jobs.c.request).where(jobs.c.id.in_(list(job_ids))))
     return {job_id: float(JobRequest(json.loads(request)).availability_seconds) for job_id, request in rows}
-
-
-def queued_messages(connection: Connection) -> int:
-    """How many messages are in queues."""
-    return int(connection.execute(sa.select(sa.func.count()).select_from(messages)).scalar_one())

@@ -5,13 +5,17 @@ Times are epoch milliseconds.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling_provider.service.database.schema import messages, queues
+from labeling_provider.service.database.states import MessageState
+
+_DEAD_LETTER_TARGET: Final = "deadLetterTargetArn"
 
 
 class NewMessage(NamedTuple):
@@ -171,10 +175,43 @@ def next_visible(connection: Connection, queue: str, at: int) -> int | None:
 
 def counts(connection: Connection, queue: str, at: int) -> Counts:
     """How many messages a queue has."""
+    query = sa.select(*_numbers(at)).where(messages.c.queue == queue)
+    return Counts(*(int(number or 0) for number in connection.execute(query).one()))
+
+
+def depths(connection: Connection, at: int) -> dict[MessageState, int]:
+    """How many messages of all queues are in each state.
+
+    :param at: the time now.
+    """
+    dead_letter_queues = _dead_letter_queues(connection)
+    depth = dict.fromkeys(MessageState, 0)
+    for queue, *numbers in connection.execute(sa.select(messages.c.queue, *_numbers(at)).group_by(messages.c.queue)):
+        visible, hidden, delayed = map(int, numbers)
+        if queue in dead_letter_queues:
+            depth[MessageState.DEAD] += visible + hidden + delayed
+        else:
+            depth[MessageState.WAITING] += visible
+            depth[MessageState.IN_FLIGHT] += hidden
+            depth[MessageState.DELAYED] += delayed
+    return depth
+
+
+def _numbers(at: int) -> list[sa.ColumnElement[int]]:
     later, was_received = messages.c.visible_at > at, messages.c.received > 0
+    states = (~later, later & was_received, later & ~was_received)
+    return [sa.func.sum(sa.case((state, 1), else_=0)) for state in states]
 
-    def number(which: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
-        return sa.func.coalesce(sa.func.sum(sa.case((which, 1), else_=0)), 0)
 
-    query = sa.select(number(~later), number(later & was_received), number(later & ~was_received))
-    return Counts(*map(int, connection.execute(query.where(messages.c.queue == queue)).one()))
+def _dead_letter_queues(connection: Connection) -> set[str]:
+    """The ARNs of queues that another queue's redrive policy names."""
+    query = sa.select(queues.c.arn, queues.c.settings).where(queues.c.settings.contains(_DEAD_LETTER_TARGET))
+    named: set[str] = set()
+    for arn, settings in connection.execute(query):
+        policy = json.loads(settings).get("RedrivePolicy")
+        # Version 0.1.0 stored it as text.
+        target = ((json.loads(policy) if isinstance(policy, str) else policy) or {}).get(_DEAD_LETTER_TARGET)
+        # A queue that names itself has no dead letters: it hands out its messages again.
+        if target is not None and target != arn:
+            named.add(target)
+    return named

@@ -9,7 +9,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling_provider.service.database import queue_rows
+from labeling_provider.service.database import delivery_rows, queue_rows
 from labeling_provider.service.database.merging import merge, merge_fields
 from labeling_provider.service.database.schema import queues, subscriptions, topics
 
@@ -68,8 +68,10 @@ def merged(before: Recorded, after: Recorded, stored: Recorded) -> Recorded:
 
 
 def delete(connection: Connection, kind: ResourceKind, arn: str) -> None:
-    """Delete a resource; for a queue, its messages as well."""
+    """Delete a resource: a queue with its messages, a subscription with what was not delivered yet."""
     table = _TABLES[kind]
     connection.execute(sa.delete(table).where(table.c.arn == arn))
     if kind == ResourceKind.QUEUE:
         queue_rows.delete_all(connection, arn)
+    elif kind == ResourceKind.SUBSCRIPTION:
+        delivery_rows.delete_all(connection, arn)

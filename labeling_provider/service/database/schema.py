@@ -419,6 +419,30 @@ messages: Final = sa.Table(
     sa.Column("deduplication_id", sa.String(128)),
     sa.Index("messages_by_age", "queue", "id"),
 )
+deliveries: Final = sa.Table(
+    # Messages that HTTP endpoints have not accepted yet.
+    "deliveries",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    # The SHA-256 of the URL, which may be too long for an index.
+    sa.Column("endpoint", sa.String(64), nullable=False),
+    # The subscription's ARN; null for those of EventBridge.
+    sa.Column("subscription", sa.String(500), index=True),
+    # Until when nobody may send it, in epoch seconds, because a process is sending it or it is tried again later.
+    sa.Column("due", sa.Float, nullable=False, server_default="0"),
+    # How often it was begun to be sent.
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    # Bytes of the body.
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("method", sa.String(20), nullable=False),
+    sa.Column("url", sa.Text, nullable=False),
+    # As JSON.
+    sa.Column("headers", sa.Text, nullable=False),
+    # As it is sent, each time.
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Index("deliveries_in_line", "endpoint", "id", "size"),
+    **NEVER_AGAIN,
+)
 roles: Final = sa.Table(
     # IAM's.
     "roles",

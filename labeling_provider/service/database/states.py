@@ -44,6 +44,19 @@ UNDECIDED: Final = (TaskState.OPEN, TaskState.ACCEPTED)
 """The states of tasks that may still get an answer."""
 
 
+class MessageState(StrEnum):
+    """What becomes of a message in a queue."""
+
+    WAITING = "waiting"
+    """It can be received."""
+    IN_FLIGHT = "in_flight"
+    """Somebody has received it and not deleted it yet."""
+    DELAYED = "delayed"
+    """It can be received later."""
+    DEAD = "dead"
+    """It is in a dead-letter queue: its receivers have given it back too often."""
+
+
 class LearningRole(StrEnum):
     """What automated labeling uses people's label on a data object for."""
 

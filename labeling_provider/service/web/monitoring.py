@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.object_store import ObjectStore
-from labeling_provider.service.database import load
+from labeling_provider.service.database import load, queue_rows
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.database.states import TaskState
@@ -113,7 +113,8 @@ class Monitoring:
         with self._database.read() as connection:
             jobs = load.jobs_by_status(connection)
             leased, overdue = load.leased_jobs(connection, now), load.overdue(connection, now)
-            undecided, messages = load.undecided_tasks(connection), load.queued_messages(connection)
+            undecided = load.undecided_tasks(connection)
+            depths = queue_rows.depths(connection, int(now * 1000))
             new = {load.job_id for load in undecided} - self._lifetimes.keys()
             self._lifetimes = {
                 **{load.job_id: self._lifetimes[load.job_id] for load in undecided if load.job_id not in new},
@@ -141,9 +142,12 @@ class Monitoring:
                 "How long the job has been due that nobody works on.",
                 overdue,
             ),
-            ("labeling_queued_messages", "Messages in all queues.", messages),
         ):
             yield GaugeMetricFamily(name, description, value=value)
+        queued = GaugeMetricFamily("labeling_queued_messages", "Messages in all queues.", labels=["state"])
+        for of_messages, depth in depths.items():
+            queued.add_metric([of_messages], depth)
+        yield queued
 
 
 class _Load(Collector):

@@ -140,6 +140,17 @@ def test_metrics_tell_what_is_done_and_what_waits(lab: Lab) -> None:
     assert grown("labeling_request_seconds_count", route="sagemaker CreateLabelingJob", status="2xx") == 1
     assert grown("labeling_request_seconds_count", route="portal sign_in", status="2xx") == 1
     assert after["process_resident_memory_bytes", frozenset()] > 1e7
+    sqs, (dying, dead) = lab.service.client("sqs"), (own_id().hex for _ in range(2))
+    urls = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in (dying, dead)}
+    policy = json.dumps({"deadLetterTargetArn": f"arn:aws:sqs:us-east-1:123456789012:{dead}", "maxReceiveCount": 1})
+    sqs.set_queue_attributes(QueueUrl=urls[dying], Attributes={"RedrivePolicy": policy, "VisibilityTimeout": "0"})
+    sqs.send_message(QueueUrl=urls[dying], MessageBody="nobody understands this")
+    for state in ("waiting", "dead"):
+        counted = frozenset({("state", state)})
+        queued = value(lab.service, "labeling_queued_messages", state=state)
+        assert queued - before["labeling_queued_messages", counted] == 1
+        for _ in range(2):
+            sqs.receive_message(QueueUrl=urls[dying])
     name = lab.create(texts(3), workforce=lab.spec(None).workforce.__class__(lab.team("slow")), workers_per_object=1)
     # Two workers have a task each, and one task is open; earlier tests may have left more.
     wait_until(lambda: value(lab.service, "labeling_tasks", state="accepted") >= 2, 20, "tasks are with workers")
@@ -149,23 +160,40 @@ def test_metrics_tell_what_is_done_and_what_waits(lab: Lab) -> None:
     lab.wait(name)
 
 
+@pytest.mark.once
 def test_what_the_docs_the_alerts_and_the_dashboard_name_is_there(lab: Lab) -> None:
+    from promql_parser import AggregateExpr, VectorSelector, parse, walk
+
     # Jobs are counted by status: without any, there is no such figure.
     lab.run(texts(1))
-    exposed = {name for name, _ in metrics(lab.service)}
+    # Prometheus adds two labels, and makes one metric by itself.
+    exposed = {"up": {"job": set[str](), "instance": set[str]()}}
+    for name, labels in metrics(lab.service):
+        of_metric = exposed.setdefault(name, {"job": set(), "instance": set()})
+        for label, given in labels:
+            of_metric.setdefault(label, set()).add(given)
     alerts = yaml.safe_load((ROOT / "deploy" / "alerts.yaml").read_text())
     rules = [rule["expr"] for group in alerts["groups"] for rule in group["rules"]]
     dashboard = json.loads((ROOT / "deploy" / "grafana-dashboard.json").read_text())
     panels = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+    for expression in (*rules, *panels):
+        nodes: list[Any] = []
+        walk(parse(expression), nodes.append)
+        selectors = [node for node in nodes if isinstance(node, VectorSelector)]
+        assert selectors, expression
+        labels_here = set.intersection(*(set(exposed[selector.name]) for selector in selectors))
+        for matcher in (matcher for selector in selectors for matcher in selector.matchers.matchers):
+            assert matcher.name in labels_here, expression
+            # Of other labels, not all values are there yet.
+            assert matcher.name != "state" or matcher.value in exposed[selectors[0].name]["state"], expression
+        for aggregate in (node for node in nodes if isinstance(node, AggregateExpr) and node.modifier):
+            assert set(aggregate.modifier.labels) <= labels_here, expression
     page = (ROOT / "docs" / "monitoring.md").read_text()
     table = re.findall(r"^\| `(labeling_\w+)`", page, re.MULTILINE)
     assert len(table) == 10
-    for text in (*rules, *panels, *table):
-        named = re.findall(r"\b(?:labeling|process)_[a-z_]+", text)
-        assert named or "up{" in text
-        for name in named:
-            assert exposed & {name, f"{name}_count"}, name
+    for name in table:
+        assert exposed.keys() & {name, f"{name}_count"}, name
     state = json.dumps(json.loads(ask(lab.service, "GET", "/readyz")[1]), separators=(",", ":"))
     assert state in page
 

@@ -55,6 +55,7 @@ class MessagingRecord:
         self.sqs.queues, self.sns.topics, self.sns.subscriptions = (
             _WatchedResources(self, kind) for kind in ResourceKind
         )
+        self.sns._message_public_keys = _UnkeptKeys()
         self.messages.answer_for(self.sqs)
         self.sns.publish = _to_topics_only(self.sns.publish)
         self._alive: dict[ResourceKind, _WatchedResources] = {
@@ -257,6 +258,13 @@ class _Unkept(list[Any]):
     """A list that stays empty: moto would keep every published message in it."""
 
     def append(self, _: Any) -> None:
+        pass
+
+
+class _UnkeptKeys(dict[str, bytes]):
+    """A dictionary that stays empty: moto would keep a certificate for every message, at an address of Amazon's."""
+
+    def __setitem__(self, *_: Any) -> None:
         pass
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
-from labeling_provider.service.cloud.embedded.deliveries import deliver_in_background
+from labeling_provider.service.cloud.embedded.deliveries import deliver_from
 from labeling_provider.service.cloud.embedded.in_step import InStep
 from labeling_provider.service.cloud.embedded.messaging_record import MessagingRecord
 from labeling_provider.service.cloud.messaging import Messaging, QueuedMessage
@@ -32,7 +32,7 @@ class EmbeddedMessaging(Messaging):
         self._sqs: Any = self._record.sqs
         self._account = account
         self._arn = f"arn:aws:sqs:{region}:{account}:"
-        deliver_in_background()
+        deliver_from(database)
 
     @property
     def changed(self) -> Callable[[Connection, str | None], None]:

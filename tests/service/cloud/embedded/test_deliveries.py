@@ -4,54 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
-import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from botocore.config import Config
 
 from dev.stack import wait_until
 from labeling_provider.service.cloud.embedded import deliveries
 from labeling_provider.service.cloud.embedded.deliveries import Deliveries
+from labeling_provider.service.database import recorded_messages
+from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.recorded_messages import ResourceKind
+from labeling_provider.service.database.schema import deliveries as rows_of
 from tests.conftest import Lab, texts
+from tests.service.cloud.subscribers import answering, silent
 from tests.service.engine.test_stream import Topic, counted, stopped, stream, text
-
-
-@contextmanager
-def silent() -> Iterator[str]:
-    """The URL of a server that takes everything and never answers."""
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/hook"
-
-
-@contextmanager
-def answering(status: Callable[[int], int]) -> Iterator[tuple[str, list[Any]]]:
-    """The URL of a server, and what it hears.
-
-    :param status: what it answers to which request, counted from 1.
-    """
-    heard: list[Any] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(status(len(heard)))
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/hook", heard
-    finally:
-        server.shutdown()
-        server.server_close()
+from tests.service.inside import Inside
 
 
 def test_a_subscriber_that_never_answers_holds_up_neither_publishers_nor_jobs(lab: Lab) -> None:
@@ -113,23 +81,52 @@ def test_a_target_of_event_bridge_that_is_gone_does_not_keep_the_end_of_a_job_fr
     assert json.loads(message[0]["Body"])["resources"] == [description["LabelingJobArn"]]
 
 
-def test_what_is_given_up_and_what_finds_no_room_is_told(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+def left(database: Database) -> list[tuple[str, int]]:
+    """The bodies that are still to be delivered, and how often each was tried."""
+    with database.read() as connection:
+        rows = connection.execute(sa.select(rows_of.c.body, rows_of.c.attempts).order_by(rows_of.c.id))
+        return [(row.body, row.attempts) for row in rows]
+
+
+def test_what_finds_no_room_is_told_and_does_not_grow_the_database(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, opened: Database
 ) -> None:
     monkeypatch.setattr(deliveries, "MAX_WAITING", 2)
-    monkeypatch.setattr(deliveries, "_ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(deliveries, "MAX_ENDPOINTS", 2)
     caplog.set_level(logging.WARNING)
-    sender = Deliveries(pauses=(0.01,))
-    with silent() as url, answering(lambda _: 404) as (other, heard):
-        sender.post(other, json={})
-        wait_until(lambda: "responded with 404" in caplog.text, 30, "a refusal is told", 0.02)
-        assert len(heard) == 1, "what is refused is not sent again"
-        sender.post("http://[", json={})
-        wait_until(lambda: "an invalid URL" in caplog.text, 30, "a crooked address is told", 0.02)
-        for _ in range(6):
-            sender.post(url, json={}, headers={})
-        assert "2 messages are already waiting for it" in caplog.text
-        monkeypatch.setattr(deliveries, "MAX_BYTES", 10)
-        sender.post(other, json={"text": "too much"})
-        assert "bytes of messages are already waiting" in caplog.text
-        wait_until(lambda: "ReadTimeout" in caplog.text, 30, "what is given up is told", 0.02)
+    outbox, before = Deliveries(opened), left(opened)
+    for number in range(3):
+        outbox.post("http://user:secret@first/hook?token=secret", json={"number": number})
+    outbox.request("PUT", "http://second/", {})
+    assert "http://first:/hook was dropped: 2 messages are already waiting for it" in caplog.text
+    outbox.post("http://third/", json={})
+    assert "2 endpoints are already being served" in caplog.text
+    monkeypatch.setattr(deliveries, "MAX_BYTES", 40)
+    outbox.post("http://second/", json={"text": "too much"})
+    assert "26 bytes of messages are already waiting" in caplog.text
+    assert "secret" not in caplog.text
+    assert left(opened)[len(before) :] == [('{"number": 0}', 0), ('{"number": 1}', 0), ("", 0)]
+    with opened.write() as connection:
+        connection.execute(sa.delete(rows_of))
+
+
+def test_what_is_not_delivered_yet_goes_with_its_subscription(inside: Inside) -> None:
+    sns = inside.client("sns")
+    topic = sns.create_topic(Name="told")["TopicArn"]
+    urls = [f"http://127.0.0.1:9/{number}" for number in range(2)]
+    gone, kept = (
+        sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=url, ReturnSubscriptionArn=True)["SubscriptionArn"]
+        for url in urls
+    )
+    message_id = sns.publish(TopicArn=topic, Message="hello")["MessageId"]
+    assert inside.store is not None
+    bodies = [json.loads(body) for body, _ in left(inside.store)]
+    assert [(body["MessageId"], body["Message"]) for body in bodies] == [(message_id, "hello")] * 2
+    assert not inside.messaging._record.sns._message_public_keys, "moto keeps nothing of each message"
+    sns.unsubscribe(SubscriptionArn=gone)
+    assert len(left(inside.store)) == 1
+    # Somebody else has unsubscribed it, and moto here does not know yet.
+    with inside.store.write() as connection:
+        recorded_messages.delete(connection, ResourceKind.SUBSCRIPTION, kept)
+    sns.publish(TopicArn=topic, Message="to nobody")
+    assert left(inside.store) == []

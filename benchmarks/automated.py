@@ -118,9 +118,9 @@ class Bench:
 
     def overlap(self, line: dict[str, Any], attribute: str) -> float:
         """What a label and the truth share of what they cover together, all classes at once."""
-        one, other = (self._mask(label) for label in (line[attribute], line["truth"]))
-        covered = np.count_nonzero((one > 0) | (other > 0))
-        return np.count_nonzero((one == other) & (one > 0)) / covered if covered else 1.0
+        drawn, other = (self._mask(label) for label in (line[attribute], line["truth"]))
+        covered = np.count_nonzero((drawn > 0) | (other > 0))
+        return np.count_nonzero((drawn == other) & (drawn > 0)) / covered if covered else 1.0
 
     def _mask(self, label: Any) -> Any:
         """A label or a truth as a mask: 0 background, n the n-th label."""
@@ -160,11 +160,11 @@ class Bench:
         self.sagemaker.create_labeling_job(**draft.request)
 
         def ended() -> dict[str, Any] | None:
-            found = self.sagemaker.describe_labeling_job(LabelingJobName=name)
-            return found if found["LabelingJobStatus"] not in {"Initializing", "InProgress"} else None
+            description = self.sagemaker.describe_labeling_job(LabelingJobName=name)
+            return description if description["LabelingJobStatus"] not in {"Initializing", "InProgress"} else None
 
-        found = wait_until(ended, 3600, "the job ends", 0.1)
-        assert found["LabelingJobStatus"] == "Completed", found
+        description = wait_until(ended, 3600, "the job ends", 0.1)
+        assert description["LabelingJobStatus"] == "Completed", description
         output = self.s3.get_object(Bucket="bench", Key=f"out/{name}/manifests/output/output.manifest")["Body"].read()
         return [json.loads(line) for line in output.splitlines()]
 
@@ -181,23 +181,23 @@ def at_random(people: list[int], seed: int) -> tuple[int, float]:
     Random(seed).shuffle(objects)
     measured = SET_SIZE + math.ceil(0.2 * len(objects))
     material = Material(objects[:SET_SIZE], objects[SET_SIZE:measured], [], objects[measured:])
-    material.group_sizes.update(one.answer for one in material.validation)
-    labels = {one.object_id: one.answer for one in objects[:measured]}
+    material.group_sizes.update(item.answer for item in material.validation)
+    labels = {item.object_id: item.answer for item in objects[:measured]}
     by_people = measured
     while material.unlabeled:
         outcome = learner.train(material)
         if outcome.model is not None and outcome.threshold is not None:
             threshold = outcome.threshold
-            sure = [one for one in material.unlabeled if outcome.scores[one.object_id] >= threshold]
-            labels.update({one.object_id: said.answer for one, said in learner.predictions(outcome.model, sure)})
-            material.taken += [one for one in outcome.judged.values() if one.score >= threshold]
-            done = [one for one in material.validation if outcome.judged[one.object_id].score >= threshold]
+            sure = [item for item in material.unlabeled if outcome.scores[item.object_id] >= threshold]
+            labels.update({item.object_id: said.answer for item, said in learner.predictions(outcome.model, sure)})
+            material.taken += [item for item in outcome.judged.values() if item.score >= threshold]
+            done = [item for item in material.validation if outcome.judged[item.object_id].score >= threshold]
             material.examples = [*material.examples, *done]
-            material.validation = [one for one in material.validation if one not in done]
-            material.unlabeled = [one for one in material.unlabeled if one.object_id not in labels]
+            material.validation = [item for item in material.validation if item not in done]
+            material.unlabeled = [item for item in material.unlabeled if item.object_id not in labels]
         asked = material.unlabeled[:SET_SIZE]
         by_people += len(asked)
-        labels.update({one.object_id: one.answer for one in asked})
+        labels.update({item.object_id: item.answer for item in asked})
         material.examples = [*material.examples, *asked]
         material.unlabeled = material.unlabeled[SET_SIZE:]
     right = sum(str(label) == PICTURES[number][1] for number, label in labels.items())
@@ -276,7 +276,7 @@ def of_digits_and_messages() -> dict[str, float]:
         machine = by_machine(output)
         people = [line["label"] for line in everything]
         tries = [at_random(people, SHUFFLES * seed + number) for number in range(SHUFFLES)]
-        randomly, random_accuracy = (statistics.median(one) for one in zip(*tries, strict=True))
+        randomly, random_accuracy = (statistics.median(column) for column in zip(*tries, strict=True))
         shares.append(len(machine) / len(output))
         accuracies.append(share_right(machine) if machine else 1.0)
         humans.append(len(output) - len(machine))

@@ -336,24 +336,24 @@ def _of_crowd_kit(name: str) -> Method:
         from crowdkit import aggregation
 
         answers = pd.DataFrame({"task": votes.objects, "worker": votes.workers, "label": votes.classes})
-        found = (
+        table = (
             getattr(aggregation, name)(n_iter=100)
             .fit(answers)
             .probas_.sort_index()
             .reindex(columns=range(classes), fill_value=0.0)
         )
-        return np.asarray(found.fillna(0.0).to_numpy(), dtype=float)
+        return np.asarray(table.fillna(0.0).to_numpy(), dtype=float)
 
     return method
 
 
 def others() -> dict[str, Method]:
     """The other methods by name."""
-    found: dict[str, Method] = {"majority": shares, "Amazon": by_amazon, "fixed weights": by_fixed_weights}
+    methods: dict[str, Method] = {"majority": shares, "Amazon": by_amazon, "fixed weights": by_fixed_weights}
     if find_spec("crowdkit"):
         names = {"Dawid-Skene": "DawidSkene", "one coin": "OneCoinDawidSkene"}
-        found |= {told: _of_crowd_kit(name) for told, name in names.items()}
-    return found
+        methods |= {label: _of_crowd_kit(name) for label, name in names.items()}
+    return methods
 
 
 def decided(votes: Votes, classes: int, batch: int | None = None) -> tuple[Ints, Floats]:
@@ -393,13 +393,13 @@ def measure(regime: Regime, seeds: int) -> dict[str, tuple[float, float]]:
     for seed in range(seeds):
         truth, votes = regime.simulate(seed)
         everyone = np.arange(len(truth))
-        for name, found in (
+        for name, shares_of in (
             *((name, method(votes, classes)) for name, method in others().items()),
             (KNOWING, regime.known(seed, votes)),
         ):
-            top = found >= found.max(axis=1, keepdims=True) - 1e-12
+            top = shares_of >= shares_of.max(axis=1, keepdims=True) - 1e-12
             # What several classes share is any of them.
-            note(name, top[everyone, truth] / top.sum(axis=1), found.max(axis=1))
+            note(name, top[everyone, truth] / top.sum(axis=1), shares_of.max(axis=1))
         for name, (chosen, confidence) in (
             ("ours", decided(votes, classes)),
             ("in batches", decided(votes, classes, BATCH)),
@@ -428,8 +428,8 @@ def cost(votes: int) -> tuple[float, float]:
     return before, (time.process_time() - start) / (objects / BATCH)
 
 
-def _table(name: str, found: Mapping[str, tuple[float, float]]) -> str:
-    return f"{name:<26}" + "".join(f"{accuracy:>8.3f}/{error:.3f}" for accuracy, error in found.values())
+def _table(name: str, results: Mapping[str, tuple[float, float]]) -> str:
+    return f"{name:<26}" + "".join(f"{accuracy:>8.3f}/{error:.3f}" for accuracy, error in results.values())
 
 
 def main() -> None:
@@ -443,22 +443,22 @@ def main() -> None:
     for title, regimes in (("tuned", TUNED), ("held back", HELD_BACK)):
         print(f"{title}: accuracy/ECE of", ", ".join([*others(), KNOWING, "ours", "in batches"]))
         for name, regime in list(regimes.items())[: 2 if options.smallest else None]:
-            found = measure(regime, seeds)
-            print(_table(name, found), flush=True)
-            collected.append(found)
+            results = measure(regime, seeds)
+            print(_table(name, results), flush=True)
+            collected.append(results)
             if regime.answers >= 3:
-                errors += [found["ours"][1], found["in batches"][1]]
-    means = {name: float(np.mean([found[name][0] for found in collected])) for name in collected[0]}
+                errors += [results["ours"][1], results["in batches"][1]]
+    means = {name: float(np.mean([results[name][0] for results in collected])) for name in collected[0]}
     before, after = cost(3_000 if options.smallest else 30_000)
     print("means:", {name: round(mean, 4) for name, mean in means.items()})
     print(f"a step of {BATCH} objects: {before * 1000:.1f} ms with fixed weights, {after * 1000:.2f} ms ours")
     result: dict[str, Any] = {
         "mean_accuracy": round(means["ours"], 4),
         "best_other": round(max(means[name] for name in others()), 4),
-        "worst_vs_majority": round(min(found["ours"][0] - found["majority"][0] for found in collected), 4),
+        "worst_vs_majority": round(min(results["ours"][0] - results["majority"][0] for results in collected), 4),
         "ece": round(max(errors), 4),
         "ece_whole": round(max(errors[::2]), 4),
-        "ece_by_chance": round(max(found[KNOWING][1] for found in collected), 4),
+        "ece_by_chance": round(max(results[KNOWING][1] for results in collected), 4),
         "cost_ratio": round(after / before, 4),
     }
     print(json.dumps(result))

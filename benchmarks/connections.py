@@ -50,8 +50,8 @@ def crowd(service: Service, clients: int) -> Iterator[None]:
     parts = urlsplit(service.endpoint_url)
     with ExitStack() as stack:
         for number in range(clients):
-            one = stack.enter_context(socket.create_connection((parts.hostname, parts.port), timeout=60))
-            one.sendall(_SLOW[number % len(_SLOW)])
+            connection = stack.enter_context(socket.create_connection((parts.hostname, parts.port), timeout=60))
+            connection.sendall(_SLOW[number % len(_SLOW)])
         yield
 
 
@@ -69,7 +69,7 @@ def at_once_seconds(service: Service, clients: int) -> float:
         began = time.perf_counter()
         answers = list(pool.map(ask, range(clients)))
         seconds = time.perf_counter() - began
-    assert all(one.startswith(b"HTTP/1.1 200") for one in answers), answers[0]
+    assert all(answer.startswith(b"HTTP/1.1 200") for answer in answers), answers[0]
     return seconds
 
 

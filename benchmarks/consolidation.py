@@ -101,8 +101,8 @@ def _thing(name: str, rng: np.random.Generator) -> Thing:
 def _drawn(name: str, truth: Sequence[Thing], off: float, rng: np.random.Generator) -> list[Thing]:
     """What a worker draws."""
     invented = [_thing(name, rng) for _ in truth if rng.random() < INVENTED]
-    seen = [thing for thing in truth if rng.random() >= MISSED]
-    found = []
+    seen = [shape for shape in truth if rng.random() >= MISSED]
+    drawing = []
     for label, points in (*seen, *invented):
         said = label if rng.random() >= MISTAKEN else int(rng.integers(PATH_LABELS))
         own = points + rng.normal(0, off, points.shape)
@@ -110,56 +110,59 @@ def _drawn(name: str, truth: Sequence[Thing], off: float, rng: np.random.Generat
             own = np.roll(own, int(rng.integers(len(own))), axis=0)
         if name != "keypoints" and rng.random() < 0.5:
             own = own[::-1]
-        found.append((said, own))
-    return found
+        drawing.append((said, own))
+    return drawing
 
 
 def _score_paths(name: str, truth: Sequence[Thing], drawn: Sequence[Sequence[Thing]]) -> tuple[float, list[float]]:
     paths, size = PATHS[name], (WIDTH, HEIGHT)
 
-    def score(found: Sequence[Thing]) -> float:
+    def score(drawn_shapes: Sequence[Thing]) -> float:
         return quality(
-            [[paths.similarity(one, other, size) * (label == said) for said, other in found] for label, one in truth],
+            [
+                [paths.similarity(right, other, size) * (label == said) for said, other in drawn_shapes]
+                for label, right in truth
+            ],
             len(truth),
-            len(found),
+            len(drawn_shapes),
         )
 
-    common = paths.consolidate([Drawing(size, [DrawnShape(*thing) for thing in own]) for own in drawn])
-    return score([(one.shape.label, one.shape.points) for one in common]), [score(own) for own in drawn]
+    common = paths.consolidate([Drawing(size, [DrawnShape(*shape) for shape in own]) for own in drawn])
+    return score([(label.shape.label, label.shape.points) for label in common]), [score(own) for own in drawn]
 
 
 def _score_masks(truth: Sequence[Thing], drawn: Sequence[Sequence[Thing]]) -> tuple[float, list[float]]:
     right = _masks(truth)
 
-    def score(found: Masks) -> float:
+    def score(masks: Masks) -> float:
         table = [
             [
-                float(((right.numbers == one + 1) & (found.numbers == other + 1)).sum())
-                / float(max(((right.numbers == one + 1) | (found.numbers == other + 1)).sum(), 1))
-                * (right.labels[one] == found.labels[other])
-                for other in range(len(found.labels))
+                float(((right.numbers == right_number + 1) & (masks.numbers == other + 1)).sum())
+                / float(max(((right.numbers == right_number + 1) | (masks.numbers == other + 1)).sum(), 1))
+                * (right.labels[right_number] == masks.labels[other])
+                for other in range(len(masks.labels))
             ]
-            for one in range(len(right.labels))
+            for right_number in range(len(right.labels))
         ]
-        return quality(table, len(right.labels), len(found.labels))
+        return quality(table, len(right.labels), len(masks.labels))
 
-    own = [_masks(things) for things in drawn]
-    return score(consolidate_masks(own)[0]), [score(one) for one in own]
+    own = [_masks(shapes) for shapes in drawn]
+    return score(consolidate_masks(own)[0]), [score(masks) for masks in own]
 
 
-def _masks(things: Sequence[Thing]) -> Masks:
+def _masks(shapes: Sequence[Thing]) -> Masks:
     numbers = np.zeros((HEIGHT, WIDTH), dtype=np.uint16)
-    for number, (_, outline) in enumerate(things, 1):
+    for number, (_, outline) in enumerate(shapes, 1):
         numbers[covered(outline, np.zeros(2), np.ones(2), WIDTH, HEIGHT)] = number
-    return Masks([label for label, _ in things], numbers)
+    return Masks([label for label, _ in shapes], numbers)
 
 
-def quality(table: Sequence[Sequence[float]], wanted: int, found: int) -> float:
+def quality(table: Sequence[Sequence[float]], wanted: int, drawn: int) -> float:
     """The panoptic quality.
 
     :param table: the similarity of each wanted thing with each found one, 0 to 1.
     """
-    if not wanted + found:
+    if not wanted + drawn:
         return 1.0
     ranked = sorted(((value, row, column) for row, line in enumerate(table) for column, value in enumerate(line)))
     rows, columns, total = set[int](), set[int](), 0.0
@@ -168,7 +171,7 @@ def quality(table: Sequence[Sequence[float]], wanted: int, found: int) -> float:
             rows.add(row)
             columns.add(column)
             total += value
-    return total / (len(rows) + (wanted + found - 2 * len(rows)) / 2)
+    return total / (len(rows) + (wanted + drawn - 2 * len(rows)) / 2)
 
 
 # Boxes, spans and masks: beside what the service made of them before, in the order of the workers and without skills.
@@ -185,20 +188,22 @@ def _as_boxes(own: Sequence[Thing]) -> list[dict[str, Any]]:
 
 def _boxes_before(answers: Sequence[Sequence[Thing]]) -> Found:
     """Each box joins the first group that it overlaps by half; those of half of the workers are averaged."""
-    found: list[dict[int, Thing]] = []
+    groups: list[dict[int, Thing]] = []
     for worker, own in enumerate(answers):
         for label, box in own:
             fits = [
-                -1.0 if worker in group else float(jaccard(box, np.mean([one for _, one in group.values()], axis=0)))
-                for group in found
+                -1.0
+                if worker in group
+                else float(jaccard(box, np.mean([member for _, member in group.values()], axis=0)))
+                for group in groups
             ]
             best = int(np.argmax(fits)) if fits else -1
             if best < 0 or fits[best] < 0.5:
-                found.append({})
-                best = len(found) - 1
-            found[best][worker] = (label, box)
+                groups.append({})
+                best = len(groups) - 1
+            groups[best][worker] = (label, box)
     kept = []
-    for group in found:
+    for group in groups:
         if 2 * len(group) >= len(answers):
             middle = np.mean([box for _, box in group.values()], axis=0)
             label, votes = Counter(label for label, _ in group.values()).most_common(1)[0]
@@ -213,21 +218,21 @@ def _as_spans(own: Sequence[Thing]) -> list[dict[str, Any]]:
 
 def _spans_before(answers: Sequence[Sequence[Thing]]) -> Found:
     """What half of the workers marked, by the share of workers who chose the label."""
-    found: dict[tuple[int, int], list[Thing]] = {}
+    spans: dict[tuple[int, int], list[Thing]] = {}
     for own in answers:
         for label, span in own:
-            near = [place for place in found if jaccard(np.array(place, dtype=float), span.astype(float)) >= 0.5]
-            found.setdefault(near[0] if near else (int(span[0]), int(span[1])), []).append((label, span))
+            near = [place for place in spans if jaccard(np.array(place, dtype=float), span.astype(float)) >= 0.5]
+            spans.setdefault(near[0] if near else (int(span[0]), int(span[1])), []).append((label, span))
     kept = []
-    for group in found.values():
+    for group in spans.values():
         label, count = Counter(label for label, _ in group).most_common(1)[0]
         if 2 * len(group) >= len(answers):
             ranked = [Counter(int(span[border]) for _, span in group).most_common(2) for border in range(2)]
             middle = [
                 median_low(int(span[border]) for _, span in group)
-                if [n for _, n in one] == [one[0][1]] * 2
-                else one[0][0]
-                for border, one in enumerate(ranked)
+                if [n for _, n in ranking] == [ranking[0][1]] * 2
+                else ranking[0][0]
+                for border, ranking in enumerate(ranked)
             ]
             kept.append((label, np.array(middle), count / len(answers)))
     return kept
@@ -260,7 +265,7 @@ def measured(kind: str, scene: str, seeds: Iterable[int], workers: int, pictures
                 truth = things_in_picture(how, rng)
                 told_apart = boxes_by(crew, how, truth, rng)
                 results["known"].append((truth, boxes_known(crew[:workers], how, truth, told_apart[:workers])))
-                drawn = [[thing for thing, _ in own] for own in told_apart]
+                drawn = [[shape for shape, _ in own] for own in told_apart]
             else:
                 starts = np.cumsum(rng.integers(20, 60, int(rng.integers(2, 9))))
                 truth = [(int(rng.integers(LABELS)), np.array([at, at + rng.integers(8, 19)])) for at in starts]
@@ -273,11 +278,11 @@ def measured(kind: str, scene: str, seeds: Iterable[int], workers: int, pictures
             "masks": lambda masks, _: evidence_of_masks(masks),
         }
         answers = [[forms[kind](own) for own in drawn] if kind in forms else drawn for _, _, drawn in job]
-        told = [
+        answered = [
             list(zip(who, tell[kind](own, LABELS), strict=True)) for (_, who, _), own in zip(job, answers, strict=True)
         ]
         usual = {"boxes": BOXES_USUAL, "spans": SPANS_USUAL, "masks": MASKS_USUAL}[kind]
-        skill_of = SkillBook(usual, 1_000).skills(told)
+        skill_of = SkillBook(usual, 1_000).skills(answered)
         for (truth, who, drawn), own in zip(job, answers, strict=True):
             skills = [skill_of(worker) for worker in who]
             if kind == "masks":
@@ -287,19 +292,23 @@ def measured(kind: str, scene: str, seeds: Iterable[int], workers: int, pictures
                 results["before"].append((truth, (plain, float((np.stack(drawn) == plain).mean()))))
                 results["ours"].append((truth, consolidate_class_masks(own, LABELS, skills)))
                 continue
-            results["one"].append((truth, [(*thing, 0.95) for thing in drawn[0]]))
+            results["one"].append((truth, [(*shape, 0.95) for shape in drawn[0]]))
             before = _boxes_before if kind == "boxes" else _spans_before
             results["before"].append((truth, before(drawn)))
             if kind == "boxes":
                 kept = [
-                    (int(one["label"]), np.array([one["left"], one["top"], one["width"], one["height"]]), sure)
-                    for one, sure in consolidate_boxes(own, skills)
+                    (
+                        int(label["label"]),
+                        np.array([label["left"], label["top"], label["width"], label["height"]]),
+                        sure,
+                    )
+                    for label, sure in consolidate_boxes(own, skills)
                 ]
                 now = [(label, np.concatenate([box[:2], box[:2] + box[2:]]), sure) for label, box, sure in kept]
             else:
                 now = [
-                    (int(one["label"]), np.array([one["startOffset"], one["endOffset"]]), sure)
-                    for one, sure in consolidate_spans(own, skills)
+                    (int(label["label"]), np.array([label["startOffset"], label["endOffset"]]), sure)
+                    for label, sure in consolidate_spans(own, skills)
                 ]
             results["ours"].append((truth, now))
     rate = _rated_masks if kind == "masks" else lambda pairs: _rated(pairs, 0.5 if kind == "boxes" else 1.0)
@@ -314,20 +323,20 @@ def measured(kind: str, scene: str, seeds: Iterable[int], workers: int, pictures
 def _rated(pairs: Sequence[tuple[Sequence[Thing], Found]], least: float) -> tuple[float, float]:
     """F1 and the calibration error."""
     hits, wanted, sure, right = 0, 0, [], []
-    for truth, found in pairs:
+    for truth, consolidated in pairs:
         table = np.array(
             [
-                [float(jaccard(box.astype(float), one.astype(float))) * (label == said) for label, box in truth]
-                for said, one, _ in found
+                [float(jaccard(box.astype(float), other.astype(float))) * (label == said) for label, box in truth]
+                for said, other, _ in consolidated
             ]
-        ).reshape(len(found), len(truth))
-        is_right = np.zeros(len(found), dtype=bool)
+        ).reshape(len(consolidated), len(truth))
+        is_right = np.zeros(len(consolidated), dtype=bool)
         while table.size and table.max() >= least:
             row, column = np.unravel_index(int(table.argmax()), table.shape)
             is_right[row] = True
             table[row], table[:, column] = -1, -1
         hits, wanted = hits + int(is_right.sum()), wanted + len(truth)
-        sure += [min(one[2], MAX_CONFIDENCE) for one in found]
+        sure += [min(label[2], MAX_CONFIDENCE) for label in consolidated]
         right += is_right.tolist()
     return 2 * hits / max(wanted + len(right), 1), _calibration_error(sure, right)
 
@@ -352,12 +361,12 @@ def _compare(smallest: bool, seeds: int) -> dict[str, dict[str, float]]:
         for workers in (3,) if smallest else (2, 3, 5, 7):
             # Nothing was tuned on the seeds from 20 on.
             chosen = range(20, 21) if smallest else range(20, 20 + seeds)
-            one = measured(kind, scene, chosen, workers, pictures=5 if smallest else 40)
-            scores = f"{one['one']:>10.3f}{one['before']:>8.3f}{one['ours']:>7.3f}"
-            errors = f"{one['ece_before']:>12.3f}{one['ece']:>9.3f}"
-            bound = f"{one['known']:>7.3f}" if "known" in one else ""
+            figures = measured(kind, scene, chosen, workers, pictures=5 if smallest else 40)
+            scores = f"{figures['one']:>10.3f}{figures['before']:>8.3f}{figures['ours']:>7.3f}"
+            errors = f"{figures['ece_before']:>12.3f}{figures['ece']:>9.3f}"
+            bound = f"{figures['known']:>7.3f}" if "known" in figures else ""
             print(f"{kind:<7}{scene:<13}{workers:>7}  {scores}{errors}{bound}", flush=True)
-            result[f"{kind}, {scene}, {workers}"] = {name: round(value, 3) for name, value in one.items()}
+            result[f"{kind}, {scene}, {workers}"] = {name: round(value, 3) for name, value in figures.items()}
     return result
 
 
@@ -371,9 +380,9 @@ def main() -> None:
     print("kind        workers             consolidated  best worker  mean worker  at least as good")
     for name in READY_CONSOLIDATIONS:
         for crew, care in CREWS.items():
-            found = [measure(name, seed, care=care(np.random.default_rng(seed))) for seed in range(seeds)]
-            together, best, each = (mean(one[part] for one in found) for part in range(3))
-            as_good = sum(one[0] >= one[1] for one in found)
+            scores_of = [measure(name, seed, care=care(np.random.default_rng(seed))) for seed in range(seeds)]
+            together, best, each = (mean(score[part] for score in scores_of) for part in range(3))
+            as_good = sum(score[0] >= score[1] for score in scores_of)
             print(f"{name:<12}{crew:<20}{together:>12.3f}{best:>13.3f}{each:>13.3f}{as_good:>9} of {seeds} seeds")
             result[f"{name}, {crew}"] = {"consolidated": round(together, 3), "best_worker": round(best, 3)}
     result |= _compare(options.smallest, min(seeds, 10))

@@ -215,7 +215,7 @@ def memory_growth(page: Any, address: str, folder: Path, size: Size) -> float:
         for _ in range(2):
             session.send("HeapProfiler.collectGarbage")
         metrics = session.send("Performance.getMetrics")["metrics"]
-        return float(next(one["value"] for one in metrics if one["name"] == "JSHeapUsedSize"))
+        return float(next(metric["value"] for metric in metrics if metric["name"] == "JSHeapUsedSize"))
 
     before = 0.0
     for number in range(1, size.tasks + 1):

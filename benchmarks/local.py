@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from dev.replicas import Balanced
 from dev.stack import Service, wait_until
+from labeling_provider.client.list_pages import pages
 from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.schema import jobs
@@ -33,8 +34,8 @@ def request_for_texts(
     """The request for a job of so many texts, whose files are in a bucket of its name."""
     s3 = service.client("s3")
     lines = (
-        json.dumps({"source": f"document number {one}", "truth": LABELS[one % len(LABELS)]}) + "\n"
-        for one in range(objects)
+        json.dumps({"source": f"document number {number}", "truth": LABELS[number % len(LABELS)]}) + "\n"
+        for number in range(objects)
     )
     s3.create_bucket(Bucket=name)
     s3.put_object(Bucket=name, Key="in.manifest", Body="".join(lines).encode())
@@ -94,19 +95,18 @@ def add_jobs(folder: Path) -> None:
 
 def list_pages(service: Service) -> list[float]:
     """Milliseconds of every page of 100 jobs, in each order."""
-    sagemaker, taken = service.client("sagemaker"), []
+    sagemaker, taken = service.client("sagemaker"), list[float]()
+
+    def ask(**request: Any) -> dict[str, Any]:
+        started = time.perf_counter()
+        page: dict[str, Any] = sagemaker.list_labeling_jobs(**request)
+        taken.append((time.perf_counter() - started) * 1000)
+        return page
+
     for column in ("CreationTime", "Name", "Status"):
         for order in ("Ascending", "Descending"):
-            request: dict[str, Any] = {"SortBy": column, "SortOrder": order, "MaxResults": 100}
-            seen = 0
-            while True:
-                started = time.perf_counter()
-                page = sagemaker.list_labeling_jobs(**request)
-                taken.append((time.perf_counter() - started) * 1000)
-                seen += len(page["LabelingJobSummaryList"])
-                if "NextToken" not in page:
-                    break
-                request["NextToken"] = page["NextToken"]
+            listed = pages(ask, SortBy=column, SortOrder=order, MaxResults=100)
+            seen = sum(len(page["LabelingJobSummaryList"]) for page in listed)
             assert seen == JOBS, seen
     return taken
 

@@ -102,14 +102,14 @@ def by_json_whole(source: Path, folder: Path) -> None:
     kept = [line for line in lines if sure(line["marsh-metadata"]) >= SURE]
     for name in SHARES:
         chosen = [line for line in kept if name_of(crc32(line["source-ref"].encode())) == name]
-        Counter(one for line in chosen for one in classes_of(line["marsh-metadata"]))
+        Counter(name for line in chosen for name in classes_of(line["marsh-metadata"]))
         with (folder / name).open("w") as sink:
             for line in chosen:
                 sink.write(json.dumps(line) + "\n")
 
 
 def sure(known: dict[str, Any]) -> float:
-    return known["confidence"] if "confidence" in known else min(one["confidence"] for one in known["objects"])
+    return known["confidence"] if "confidence" in known else min(entry["confidence"] for entry in known["objects"])
 
 
 def classes_of(known: dict[str, Any]) -> list[str]:
@@ -222,13 +222,14 @@ def main() -> None:
             for way, done in results.items():
                 done.append(run(way, source))
     median = {
-        way: {key: statistics.median(one[key] for one in done) for key in done[0]} for way, done in results.items()
+        way: {key: statistics.median(figures[key] for figures in done) for key in done[0]}
+        for way, done in results.items()
     }
     print(f"{chosen.lines:,} lines, {megabytes:,.0f} MB")
     print(f"{'':16} {'seconds':>9} {'MB/s':>7} {'peak MB':>9} {'wrote MB':>9}")
-    for way, one in median.items():
-        speed = megabytes / one["seconds"]
-        print(f"{way:16} {one['seconds']:9.2f} {speed:7.0f} {one['mb']:9.0f} {one['written_mb']:9.0f}")
+    for way, figures in median.items():
+        speed = megabytes / figures["seconds"]
+        print(f"{way:16} {figures['seconds']:9.2f} {speed:7.0f} {figures['mb']:9.0f} {figures['written_mb']:9.0f}")
     mine = median["ours"]
     ratios = {
         name: round(median[way]["seconds"] / median[own]["seconds"], 2)

@@ -43,10 +43,10 @@ class Night:
     def __init__(self, service: Replicas, objects: int) -> None:
         self.service, self.objects = service, objects
         self.sagemaker, self.sns, self.sqs = (service.client(name) for name in ("sagemaker", "sns", "sqs"))
-        new, told = (self.sns.create_topic(Name=name)["TopicArn"] for name in ("new", "told"))
+        new, labels = (self.sns.create_topic(Name=name)["TopicArn"] for name in ("new", "told"))
         self.heard = self.sqs.create_queue(QueueName="heard")["QueueUrl"]
         asked = self.sqs.get_queue_attributes(QueueUrl=self.heard, AttributeNames=["QueueArn"])
-        self.sns.subscribe(TopicArn=told, Protocol="sqs", Endpoint=asked["Attributes"]["QueueArn"])
+        self.sns.subscribe(TopicArn=labels, Protocol="sqs", Endpoint=asked["Attributes"]["QueueArn"])
         self.new = new
         # The files of all jobs.
         self.request = request_for_texts(service, "night", objects)
@@ -54,7 +54,7 @@ class Night:
         self.stream_request = {
             **self.request,
             "InputConfig": {"DataSource": source},
-            "OutputConfig": {**self.request["OutputConfig"], "SnsTopicArn": told},
+            "OutputConfig": {**self.request["OutputConfig"], "SnsTopicArn": labels},
         }
 
     def hour(self, number: int) -> None:
@@ -76,10 +76,10 @@ class Night:
         heard: set[str] = set()
 
         def all_heard() -> bool:
-            found = self.sqs.receive_message(QueueUrl=self.heard, MaxNumberOfMessages=10, WaitTimeSeconds=1)
-            for one in found.get("Messages", []):
-                heard.add(json.loads(json.loads(one["Body"])["Message"])["source"])
-                self.sqs.delete_message(QueueUrl=self.heard, ReceiptHandle=one["ReceiptHandle"])
+            answer = self.sqs.receive_message(QueueUrl=self.heard, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+            for message in answer.get("Messages", []):
+                heard.add(json.loads(json.loads(message["Body"])["Message"])["source"])
+                self.sqs.delete_message(QueueUrl=self.heard, ReceiptHandle=message["ReceiptHandle"])
             return len(heard) == self.objects
 
         wait_until(all_heard, MAX_SECONDS, f"all of {name} is labeled", 0.0)
@@ -104,8 +104,8 @@ class Night:
     def memory_mb(self) -> float:
         """Memory of all processes, MB of a million bytes."""
         kilobytes = 0
-        for one in self.service.processes:
-            status = Path(f"/proc/{one.group.process.pid}/status").read_text()
+        for process in self.service.processes:
+            status = Path(f"/proc/{process.group.process.pid}/status").read_text()
             kilobytes += int(re.findall(r"VmRSS:\s+(\d+)", status)[0])
         return kilobytes * 1024 / 1e6
 

@@ -30,7 +30,7 @@ Files = dict[str, tuple[bytes, str]]
 def files(number: int, label: str) -> Files:
     """What a job writes, by URI."""
     body = BODY.encode()
-    return {f"s3://lab/{label}/worker-response/{one}.json": (body, "application/json") for one in range(number)}
+    return {f"s3://lab/{label}/worker-response/{index}.json": (body, "application/json") for index in range(number)}
 
 
 def one_by_one(endpoint: FarS3) -> Callable[[Files], None]:

@@ -85,8 +85,8 @@ class Stub:
             ids = re.findall(rb"member\.\d+\.Id=(\d+)", body)
             self.published += len(ids)
             taken = b"".join(
-                b"<member><Id>%s</Id><MessageId>567910cd-659e-55d4-8ccb-5aaf14679dc0</MessageId></member>" % one
-                for one in ids
+                b"<member><Id>%s</Id><MessageId>567910cd-659e-55d4-8ccb-5aaf14679dc0</MessageId></member>" % entry_id
+                for entry_id in ids
             )
             result = b"<PublishBatchResult><Successful>%s</Successful><Failed/></PublishBatchResult>" % taken
             return b"text/xml", b"<PublishBatchResponse>%s</PublishBatchResponse>" % result
@@ -138,12 +138,12 @@ class Stub:
 def keys(client: Callable[[str], Any], objects: int) -> Iterator[str]:
     """The keys under the prefix, by boto3's paginator."""
     pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket="bench", Prefix="new/")
-    return islice((one["Key"] for page in pages for one in page["Contents"]), objects)
+    return islice((entry["Key"] for page in pages for entry in page["Contents"]), objects)
 
 
-def tens(found: Iterator[str]) -> Iterator[tuple[str, ...]]:
+def tens(keys: Iterator[str]) -> Iterator[tuple[str, ...]]:
     """Keys, ten at a time."""
-    while batch := tuple(islice(found, 10)):
+    while batch := tuple(islice(keys, 10)):
         yield batch
 
 
@@ -190,8 +190,8 @@ def ours(_client: Callable[[str], Any], objects: int, _threads: int) -> None:
     )
 
     async def event() -> dict[str, Any]:
-        async for one in trigger.run():
-            return dict(one.payload)
+        async for event in trigger.run():
+            return dict(event.payload)
         raise AssertionError
 
     result = asyncio.run(event())
@@ -305,17 +305,18 @@ def main() -> None:
     for _ in range(rounds):
         for way, done in results.items():
             objects = min(PARTS.get(way, chosen.objects), chosen.objects)
-            one = run(way, objects, threads)
-            done.append({"time": one["seconds"] / objects, "cpu": one["cpu"] / objects, "mb": one["mb"]})
+            measured = run(way, objects, threads)
+            done.append({"time": measured["seconds"] / objects, "cpu": measured["cpu"] / objects, "mb": measured["mb"]})
     median = {
-        way: {key: statistics.median(one[key] for one in done) for key in done[0]} for way, done in results.items()
+        way: {key: statistics.median(figures[key] for figures in done) for key in done[0]}
+        for way, done in results.items()
     }
     print(f"{chosen.objects:,} objects; the pool has {threads} threads")
     print(f"{'':20} {'ms/object':>10} {'CPU ms/object':>14} {'growth MB':>10}")
-    for way, one in median.items():
-        print(f"{way:20} {one['time'] * 1e3:10.3f} {one['cpu'] * 1e3:14.3f} {one['mb']:10.1f}")
+    for way, measured in median.items():
+        print(f"{way:20} {measured['time'] * 1e3:10.3f} {measured['cpu'] * 1e3:14.3f} {measured['mb']:10.1f}")
     mine = median.pop("ours")
-    best = min(median.values(), key=lambda one: one["time"])
+    best = min(median.values(), key=lambda figures: figures["time"])
     result = {
         "objects": chosen.objects,
         "vs_publish_loop": round(median["publish loop"]["time"] / mine["time"], 1),

@@ -68,12 +68,12 @@ def whole_job(service: Balanced, name: str, objects: int, pause: float = 0.1) ->
 
 def cpu_seconds(processes: list[Service]) -> float:
     """CPU time of processes so far."""
-    return sum(work.cpu_seconds(one.group.process.pid) for one in processes)
+    return sum(work.cpu_seconds(process.group.process.pid) for process in processes)
 
 
 def peak_mb(processes: list[Service]) -> float:
     """Most memory that one of the processes has had, MB of a million bytes."""
-    return max(work.peak_mb(one.group.process.pid) for one in processes) * 1.024
+    return max(work.peak_mb(process.group.process.pid) for process in processes) * 1.024
 
 
 def restart(service: Replicas, name: str, objects: int) -> tuple[float, float]:
@@ -84,15 +84,15 @@ def restart(service: Replicas, name: str, objects: int) -> tuple[float, float]:
     """
     begin(service, name, objects)
     wait_until(lambda: labeled(service, name) >= objects // 3, MAX_SECONDS, f"{name} is in its middle", 0.05)
-    for one in service.processes:
-        one.kill()
+    for process in service.processes:
+        process.kill()
     began = time.perf_counter()
-    for one in service.serving:
-        one.start()
+    for process in service.serving:
+        process.start()
     far = labeled(service, name)
     answers = time.perf_counter() - began
-    for one in service.working:
-        one.start()
+    for process in service.working:
+        process.start()
     further = min(far + 1, objects)  # the smallest is done before it is killed
     wait_until(lambda: labeled(service, name) >= further, MAX_SECONDS, f"{name} goes on", 0.05)
     goes_on = time.perf_counter() - began
@@ -132,8 +132,8 @@ def people(service: Balanced, count: int, objects: int) -> tuple[float, float]:
     job = work.create(service, "people", objects)
     done = asyncio.run(work.label(urlsplit(service.endpoint_url).netloc, job, count, None, None))
     wait_until(lambda: work.status(service, "people") == "Completed", 300, "the job is complete")
-    found = work.check(service, "people", objects)
-    assert not any(found.values()), found
+    wrong = work.check(service, "people", objects)
+    assert not any(wrong.values()), wrong
     return objects * work.ANSWERS_EACH / done["seconds"], work.p95_ms(done["times"]["submit"])
 
 

@@ -112,14 +112,14 @@ def write_sequence(folder: Path, size: Size) -> None:
         boxes = [
             {
                 "label": "van",
-                "objectId": f"id-{thing}",
-                "objectName": f"van:{thing + 1}",
-                "left": 10 * thing + number % 50,
-                "top": 8 * thing,
+                "objectId": f"id-{vehicle}",
+                "objectName": f"van:{vehicle + 1}",
+                "left": 10 * vehicle + number % 50,
+                "top": 8 * vehicle,
                 "width": 60,
                 "height": 40,
             }
-            for thing in range(10)
+            for vehicle in range(10)
         ]
         initial.append({"frameNumber": number, "frame": name, "boundingBoxes": boxes})
     data = {"categories": {"labels": [{"label": "van"}]}, "tracks": True, "frames": frames}
@@ -156,8 +156,8 @@ def measure(size: Size) -> dict[str, float]:
             jumps = element.evaluate(_GO, [number * 7_919 % size.frames for number in range(1, size.jumps + 1)])
             figures["any_frame_milliseconds"] = round(statistics.median(jumps["times"]), 1)
             seen = (first, rest, jumps)
-            figures["paintings_without_picture"] = sum(one["missing"] for one in seen)
-            figures["paintings"] = sum(one["painted"] for one in seen)
+            figures["paintings_without_picture"] = sum(painting["missing"] for painting in seen)
+            figures["paintings"] = sum(painting["painted"] for painting in seen)
             milliseconds, picked, frames = element.evaluate(_ANSWER)
             if not picked == frames == size.frames:
                 raise StackError(f"the answer has {frames} frames, not {size.frames}")
@@ -236,7 +236,7 @@ def heap(session: Any) -> float:
     for _ in range(2):
         session.send("HeapProfiler.collectGarbage")
     metrics = session.send("Performance.getMetrics")["metrics"]
-    return float(next(one["value"] for one in metrics if one["name"] == "JSHeapUsedSize"))
+    return float(next(metric["value"] for metric in metrics if metric["name"] == "JSHeapUsedSize"))
 
 
 if __name__ == "__main__":

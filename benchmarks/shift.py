@@ -106,8 +106,8 @@ class Shift:
         page.route("**/*.jpg?*", self._answer)
 
     def _answer(self, route: Any) -> None:
-        found = _SIGNED.search(route.request.url)
-        signed = datetime.strptime(found[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp() if found else 0
+        signature = _SIGNED.search(route.request.url)
+        signed = datetime.strptime(signature[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp() if signature else 0
         if self._clock.now() - signed > HELD:
             self.renewed += 1
             route.fulfill(status=403, body="")
@@ -137,9 +137,9 @@ class Shift:
         """Wait until the work is saved, and see that it has boxes in so many frames."""
         self._page.clock.run_for(3_000)
         self._page.locator("#state").get_by_text("Saved").wait_for()
-        found = self._element.evaluate("(one) => one.value.frames.length")
-        if found != frames:
-            raise StackError(f"{found} frames have boxes, not {frames}")
+        boxed = self._element.evaluate("(one) => one.value.frames.length")
+        if boxed != frames:
+            raise StackError(f"{boxed} frames have boxes, not {frames}")
 
     def hour(self, number: int) -> None:
         """Let it pass, and go through an eighth of the frames, the last of which is changed."""
@@ -154,15 +154,15 @@ class Shift:
         """Bytes in use in the task's page, which may have a process of its own."""
         from playwright.sync_api import Error
 
-        (frame,) = (one for one in self._page.frames if one.parent_frame)
+        (frame,) = (frame_of_task for frame_of_task in self._page.frames if frame_of_task.parent_frame)
         try:
             session = self._page.context.new_cdp_session(frame)
         except Error:
             session = self._page.context.new_cdp_session(self._page)
         session.send("Performance.enable")
-        found = heap(session)
+        bytes_now = heap(session)
         session.detach()
-        return found
+        return bytes_now
 
     def submit(self) -> float:
         """Send the answer; how many seconds until the page has gone on."""
@@ -210,8 +210,8 @@ def labeled_frames(service: Service, job: str) -> int:
     sagemaker, s3 = (service.client(name, config=unsigned) for name in ("sagemaker", "s3"))
 
     def ended() -> dict[str, Any] | None:
-        found: dict[str, Any] = sagemaker.describe_labeling_job(LabelingJobName=job)
-        return found if found["LabelingJobStatus"] not in {"Initializing", "InProgress"} else None
+        description: dict[str, Any] = sagemaker.describe_labeling_job(LabelingJobName=job)
+        return description if description["LabelingJobStatus"] not in {"Initializing", "InProgress"} else None
 
     def read(uri: str) -> Any:
         key = uri.removeprefix(f"s3://{_BUCKET}/")

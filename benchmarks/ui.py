@@ -160,8 +160,8 @@ def first_paint(url: str, token: str) -> float:
         page.set_extra_http_headers({"Authorization": f"Bearer {token}"})
         page.goto(url)
         script = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
-        found: Any = wait_until(lambda: page.evaluate(script), 30, "the page is painted", 0.05)
-    return float(found) / 1000
+        moment: Any = wait_until(lambda: page.evaluate(script), 30, "the page is painted", 0.05)
+    return float(moment) / 1000
 
 
 def megabytes(parent: int, field: str) -> float:
@@ -180,7 +180,7 @@ def measured(api: GuardedApi, size: Size) -> dict[str, float]:
     # The application is there, and no job was asked for.
     seconds(f"{url}static/labeling.js", token, "use strict")
     before = megabytes(server, "VmRSS")
-    found = {"first_answer": seconds(url, token)}
+    figures = {"first_answer": seconds(url, token)}
     asked: dict[str, dict[str, Any]] = {
         "answer": {},
         "part": {"part": "true"},
@@ -193,12 +193,12 @@ def measured(api: GuardedApi, size: Size) -> dict[str, float]:
     }
     for name, query in asked.items():
         address = f"{url}?{urlencode(query)}"
-        found[name] = statistics.median(seconds(address, token) for _ in range(size.rounds))
+        figures[name] = statistics.median(seconds(address, token) for _ in range(size.rounds))
     task = urlencode({"dag_id": "dag_1", "run_id": "manual__1", "task_id": "label"})
-    found["job"] = statistics.median(seconds(f"{url}job?{task}", token, "job-000001") for _ in range(size.rounds))
-    found["grown_mb"] = megabytes(server, "VmHWM") - before
-    found["first_paint"] = statistics.median(first_paint(url, token) for _ in range(size.paints))
-    return found
+    figures["job"] = statistics.median(seconds(f"{url}job?{task}", token, "job-000001") for _ in range(size.rounds))
+    figures["grown_mb"] = megabytes(server, "VmHWM") - before
+    figures["first_paint"] = statistics.median(first_paint(url, token) for _ in range(size.paints))
+    return figures
 
 
 def main() -> None:
@@ -220,10 +220,10 @@ def main() -> None:
     else:
         with postgresql() as server, airflow_on(server.url(driver="psycopg2"), size.jobs) as api:
             figures["postgresql"] = measured(api, size)
-    for database, found in figures.items():
-        told_of = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
+    for database, values in figures.items():
+        told_of = ", ".join(f"{name} {value:.2f}" for name, value in values.items())
         print(f"{size.jobs:,} jobs on {database}: {told_of}")
-    rounded = {name: {key: round(value, 3) for key, value in found.items()} for name, found in figures.items()}
+    rounded = {name: {key: round(value, 3) for key, value in values.items()} for name, values in figures.items()}
     print(json.dumps({"jobs": size.jobs, **rounded}))
 
 

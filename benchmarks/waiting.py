@@ -71,7 +71,7 @@ def stub(port: int) -> None:
         else:
             first, size = int(body.get("NextToken", 0)), body["MaxResults"]
             last = min(first + size, MOST)
-            content = {"LabelingJobSummaryList": [summary(one) for one in range(first, last)]}
+            content = {"LabelingJobSummaryList": [summary(number) for number in range(first, last)]}
             if last < MOST:
                 content["NextToken"] = str(last)
         return web.Response(body=json.dumps(content), content_type="application/x-amz-json-1.1")
@@ -123,13 +123,14 @@ def triggers(who: str, jobs: int) -> list[Any]:
         from airflow.providers.amazon.aws.triggers.sagemaker import SageMakerTrigger
 
         return [
-            SageMakerTrigger(job_name=f"job-{one}", job_type="training", waiter_delay=INTERVAL) for one in range(jobs)
+            SageMakerTrigger(job_name=f"job-{number}", job_type="training", waiter_delay=INTERVAL)
+            for number in range(jobs)
         ]
     from labeling_provider.triggers.labeling_job import LabelingJobTrigger
 
     return [
         LabelingJobTrigger(
-            f"job-{one}",
+            f"job-{number}",
             created=time.time(),
             targets=[],
             poll_interval=INTERVAL,
@@ -141,7 +142,7 @@ def triggers(who: str, jobs: int) -> list[Any]:
             verify=None,
             botocore_config=None,
         )
-        for one in range(jobs)
+        for number in range(jobs)
     ]
 
 
@@ -158,8 +159,8 @@ async def wait(waiting: list[Any], url: str) -> dict[str, float]:
             longest = max(longest, now - before - NAP)
             before = now
 
-    async def run(one: Any) -> None:
-        async for event in one.run():
+    async def run(trigger: Any) -> None:
+        async for event in trigger.run():
             raise AssertionError(f"a trigger has fired: {event}")
 
     gc.collect()
@@ -169,7 +170,7 @@ async def wait(waiting: list[Any], url: str) -> dict[str, float]:
     began = loop.time()
     napping = asyncio.create_task(nap())
     await asyncio.sleep(0.1)
-    tasks = [asyncio.create_task(run(one)) for one in waiting]
+    tasks = [asyncio.create_task(run(trigger)) for trigger in waiting]
     await asyncio.sleep(SECONDS - COUNTED)
     before, at = await asyncio.to_thread(count, url), loop.time()
     await asyncio.sleep(max(began + SECONDS - loop.time(), INTERVAL))

@@ -197,7 +197,7 @@ def page_bytes(service: Service) -> int:
         pages.append((await person.ask("GET", handed["task"]["frame"]))[2])
         await person.move(f"/tasks/{handed['task']['id']}/release", {})
         total = sum(len(gzip.compress(page)) for page in pages)
-        for address in {found for page in pages for found in re.findall(rb'"(/portal/static/[^"]+)"', page)}:
+        for address in {address for page in pages for address in re.findall(rb'"(/portal/static/[^"]+)"', page)}:
             total += len(gzip.compress((await person.ask("GET", address.decode()))[2]))
         return total
 
@@ -242,8 +242,8 @@ def cpu_seconds(pid: int) -> float:
 
 def peak_mb(pid: int) -> float:
     """Most memory that a process has had, MB."""
-    found = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
-    return int(found[1]) / 1000 if found else 0.0
+    peak = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    return int(peak[1]) / 1000 if peak else 0.0
 
 
 def p95_ms(seconds: list[float]) -> float:

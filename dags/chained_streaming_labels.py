@@ -99,6 +99,6 @@ with DAG(
         """Where the lines with both labels are."""
         return str(started["output_manifest_uri"])
 
-    found = labels(second.output)
-    [first, second] >> push >> stops[0] >> stops[1] >> found
-    push >> found
+    collected = labels(second.output)
+    [first, second] >> push >> stops[0] >> stops[1] >> collected
+    push >> collected

@@ -89,7 +89,7 @@ with DAG(
         from labeling_provider.hooks.labeling import LabelingHook
 
         s3 = LabelingHook().s3
-        if name not in {one["Name"] for one in s3.list_buckets()["Buckets"]}:
+        if name not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
             s3.create_bucket(Bucket=name)
         return name
 

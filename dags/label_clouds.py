@@ -39,14 +39,14 @@ def cars(scan: int) -> list[dict[str, Any]]:
     """Where the cars are at a scan: cuboids as ``SeqLabel.json`` has them."""
     lanes = [("car", 1, 4.0, 6.0, 1.5), ("car", 2, 8.0, 14.0, 0.8), ("truck", 3, -5.0, 30.0, -1.2)]
     sizes = {"car": (4.5, 1.9, 1.5), "truck": (9.0, 2.5, 3.2)}
-    found = []
+    cuboids = []
     for label, number, across, ahead, speed in lanes:
         length, width, height = sizes[label]
         place = {"center-x": across, "center-y": ahead + speed * scan, "center-z": height / 2}
         size = {"length": length, "width": width, "height": height}
         ids = {"object-id": f"scanned-{number}", "object-name": f"{label}:{number}", "class-id": LABELS.index(label)}
-        found.append({**ids, **place, **size, "roll": 0, "pitch": 0, "yaw": math.copysign(math.pi / 2, speed)})
-    return found
+        cuboids.append({**ids, **place, **size, "roll": 0, "pitch": 0, "yaw": math.copysign(math.pi / 2, speed)})
+    return cuboids
 
 
 def points(scan: int) -> Iterator[tuple[float, float, float, float]]:
@@ -92,7 +92,7 @@ with DAG(
         from labeling_provider.hooks.labeling import LabelingHook
 
         s3 = LabelingHook().s3
-        if bucket not in {one["Name"] for one in s3.list_buckets()["Buckets"]}:
+        if bucket not in {present["Name"] for present in s3.list_buckets()["Buckets"]}:
             s3.create_bucket(Bucket=bucket)
 
         def put(name: str, body: bytes) -> str:

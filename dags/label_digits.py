@@ -68,7 +68,7 @@ with DAG(
 
         assert params is not None
         digits, s3, count = load_digits(), s3_client(), params["count"]
-        if bucket not in {one["Name"] for one in s3.list_buckets()["Buckets"]}:
+        if bucket not in {present["Name"] for present in s3.list_buckets()["Buckets"]}:
             s3.create_bucket(Bucket=bucket)
 
         def put_picture(number: int) -> str:

@@ -64,7 +64,7 @@ with DAG(
         from labeling_provider.hooks.labeling import LabelingHook
 
         s3 = LabelingHook().s3
-        if bucket not in {one["Name"] for one in s3.list_buckets()["Buckets"]}:
+        if bucket not in {present["Name"] for present in s3.list_buckets()["Buckets"]}:
             s3.create_bucket(Bucket=bucket)
 
         def put_picture(number: int) -> dict[str, Any]:
@@ -120,14 +120,14 @@ with DAG(
     def report(merged: dict[str, Any], verdicts: dict[str, Any] | None, adjustments: dict[str, Any] | None) -> str:
         """Say what the review has changed; nothing was rejected if there are no adjustments."""
         verified = verdicts["counters"]["total_labeled"] if verdicts else 0
-        told = f"{merged['objects']} pictures have labels; those of {verified} were verified."
+        summary = f"{merged['objects']} pictures have labels; those of {verified} were verified."
         if adjustments:
-            told += f" {adjustments['adjusted']} were adjusted"
+            summary += f" {adjustments['adjusted']} were adjusted"
             if adjustments["adjustment_iou"] is not None:
-                told += f", with a mean IoU of {adjustments['adjustment_iou']:.2f} between before and after"
-            told += f": {adjustments['report_uri']}"
-        print(told)
-        return told
+                summary += f", with a mean IoU of {adjustments['adjustment_iou']:.2f} between before and after"
+            summary += f": {adjustments['report_uri']}"
+        print(summary)
+        return summary
 
     collect("{{ params.bucket }}") >> scenes.group
     report(scenes.merged, scenes.verdicts, scenes.adjustments)

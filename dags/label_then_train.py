@@ -86,7 +86,7 @@ with DAG(
         rows.writerows([text] for text in texts)
         truth = "".join(json.dumps({"source": text, "truth": kind}) + "\n" for text, kind in texts.items())
         s3 = LabelingHook().s3
-        if bucket not in {one["Name"] for one in s3.list_buckets()["Buckets"]}:
+        if bucket not in {present["Name"] for present in s3.list_buckets()["Buckets"]}:
             s3.create_bucket(Bucket=bucket)
         s3.put_object(Bucket=bucket, Key="messages/truth.jsonl", Body=truth.encode())
         s3.put_object(Bucket=bucket, Key="messages/messages.csv", Body=table.getvalue().encode())

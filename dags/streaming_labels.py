@@ -75,7 +75,7 @@ with DAG(
     def make_bucket() -> None:
         """Make the bucket, unless it is there."""
         s3 = s3_client()
-        if BUCKET not in {one["Name"] for one in s3.list_buckets()["Buckets"]}:
+        if BUCKET not in {present["Name"] for present in s3.list_buckets()["Buckets"]}:
             s3.create_bucket(Bucket=BUCKET)
 
     start = CreateLabelingJobOperator(
@@ -146,7 +146,7 @@ with DAG(
         payloads = [event.extra["payload"] for events in triggering_asset_events.values() for event in events]
         attribute = payloads[-1]["label_attribute_name"]
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix="live/arrived/")
-        files = [f"s3://{BUCKET}/{one['Key']}" for page in pages for one in page.get("Contents", [])]
+        files = [f"s3://{BUCKET}/{entry['Key']}" for page in pages for entry in page.get("Contents", [])]
         lines = [json.loads(line) for file in files for line in read(file).splitlines()]
         labels = {line["source-ref"]: line[attribute] for line in lines}
         with ThreadPoolExecutor(8) as pool:

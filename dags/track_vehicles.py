@@ -36,13 +36,13 @@ WORKTEAMS = [
 def vehicles(seconds: float) -> list[dict[str, Any]]:
     """Where the vehicles are at a time: boxes as ``SeqLabel.json`` has them."""
     lanes = [("car", 0, 20, 40, 24, 60.0), ("car", 1, 70, 40, 24, 35.0), ("bus", 2, 120, 90, 36, -45.0)]
-    found = []
+    boxes = []
     for label, number, top, width, height, speed in lanes:
         left = round((0 if speed > 0 else SIZE[0] - width) + speed * seconds)
         if 0 <= left <= SIZE[0] - width:
             box = {"left": left, "top": top, "width": width, "height": height, "class-id": str(LABELS.index(label))}
-            found.append({**box, "object-id": f"filmed-{number}", "object-name": f"{label}:{number + 1}"})
-    return found
+            boxes.append({**box, "object-id": f"filmed-{number}", "object-name": f"{label}:{number + 1}"})
+    return boxes
 
 
 def truth_of(frames: list[str]) -> dict[str, Any]:
@@ -88,7 +88,7 @@ with DAG(
         from labeling_provider.hooks.labeling import LabelingHook
 
         s3 = LabelingHook().s3
-        if bucket not in {one["Name"] for one in s3.list_buckets()["Buckets"]}:
+        if bucket not in {present["Name"] for present in s3.list_buckets()["Buckets"]}:
             s3.create_bucket(Bucket=bucket)
         with TemporaryDirectory() as folder:
             path = f"{folder}/square.mp4"
@@ -98,9 +98,14 @@ with DAG(
                 stream.pix_fmt = "yuv420p"
                 for number in range(FRAMES):
                     image = Image.new("RGB", SIZE, "#9aa5b1")
-                    for one in vehicles(number / FILMED):
-                        area = (one["left"], one["top"], one["left"] + one["width"], one["top"] + one["height"])
-                        ImageDraw.Draw(image).rectangle(area, fill=("#c43d2f", "#1f5fa8")[int(one["class-id"])])
+                    for vehicle in vehicles(number / FILMED):
+                        area = (
+                            vehicle["left"],
+                            vehicle["top"],
+                            vehicle["left"] + vehicle["width"],
+                            vehicle["top"] + vehicle["height"],
+                        )
+                        ImageDraw.Draw(image).rectangle(area, fill=("#c43d2f", "#1f5fa8")[int(vehicle["class-id"])])
                     container.mux(stream.encode(av.VideoFrame.from_image(image)))
                 container.mux(stream.encode())
             s3.upload_file(path, bucket, "vehicles/square.mp4")
@@ -175,18 +180,18 @@ with DAG(
 
         hook = LabelingHook()
         (line,) = b"".join(hook.read_chunks(output_manifest_uri)).splitlines()
-        told: dict[str, Any] = {}
+        agreement: dict[str, Any] = {}
         for attribute in ("tracks-ref", "adjusted-ref"):
             uri = json.loads(line)[attribute]
             body = b"".join(hook.read_chunks(uri))
-            found = read_sequence_label(body, uri, "trackingAnnotations", LABELS).frames
-            truth = truth_of([frame.name for frame in found])
+            labeled = read_sequence_label(body, uri, "trackingAnnotations", LABELS).frames
+            truth = truth_of([frame.name for frame in labeled])
             filmed = sequence_label(truth, "what was filmed", "trackingAnnotations", LABELS).frames
-            told[attribute] = compare(filmed, found, BOX)._asdict()
-        print(told)
-        return told
+            agreement[attribute] = compare(filmed, labeled, BOX)._asdict()
+        print(agreement)
+        return agreement
 
     filmed = film("{{ params.bucket }}")
-    told = tell_truth("{{ params.bucket }}", "{{ ti.xcom_pull('build')['manifest_uri'] }}")
+    truth_told = tell_truth("{{ params.bucket }}", "{{ ti.xcom_pull('build')['manifest_uri'] }}")
     reported = report("{{ ti.xcom_pull('adjust')['output_manifest_uri'] }}")
-    filmed >> build >> told >> track >> adjust >> [reported, export]
+    filmed >> build >> truth_told >> track >> adjust >> [reported, export]

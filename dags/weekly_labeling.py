@@ -61,7 +61,7 @@ with DAG(
         from labeling_provider.hooks.labeling import LabelingHook
 
         digits, s3 = load_digits(), LabelingHook().s3
-        if bucket not in {one["Name"] for one in s3.list_buckets()["Buckets"]}:
+        if bucket not in {present["Name"] for present in s3.list_buckets()["Buckets"]}:
             s3.create_bucket(Bucket=bucket)
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="weekly/pictures/")
         there = sum(page.get("KeyCount", 0) for page in pages)

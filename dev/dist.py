@@ -102,7 +102,7 @@ def check_contents(wheel: Path) -> None:
             raise DistError(f"{wheel.name} has what does not belong into it: {', '.join(strange[:5])}")
         scripts = bundled_scripts(archive.read(SCRIPTS).decode())
     needed = json.loads((ROOT / "frontend" / "package.json").read_text())["dependencies"]
-    if unlicensed := sorted(set(needed.items()) - {(one.name, one.version) for one in scripts}):
+    if unlicensed := sorted(set(needed.items()) - {(script.name, script.version) for script in scripts}):
         raise DistError(f"{wheel.name} has no license of {', '.join(map(' '.join, unlicensed))}: see {SCRIPTS}")
 
 
@@ -119,14 +119,14 @@ def bundled_scripts(text: str) -> list[Script]:
 
     :raises DistError: if one has no license's text.
     """
-    found = []
+    scripts = []
     for part in re.split(r"^-{80}$", text, flags=re.MULTILINE):
         head, _, license_text = part.strip().partition("\n")
-        told = re.fullmatch(r"(\S+) (\S+) \((.+)\)", head)
-        if told is None or not license_text.strip():
+        license_line = re.fullmatch(r"(\S+) (\S+) \((.+)\)", head)
+        if license_line is None or not license_text.strip():
             raise DistError(f"{SCRIPTS}: {head[:80]!r} has no license's text, or is not NAME VERSION (LICENSE)")
-        found.append(Script(*told.groups()))
-    return found
+        scripts.append(Script(*license_line.groups()))
+    return scripts
 
 
 def complete_bill(bill: Mapping[str, Any], scripts: list[Script]) -> dict[str, Any]:
@@ -138,31 +138,36 @@ def complete_bill(bill: Mapping[str, Any], scripts: list[Script]) -> dict[str, A
     :param bill: a CycloneDX document.
     :raises DistError: if our package is not in it.
     """
-    ours = [one for one in bill["components"] if one["name"] == PACKAGE]
+    ours = [component for component in bill["components"] if component["name"] == PACKAGE]
     if not ours:
         raise DistError(f"the bill of materials lacks {PACKAGE}")
-    left_out = {one["bom-ref"] for one in bill["components"] if one["name"] == "pip"} | {ours[0]["bom-ref"]}
+    left_out = {component["bom-ref"] for component in bill["components"] if component["name"] == "pip"} | {
+        ours[0]["bom-ref"]
+    }
     javascript = [
         {
-            "bom-ref": f"npm:{one.name}@{one.version}",
+            "bom-ref": f"npm:{script.name}@{script.version}",
             "type": "library",
-            "name": one.name,
-            "version": one.version,
-            "purl": f"pkg:npm/{quote(one.name)}@{one.version}",
-            "licenses": [{"license": {"id": one.license}}],
+            "name": script.name,
+            "version": script.version,
+            "purl": f"pkg:npm/{quote(script.name)}@{script.version}",
+            "licenses": [{"license": {"id": script.license}}],
         }
-        for one in scripts
+        for script in scripts
     ]
-    edges = {one["ref"]: list(one.get("dependsOn", [])) for one in bill.get("dependencies", [])}
-    edges.setdefault(ours[0]["bom-ref"], []).extend(one["bom-ref"] for one in javascript)
-    edges |= {one["bom-ref"]: [] for one in javascript}
+    edges = {dependency["ref"]: list(dependency.get("dependsOn", [])) for dependency in bill.get("dependencies", [])}
+    edges.setdefault(ours[0]["bom-ref"], []).extend(component["bom-ref"] for component in javascript)
+    edges |= {component["bom-ref"]: [] for component in javascript}
     pip = left_out - {ours[0]["bom-ref"]}
     return {
         **bill,
         "metadata": {**bill.get("metadata", {}), "component": ours[0]},
-        "components": [*(one for one in bill["components"] if one["bom-ref"] not in left_out), *javascript],
+        "components": [
+            *(component for component in bill["components"] if component["bom-ref"] not in left_out),
+            *javascript,
+        ],
         "dependencies": [
-            {"ref": ref, "dependsOn": [one for one in needs if one not in pip]}
+            {"ref": ref, "dependsOn": [needed for needed in needs if needed not in pip]}
             for ref, needs in edges.items()
             if ref not in pip
         ],
@@ -196,8 +201,8 @@ class Fresh:
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         }
         for name in ("node", "npm"):
-            if found := shutil.which(name, path=self.env["PATH"]):
-                raise DistError(f"{found} is in reach, so nothing shows that the wheel works without it")
+            if program := shutil.which(name, path=self.env["PATH"]):
+                raise DistError(f"{program} is in reach, so nothing shows that the wheel works without it")
 
     def run(self, *command: str, env: Mapping[str, str] | None = None) -> str:
         """Run a command there; what it prints.
@@ -214,7 +219,7 @@ class Fresh:
         """See that Airflow knows the provider and its pages, that the service serves, and that the demo's Dag runs."""
         airflow = str(self.bin / "airflow")
         listed = json.loads(self.run(airflow, "providers", "list", "--output", "json"))
-        if "airflow-provider-labeling" not in {one["package_name"] for one in listed}:
+        if "airflow-provider-labeling" not in {package["package_name"] for package in listed}:
             raise DistError("airflow providers list does not know the provider")
         self.run(airflow, "providers", "get", "airflow-provider-labeling", "--full", "--output", "json")
         if "labeling" not in self.run(airflow, "plugins", "--output", "json"):
@@ -322,8 +327,8 @@ def make(tell: Callable[[str], None]) -> Path:
 def _write_bill(fresh: Fresh, wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         scripts = bundled_scripts(archive.read(SCRIPTS).decode())
-    told = "".join(f"{one.name} {one.version} (JavaScript): {one.license}\n" for one in scripts)
-    (DIST / "licenses.txt").write_text(fresh.licenses() + told)
+    of_scripts = "".join(f"{script.name} {script.version} (JavaScript): {script.license}\n" for script in scripts)
+    (DIST / "licenses.txt").write_text(fresh.licenses() + of_scripts)
     bill = fresh.run(str(BIN / "cyclonedx-py"), "environment", str(fresh.bin / "python"), env=os.environ)
     (DIST / "sbom.cdx.json").write_text(json.dumps(complete_bill(json.loads(bill), scripts), indent=2) + "\n")
 

@@ -32,7 +32,7 @@ class Scene(NamedTuple):
         three times as far.
     """
 
-    things: tuple[int, int] = (2, 9)
+    count: tuple[int, int] = (2, 9)
     side: float = 70.0
     crowd: float = 0.15
     hard: float = 0.11
@@ -54,7 +54,7 @@ SCENES: Final = {
     "photographs": Scene(),
     "small": Scene(side=24, pixels=2.0),
     "careless": Scene(careless=0.35),
-    "crowded": Scene(things=(8, 20), side=50, crowd=0.6),
+    "crowded": Scene(count=(8, 20), side=50, crowd=0.6),
     "alike": Scene(alike=0.12, mistaken=0.05),
     "doubled": Scene(doubled=0.06, split=0.12),
 }
@@ -76,7 +76,7 @@ class Care(NamedTuple):
 
 def crew_of(scene: Scene, rng: np.random.Generator) -> list[Care]:
     """The workers of a job."""
-    found = []
+    cares = []
     for _ in range(POOL):
         careless = rng.random() < scene.careless
         miss, more, off = (
@@ -85,8 +85,8 @@ def crew_of(scene: Scene, rng: np.random.Generator) -> list[Care]:
             else (rng.uniform(0.4, 1.6), rng.uniform(0.4, 1.6, 2), rng.uniform(0.5, 1.5))
         )
         missed = min(scene.missed * miss, 0.5)
-        found.append(Care(missed, scene.invented * more[0], scene.mistaken * more[1], off, scene.doubled))
-    return found
+        cares.append(Care(missed, scene.invented * more[0], scene.mistaken * more[1], off, scene.doubled))
+    return cares
 
 
 def _place(scene: Scene, others: Sequence[Thing], rng: np.random.Generator) -> Any:
@@ -104,7 +104,7 @@ def _place(scene: Scene, others: Sequence[Thing], rng: np.random.Generator) -> A
 
 def things_in_picture(scene: Scene, rng: np.random.Generator) -> list[Thing]:
     truth: list[Thing] = []
-    for _ in range(rng.integers(*scene.things)):
+    for _ in range(rng.integers(*scene.count)):
         label = truth[-1][0] if truth and rng.random() < 0.5 else int(rng.integers(LABELS))
         truth.append((label, _place(scene, truth, rng)))
     return truth
@@ -160,7 +160,7 @@ def boxes_by(
         for _ in truth:
             if rng.random() < care.invented:
                 seen.append((int(rng.integers(LABELS)), _place(scene, truth, rng), None))
-        seen += [thing for thing in seen if rng.random() < care.doubled]
+        seen += [shape for shape in seen if rng.random() < care.doubled]
         own = []
         for label, box, of in seen:
             off = np.hypot(scene.relative * np.tile(box[2:] - box[:2], 2), scene.pixels) * care.off
@@ -179,10 +179,10 @@ def boxes_known(
     """
     groups: dict[int, list[tuple[int, Thing]]] = {}
     for worker, own in enumerate(answers):
-        for thing, of in own:
+        for shape, of in own:
             if of is not None:
-                groups.setdefault(of, []).append((worker, thing))
-    found, evenly = [], (np.arange(40) + 0.5) / 40
+                groups.setdefault(of, []).append((worker, shape))
+    objects, evenly = [], (np.arange(40) + 0.5) / 40
     for of, members in groups.items():
         there = np.isin(np.arange(len(crew)), [worker for worker, _ in members])
 
@@ -199,8 +199,8 @@ def boxes_known(
                 [box for _, (_, box) in members], axis=0, weights=[crew[worker].off ** -2.0 for worker, _ in members]
             )
             label = truth[of][0] if of < len(truth) else members[0][1][0]
-            found.append((label, middle, real / (real + nothing)))
-    return found
+            objects.append((label, middle, real / (real + nothing)))
+    return objects
 
 
 def spans_by(crew: Sequence[Care], scene: Scene, truth: Sequence[Thing], rng: np.random.Generator) -> list[Any]:
@@ -240,8 +240,8 @@ def masks_by(crew: Sequence[Care], truth: Any, rng: np.random.Generator) -> list
 
 
 def areas(rng: np.random.Generator) -> Any:
-    found = np.zeros((90, 120), dtype=np.uint8)
+    mask = np.zeros((90, 120), dtype=np.uint8)
     for label in range(1, LABELS):
         x, y, wide, high = rng.integers([10, 10, 12, 12], [80, 55, 40, 35])
-        found[y : y + high, x : x + wide] = label
-    return found
+        mask[y : y + high, x : x + wide] = label
+    return mask

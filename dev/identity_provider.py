@@ -65,8 +65,8 @@ class IdentityProvider:
 
     def person(self, sub: str, *groups: str, name: str | None = None, **claims: Any) -> None:
         """Make somebody known, or change what is told of somebody."""
-        told = {"sub": sub, "name": name or sub, "groups": list(groups), "client_id": CLIENT}
-        body = {**{f"sagemaker:{key}": value for key, value in told.items()}, **claims}
+        claimed = {"sub": sub, "name": name or sub, "groups": list(groups), "client_id": CLIENT}
+        body = {**{f"sagemaker:{key}": value for key, value in claimed.items()}, **claims}
         given = {key: value for key, value in body.items() if value is not None}
         with self._inner.test_client() as client:
             assert client.put(f"/users/{sub}", json=given).status_code == 204
@@ -97,7 +97,7 @@ class IdentityProvider:
                 sent = dict(parse_qsl(environ["QUERY_STRING"]))
                 assert sent["code_challenge_method"] == "S256"
                 self._challenges[code[0]] = sent["code_challenge"]
-        status, headers, content = self.lies.get(path, lambda told: told)(answer)
+        status, headers, content = self.lies.get(path, lambda answer: answer)(answer)
         start(status, [(name, value) for name, value in headers if name.lower() != "content-length"])
         return [content]
 

@@ -62,7 +62,7 @@ def mutants(source: str) -> Iterator[Mutant]:
     for place, node in enumerate(ast.walk(tree)):
         for changed in _changed(node):
             other = copy.deepcopy(tree)
-            target = next(one for number, one in enumerate(ast.walk(other)) if number == place)
+            target = next(node for number, node in enumerate(ast.walk(other)) if number == place)
             target.__dict__.clear()
             target.__dict__.update(changed.__dict__)
             target.__class__ = changed.__class__
@@ -132,8 +132,8 @@ def main() -> int:
     chosen = options.parse_intermixed_args()
     if not (ROOT / chosen.module).is_file():
         options.error(f"there is no file {chosen.module}")
-    found = list(mutants((ROOT / chosen.module).read_text()))
-    sample = sorted(Random(chosen.seed).sample(found, min(chosen.most, len(found))))
+    changes = list(mutants((ROOT / chosen.module).read_text()))
+    sample = sorted(Random(chosen.seed).sample(changes, min(chosen.most, len(changes))))
     with tempfile.TemporaryDirectory(prefix="labeling-mutants-") as folder:
         root = copy_of_tree(Path(folder))
         trial, path = Trial(root, chosen.tests or [str(home_of(chosen.module))]), root / chosen.module
@@ -148,7 +148,7 @@ def main() -> int:
             if trial.passes(seconds):
                 survivors += 1
                 print(f"{chosen.module}:{mutant.line}: no test sees  {mutant.change}", flush=True)
-    print(f"{len(sample)} of {len(found)} changes were tried; {survivors} were not seen")
+    print(f"{len(sample)} of {len(changes)} changes were tried; {survivors} were not seen")
     return int(survivors > 0)
 
 

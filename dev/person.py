@@ -43,8 +43,8 @@ class Person:
         task = shown.get_attribute("data-task")
         frame = self.page.frame_locator(f"iframe.shown[data-task='{task}']")
         frame.locator("crowd-classifier .option").first.wait_for()
-        told = re.sub(r"\s+", " ", frame.locator("body").inner_text())
-        (sentence,) = [sentence for sentence in self.truth if sentence in told]
+        page_text = re.sub(r"\s+", " ", frame.locator("body").inner_text())
+        (sentence,) = [sentence for sentence in self.truth if sentence in page_text]
         chosen = frame.locator("crowd-classifier .option input:checked")
 
         def chooses() -> bool:

@@ -29,9 +29,9 @@ def digits() -> list[tuple[bytes, str]]:
     """scikit-learn's 1,797 handwritten digits as PNG of 64 × 64 pixels, with what they are."""
     from sklearn.datasets import load_digits
 
-    found = load_digits()
-    pictures = [Image.fromarray((one * 255 / 16).astype(np.uint8)).resize((64, 64)) for one in found.images]
-    return [(_png(picture), str(digit)) for picture, digit in zip(pictures, found.target, strict=True)]
+    digits = load_digits()
+    pictures = [Image.fromarray((digit * 255 / 16).astype(np.uint8)).resize((64, 64)) for digit in digits.images]
+    return [(_png(picture), str(digit)) for picture, digit in zip(pictures, digits.target, strict=True)]
 
 
 def scene(number: int, *, visible: bool = True) -> Scene:
@@ -50,7 +50,7 @@ def scene(number: int, *, visible: bool = True) -> Scene:
         if any(_touch(box, other) for other in boxes):
             continue
         boxes.append(box)
-        color = tuple(int(one) for one in _COLORS[kind] + chance.integers(-25, 25, 3))
+        color = tuple(int(part) for part in _COLORS[kind] + chance.integers(-25, 25, 3))
         for drawing, fill in ((picture, color), (mask, kind + 1)):
             if visible or drawing is mask:
                 draw = ImageDraw.Draw(drawing)
@@ -59,9 +59,9 @@ def scene(number: int, *, visible: bool = True) -> Scene:
     return Scene(_png(Image.fromarray(noisy.astype(np.uint8))), boxes, _png(mask))
 
 
-def _touch(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    beside = one["left"] > other["left"] + other["width"] + 6 or other["left"] > one["left"] + one["width"] + 6
-    above = one["top"] > other["top"] + other["height"] + 6 or other["top"] > one["top"] + one["height"] + 6
+def _touch(box: dict[str, Any], other: dict[str, Any]) -> bool:
+    beside = box["left"] > other["left"] + other["width"] + 6 or other["left"] > box["left"] + box["width"] + 6
+    above = box["top"] > other["top"] + other["height"] + 6 or other["top"] > box["top"] + box["height"] + 6
     return not (beside or above)
 
 

@@ -29,10 +29,10 @@ class Browser:
         self.connection.request(method, path, body, self.headers(method, **headers))
         answer = self.connection.getresponse()
         text = answer.read().decode()
-        told = {name.lower(): value for name, value in answer.getheaders()}
-        if "set-cookie" in told:
-            self.cookie = told["set-cookie"].partition(";")[0]
-        return answer.status, told, text
+        headers_of_answer = {name.lower(): value for name, value in answer.getheaders()}
+        if "set-cookie" in headers_of_answer:
+            self.cookie = headers_of_answer["set-cookie"].partition(";")[0]
+        return answer.status, headers_of_answer, text
 
     def headers(self, method: str, **more: str) -> dict[str, str]:
         """What a browser sends with a request."""
@@ -47,9 +47,9 @@ class Browser:
         """A page that is there."""
         status, _, text = self.ask("GET", f"/portal{path}")
         assert status == 200, (status, text)
-        found = re.search(r'name="token" value="([0-9a-f]+)"', text)
-        if found:
-            self.token = found[1]
+        token = re.search(r'name="token" value="([0-9a-f]+)"', text)
+        if token:
+            self.token = token[1]
         return text
 
     def send(self, path: str, **fields: str) -> tuple[int, dict[str, str], str]:
@@ -66,9 +66,9 @@ class Browser:
 
     def move(self, path: str, body: Any = None, status: int = 200) -> Any:
         """Ask the protocol; its answer."""
-        got, told = self.try_move(path, body)
-        assert got == status, (got, told)
-        return told
+        got, answer = self.try_move(path, body)
+        assert got == status, (got, answer)
+        return answer
 
     def try_move(self, path: str, body: Any = None) -> tuple[int, Any]:
         """Ask the protocol; the status and what it says."""

@@ -20,11 +20,11 @@ def programs() -> Path:
 
     :raises StackError: if they are missing.
     """
-    found = [
+    programs = [
         shutil.which("postgres"),
         *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin/postgres")), reverse=True),
     ]
-    program = next(filter(None, found), None)
+    program = next(filter(None, programs), None)
     if program is None:
         raise StackError("PostgreSQL's server is missing: `make setup` installs Debian's postgresql")
     return Path(program).resolve().parent

@@ -45,18 +45,18 @@ class Release:
     def __init__(self, root: Path, version: str, day: date) -> None:
         self.root, self.version = root, version
         module, changelog = (root / MODULE).read_text(), (root / CHANGELOG).read_text()
-        found = _VERSION.search(module)
-        if found is None:
+        present = _VERSION.search(module)
+        if present is None:
             raise ReleaseError(f"{MODULE} has no line __version__ = …")
         try:
             is_plain = re.fullmatch(r"\d+\.\d+\.\d+", version) is not None
-            is_later = is_plain and Version(version) > Version(found[1])
+            is_later = is_plain and Version(version) > Version(present[1])
         except InvalidVersion:
-            raise ReleaseError(f"{MODULE}: {found[1]} is not a version") from None
+            raise ReleaseError(f"{MODULE}: {present[1]} is not a version") from None
         if not is_plain:
             raise ReleaseError(f"{version!r} is not a version: write three numbers, such as 0.2.0")
         if not is_later:
-            raise ReleaseError(f"{version} does not follow {found[1]}, the version in {MODULE}")
+            raise ReleaseError(f"{version} does not follow {present[1]}, the version in {MODULE}")
         news = _UNRELEASED.search(changelog)
         if news is None or not news[1].strip():
             raise ReleaseError(f"{CHANGELOG} has nothing under ## Unreleased: say what a user would notice")

@@ -72,7 +72,7 @@ class Replicas(Balanced):
         try:
             for _ in range(count):
                 self.serving.append(self._start("serve"))
-            balancer = Balancer([int(one.endpoint_url.rpartition(":")[2]) for one in self.serving])
+            balancer = Balancer([int(replica.endpoint_url.rpartition(":")[2]) for replica in self.serving])
             super().__init__(balancer, s3, self.serving[0].ready)
             for _ in range(count):
                 self._add_worker()
@@ -90,8 +90,8 @@ class Replicas(Balanced):
         self._end(self._balancer)
 
     def _end(self, balancer: Balancer | None) -> None:
-        for one in self.processes:
-            one.stop()
+        for process in self.processes:
+            process.stop()
         if balancer is not None:
             balancer.stop()
 

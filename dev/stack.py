@@ -320,8 +320,8 @@ class RestApi:
     def task(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
         """A task instance."""
         run = quote(run_id)
-        found: dict[str, Any] = self.get(f"/api/v2/dags/{dag_id}/dagRuns/{run}/taskInstances/{task_id}")
-        return found
+        instance: dict[str, Any] = self.get(f"/api/v2/dags/{dag_id}/dagRuns/{run}/taskInstances/{task_id}")
+        return instance
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
         """A value that a task has pushed; None if there is none."""
@@ -435,8 +435,8 @@ class Airflow(RestApi):
             super().wait_healthy(seconds)
         except StackError as error:
             logs = [self.folder / f"{part}.log" for part in self.leaders]
-            told = [f"{log.name}: {log.read_text()[-2000:]}" for log in logs if log.exists()]
-            raise StackError("\n".join([str(error), *told])) from None
+            ends = [f"{log.name}: {log.read_text()[-2000:]}" for log in logs if log.exists()]
+            raise StackError("\n".join([str(error), *ends])) from None
 
     def check_alive(self) -> None:
         """Raise if a part has ended."""
@@ -503,11 +503,11 @@ def descendants(parent: int) -> dict[int, str]:
     """Process ids and command lines of everything that a process has started."""
     table = subprocess.run(["ps", "-eww", "-o", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
     rows = [line.split(None, 2) for line in table.splitlines()[1:]]
-    found: dict[int, str] = {}
+    children: dict[int, str] = {}
     wanted = {parent}
     while True:
-        new = {int(pid): args for pid, ppid, args in rows if int(ppid) in wanted and int(pid) not in found}
+        new = {int(pid): args for pid, ppid, args in rows if int(ppid) in wanted and int(pid) not in children}
         if not new:
-            return found
-        found.update(new)
+            return children
+        children.update(new)
         wanted = set(new)

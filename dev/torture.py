@@ -204,7 +204,7 @@ class Labeling(Load):
             key = result["output_manifest_uri"].removeprefix(f"s3://{self.bucket}/")
             body = s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
             lines = [json.loads(line) for line in body.splitlines()]
-            assert [line["source"] for line in lines] == [f"text {number} {one}" for one in range(OBJECTS)]
+            assert [line["source"] for line in lines] == [f"text {number} {copy}" for copy in range(OBJECTS)]
             assert all(line["label-metadata"]["class-name"] == line["truth"] for line in lines)
             prefix = f"out/{number}/{result['job_name']}/annotations/worker-response/"
             listed = s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
@@ -237,8 +237,8 @@ class Pushing(Load):
     def check(self, service: Service, results: dict[str, Any]) -> None:
         """One job, and in its output each text once, with its label."""
         s3, name = service.client("s3"), results["start"]["job_name"]
-        found = service.client("sagemaker").list_labeling_jobs(NameContains=f"{self.dag_id}-start")
-        (job,) = found["LabelingJobSummaryList"]
+        answer = service.client("sagemaker").list_labeling_jobs(NameContains=f"{self.dag_id}-start")
+        (job,) = answer["LabelingJobSummaryList"]
         assert (job["LabelingJobName"], job["LabelingJobStatus"]) == (name, "Stopped"), job
         key = f"out/{name}/manifests/output/output.manifest"
         lines = [json.loads(line) for line in s3.get_object(Bucket=self.bucket, Key=key)["Body"].read().splitlines()]
@@ -320,8 +320,8 @@ class Torture:
     def instances(self, cluster: Airflow, load: Load, run: str) -> list[dict[str, Any]]:
         """All task instances."""
         path = f"/api/v2/dags/{load.dag_id}/dagRuns/{run.replace('+', '%2B')}/taskInstances?limit=100"
-        found: list[dict[str, Any]] = cluster.get(path)["task_instances"]
-        return found
+        instances: list[dict[str, Any]] = cluster.get(path)["task_instances"]
+        return instances
 
     def wait_for_the_end(self, cluster: Airflow, load: Load, run: str) -> list[str]:
         """Wait until all tasks have succeeded; their ids.
@@ -332,10 +332,10 @@ class Torture:
             wait_until(lambda: self.has_ended(cluster, load, run), 600, "every task has ended", 2)
         except StackError as error:
             late = [task for task in self.instances(cluster, load, run) if task["state"] not in {"success", "failed"}]
-            told = [f"{task['task_id']} is {task['state']}, try {task['try_number']}" for task in late]
+            states = [f"{task['task_id']} is {task['state']}, try {task['try_number']}" for task in late]
             for task in late[:2]:
-                told.append(cluster.task_log(load.dag_id, run, task["task_id"], task["try_number"])[-3000:])
-            raise StackError("\n".join([str(error), *told])) from error
+                states.append(cluster.task_log(load.dag_id, run, task["task_id"], task["try_number"])[-3000:])
+            raise StackError("\n".join([str(error), *states])) from error
         return [task["task_id"] for task in self.instances(cluster, load, run)]
 
     def has_ended(self, cluster: Airflow, load: Load, run: str) -> bool:

@@ -83,9 +83,9 @@ class Person(ABC, threading.Thread):
     :ivar trouble: what was not as it should be, with its traceback; empty if nothing.
     """
 
-    def __init__(self, name: str, service: Service | Front, job: int, seed: str, told: Callable[[], None]) -> None:
+    def __init__(self, name: str, service: Service | Front, job: int, seed: str, tell: Callable[[], None]) -> None:
         super().__init__(name=name, daemon=True)
-        self.service, self.job, self.told = service, job, told
+        self.service, self.job, self.tell = service, job, tell
         self.random = random.Random(seed)
         self.accepted: dict[int, set[str]] = {}
         self.lives = 0
@@ -118,7 +118,7 @@ class Person(ABC, threading.Thread):
         assert notes, f"{self.name} does not have task {task} any more, and has not answered it"
         assert task not in self.accepted, f"{self.name} got task {task} again after answering it"
         self.accepted[task] = notes
-        self.told()
+        self.tell()
 
 
 class AtProtocol(Person):
@@ -187,22 +187,24 @@ class AtProtocol(Person):
         for part in range(self.random.randrange(3)):
             draft = {**answer, "note": note[: 5 * (part + 1)]}
             self.cut_off[number].append(draft)
-            status, told = self.ask(f"/tasks/{number}/save", {"draft": draft, "active": part})
+            status, answer_of_service = self.ask(f"/tasks/{number}/save", {"draft": draft, "active": part})
             if status != 200:
-                return self.done_before(number, told)
+                return self.done_before(number, answer_of_service)
             self.drafts[number] = [self.cut_off[number].pop()]
         self.sent[number].add(note)
-        status, told = self.ask(f"/tasks/{number}/submit", {"answer": answer, "active": 2.0, "job": self.job})
+        status, answer_of_service = self.ask(
+            f"/tasks/{number}/submit", {"answer": answer, "active": 2.0, "job": self.job}
+        )
         if status != 200:
             self.sent[number].remove(note)
-            return self.done_before(number, told)
+            return self.done_before(number, answer_of_service)
         self.accept(number, {note})
-        self.hold(told["task"])
-        return told
+        self.hold(answer_of_service["task"])
+        return answer_of_service
 
-    def done_before(self, task: int, told: Any) -> Any:
+    def done_before(self, task: int, answer: Any) -> Any:
         """A request that the last browser sent before its end has come in after all; what comes next."""
-        assert told.get("refused") == "done", f"{self.name} is told {told} about task {task}"
+        assert answer.get("refused") == "done", f"{self.name} is told {answer} about task {task}"
         self.accept(task, set(self.sent[task]))
         self.held = None
         return self.next()
@@ -426,9 +428,9 @@ class Crowd:
         sagemaker.create_labeling_job(**draft.request)
         wait_until(lambda: self.describe()["LabelingJobStatus"] == "InProgress", 60, "the job begins")
         page = Browser(self.service.endpoint_url).sign_in("Whoever").page("/")
-        found = re.search(r'href="/portal/jobs/(\d+)"', page)
-        assert found, page
-        return int(found[1])
+        link = re.search(r'href="/portal/jobs/(\d+)"', page)
+        assert link, page
+        return int(link[1])
 
     def describe(self) -> Any:
         """The job's description."""
@@ -485,7 +487,7 @@ class Crowd:
             how = "the service"
         else:
             kind = AtChromium if victim == "chromium" else AtProtocol
-            person = self.random.choice([one for one in self.people if isinstance(one, kind)])
+            person = self.random.choice([somebody for somebody in self.people if isinstance(somebody, kind)])
             how = person.kill_browser(self.random)
         self.killed[victim] += 1
         print(f"kill {self.killed.total()} of {self.kills}, after {self.answers} answers: {how}", flush=True)
@@ -502,19 +504,19 @@ class Crowd:
         by_object = {key: json.loads(self.read(key))["answers"] for key in keys}
         assert len({key.split("/")[-2] for key in keys}) == len(keys) == self.objects, "each object has one file"
         worker_of: dict[str, set[str]] = defaultdict(set)
-        found: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         for key, answers in by_object.items():
             workers = {answer["workerId"] for answer in answers}
             assert len(answers) == len(workers) == ANSWERS_EACH, f"{key}: {answers}"
             for answer in answers:
                 note = answer["answerContent"]["note"]
-                found[note] += 1
+                counts[note] += 1
                 worker_of[note.partition(",")[0]].add(answer["workerId"])
         assert all(len(workers) == 1 for workers in worker_of.values()), worker_of
         accepted = [notes for person in self.people for notes in person.accepted.values()]
-        wrong = [notes for notes in accepted if sum(found[note] for note in notes) != 1]
+        wrong = [notes for notes in accepted if sum(counts[note] for note in notes) != 1]
         assert not wrong, f"accepted, and in the output not once: {wrong}"
-        assert found.total() == len(accepted) == self.objects * ANSWERS_EACH, (found.total(), len(accepted))
+        assert counts.total() == len(accepted) == self.objects * ANSWERS_EACH, (counts.total(), len(accepted))
         self.check_consolidated(by_object)
 
     def check_consolidated(self, by_object: dict[str, list[Any]]) -> None:
@@ -522,11 +524,11 @@ class Crowd:
         answered = {key.split("/")[-2]: {a["answerContent"]["note"] for a in by_object[key]} for key in by_object}
         seen = Counter()
         for key in self.keys(f"out/{JOB}/annotations/consolidated-annotation/consolidation-request/"):
-            for one in json.loads(self.read(key)):
-                notes = [json.loads(a["annotationData"]["content"])["note"] for a in one["annotations"]]
+            for consolidated in json.loads(self.read(key)):
+                notes = [json.loads(a["annotationData"]["content"])["note"] for a in consolidated["annotations"]]
                 assert len(notes) == ANSWERS_EACH
-                assert set(notes) == answered[one["datasetObjectId"]], one
-                seen[one["datasetObjectId"]] += 1
+                assert set(notes) == answered[consolidated["datasetObjectId"]], consolidated
+                seen[consolidated["datasetObjectId"]] += 1
         assert set(seen.values()) == {1}, seen
         assert len(seen) == self.objects
 
@@ -538,7 +540,7 @@ class Crowd:
     def keys(self, prefix: str) -> list[str]:
         """The stored objects under a prefix."""
         pages = self.service.client("s3").get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
-        return [one["Key"] for page in pages for one in page.get("Contents", []) if one["Key"].endswith(".json")]
+        return [entry["Key"] for page in pages for entry in page.get("Contents", []) if entry["Key"].endswith(".json")]
 
     def read(self, key: str) -> bytes:
         """The content of a stored object."""

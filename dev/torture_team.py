@@ -92,13 +92,15 @@ class Team(Crowd):
             balancer = None
             try:
                 self.replicas = [self.replica(part) for part in PARTS]
-                ports = [int(one.endpoint_url.rpartition(":")[2]) for one in self.replicas if one.part != "work"]
+                ports = [
+                    int(replica.endpoint_url.rpartition(":")[2]) for replica in self.replicas if replica.part != "work"
+                ]
                 self.balancer = balancer = Balancer(ports)
                 self.service = Balanced(balancer, self.objects_store, self.replicas[0].ready)
                 self.torture()
             finally:
-                for one in (*self.replicas, self.objects_store):
-                    one.stop()
+                for stopping in (*self.replicas, self.objects_store):
+                    stopping.stop()
                 if balancer:
                     balancer.stop()
 
@@ -142,16 +144,18 @@ class Team(Crowd):
     def create_others(self) -> None:
         """Create the jobs of simulated workers, and the stream."""
         s3, sagemaker, sns, sqs = (self.service.client(name) for name in ("s3", "sagemaker", "sns", "sqs"))
-        new, told = (sns.create_topic(Name=name)["TopicArn"] for name in ("new", "told"))
+        new, labels = (sns.create_topic(Name=name)["TopicArn"] for name in ("new", "told"))
         self.topic, self.heard_url = new, sqs.create_queue(QueueName="heard")["QueueUrl"]
         asked = sqs.get_queue_attributes(QueueUrl=self.heard_url, AttributeNames=["QueueArn"])
-        sns.subscribe(TopicArn=told, Protocol="sqs", Endpoint=asked["Attributes"]["QueueArn"])
+        sns.subscribe(TopicArn=labels, Protocol="sqs", Endpoint=asked["Attributes"]["QueueArn"])
         for number, name in enumerate(self.names):
             lines = [{"source": f"{number} {line}", "truth": LABELS[line % 3]} for line in range(self.lines)]
             body = "".join(json.dumps(line) + "\n" for line in lines).encode()
             s3.put_object(Bucket=BUCKET, Key=f"{name}.manifest", Body=body)
             self.start(name, manifest_uri=f"s3://{BUCKET}/{name}.manifest", workers_per_object=ANSWERS_EACH)
-        self.start(STREAM, input_topic_arn=new, output_topic_arn=told, workers_per_object=1, max_concurrent_objects=100)
+        self.start(
+            STREAM, input_topic_arn=new, output_topic_arn=labels, workers_per_object=1, max_concurrent_objects=100
+        )
         wait_until(
             lambda: sagemaker.describe_labeling_job(LabelingJobName=STREAM)["LabelingJobStatus"] == "InProgress",
             60,
@@ -244,7 +248,7 @@ class Team(Crowd):
             counters = described["LabelCounters"]
             assert counters["TotalLabeled"] == counters["HumanLabeled"] == self.lines, (name, counters)
             lines = self.read(f"out/{name}/manifests/output/output.manifest").splitlines()
-            assert [json.loads(line)["source"] for line in lines] == [f"{number} {one}" for one in range(self.lines)]
+            assert [json.loads(line)["source"] for line in lines] == [f"{number} {copy}" for copy in range(self.lines)]
             responses = self.keys(f"out/{name}/annotations/worker-response/")
             assert len({key.split("/")[-2] for key in responses}) == len(responses) == self.lines, (
                 f"{name}: {len(responses)}"
@@ -265,8 +269,8 @@ class Team(Crowd):
         ended = {"Stopped", "Failed", "Completed"}
         described = wait_until(
             lambda: (
-                (found := sagemaker.describe_labeling_job(LabelingJobName=STREAM))["LabelingJobStatus"] in ended
-                and found
+                (description := sagemaker.describe_labeling_job(LabelingJobName=STREAM))["LabelingJobStatus"] in ended
+                and description
             ),
             60,
             "the stream ends",
@@ -276,20 +280,20 @@ class Team(Crowd):
         lines = self.read(f"out/{STREAM}/manifests/output/output.manifest").splitlines()
         expected = Counter(f"pushed {number}" for number in range(self.pushed))
         assert Counter(json.loads(line)["source"] for line in lines) == expected, "each text is labeled once"
-        told: dict[str, set[str]] = defaultdict(set)
+        message_ids: dict[str, set[str]] = defaultdict(set)
 
         def all_heard() -> bool:
             got = sqs.receive_message(QueueUrl=self.heard_url, MaxNumberOfMessages=10).get("Messages", [])
-            for one in got:
-                body = json.loads(one["Body"])
-                told[json.loads(body["Message"])["source"]].add(body["MessageId"])
+            for message in got:
+                body = json.loads(message["Body"])
+                message_ids[json.loads(body["Message"])["source"]].add(body["MessageId"])
             if got:
-                entries = [{"Id": str(at), "ReceiptHandle": one["ReceiptHandle"]} for at, one in enumerate(got)]
+                entries = [{"Id": str(at), "ReceiptHandle": message["ReceiptHandle"]} for at, message in enumerate(got)]
                 sqs.delete_message_batch(QueueUrl=self.heard_url, Entries=entries)
-            return not got and told.keys() == expected.keys()
+            return not got and message_ids.keys() == expected.keys()
 
-        wait_until(all_heard, 60, f"every label is told of, not {len(told)} of {self.pushed}", 0.0)
-        assert {len(ids) for ids in told.values()} == {1}, "each label is told of with one id"
+        wait_until(all_heard, 60, f"every label is told of, not {len(message_ids)} of {self.pushed}", 0.0)
+        assert {len(ids) for ids in message_ids.values()} == {1}, "each label is told of with one id"
 
     def check_rows(self) -> None:
         """See that the counters of jobs are what the rows of their objects say."""

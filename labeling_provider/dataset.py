@@ -402,10 +402,11 @@ def _label_attribute(job: Mapping[str, Any]) -> str:
 
     :raises ValueError: if the task type is unknown.
     """
+    from labeling_provider.groundtruth.description import JobRequest
     from labeling_provider.groundtruth.task_types import TASK_TYPES
     from labeling_provider.request.builder import default_attribute_name
 
-    given = job.get("label_attribute_name") or (job.get("config") or {}).get("LabelAttributeName")
+    given = job.get("label_attribute_name") or JobRequest(job.get("config") or {}).label_attribute
     task_type = TASK_TYPES.get(job["task_type"])
     if task_type is None:
         raise ValueError(f"task_type must be one of {', '.join(TASK_TYPES)}, not {job['task_type']!r}")

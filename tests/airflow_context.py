@@ -90,16 +90,16 @@ class Recorder:
     """Airflow's metrics, kept."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, Any, dict[str, str]]] = []
+        self.measured: list[tuple[str, Any, dict[str, str]]] = []
 
     def incr(self, name: str, count: int = 1, *, tags: dict[str, str]) -> None:
-        self.told.append((name, count, tags))
+        self.measured.append((name, count, tags))
 
     def gauge(self, name: str, value: float, *, tags: dict[str, str]) -> None:
-        self.told.append((name, value, tags))
+        self.measured.append((name, value, tags))
 
     def timing(self, name: str, duration: Any, *, tags: dict[str, str]) -> None:
-        self.told.append((name, duration, tags))
+        self.measured.append((name, duration, tags))
 
 
 def record_metrics(monkeypatch: pytest.MonkeyPatch) -> Recorder:

@@ -23,7 +23,7 @@ class LastWord(Model):
         self.known = dict(zip(inputs, answers, strict=True))
 
     def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
-        return [Prediction(self.known.get(one, 0), float(one in self.known)) for one in inputs]
+        return [Prediction(self.known.get(text, 0), float(text in self.known)) for text in inputs]
 
     def save(self) -> bytes:
         return repr(self.known).encode()

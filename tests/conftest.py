@@ -66,7 +66,7 @@ class Lab:
         self.bucket = "lab"
         self.connect()
         self.s3 = s3 or self.s3
-        if self.bucket not in {one["Name"] for one in self.s3.list_buckets()["Buckets"]}:
+        if self.bucket not in {bucket["Name"] for bucket in self.s3.list_buckets()["Buckets"]}:
             self.s3.create_bucket(Bucket=self.bucket)
 
     def connect(self) -> None:
@@ -92,7 +92,7 @@ class Lab:
 
     def keys(self, prefix: str) -> list[str]:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
-        return [one["Key"] for page in pages for one in page.get("Contents", [])]
+        return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
     def manifest(self, lines: Sequence[dict[str, Any]]) -> str:
         """Store a manifest; its URI."""
@@ -213,8 +213,8 @@ def logged(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture)
     caplog.set_level(logging.INFO, "labeling_provider")
 
     def text() -> str:
-        told = capsys.readouterr().out + caplog.text
+        output = capsys.readouterr().out + caplog.text
         caplog.clear()
-        return told
+        return output
 
     return text

@@ -49,7 +49,7 @@ class Proxy:
         self.refused: set[str] = set()
         self.shift = 0.0
         self.operations: Counter[str] = Counter()
-        self.told = 0
+        self.answers_given = 0
         self.spoilt: Counter[str] = Counter()
         self.changed_status: str | None = None
         self._random = random.Random(seed)
@@ -160,13 +160,13 @@ class Proxy:
 
     def altered(self, content: bytes) -> bytes:
         """An answer by the clock and with the status that the test wants."""
-        self.told += 1
+        self.answers_given += 1
         answer: dict[str, Any] = json.loads(content)
-        for one in answer.get("LabelingJobSummaryList", [answer]):
+        for job in answer.get("LabelingJobSummaryList", [answer]):
             for key in ("CreationTime", "LastModifiedTime"):
-                one[key] += self.shift
+                job[key] += self.shift
             if self.changed_status:
-                one["LabelingJobStatus"] = self.changed_status
+                job["LabelingJobStatus"] = self.changed_status
         return json.dumps(answer).encode()
 
 

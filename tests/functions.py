@@ -22,7 +22,9 @@ def consolidate(event: dict[str, Any], context: object) -> list[dict[str, Any]]:
     payload = json.loads(boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
     answers = []
     for item in payload:
-        grades = Counter(json.loads(one["annotationData"]["content"])["grade"] for one in item["annotations"])
+        grades = Counter(
+            json.loads(annotation["annotationData"]["content"])["grade"] for annotation in item["annotations"]
+        )
         label = event["labelAttributeName"]
         content = {label: {"grade": grades.most_common(1)[0][0]}, f"{label}-metadata": {"type": "groundtruth/custom"}}
         answers.append({"datasetObjectId": item["datasetObjectId"], "consolidatedAnnotation": {"content": content}})
@@ -57,8 +59,8 @@ def recipe_after(event: dict[str, Any], context: Any) -> list[dict[str, Any]]:
                 "content": {
                     label: {
                         "annotations": [
-                            {"workerId": one["workerId"], **json.loads(one["annotationData"]["content"])}
-                            for one in item["annotations"]
+                            {"workerId": annotation["workerId"], **json.loads(annotation["annotationData"]["content"])}
+                            for annotation in item["annotations"]
                         ],
                         "millis": context.get_remaining_time_in_millis(),
                     }

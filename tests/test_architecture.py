@@ -6,11 +6,12 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from dev.house import circles, count
 from dev.stack import ROOT
 from labeling_provider.groundtruth.job import JobStatus
+from labeling_provider.groundtruth.model import service_model
 
 PACKAGE = ROOT / "labeling_provider"
 PLAIN = ("errors", "groundtruth", "request", "manifest", "quality", "rendering")
@@ -32,8 +33,26 @@ AIRFLOWS = ("hooks", "operators", "decorators", "sensors", "triggers", "notifica
 """Rooms whose files are called after what they do it to, as Airflow does: an operator, its sensor and its trigger."""
 MOST_LOOSE = 5
 """How many modules may lie at the package's root, outside of any room."""
+OTHERS_TOO = {
+    "CreationTime",
+    "HumanTaskUiArn",
+    "Key",
+    "NextToken",
+    "RoleArn",
+    "Tags",
+    "Value",
+    "VpcConfig",
+    "WorkteamArn",
+}
+"""Members of a labeling job's request or description that other documents have as well: workteams, tags, models …"""
+WRITERS = (PACKAGE / "request" / "builder.py", PACKAGE / "request" / "workforces.py")
+"""Modules that write a labeling job's request, and may not read what is in it."""
 VAGUE = {"one", "found", "thing", "things", "told"}
 """What a variable is called by who does not say what it holds."""
+NAMED = ("labeling_provider", "dags", "dev", "benchmarks", "tests")
+"""Folders in which no variable is called so."""
+YET_TO_NAME = ("dev/demo.py", "dev/site.py", "tests/service/cloud/", "tests/service/database/", "tests/test_deploy.py")
+"""What is below those and still has such variables: whoever changes a file names its variables."""
 
 
 def modules() -> Iterator[tuple[Path, tuple[str, ...]]]:
@@ -143,6 +162,50 @@ def test_a_job_status_is_written_in_one_place() -> None:
     assert wrong == []
 
 
+def members(shape: Any) -> Iterator[str]:
+    """The names of the members of a shape of botocore's model, at any depth."""
+    if shape.type_name == "list":
+        yield from members(shape.member)
+    for name, member in shape.members.items() if shape.type_name == "structure" else ():
+        yield name
+        yield from members(member)
+
+
+def named_members(path: Path) -> Iterator[tuple[int, str]]:
+    """The members of documents that a file names by texts: ``x["Name"]``, ``x.get("Name")``; with their lines."""
+    if path.suffix == ".html":
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            yield from ((number, name) for name in re.findall(r"""(?:\[|\.get\()["'](\w+)["']""", line))
+        return
+    for node in ast.walk(ast.parse(path.read_text())):
+        value: ast.AST | None = None
+        if isinstance(node, ast.Subscript) and not (isinstance(node.ctx, ast.Store) and path in WRITERS):
+            value = node.slice
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+            value = node.args[0] if node.func.attr in {"get", "pop", "setdefault"} else None
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            yield value.lineno, value.value
+
+
+def test_a_labeling_jobs_documents_are_read_in_one_room() -> None:
+    """Others ask ``JobRequest``, ``JobDescription`` and ``EditableRequest``."""
+    model = service_model()
+    documents = (
+        model.operation_model("CreateLabelingJob").input_shape,
+        *(model.operation_model(name).output_shape for name in ("DescribeLabelingJob", "ListLabelingJobs")),
+    )
+    own = {name for document in documents for name in members(document)} - OTHERS_TOO
+    assert "UiTemplateS3Uri" in own
+    wrong = [
+        f"{path.relative_to(PACKAGE)}:{line}: {name}"
+        for path in (*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.html"))
+        if "groundtruth" not in path.parts
+        for line, name in named_members(path)
+        if name in own
+    ]
+    assert wrong == []
+
+
 def test_every_folder_is_in_the_map() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text()
     package, service = page.split("Inside `service/`:")
@@ -215,8 +278,10 @@ def test_no_two_modules_share_a_name() -> None:
 
 def test_variables_are_called_what_they_hold() -> None:
     vague = [
-        f"{path.relative_to(PACKAGE)}:{node.lineno}: {name}"
-        for path, _ in modules()
+        f"{path.relative_to(ROOT)}:{node.lineno}: {name}"
+        for folder in NAMED
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if not path.relative_to(ROOT).as_posix().startswith(YET_TO_NAME)
         for node, name in variables(path)
         if name in VAGUE
     ]

@@ -21,8 +21,8 @@ NEEDS_A_BROWSER = {"drawing", "sequences", "shift", "ui", "work"}
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(one.name, marks=[pytest.mark.browser] if one.name in NEEDS_A_BROWSER else [])
-        for one in iter_modules(benchmarks.__path__)
+        pytest.param(module.name, marks=[pytest.mark.browser] if module.name in NEEDS_A_BROWSER else [])
+        for module in iter_modules(benchmarks.__path__)
     ],
 )
 def test_a_benchmark_runs_in_its_smallest_form(name: str) -> None:
@@ -32,6 +32,6 @@ def test_a_benchmark_runs_in_its_smallest_form(name: str) -> None:
     figures = json.loads(done.stdout.splitlines()[-1])
     assert name != "replicas" or figures.keys() >= OF_A_TEAM
     # That of the pages has figures for each database.
-    flat = [one for value in figures.values() for one in (value.values() if isinstance(value, dict) else [value])]
+    flat = [figure for value in figures.values() for figure in (value.values() if isinstance(value, dict) else [value])]
     assert flat
     assert all(isinstance(value, int | float) for value in flat)

@@ -44,7 +44,7 @@ def test_metrics_are_told_with_their_tags_and_nothing_is_not_counted(monkeypatch
     compat.count("failed", 0, TAGS)
     compat.gauge("backlog", 0, TAGS)
     compat.timing("duration", timedelta(seconds=2), TAGS)
-    assert recorder.told == [("labeled", 3, TAGS), ("backlog", 0, TAGS), ("duration", timedelta(seconds=2), TAGS)]
+    assert recorder.measured == [("labeled", 3, TAGS), ("backlog", 0, TAGS), ("duration", timedelta(seconds=2), TAGS)]
 
 
 def test_a_try_is_marked_where_a_trigger_has_to_look_for_it() -> None:

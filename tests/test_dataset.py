@@ -28,7 +28,7 @@ def group(**arguments: Any) -> dict[str, Any]:
 
 
 def order(tasks: dict[str, Any]) -> dict[str, set[str]]:
-    return {name: {one.removeprefix("set.") for one in task.downstream_task_ids} for name, task in tasks.items()}
+    return {name: {later.removeprefix("set.") for later in task.downstream_task_ids} for name, task in tasks.items()}
 
 
 def test_the_least_chain() -> None:
@@ -97,7 +97,7 @@ def test_arguments_reach_their_tasks() -> None:
     assert tasks["quality"].min_agreement == 0.4
     assert (tasks["split"].fractions, tasks["split"].seed) == ({"all": 1}, "x")
     assert tasks["export"].on_problems == "warn"
-    assert [one.operator.task_id for one in tasks["merge"].manifest_uris] == ["set.label", "set.relabel"]
+    assert [manifest.operator.task_id for manifest in tasks["merge"].manifest_uris] == ["set.label", "set.relabel"]
 
 
 def test_the_attribute_is_that_of_the_task_type() -> None:
@@ -156,14 +156,14 @@ def test_what_was_labeled_twice_is_reviewed_together() -> None:
         adjust_job={"workers_per_object": 2, "instructions": "Correct."},
         object_keys=["source-ref", "page"],
     )
-    found = order(tasks)
-    assert found["quality"] == {"relabel", "labeled"}
-    assert found["label"] == {"quality", "labeled", "merge"}
-    assert found["relabel"] == {"labeled", "merge"}
-    assert found["labeled"] == {"to_verify", "merge"}
+    tasks_after = order(tasks)
+    assert tasks_after["quality"] == {"relabel", "labeled"}
+    assert tasks_after["label"] == {"quality", "labeled", "merge"}
+    assert tasks_after["relabel"] == {"labeled", "merge"}
+    assert tasks_after["labeled"] == {"to_verify", "merge"}
     assert tasks["quality"].branches == dict.fromkeys(("good", "poor"), "set.labeled") | {"relabel": "set.relabel"}
     names = ["label", "relabel", "verify", "adjust"]
-    assert [one.operator.task_id for one in tasks["merge"].manifest_uris] == [f"set.{name}" for name in names]
+    assert [manifest.operator.task_id for manifest in tasks["merge"].manifest_uris] == [f"set.{name}" for name in names]
     assert {task.aws_conn_id for task in tasks.values()} == {"other"}
     assert tasks["rejected"].classes == ["poor", "empty"]
     assert (tasks["verify"].workers_per_object, tasks["adjust"].workers_per_object) == (1, 2)

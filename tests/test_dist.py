@@ -59,7 +59,7 @@ def test_a_good_wheel_is_taken(wheel: Callable[[dict[str, bytes | None]], Path])
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "words"),
     [
         ({"tests/test_x.py": b""}, "does not belong into it: tests/test_x.py"),
         ({"labeling_provider/tests/test_x.py": b""}, "does not belong into it: labeling_provider/tests/test_x.py"),
@@ -88,16 +88,16 @@ def test_a_good_wheel_is_taken(wheel: Callable[[dict[str, bytes | None]], Path])
     ],
 )
 def test_what_is_wrong_with_a_wheel_is_named(
-    wheel: Callable[[dict[str, bytes | None]], Path], changes: dict[str, bytes | None], told: str
+    wheel: Callable[[dict[str, bytes | None]], Path], changes: dict[str, bytes | None], words: str
 ) -> None:
-    with pytest.raises(DistError, match=re.escape(told)):
+    with pytest.raises(DistError, match=re.escape(words)):
         check_contents(wheel(changes))
 
 
 def test_the_licenses_of_the_built_scripts_are_read_with_three_among_them() -> None:
-    found = bundled_scripts((ROOT / SCRIPTS).read_text())
-    assert set(NEEDED.items()) <= {(one.name, one.version) for one in found}
-    assert {one.license for one in found} <= {"MIT", "Apache-2.0", "BSD-3-Clause"}
+    scripts = bundled_scripts((ROOT / SCRIPTS).read_text())
+    assert set(NEEDED.items()) <= {(script.name, script.version) for script in scripts}
+    assert {script.license for script in scripts} <= {"MIT", "Apache-2.0", "BSD-3-Clause"}
 
 
 def test_the_bill_of_materials_is_that_of_our_package() -> None:
@@ -116,10 +116,10 @@ def test_the_bill_of_materials_is_that_of_our_package() -> None:
     )
     assert bill["metadata"]["component"]["name"] == "airflow-provider-labeling"
     assert bill["metadata"]["timestamp"] == "now"
-    named = {one["name"]: one["version"] for one in bill["components"]}
+    named = {component["name"]: component["version"] for component in bill["components"]}
     assert named == {"boto3": "1.40.0", **NEEDED}
-    assert "pkg:npm/%40mdi/js@" + NEEDED["@mdi/js"] in {one.get("purl") for one in bill["components"]}
-    needs = {one["ref"]: one["dependsOn"] for one in bill["dependencies"]}
+    assert "pkg:npm/%40mdi/js@" + NEEDED["@mdi/js"] in {component.get("purl") for component in bill["components"]}
+    needs = {dependency["ref"]: dependency["dependsOn"] for dependency in bill["dependencies"]}
     assert needs["us"] == ["boto", *(f"npm:{name}@{version}" for name, version in NEEDED.items())]
     assert "pip" not in needs
     with pytest.raises(DistError, match="lacks airflow-provider-labeling"):

@@ -71,7 +71,7 @@ def test_what_the_readme_labels_is_labeled(connected: Lab) -> None:
     code, function = blocks(ROOT / "README.md", "python")
     names: dict = {}
     exec(compile(code, "README.md", "exec"), names)
-    if "bucket" not in {one["Name"] for one in connected.s3.list_buckets()["Buckets"]}:
+    if "bucket" not in {bucket["Name"] for bucket in connected.s3.list_buckets()["Buckets"]}:
         connected.s3.create_bucket(Bucket="bucket")
     connected.s3.put_object(Bucket="bucket", Key="birds/1.jpg", Body=b"a bird")
     line = json.dumps({"source-ref": "s3://bucket/birds/1.jpg", "truth": "stork"})
@@ -130,7 +130,7 @@ def test_every_command_of_the_docs_exists_with_its_options(line: str) -> None:
         made.parse_args(words[1:])
     elif program == "airflow":
         assert words[0] == "labeling"
-        (known,) = [one for one in get_labeling_commands()[0].subcommands if one.name == words[1]]
+        (known,) = [command for command in get_labeling_commands()[0].subcommands if command.name == words[1]]
         options = {flag for argument in known.args for flag in argument.flags}
         assert {word for word in words[2:] if word.startswith("--")} <= options
     elif program == "export" and words[0].startswith("AIRFLOW_CONN_"):
@@ -199,8 +199,10 @@ def test_every_dependency_has_a_line_in_the_readme_with_its_lower_bound() -> Non
         for column in columns
         for name, bound in re.findall(r"([\w.-]+)(?:\[[^\]]*\])?(?: \([^)]*\))? ≥ ([\d.]+)", column)
     }
-    listed = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
-    bounds = {tuple(re.sub(r"\[.*\]", "", one).split(">=")) for one in listed if not one.startswith(project["name"])}
+    extras = project["optional-dependencies"].values()
+    listed = [*project["dependencies"], *(needed for extra in extras for needed in extra)]
+    others = [needed for needed in listed if not needed.startswith(project["name"])]
+    bounds = {tuple(re.sub(r"\[.*\]", "", needed).split(">=")) for needed in others}
     assert said == bounds
 
 
@@ -211,14 +213,14 @@ def test_every_operator_sensor_trigger_of_assets_and_command_is_explained() -> N
     triggers = {
         name
         for module in modules
-        for name, one in vars(module).items()
-        if isinstance(one, type) and one.__module__ == module.__name__ and issubclass(one, BaseEventTrigger)
+        for name, member in vars(module).items()
+        if isinstance(member, type) and member.__module__ == module.__name__ and issubclass(member, BaseEventTrigger)
     }
     assert triggers
-    public = {one.__name__ for one in classes()} | triggers
+    public = {public_class.__name__ for public_class in classes()} | triggers
     public |= {path.rpartition(".")[2] for path in info["notifications"]} | {"LabelingHook", "task.label"}
     public |= {f"labeling {name}" for name in LABELING}
-    public |= {f"airflow labeling {one.name}" for one in get_labeling_commands()[0].subcommands}
+    public |= {f"airflow labeling {command.name}" for command in get_labeling_commands()[0].subcommands}
     assert [name for name in sorted(public) if not re.search(rf"{re.escape(name)}\b", pages)] == []
 
 

@@ -24,14 +24,14 @@ PROBLEMS = st.lists(st.builds(Problem, st.text(), st.text(), st.text()), max_siz
 
 
 def classes() -> Iterator[type[Exception]]:
-    for _, one in inspect.getmembers(errors, inspect.isclass):
-        if issubclass(one, Exception):
-            yield one
+    for _, error in inspect.getmembers(errors, inspect.isclass):
+        if issubclass(error, Exception):
+            yield error
 
 
 def test_every_error_is_a_labeling_error() -> None:
     assert len(list(classes())) > 8
-    assert all(issubclass(one, LabelingError) for one in classes())
+    assert all(issubclass(error, LabelingError) for error in classes())
 
 
 @given(st.text(), st.text(max_size=3))

@@ -279,15 +279,19 @@ def classes() -> dict[str, type]:
 
 def accepted(kind: type) -> dict[str, Any]:
     """Arguments and defaults that a class and its bases in this package name."""
-    found: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     for each in kind.__mro__:
         if each.__module__.startswith("labeling_provider.") and "__init__" in vars(each):
             parameters = inspect.signature(vars(each)["__init__"]).parameters.values()
-            found = {
-                **{one.name: one.default for one in parameters if one.name != "self" and one.kind != one.VAR_KEYWORD},
-                **found,
+            arguments = {
+                **{
+                    parameter.name: parameter.default
+                    for parameter in parameters
+                    if parameter.name != "self" and parameter.kind != parameter.VAR_KEYWORD
+                },
+                **arguments,
             }
-    return found
+    return arguments
 
 
 @pytest.mark.parametrize("path", ACCEPTED)

@@ -22,20 +22,20 @@ pytestmark = pytest.mark.once
 
 def test_an_installation_tells_what_it_does_also_while_pip_is_silent(tmp_path: Path) -> None:
     pip = tmp_path / "pip.py"
-    one, two = (tmp_path / f"lib/python3/site-packages/{name}.dist-info" for name in ("one", "two"))
+    first, two = (tmp_path / f"lib/python3/site-packages/{name}.dist-info" for name in ("one", "two"))
     pip.write_text(
         "import os, time; print('Collecting one'); print('  Downloading one.whl (2 MB)', flush=True); time.sleep(0.3);"
         f"print('Installing collected packages: one, two', flush=True); time.sleep(0.3);"
-        f"os.makedirs({str(one)!r}); time.sleep(0.3); os.makedirs({str(two)!r}); time.sleep(0.3)"
+        f"os.makedirs({str(first)!r}); time.sleep(0.3); os.makedirs({str(two)!r}); time.sleep(0.3)"
     )
     out = io.StringIO()
     with install.Progress(out, quiet=0.05) as progress:
         install.follow_pip([sys.executable, str(pip)], tmp_path, progress)
-    told = out.getvalue()
-    assert "0 s  packages found: 1, downloading one.whl (2 MB)" in told
-    assert "installing 2 packages, 0 are done" in told
-    assert "installing 2 packages, 1 are done" in told
-    assert "2 packages are there, pip is looking them over" in told
+    printed = out.getvalue()
+    assert "0 s  packages found: 1, downloading one.whl (2 MB)" in printed
+    assert "installing 2 packages, 0 are done" in printed
+    assert "installing 2 packages, 1 are done" in printed
+    assert "2 packages are there, pip is looking them over" in printed
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def test_airflow_lists_the_provider_with_its_version_and_links(capsys: pytest.Ca
 
     out = airflow("providers", "list", "--output", "json")
     listed = json.loads(out[out.index("[{") :])
-    (entry,) = [one for one in listed if one["package_name"] == "airflow-provider-labeling"]
+    (entry,) = [entry_listed for entry_listed in listed if entry_listed["package_name"] == "airflow-provider-labeling"]
     assert entry["version"] == labeling_provider.__version__
     full = airflow("providers", "get", "airflow-provider-labeling", "--full", "--output", "json")
     for name in ("LabelingJobLink", "LabelingOutputLink", "LabelingLogsLink"):
@@ -94,36 +94,40 @@ def test_the_provider_info_leads_to_every_class_that_dags_may_use() -> None:
 
     info = labeling_provider.get_provider_info()
     links = vars(import_module("labeling_provider.links")).values()
-    public = {one for one in links if _is_for_dags(one, BaseOperatorLink, "labeling_provider.links")}
-    assert {f"{one.__module__}.{one.__name__}" for one in public} == set(info["extra-links"])
+    public = {link for link in links if _is_for_dags(link, BaseOperatorLink, "labeling_provider.links")}
+    assert {f"{link.__module__}.{link.__name__}" for link in public} == set(info["extra-links"])
     rooms = {"hooks": BaseHook, "operators": BaseOperator, "sensors": BaseSensorOperator, "triggers": BaseTrigger}
     for room, base in rooms.items():
         named = [module for entry in info[room] for module in entry["python-modules"]]
-        reached = {one for name in named for one in vars(import_module(name)).values() if isinstance(one, type)}
+        reached = {
+            member for name in named for member in vars(import_module(name)).values() if isinstance(member, type)
+        }
         assert _classes_for_dags(room, base) - reached == set(), f"no module of the provider info's {room} has them"
-    assert {f"{one.__module__}.{one.__name__}" for one in _classes_for_dags("notifications", BaseNotifier)} == set(
-        info["notifications"]
-    )
+    assert {
+        f"{notifier.__module__}.{notifier.__name__}" for notifier in _classes_for_dags("notifications", BaseNotifier)
+    } == set(info["notifications"])
 
 
 def _classes_for_dags(room: str, base: type) -> set[type]:
     """What a room's modules define for DAGs: classes that no other of the room derives from."""
     names = [f"labeling_provider.{room}.{path.stem}" for path in (PACKAGE / room).glob("*.py")]
-    own = {one for name in names for one in vars(import_module(name)).values() if _is_for_dags(one, base, name)}
+    own = {
+        member for name in names for member in vars(import_module(name)).values() if _is_for_dags(member, base, name)
+    }
     assert own
-    return {one for one in own if not any(one in other.__mro__[1:] for other in own)}
+    return {member for member in own if not any(member in other.__mro__[1:] for other in own)}
 
 
-def _is_for_dags(one: object, base: type, module: str) -> bool:
-    own = isinstance(one, type) and one.__module__ == module and not one.__name__.startswith("_")
-    return own and issubclass(one, base)  # type: ignore[arg-type]
+def _is_for_dags(member: object, base: type, module: str) -> bool:
+    own = isinstance(member, type) and member.__module__ == module and not member.__name__.startswith("_")
+    return own and issubclass(member, base)  # type: ignore[arg-type]
 
 
 def test_the_distribution_is_typed_and_licensed() -> None:
     assert (PACKAGE / "py.typed").exists()
-    found = metadata.metadata("airflow-provider-labeling")
-    assert found["License-Expression"] == "Apache-2.0"
-    assert found["Requires-Python"] == ">=3.11"
+    about = metadata.metadata("airflow-provider-labeling")
+    assert about["License-Expression"] == "Apache-2.0"
+    assert about["Requires-Python"] == ">=3.11"
 
 
 @pytest.mark.parametrize(
@@ -163,7 +167,7 @@ def test_every_example_says_what_it_is_for_and_what_its_parameters_mean() -> Non
     for path in sorted((ROOT / "dags").glob("*.py")):
         tree = ast.parse(path.read_text())
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
-            lacks = wanted.get(ast.unparse(call.func), set()) - {one.arg for one in call.keywords}
+            lacks = wanted.get(ast.unparse(call.func), set()) - {keyword.arg for keyword in call.keywords}
             assert not lacks, f"{path.name}:{call.lineno} lacks {lacks}"
         teams = [value for key, value in _entries(tree) if ast.unparse(key) == "'workteam_arn'"]
         assert all("examples=WORKTEAMS" in ast.unparse(value) for value in teams), path.name
@@ -171,7 +175,7 @@ def test_every_example_says_what_it_is_for_and_what_its_parameters_mean() -> Non
 
 def _entries(tree: ast.AST) -> list[tuple[ast.expr, ast.expr]]:
     dicts = [node for node in ast.walk(tree) if isinstance(node, ast.Dict)]
-    return [(key, value) for one in dicts for key, value in zip(one.keys, one.values, strict=True) if key]
+    return [(key, value) for literal in dicts for key, value in zip(literal.keys, literal.values, strict=True) if key]
 
 
 def test_an_old_airflow_is_named_in_one_line() -> None:
@@ -203,7 +207,7 @@ def test_pictures_are_opened_in_one_place() -> None:
             for node in ast.walk(ast.parse(path.read_text()))
             if (isinstance(node, ast.Attribute) and node.attr in {"open", "verify"} and _names_pillow(node.value))
             or (isinstance(node, ast.ImportFrom) and (node.module or "").startswith("PIL") and _takes_open(node))
-            or (isinstance(node, ast.Import) and any(one.name.split(".")[0] == "PIL" for one in node.names))
+            or (isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "PIL" for alias in node.names))
         }
         assert not opens or path == PACKAGE / "manifest" / "pictures.py", f"{path}: {opens}"
 
@@ -213,4 +217,4 @@ def _names_pillow(node: ast.expr) -> bool:
 
 
 def _takes_open(node: ast.ImportFrom) -> bool:
-    return any(one.asname or one.name not in {"Image"} for one in node.names)
+    return any(alias.asname or alias.name not in {"Image"} for alias in node.names)

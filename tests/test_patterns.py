@@ -58,7 +58,7 @@ def _is_method(node: ast.AST) -> bool:
 def _text(node: ast.expr) -> str:
     """A pattern's text; in an f-string each value counts as a word."""
     if isinstance(node, ast.JoinedStr):
-        return "".join(one.value if isinstance(one, ast.Constant) else "word" for one in node.values)
+        return "".join(part.value if isinstance(part, ast.Constant) else "word" for part in node.values)
     if isinstance(node, ast.Constant):
         return str(node.value) if isinstance(node.value, str) else node.value.decode("latin-1")
     return ""
@@ -100,6 +100,6 @@ def test_the_patterns_are_found() -> None:
 
 def test_a_pattern_of_amazons_model_is_not_tried_on_a_text_that_is_too_long() -> None:
     request = {"WorkteamName": "a-" * LONG, "Description": "d", "MemberDefinitions": [{}]}
-    assert [one.constraint for one in violations("CreateWorkteam", request)] == [
+    assert [violation.constraint for violation in violations("CreateWorkteam", request)] == [
         "Member must have length less than or equal to 63"
     ]

@@ -30,7 +30,7 @@ PASSWORD = "a password of one's own"
 @pytest.mark.once
 def test_from_nothing_to_ten_people_who_label(tmp_path: Path) -> None:
     prepare, start, people, provider, job, backup, delete = blocks(GUIDE, "bash")
-    exported = dict(re.findall(r"(\w+)=(\S+)", "".join(one for one in blocks(GUIDE, "sh") if "export" in one)))
+    exported = dict(re.findall(r"(\w+)=(\S+)", "".join(block for block in blocks(GUIDE, "sh") if "export" in block)))
     with ExitStack() as running:
         server = running.enter_context(postgresql())
         objects = Service(tmp_path / "objects")
@@ -63,7 +63,7 @@ def test_from_nothing_to_ten_people_who_label(tmp_path: Path) -> None:
             running.callback(process.stop)
             if part == "serve":
                 serving.append(process)
-        balancer = Balancer([urlsplit(one.endpoint_url).port or 0 for one in serving])
+        balancer = Balancer([urlsplit(replica.endpoint_url).port or 0 for replica in serving])
         running.callback(balancer.stop)
         env["AWS_ENDPOINT_URL"] = balancer.endpoint_url
         invitations = run(people).split()
@@ -116,11 +116,11 @@ def test_from_nothing_to_ten_people_who_label(tmp_path: Path) -> None:
         with pytest.raises(sagemaker.exceptions.ClientError, match="no labeling job named first"):
             status()
         # Database and bucket are lost. What was backed up comes back.
-        for one in bucket.list_objects_v2(Bucket="first")["Contents"]:
-            bucket.delete_object(Bucket="first", Key=one["Key"])
+        for entry in bucket.list_objects_v2(Bucket="first")["Contents"]:
+            bucket.delete_object(Bucket="first", Key=entry["Key"])
         bucket.delete_bucket(Bucket="first")
         env["LABELING_LOCAL_DATABASE_URL"] = server.create("restored")
-        restore = next(one for one in blocks(GUIDE, "sh") if " restore " in one)
+        restore = next(block for block in blocks(GUIDE, "sh") if " restore " in block)
         run(re.sub(r"--database-url \S+ ", "", restore))
         restored = Service(tmp_path / "restored", env=env, part="serve")
         running.callback(restored.stop)

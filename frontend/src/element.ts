@@ -6,33 +6,33 @@ import { keys } from "./keys";
 import { onLanguage, word } from "./words";
 
 export const base = css`
-  :host { display: block; color: var(--crowd-text); font-family: var(--crowd-font); overflow-wrap: anywhere; }
+  :host { display: block; color: var(--labeling-text); font-family: var(--crowd-font); overflow-wrap: anywhere; }
   :host([hidden]) { display: none !important; }
   * { box-sizing: border-box; }
-  :focus-visible { outline: 2px solid var(--crowd-accent); outline-offset: 2px; }
+  :focus-visible { outline: 2px solid var(--labeling-accent); outline-offset: 2px; }
   button, input, select, textarea { font: inherit; color: inherit; max-width: 100%; }
   button {
     min-height: 2.1rem; padding: .25rem .8rem; border: 1px solid var(--crowd-control-line); border-radius: .35rem;
-    background: var(--crowd-back); cursor: pointer;
+    background: var(--labeling-back); cursor: pointer;
   }
-  button.primary { background: var(--crowd-accent); border-color: var(--crowd-accent); color: var(--crowd-on-accent); font-weight: 600; }
+  button.primary { background: var(--labeling-accent); border-color: var(--labeling-accent); color: var(--crowd-on-accent); font-weight: 600; }
   button.link {
-    min-height: 0; padding: .2rem 0; border: 0; background: none; color: var(--crowd-accent); text-decoration: underline;
+    min-height: 0; padding: .2rem 0; border: 0; background: none; color: var(--labeling-accent); text-decoration: underline;
     text-align: start;
   }
   button:disabled { cursor: default; opacity: .55; }
   input:not([type=radio], [type=checkbox], [type=range]), select, textarea {
-    padding: .3rem .5rem; border: 1px solid var(--crowd-control-line); border-radius: .35rem; background: var(--crowd-back);
+    padding: .3rem .5rem; border: 1px solid var(--crowd-control-line); border-radius: .35rem; background: var(--labeling-back);
   }
-  input[type=radio], input[type=checkbox] { width: 1.1rem; height: 1.1rem; margin: 0; flex: none; accent-color: var(--crowd-accent); }
-  input[type=range] { accent-color: var(--crowd-accent); }
+  input[type=radio], input[type=checkbox] { width: 1.1rem; height: 1.1rem; margin: 0; flex: none; accent-color: var(--labeling-accent); }
+  input[type=range] { accent-color: var(--labeling-accent); }
   kbd {
-    flex: none; min-width: 1.5em; padding: 0 .35em; border: 1px solid var(--crowd-line); border-radius: .3em;
-    background: var(--crowd-soft); color: var(--crowd-quiet); font: .8em/1.6 ui-monospace, monospace; text-align: center;
+    flex: none; min-width: 1.5em; padding: 0 .35em; border: 1px solid var(--labeling-line); border-radius: .3em;
+    background: var(--labeling-soft); color: var(--labeling-quiet); font: .8em/1.6 ui-monospace, monospace; text-align: center;
   }
   h1, h2 { font-size: 1.1rem; line-height: 1.35; margin: 0 0 .6rem; }
-  .problem { color: var(--crowd-trouble); margin: .3rem 0; }
-  .quiet { color: var(--crowd-quiet); }
+  .problem { color: var(--labeling-trouble); margin: .3rem 0; }
+  .quiet { color: var(--labeling-quiet); }
   .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
   ::slotted(:where(short-instructions, full-instructions, classification-target, worker-comment)) { display: block; }
 `;

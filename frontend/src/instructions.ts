@@ -6,12 +6,12 @@ import { word } from "./words";
 export const paneStyle = css`
   .layout { display: flex; gap: 1.25rem; align-items: flex-start; }
   .layout > .main { flex: 1 1 0; min-width: 0; }
-  nav { flex: none; width: 16rem; max-width: 100%; padding: .75rem; border-radius: .5rem; background: var(--crowd-soft); }
+  nav { flex: none; width: 16rem; max-width: 100%; padding: .75rem; border-radius: .5rem; background: var(--labeling-soft); }
   nav summary { font-weight: 600; cursor: pointer; }
   nav slot { display: block; margin-top: .4rem; }
   dialog {
-    width: min(46rem, 100%); max-height: 90vh; padding: 1rem 1.25rem; overflow: auto; border: 1px solid var(--crowd-line); border-radius: .6rem;
-    background: var(--crowd-back); color: var(--crowd-text);
+    width: min(46rem, 100%); max-height: 90vh; padding: 1rem 1.25rem; overflow: auto; border: 1px solid var(--labeling-line); border-radius: .6rem;
+    background: var(--labeling-back); color: var(--labeling-text);
   }
   dialog::backdrop { background: rgb(0 0 0 / .45); }
   dialog .head { display: flex; justify-content: space-between; gap: 1rem; align-items: flex-start; }

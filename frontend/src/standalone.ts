@@ -8,7 +8,7 @@ export function showAnswer(answer: Answer): void {
   const dialog = document.createElement("dialog");
   dialog.setAttribute("aria-label", word("your_answer"));
   dialog.className = "crowd-answer";
-  dialog.style.cssText = "max-width: 40rem; width: 90%; background: var(--crowd-back); color: var(--crowd-text)";
+  dialog.style.cssText = "max-width: 40rem; width: 90%; background: var(--labeling-back); color: var(--labeling-text)";
   const title = document.createElement("p");
   title.textContent = word("your_answer");
   const text = document.createElement("pre");

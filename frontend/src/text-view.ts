@@ -8,12 +8,12 @@ const PART = 4000;
 
 export const textStyle = css`
   .text {
-    max-height: 65vh; overflow: auto; padding: .75rem 1rem; border: 1px solid var(--crowd-line); border-radius: .5rem; font-size: 1.05rem;
+    max-height: 65vh; overflow: auto; padding: .75rem 1rem; border: 1px solid var(--labeling-line); border-radius: .5rem; font-size: 1.05rem;
     line-height: 2; white-space: pre-wrap; overflow-wrap: anywhere; cursor: text;
   }
   .text .part { content-visibility: auto; contain-intrinsic-size: auto 400px; }
   .text .mark { background: color-mix(in srgb, var(--color) 24%, transparent); border-bottom: 2px solid var(--color); padding: .1em 0; }
-  .text .mark.current { outline: 2px solid var(--crowd-accent); outline-offset: 1px; }
+  .text .mark.current { outline: 2px solid var(--labeling-accent); outline-offset: 1px; }
   .chip {
     display: inline-flex; align-items: center; margin: 0 .15em; padding-inline-start: .35em; border-radius: .35em; font-size: .72rem; line-height: 1.7;
     font-weight: 600; vertical-align: .1em; user-select: none; -webkit-user-select: none; white-space: nowrap;

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TextIO
 
 from labeling_provider.errors import counted, printable
@@ -68,23 +70,19 @@ def get_labeling_commands() -> list[Any]:
 
 def list_jobs(args: Namespace) -> None:
     """Print a line for each job: status, counters, creation time, name."""
-    request: dict[str, Any] = {"SortBy": "CreationTime", "SortOrder": "Descending"}
+    from labeling_provider.client.list_pages import pages
+    from labeling_provider.groundtruth.description import listed_jobs
+
+    request: dict[str, Any] = {"MaxResults": min(args.limit, 100), "SortBy": "CreationTime", "SortOrder": "Descending"}
     if args.status:
         request["StatusEquals"] = args.status
     if args.name:
         request["NameContains"] = args.name
-    wanted, token = args.limit, None
-    while wanted > 0:
-        answer = _answered(args, "list_labeling_jobs", **request, MaxResults=min(wanted, 100), **_next(token))
-        for summary in answer["LabelingJobSummaryList"]:
-            counters = summary.get("LabelCounters", {})
-            total = sum(counters.get(key, 0) for key in ("TotalLabeled", "FailedNonRetryableError", "Unlabeled"))
-            created = summary["CreationTime"].isoformat(timespec="seconds")
-            progress = f"{counters.get('TotalLabeled', 0):,}/{total:,}"
-            _say(f"{summary['LabelingJobStatus']:12} {progress:>15} {created} {summary['LabelingJobName']}")
-        wanted, token = wanted - len(answer["LabelingJobSummaryList"]), answer.get("NextToken")
-        if not token:
-            return
+    answers = pages(partial(_answered, args, "list_labeling_jobs"), **request)
+    for job in islice((job for answer in answers for job in listed_jobs(answer)), max(args.limit, 0)):
+        created = job.created.isoformat(timespec="seconds")
+        progress = f"{job.labeled:,}/{job.total:,}"
+        _say(f"{job.status:12} {progress:>15} {created} {job.name}")
 
 
 def describe_job(args: Namespace) -> None:
@@ -149,7 +147,3 @@ def _answered(args: Namespace, operation: str, **request: Any) -> dict[str, Any]
     except (BotoCoreError, ClientError) as error:
         raise SystemExit(printable(str(error), keep="\n")) from None
     return answer
-
-
-def _next(token: str | None) -> dict[str, str]:
-    return {"NextToken": token} if token else {}

@@ -15,7 +15,8 @@ from labeling_provider.client.retries import is_missing, is_name_taken, is_refus
 from labeling_provider.client.s3_objects import Objects
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth import facts
-from labeling_provider.groundtruth.description import JobDescription
+from labeling_provider.groundtruth.description import JobDescription, JobRequest
+from labeling_provider.groundtruth.tag_lists import write_tags
 
 T = TypeVar("T")
 
@@ -128,7 +129,7 @@ class GroundTruth:
         :return: the job. The caller must check its tags for the owner.
         :raises LabelingError: if the job could not be created.
         """
-        name = request["LabelingJobName"]
+        name = JobRequest(request).name
 
         def attempt() -> JobDescription | None:
             try:
@@ -162,7 +163,7 @@ class GroundTruth:
         if job.state.has_ended:
             return False
         if tags:
-            added = [{"Key": key, "Value": value} for key, value in tags.items()]
+            added = write_tags(tags)
             try:
                 self._persist(lambda: self.sagemaker.add_tags(ResourceArn=job.arn, Tags=added), f"Tagging {name}")
             except ClientError as error:

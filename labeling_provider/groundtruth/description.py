@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final
 
-from labeling_provider.groundtruth.facts import workforce_kind
+from labeling_provider.groundtruth.facts import Quota, amount_to_usd, workforce_kind
 from labeling_provider.groundtruth.job import JobState, JobStatus, is_streaming
 from labeling_provider.groundtruth.layout import output_manifest_uri
+from labeling_provider.groundtruth.tag_lists import read_tags
+from labeling_provider.groundtruth.task_types import CUSTOM, TASK_TYPES, TaskType, task_type_of_function
 from labeling_provider.groundtruth.uris import as_s3_uri, join_s3_uri
 
 _LIFETIME_SECONDS: Final = 30 * 24 * 3600 - 3600
@@ -31,6 +35,9 @@ ECHOED: Final = (
 )
 """The members of a request that DescribeLabelingJob returns unchanged."""
 
+_BY_INTERFACE: Final = {row.human_task_ui: row for row in reversed(TASK_TYPES.values()) if row.human_task_ui}
+"""Task types by the worker interface that Amazon hosts; for one with an adjustment, the task type that it adjusts."""
+
 
 @dataclass(frozen=True)
 class JobRequest:
@@ -38,7 +45,7 @@ class JobRequest:
     Addresses of objects at Amazon read as S3 URIs.
 
     :param members: arguments of ``create_labeling_job``, a response of DescribeLabelingJob, or an entry of
-        ListLabelingJobs, which has only some of the members.
+        ListLabelingJobs or a request that names a job, which have only some of the members.
     """
 
     members: Mapping[str, Any]
@@ -59,8 +66,29 @@ class JobRequest:
 
     @property
     def name(self) -> str:
-        """The job's name."""
+        """The job's name.
+
+        :raises KeyError: if it has none.
+        """
         return str(self.members["LabelingJobName"])
+
+    @property
+    def given_name(self) -> str | None:
+        """The job's name, if it has one."""
+        return self._text("LabelingJobName")
+
+    @property
+    def task_type(self) -> TaskType:
+        """The row of its task type: by its functions, else by its worker interface, else custom."""
+        for arn in self.function_arns:
+            if task_type := task_type_of_function(arn.rpartition(":")[2]):
+                return task_type
+        return _BY_INTERFACE.get((self.human_task_ui_arn or "").rpartition("/")[2], CUSTOM)
+
+    @property
+    def input_config(self) -> Any:
+        """Where the objects come from, as the request has it: ``InputConfig``."""
+        return self._member("InputConfig")
 
     @property
     def label_attribute(self) -> str:
@@ -99,6 +127,16 @@ class JobRequest:
         return join_s3_uri(path, self.name)
 
     @property
+    def has_human_task(self) -> bool:
+        """Whether it says anything about the work of people."""
+        return bool(self._member("HumanTaskConfig"))
+
+    @property
+    def content_classifiers(self) -> list[str]:
+        """What the requester declares that the objects are free of."""
+        return list(self._member("InputConfig", "DataAttributes", "ContentClassifiers") or [])
+
+    @property
     def role_arn(self) -> str | None:
         """ARN of the execution role."""
         return self._text("RoleArn")
@@ -119,11 +157,34 @@ class JobRequest:
         return self._text("HumanTaskConfig", "WorkteamArn")
 
     @property
+    def human_task_ui_arn(self) -> str | None:
+        """ARN of the worker interface that Amazon hosts in place of a template."""
+        return self._text("HumanTaskConfig", "UiConfig", "HumanTaskUiArn")
+
+    @property
+    def title(self) -> str:
+        """The title of the workers' tasks; empty if there is none."""
+        return self._text("HumanTaskConfig", "TaskTitle") or ""
+
+    @property
+    def task_description(self) -> str:
+        """What the workers' tasks are about; empty if it does not say."""
+        return self._text("HumanTaskConfig", "TaskDescription") or ""
+
+    @property
+    def pre_annotation_arn(self) -> str | None:
+        """ARN of the Lambda function before the workers' tasks."""
+        return self._text("HumanTaskConfig", "PreHumanTaskLambdaArn")
+
+    @property
+    def consolidation_arn(self) -> str | None:
+        """ARN of the Lambda function after the workers' tasks."""
+        return self._text("HumanTaskConfig", "AnnotationConsolidationConfig", "AnnotationConsolidationLambdaArn")
+
+    @property
     def function_arns(self) -> list[str]:
         """ARNs of the Lambda functions before and after the workers' tasks, as far as it names them."""
-        before = self._text("HumanTaskConfig", "PreHumanTaskLambdaArn")
-        after = self._text("HumanTaskConfig", "AnnotationConsolidationConfig", "AnnotationConsolidationLambdaArn")
-        return [arn for arn in (before, after) if arn]
+        return [arn for arn in (self.pre_annotation_arn, self.consolidation_arn) if arn]
 
     @property
     def workforce_kind(self) -> str:
@@ -134,6 +195,41 @@ class JobRequest:
     def workers_per_object(self) -> int:
         """How many people label each object."""
         return int(self._member("HumanTaskConfig", "NumberOfHumanWorkersPerDataObject") or 1)
+
+    @property
+    def task_seconds(self) -> int:
+        """How long a worker has for a task, in seconds; 0 if it does not say."""
+        return int(self._member("HumanTaskConfig", "TaskTimeLimitInSeconds") or 0)
+
+    @property
+    def availability_seconds(self) -> int:
+        """How long a task stays available to workers, in seconds: as given, or the default of its workforce."""
+        public = self.workforce_kind == "public"
+        default = Quota.PUBLIC_AVAILABILITY_DEFAULT if public else Quota.AVAILABILITY_SECONDS
+        given = self._member("HumanTaskConfig", "TaskAvailabilityLifetimeInSeconds")
+        return default if given is None else int(given)
+
+    @property
+    def max_concurrent_objects(self) -> int:
+        """How many objects may be with workers at once: as given, or the default."""
+        given = self._member("HumanTaskConfig", "MaxConcurrentTaskCount")
+        return Quota.CONCURRENT_OBJECTS_DEFAULT if given is None else int(given)
+
+    @property
+    def has_price(self) -> bool:
+        """Whether it says what public workers are paid, even if not in USD."""
+        return bool(self._member("HumanTaskConfig", "PublicWorkforceTaskPrice"))
+
+    @property
+    def price_usd(self) -> Decimal | None:
+        """What a worker is paid for a task, in USD; None if it does not say."""
+        amount = self._member("HumanTaskConfig", "PublicWorkforceTaskPrice", "AmountInUsd")
+        return amount_to_usd(amount) if amount and isinstance(amount, Mapping) else None
+
+    @property
+    def has_stopping_conditions(self) -> bool:
+        """Whether it has conditions on which the job stops by itself."""
+        return bool(self._member("StoppingConditions"))
 
     @property
     def max_human_labeled(self) -> int | None:
@@ -158,9 +254,30 @@ class JobRequest:
         return "LabelingJobAlgorithmsConfig" in self.members
 
     @property
+    def algorithm_arn(self) -> str | None:
+        """ARN of the algorithm of automated labeling."""
+        return self._text("LabelingJobAlgorithmsConfig", "LabelingJobAlgorithmSpecificationArn")
+
+    @property
+    def initial_model_arn(self) -> str | None:
+        """ARN of the model that automated labeling starts from."""
+        return self._text("LabelingJobAlgorithmsConfig", "InitialActiveLearningModelArn")
+
+    @property
+    def vpc_config(self) -> Mapping[str, Any]:
+        """The network of automated labeling: ``VpcConfig``; empty if it names none."""
+        return self._member("LabelingJobAlgorithmsConfig", "LabelingJobResourceConfig", "VpcConfig") or {}
+
+    @property
     def tags(self) -> dict[str, str]:
         """The tags, values by key."""
-        return {tag["Key"]: tag["Value"] for tag in self.members.get("Tags", [])}
+        return read_tags(self.members.get("Tags", []))
+
+    def echo(self) -> dict[str, Any]:
+        """The members that DescribeLabelingJob repeats. Without a key for the output it says that the key is empty."""
+        members = {name: self.members[name] for name in ECHOED if name in self.members}
+        output = members["OutputConfig"]
+        return {**members, "OutputConfig": {**output, "KmsKeyId": output.get("KmsKeyId", "")}}
 
 
 @dataclass(frozen=True)
@@ -184,6 +301,23 @@ class JobDescription(JobRequest):
     def arn(self) -> str:
         """The job's ARN."""
         return str(self.members["LabelingJobArn"])
+
+    @property
+    def created(self) -> datetime:
+        """When it was created, by the service's clock."""
+        at: datetime = self.members["CreationTime"]
+        return at
+
+    @property
+    def labeled(self) -> int:
+        """Objects with a label, from people or a model."""
+        return int(self._member("LabelCounters", "TotalLabeled") or 0)
+
+    @property
+    def total(self) -> int:
+        """Objects that needed a label when the job started."""
+        open_or_failed = ("FailedNonRetryableError", "Unlabeled")
+        return self.labeled + sum(self._member("LabelCounters", name) or 0 for name in open_or_failed)
 
     @property
     def output_manifest_uri(self) -> str:
@@ -219,3 +353,11 @@ class JobDescription(JobRequest):
         state, reason = self.state, self.state.reason.lower()
         is_old = state.modified - state.created >= _LIFETIME_SECONDS
         return state.status == JobStatus.FAILED and (is_old or "expired" in reason or "30 days" in reason)
+
+
+def listed_jobs(answer: Mapping[str, Any]) -> list[JobDescription]:
+    """The jobs of a page, with what a listing says of each.
+
+    :param answer: a response of ListLabelingJobs.
+    """
+    return [JobDescription(entry) for entry in answer["LabelingJobSummaryList"]]

@@ -8,8 +8,9 @@ developer guide, "Input data quotas" and "Control the flow of data objects sent 
 from __future__ import annotations
 
 import re
-from decimal import Decimal
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 LAMBDA_ACCOUNTS: Final[dict[str, str]] = {
@@ -167,3 +168,28 @@ def workforce_kind(workteam_arn: str) -> str:
     """The kind of workforce a workteam ARN belongs to: ``private``, ``vendor``, ``public`` or ``unknown``."""
     match = re.search(r":workteam/(private|vendor|public)-crowd/", workteam_arn)
     return match[1] if match else "unknown"
+
+
+def usd_to_amount(price: float | str | Decimal) -> dict[str, int]:
+    """Split a price in USD into whole dollars, cents and tenths of a cent, exactly.
+
+    :raises ValueError: if it is not a number, is negative or is finer than a tenth of a cent.
+    """
+    try:
+        mills = Decimal(str(price)) * 1000
+    except InvalidOperation:
+        raise ValueError(f"{price!r} is not an amount in USD") from None
+    if not mills.is_finite() or mills < 0 or mills != mills.to_integral_value():
+        raise ValueError(f"{price!r} USD is not a whole number of tenths of a cent")
+    dollars, rest = divmod(int(mills), 1000)
+    cents, tenths = divmod(rest, 10)
+    return {"Dollars": dollars, "Cents": cents, "TenthFractionsOfACent": tenths}
+
+
+def amount_to_usd(amount: Mapping[str, Any]) -> Decimal:
+    """The USD of an AmountInUsd structure; the inverse of :func:`usd_to_amount`."""
+    return (
+        Decimal(int(amount.get("Dollars", 0)))
+        + Decimal(int(amount.get("Cents", 0))) / 100
+        + Decimal(int(amount.get("TenthFractionsOfACent", 0))) / 1000
+    )

@@ -73,11 +73,6 @@ CUBOIDS: Final = CUBOID.answers
 TRACKING: Final = "trackingAnnotations"
 LABEL_LISTS: Final[dict[str, str]] = {DETECTION: "detection-annotations", TRACKING: "tracking-annotations"}
 """The list of frames in ``SeqLabel.json``, by the key of a worker's answer."""
-KEYS: Final[dict[str, str]] = {
-    "groundtruth/video-object-detection": DETECTION,
-    "groundtruth/video-object-tracking": TRACKING,
-}
-"""The key of a worker's answer, by the type in a label's metadata."""
 FRAME_ENDINGS: Final = (".jpg", ".jpeg", ".png")
 
 

@@ -12,9 +12,15 @@ from typing import Final
 READY_ACCOUNT: Final = "000000000000"
 """The account in the ARNs of ready functions."""
 
-READY_CONSOLIDATIONS: Final = ("polygons", "polylines", "lines", "keypoints", "instances")
-"""What they consolidate: answers of ``crowd-polygon``, ``-polyline``, ``-line``, ``-keypoint`` and
-``-instance-segmentation``."""
+READY_ELEMENTS: Final = {
+    "polygons": "crowd-polygon",
+    "polylines": "crowd-polyline",
+    "lines": "crowd-line",
+    "keypoints": "crowd-keypoint",
+    "instances": "crowd-instance-segmentation",
+}
+"""What they consolidate, and the elements with which workers draw it."""
+READY_CONSOLIDATIONS: Final = tuple(READY_ELEMENTS)
 
 _PREFIX: Final = "consolidate-"
 _ARN: Final = re.compile(rf"arn:aws[a-z-]*:lambda:[a-z0-9-]*:{READY_ACCOUNT}:function:{_PREFIX}(\w+)")

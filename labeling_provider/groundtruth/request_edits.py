@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Self
 
 from labeling_provider.groundtruth.description import ECHOED, JobDescription, JobRequest
+from labeling_provider.groundtruth.tag_lists import write_tags
 from labeling_provider.groundtruth.uris import as_s3_uri, join_s3_uri
 
 _OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = {
@@ -51,7 +52,7 @@ class EditableRequest(JobRequest):
 
     def tag(self, tags: Mapping[str, str]) -> None:
         """Add tags, values by key; an earlier tag with such a key is replaced."""
-        self.members["Tags"] = [{"Key": key, "Value": value} for key, value in {**self.tags, **tags}.items()]
+        self.members["Tags"] = write_tags({**self.tags, **tags})
 
     def read_manifest(self, uri: str) -> None:
         """Take the objects from the manifest at this S3 URI."""
@@ -75,6 +76,28 @@ class EditableRequest(JobRequest):
     def stop_after(self, human_labeled: int) -> None:
         """Change the stopping condition that there is: objects labeled by people."""
         self.members["StoppingConditions"]["MaxHumanLabeledObjectCount"] = human_labeled
+
+    def stop_at(self, percentage: int) -> None:
+        """Change the stopping condition that there is: labeled objects in percent of all objects."""
+        self.members["StoppingConditions"]["MaxPercentageOfInputDatasetLabeled"] = percentage
+
+    def start_from(self, model_arn: str) -> None:
+        """Let automated labeling start from this model."""
+        self.members["LabelingJobAlgorithmsConfig"]["InitialActiveLearningModelArn"] = model_arn
+
+    def name_categories(self, uri: str) -> None:
+        """Take the labels from the category file at this S3 URI."""
+        self.members["LabelCategoryConfigS3Uri"] = uri
+
+    def show(self, template_uri: str) -> None:
+        """Let workers work on the page of the template at this S3 URI."""
+        self.members["HumanTaskConfig"].setdefault("UiConfig", {})["UiTemplateS3Uri"] = template_uri
+
+    def fill_defaults(self) -> None:
+        """Write down what CreateLabelingJob takes for limits that are not given."""
+        human = self.members["HumanTaskConfig"]
+        human.setdefault("MaxConcurrentTaskCount", self.max_concurrent_objects)
+        human.setdefault("TaskAvailabilityLifetimeInSeconds", self.availability_seconds)
 
     def _holder(self, name: str) -> dict[str, Any]:
         holder = self._member(*_OPTIONAL[name])

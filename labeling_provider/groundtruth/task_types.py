@@ -6,14 +6,15 @@ developer guide's page on each task type. No other module branches on the name o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
-from labeling_provider.groundtruth import facts
+from labeling_provider.groundtruth import facts, worker_pages
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.groundtruth.frame_tools import CUBOIDS, DETECTION, TRACKING
 from labeling_provider.groundtruth.point_formats import SEGMENTATION
+from labeling_provider.groundtruth.worker_pages import WorkerPage
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,9 @@ class TaskType:
     :param metadata_type: the value of ``type`` in the label's metadata.
     :param element: the ``crowd-*`` element of its worker template; None if Amazon hosts the interface.
     :param answer_key: the element's ``name``: the key of a worker's answer.
+    :param page: its built-in worker template; None if there is none.
     :param human_task_ui: name of the worker interface that Amazon hosts in place of a template.
+    :param hosted_page: the template that stands in for that interface in the self-hosted service.
     :param ref: whether the label attribute's name must end with ``-ref`` (otherwise it must not).
     :param algorithm: name of the automated labeling algorithm, if Amazon has one.
     :param minimum_labels: fewest labels in the category file.
@@ -47,7 +50,9 @@ class TaskType:
     metadata_type: str
     element: str | None = None
     answer_key: str | None = None
+    page: WorkerPage | None = field(default=None, repr=False)
     human_task_ui: str | None = None
+    hosted_page: str | None = field(default=None, repr=False)
     ref: bool = False
     algorithm: str | None = None
     minimum_labels: int = 1
@@ -105,24 +110,31 @@ class TaskType:
 _ADJUSTMENT: Final = "adjustment-"
 
 
-_ANSWER_KEYS: Final = {
-    "VideoObjectDetection": DETECTION,
-    "VideoObjectTracking": TRACKING,
-    "PointCloudObjectDetection": CUBOIDS,
-    "PointCloudObjectTracking": TRACKING,
-    "PointCloudSemanticSegmentation": SEGMENTATION,
-}
+class _Interface(NamedTuple):
+    """A worker interface that Amazon hosts for sequences: its name, the key of an answer, and what stands in for it."""
+
+    name: str
+    answer_key: str
+    page: str
 
 
-def _sequence(name: str, function: str, ui: str, metadata_type: str, *, ref: bool = True) -> TaskType:
-    media = "points" if ui.startswith("PointCloud") else "frames"
+_FRAMES: Final = _Interface("VideoObjectDetection", DETECTION, worker_pages.frames_page("false"))
+_TRACKED_FRAMES: Final = _Interface("VideoObjectTracking", TRACKING, worker_pages.frames_page("true"))
+_CLOUDS: Final = _Interface("PointCloudObjectDetection", CUBOIDS, worker_pages.clouds_page("cuboids"))
+_TRACKED_CLOUDS: Final = _Interface("PointCloudObjectTracking", TRACKING, worker_pages.clouds_page("cuboids", "true"))
+_CLOUD_CLASSES: Final = _Interface("PointCloudSemanticSegmentation", SEGMENTATION, worker_pages.clouds_page("classes"))
+
+
+def _sequence(name: str, function: str, interface: _Interface, metadata_type: str, *, ref: bool = True) -> TaskType:
+    media = "points" if interface.name.startswith("PointCloud") else "frames"
     return TaskType(
         name,
         function,
         media,
         metadata_type,
-        answer_key=_ANSWER_KEYS[ui],
-        human_task_ui=ui,
+        answer_key=interface.answer_key,
+        human_task_ui=interface.name,
+        hosted_page=interface.page,
         ref=ref,
         maximum_labels=30,
         label_characters=Quota.VIDEO_LABEL,
@@ -140,6 +152,7 @@ _ROWS: Final = (
         "groundtruth/image-classification",
         element="crowd-image-classifier",
         answer_key="crowd-image-classifier",
+        page=worker_pages.CLASSIFIED_IMAGE,
         algorithm="image-classification",
         minimum_labels=2,
     ),
@@ -150,6 +163,7 @@ _ROWS: Final = (
         "groundtruth/image-classification-multilabel",
         element="crowd-image-classifier-multi-select",
         answer_key="crowd-image-classifier-multi-select",
+        page=worker_pages.CLASSIFIED_IMAGE,
         minimum_labels=2,
         maximum_labels=50,
     ),
@@ -160,6 +174,7 @@ _ROWS: Final = (
         "groundtruth/object-detection",
         element="crowd-bounding-box",
         answer_key="boundingBox",
+        page=worker_pages.LABELED_IMAGE,
         algorithm="object-detection",
         maximum_labels=50,
         prices_usd=facts.BOX_PRICES_USD,
@@ -171,6 +186,7 @@ _ROWS: Final = (
         "groundtruth/semantic-segmentation",
         element="crowd-semantic-segmentation",
         answer_key="crowd-semantic-segmentation",
+        page=worker_pages.LABELED_IMAGE,
         ref=True,
         algorithm="semantic-segmentation",
         maximum_labels_automated=20,
@@ -185,6 +201,7 @@ _ROWS: Final = (
         "groundtruth/text-classification",
         element="crowd-classifier",
         answer_key="crowd-classifier",
+        page=worker_pages.CLASSIFIED_TEXT,
         algorithm="text-classification",
         minimum_labels=2,
     ),
@@ -195,6 +212,7 @@ _ROWS: Final = (
         "groundtruth/text-classification-multilabel",
         element="crowd-classifier-multi-select",
         answer_key="crowd-classifier-multi-select",
+        page=worker_pages.CLASSIFIED_TEXT,
         minimum_labels=2,
         maximum_labels=50,
     ),
@@ -205,6 +223,7 @@ _ROWS: Final = (
         "groundtruth/text-span",
         answer_key="crowd-entity-annotation",
         human_task_ui="NamedEntityRecognition",
+        hosted_page=worker_pages.ENTITIES_PAGE,
         needs_instructions=True,
     ),
     TaskType(
@@ -214,6 +233,7 @@ _ROWS: Final = (
         "groundtruth/video-classification",
         element="crowd-classifier",
         answer_key="crowd-classifier",
+        page=worker_pages.CLASSIFIED_VIDEO,
         maximum_labels=30,
     ),
     TaskType(
@@ -223,6 +243,7 @@ _ROWS: Final = (
         "groundtruth/label-verification",
         element="crowd-image-classifier",
         answer_key="crowd-image-classifier",
+        page=worker_pages.VERIFIED_BOXES,
         audited="bounding-box",
     ),
     TaskType(
@@ -232,6 +253,7 @@ _ROWS: Final = (
         "groundtruth/label-verification",
         element="crowd-image-classifier",
         answer_key="crowd-image-classifier",
+        page=worker_pages.VERIFIED_MASK,
         audited="semantic-segmentation",
     ),
     TaskType(
@@ -241,6 +263,7 @@ _ROWS: Final = (
         "groundtruth/object-detection",
         element="crowd-bounding-box",
         answer_key="boundingBox",
+        page=worker_pages.ADJUSTED_BOXES,
         maximum_labels=50,
         prices_usd=facts.BOX_PRICES_USD,
         audited="bounding-box",
@@ -252,6 +275,7 @@ _ROWS: Final = (
         "groundtruth/semantic-segmentation",
         element="crowd-semantic-segmentation",
         answer_key="crowd-semantic-segmentation",
+        page=worker_pages.ADJUSTED_MASK,
         ref=True,
         maximum_objects=Quota.SEGMENTATION_OBJECTS,
         prices_usd=facts.SEGMENTATION_PRICES_USD,
@@ -260,63 +284,63 @@ _ROWS: Final = (
     _sequence(
         "video-object-detection",
         "VideoObjectDetection",
-        "VideoObjectDetection",
+        _FRAMES,
         "groundtruth/video-object-detection",
     ),
     _sequence(
         "video-object-tracking",
         "VideoObjectTracking",
-        "VideoObjectTracking",
+        _TRACKED_FRAMES,
         "groundtruth/video-object-tracking",
     ),
     _sequence(
         "adjustment-video-object-detection",
         "AdjustmentVideoObjectDetection",
-        "VideoObjectDetection",
+        _FRAMES,
         "groundtruth/video-object-detection",
     ),
     _sequence(
         "adjustment-video-object-tracking",
         "AdjustmentVideoObjectTracking",
-        "VideoObjectTracking",
+        _TRACKED_FRAMES,
         "groundtruth/video-object-tracking",
     ),
     _sequence(
         "3d-point-cloud-object-detection",
         "3DPointCloudObjectDetection",
-        "PointCloudObjectDetection",
+        _CLOUDS,
         "groundtruth/point_cloud_object_detection",
         ref=False,
     ),
     _sequence(
         "3d-point-cloud-object-tracking",
         "3DPointCloudObjectTracking",
-        "PointCloudObjectTracking",
+        _TRACKED_CLOUDS,
         "groundtruth/point_cloud_object_tracking",
     ),
     _sequence(
         "3d-point-cloud-semantic-segmentation",
         "3DPointCloudSemanticSegmentation",
-        "PointCloudSemanticSegmentation",
+        _CLOUD_CLASSES,
         "groundtruth/point_cloud_single_frame_semantic_segmentation",
     ),
     _sequence(
         "adjustment-3d-point-cloud-object-detection",
         "Adjustment3DPointCloudObjectDetection",
-        "PointCloudObjectDetection",
+        _CLOUDS,
         "groundtruth/point_cloud_object_detection",
         ref=False,
     ),
     _sequence(
         "adjustment-3d-point-cloud-object-tracking",
         "Adjustment3DPointCloudObjectTracking",
-        "PointCloudObjectTracking",
+        _TRACKED_CLOUDS,
         "groundtruth/point_cloud_object_tracking",
     ),
     _sequence(
         "adjustment-3d-point-cloud-semantic-segmentation",
         "Adjustment3DPointCloudSemanticSegmentation",
-        "PointCloudSemanticSegmentation",
+        _CLOUD_CLASSES,
         "groundtruth/point_cloud_single_frame_semantic_segmentation",
     ),
     TaskType(
@@ -339,6 +363,8 @@ TASK_TYPES: Final[dict[str, TaskType]] = {row.name: row for row in _ROWS}
 """Every task type by name."""
 
 CUSTOM: Final = TASK_TYPES["custom"]
+FRAME_KEYS: Final = {row.metadata_type: row.answer_key for row in _ROWS if row.media == "frames" and row.answer_key}
+"""The key of a worker's answer about video frames, by the type in a label's metadata."""
 _BY_FUNCTION: Final = {row.function: row for row in _ROWS if row.function}
 
 

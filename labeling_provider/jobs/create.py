@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from typing import Any
 
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.errors import JobNameTakenError, LabelingError
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.job import RUNNING
+from labeling_provider.groundtruth.request_edits import EditableRequest
 from labeling_provider.jobs.caller import Caller, RunOptions
 from labeling_provider.jobs.ownership import OwnJob, OwnJobs, changes, killed_tags, request_mark
 from labeling_provider.jobs.preflight import check_draft, stream_problems
@@ -30,7 +30,7 @@ class Creation:
 
     def __init__(self, ground_truth: GroundTruth, spec: LabelingJobSpec, options: RunOptions, caller: Caller) -> None:
         self._ground_truth, self._options, self._caller = ground_truth, options, caller
-        self._given_name = options.job_name or spec.config.get("LabelingJobName")
+        self._given_name = options.job_name or JobRequest(spec.config).given_name
         config = {key: value for key, value in spec.config.items() if key != "LabelingJobName"}
         self._spec = dataclasses.replace(spec, config=config)
         self.under_way: str | None = None
@@ -93,13 +93,14 @@ class Creation:
         if before is not None:
             rounds = Rounds.leading_to(self._ground_truth, before, jobs)
             draft, spent = rounds.follow_up(draft), rounds.cost_usd
-        self._continue_from_previous_run(draft.request)
+        request = EditableRequest(draft.request)
+        self._continue_from_previous_run(request)
         cost_usd = self._check(draft, spent)
         if self._options.create_topics:
-            self._make_resources(JobRequest(draft.request))
+            self._make_resources(request)
         follows = before.name if before else None
         tags = self._caller.owner.tags(self._request_mark(), cost_usd, round_number, follows)
-        draft.request["Tags"] = [*draft.request.get("Tags", []), *tags]
+        request.tag(tags)
         for uri, text in draft.files.items():
             self._ground_truth.objects.write_text(uri, text)
         if not jobs:
@@ -149,18 +150,18 @@ class Creation:
         )
         return float(cost.total_usd)
 
-    def _continue_from_previous_run(self, request: dict[str, Any]) -> None:
+    def _continue_from_previous_run(self, request: EditableRequest) -> None:
         """Start automated labeling from this task's last model, if the spec asks for it and the model still exists."""
-        settings, config = self._spec.automated_labeling, request.get("LabelingJobAlgorithmsConfig")
+        settings = self._spec.automated_labeling
         wanted = isinstance(settings, AutomatedLabeling) and settings.continue_from_previous_run
-        if not wanted or config is None or "InitialActiveLearningModelArn" in config:
+        if not wanted or not request.is_automated or request.initial_model_arn:
             return
         arn = self._caller.last_model()
         if not arn:
             log.info("There is no model from an earlier run; automated labeling starts from scratch")
         elif self._ground_truth.has_model(arn):
             log.info("Automated labeling continues from %s", arn)
-            config["InitialActiveLearningModelArn"] = arn
+            request.start_from(arn)
         else:
             log.warning("The model %s no longer exists; automated labeling starts from scratch", arn)
 

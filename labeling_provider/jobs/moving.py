@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
+from functools import partial
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from labeling_provider.client.ground_truth import GroundTruth
+from labeling_provider.client.list_pages import pages
 from labeling_provider.client.retries import answer_to, error_code, is_credentials_trouble, is_outage
 from labeling_provider.errors import InvalidRequestError, LabelingError
-from labeling_provider.groundtruth.description import JobDescription
+from labeling_provider.groundtruth.description import JobDescription, listed_jobs
 from labeling_provider.groundtruth.facts import Arn
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.groundtruth.layout import output_manifest_uri
 from labeling_provider.groundtruth.request_edits import EditableRequest
+from labeling_provider.groundtruth.tag_lists import write_tags
 from labeling_provider.jobs.moving_choice import Data, JobChoice, Manner
 from labeling_provider.jobs.moving_files import JobFiles
 from labeling_provider.jobs.moving_plan import AS_RUNNING, AS_TAG, DATA_TAG, Plan, is_finished
@@ -56,7 +59,7 @@ class JobMove:
         :raises MovingError: if nothing can be brought at all, or one side stops answering.
         """
         self.check()
-        chosen = (summary["LabelingJobName"] for summary in self._summaries(choice) if choice.takes(summary))
+        chosen = (job.name for job in self._listed(choice) if choice.takes(job))
         if choice == JobChoice():
             yield from self._teams.bring_all()
             yield from self._teams.bring_templates()
@@ -96,7 +99,7 @@ class JobMove:
                 raise MovingError(f"{error} Name it with --s3-endpoint-url.") from error
         self._is_checked = True
 
-    def _summaries(self, choice: JobChoice) -> Iterator[dict[str, Any]]:
+    def _listed(self, choice: JobChoice) -> Iterator[JobDescription]:
         """Entries of ListLabelingJobs, oldest first.
 
         :raises MovingError: if they can't be listed.
@@ -106,12 +109,9 @@ class JobMove:
             request["StatusEquals"] = choice.statuses[0]
         if choice.created_after:
             request["CreationTimeAfter"] = choice.created_after
-        while True:
-            page = self._asked(self._source, "list_labeling_jobs", "Listing the labeling jobs", **request)
-            yield from page["LabelingJobSummaryList"]
-            if not page.get("NextToken"):
-                return
-            request["NextToken"] = page["NextToken"]
+        ask = partial(self._asked, self._source, "list_labeling_jobs", "Listing the labeling jobs")
+        for page in pages(ask, **request):
+            yield from listed_jobs(page)
 
     @staticmethod
     def _asked(where: GroundTruth, operation: str, what: str, **request: Any) -> dict[str, Any]:
@@ -228,7 +228,7 @@ class JobMove:
         plan = _plan(job, EditableRequest.of(present), not is_running, self._files.labels_uri(job))
         data = yield from self._copy(plan)
         if data != Data.NONE and not self._manner.dry_run:
-            tags, sagemaker = [{"Key": DATA_TAG, "Value": str(data)}], self._target.sagemaker
+            tags, sagemaker = write_tags({DATA_TAG: str(data)}), self._target.sagemaker
             answer_to(
                 lambda: sagemaker.add_tags(ResourceArn=present.arn, Tags=tags),
                 f"Tagging {job.name}",

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import Any
+
+from labeling_provider.groundtruth.description import JobDescription
 
 
 class Data(StrEnum):
@@ -38,13 +39,12 @@ class JobChoice:
     statuses: Sequence[str] = ()
     created_after: datetime | None = None
 
-    def takes(self, summary: Mapping[str, Any]) -> bool:
+    def takes(self, job: JobDescription) -> bool:
         """Whether a job is chosen, by its entry in ListLabelingJobs."""
-        name = summary["LabelingJobName"]
         return (
-            (not self.names or name in self.names)
-            and (not self.patterns or any(fnmatchcase(name, pattern) for pattern in self.patterns))
-            and (not self.statuses or summary["LabelingJobStatus"] in self.statuses)
+            (not self.names or job.name in self.names)
+            and (not self.patterns or any(fnmatchcase(job.name, pattern) for pattern in self.patterns))
+            and (not self.statuses or job.status in self.statuses)
         )
 
 

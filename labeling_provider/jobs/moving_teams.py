@@ -11,9 +11,11 @@ from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from labeling_provider.client.ground_truth import GroundTruth
+from labeling_provider.client.list_pages import pages
 from labeling_provider.client.retries import answer_to, error_code, is_outage
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import Quota
+from labeling_provider.groundtruth.tag_lists import read_tags, write_tags
 
 T = TypeVar("T")
 
@@ -75,7 +77,7 @@ class Teams:
 
         :raises MovingError: if they can't be listed.
         """
-        for team in _pages(self._source, "list_workteams", "Workteams"):
+        for team in _entries(self._source, "list_workteams", "Workteams"):
             try:
                 yield from self.bring(str(team["WorkteamArn"]))
             except MovingError as error:
@@ -149,7 +151,7 @@ class Teams:
                 WorkteamName=name,
                 Description=team["Description"],
                 MemberDefinitions=team["MemberDefinitions"],
-                Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+                Tags=write_tags(tags),
                 **{key: team[key] for key in ("WorkerAccessConfiguration",) if key in team},
             )
             self._arns[name] = str(made["WorkteamArn"])
@@ -229,7 +231,7 @@ class Teams:
             more = f" And {len(problems) - MAX_NAMED:,} more." if len(problems) > MAX_NAMED else ""
             notes.append(f"Not all of its people are here: {' '.join(problems[:MAX_NAMED])}{more}")
         elif not self._dry_run:
-            tags = [{"Key": _MEMBERS_TAG, "Value": _HERE}]
+            tags = write_tags({_MEMBERS_TAG: _HERE})
             self._ask(self._target, "add_tags", f"Tagging {name}", ResourceArn=self._arns[name], Tags=tags)
         return notes
 
@@ -254,7 +256,7 @@ class Teams:
 
         :raises MovingError: if they can't be listed.
         """
-        for summary in _pages(self._source, "list_human_task_uis", "HumanTaskUiSummaries"):
+        for summary in _entries(self._source, "list_human_task_uis", "HumanTaskUiSummaries"):
             name = str(summary["HumanTaskUiName"])
             try:
                 yield self._bring_template(name)
@@ -286,15 +288,14 @@ class Teams:
                 f"Creating the worker template {name}",
                 HumanTaskUiName=name,
                 UiTemplate={"Content": content},
-                Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+                Tags=write_tags(tags),
             )
         return Entry("worker template", name, Outcome.MADE)
 
     # Requests
 
     def _tags(self, where: GroundTruth, arn: str) -> dict[str, str]:
-        tags = self._ask(where, "list_tags", f"Reading the tags of {arn}", ResourceArn=arn)["Tags"]
-        return {tag["Key"]: tag["Value"] for tag in tags}
+        return read_tags(self._ask(where, "list_tags", f"Reading the tags of {arn}", ResourceArn=arn)["Tags"])
 
     @staticmethod
     def _ask(where: GroundTruth, operation: str, what: str, **request: Any) -> dict[str, Any]:
@@ -313,18 +314,17 @@ def _answer(where: GroundTruth, call: Callable[[], T], what: str) -> T:
         raise MovingError(str(error)) from error.__cause__
 
 
-def _pages(where: GroundTruth, operation: str, member: str) -> Iterator[dict[str, Any]]:
+def _entries(where: GroundTruth, operation: str, member: str) -> Iterator[dict[str, Any]]:
     """The entries of all pages of one of SageMaker's lists.
 
     :raises MovingError: if they can't be listed.
     """
-    request: dict[str, Any] = {"MaxResults": 100}
-    while True:
-        page = _answer(where, lambda: getattr(where.sagemaker, operation)(**request), f"Listing: {operation}")
+
+    def ask(**request: Any) -> dict[str, Any]:
+        return _answer(where, lambda: getattr(where.sagemaker, operation)(**request), f"Listing: {operation}")
+
+    for page in pages(ask, MaxResults=100):
         yield from page[member]
-        if not page.get("NextToken"):
-            return
-        request["NextToken"] = page["NextToken"]
 
 
 def _users(where: GroundTruth, place: dict[str, str]) -> Iterator[dict[str, Any]]:
@@ -332,13 +332,13 @@ def _users(where: GroundTruth, place: dict[str, str]) -> Iterator[dict[str, Any]
 
     :raises MovingError: if they can't be listed.
     """
-    cognito, request = where.client("cognito-idp"), {**place, "Limit": 60}
-    while True:
-        page = _answer(where, lambda: cognito.list_users_in_group(**request), "Listing the users of a group")
+    cognito = where.client("cognito-idp")
+
+    def ask(**request: Any) -> dict[str, Any]:
+        return _answer(where, lambda: cognito.list_users_in_group(**request), "Listing the users of a group")
+
+    for page in pages(ask, **place, Limit=60):
         yield from page["Users"]
-        if not page.get("NextToken"):
-            return
-        request["NextToken"] = page["NextToken"]
 
 
 def _name_of(user: dict[str, Any]) -> str:

@@ -49,8 +49,8 @@ class Owner(NamedTuple):
         """A hash of the task instance, short enough for a tag."""
         return fingerprint(list(self))
 
-    def tags(self, request_mark: str, cost_usd: float, round_number: int, follows: str | None) -> list[dict[str, str]]:
-        """Tags for a job of this task instance.
+    def tags(self, request_mark: str, cost_usd: float, round_number: int, follows: str | None) -> dict[str, str]:
+        """Tags for a job of this task instance, values by key.
 
         :param request_mark: :func:`request_mark` of the user's request.
         :param cost_usd: the estimated cost, in USD.
@@ -58,7 +58,7 @@ class Owner(NamedTuple):
         :param follows: the name of the job to follow up on.
         """
         readable = re.sub(r"[^\w\s.:/=+\-@]", "-", "/".join(str(part) for part in self))
-        tags = {
+        return {
             OWNER_TAG: self.mark,
             REQUEST_TAG: request_mark,
             TASK_TAG: readable[:256],
@@ -66,7 +66,6 @@ class Owner(NamedTuple):
             COST_TAG: f"{cost_usd:.2f}",
             **({FOLLOWS_TAG: follows} if follows else {}),
         }
-        return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,15 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Final
 
+from labeling_provider.client.list_pages import pages
 from labeling_provider.client.retries import is_missing, is_refused, is_transient
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.description import listed_jobs
 from labeling_provider.groundtruth.job import RUNNING, JobState, JobStatus
 
 PAGE: Final = 100
@@ -89,26 +92,27 @@ class Lookout:
         }
         if status:
             request["StatusEquals"] = status
-        for _ in range(len(dated)):
-            try:
-                answer = self._sagemaker.list_labeling_jobs(**request)
-            except Exception as error:
-                if not is_refused(error):
-                    raise
-                self._may_list = False
-                log.warning(
-                    "Labeling jobs can't be listed; describing each on its own, which takes more requests: %s", error
-                )
-                return
+        for answer in self._pages(request, len(dated)):
             page: Seen = {}
-            for summary in answer["LabelingJobSummaryList"]:
-                if (name := summary["LabelingJobName"]) in wanted:
-                    page[name] = _read(summary)
-                    del wanted[name], missing[name]
+            for job in listed_jobs(answer):
+                if job.name in wanted:
+                    page[job.name] = _read(job.members)
+                    del wanted[job.name], missing[job.name]
             yield page
-            request["NextToken"] = answer.get("NextToken")
-            if not wanted or not request["NextToken"]:
+            if not wanted:
                 return
+
+    def _pages(self, request: dict[str, Any], most: int) -> Iterator[Mapping[str, Any]]:
+        """Responses of ListLabelingJobs; from the first that is refused on, none."""
+        try:
+            yield from islice(pages(self._sagemaker.list_labeling_jobs, **request), most)
+        except Exception as error:
+            if not is_refused(error):
+                raise
+            self._may_list = False
+            log.warning(
+                "Labeling jobs can't be listed; describing each on its own, which takes more requests: %s", error
+            )
 
     def describe(self, name: str) -> JobState | LabelingError:
         """The state of one job, or an error if it can't be read.
@@ -125,7 +129,7 @@ class Lookout:
             return LabelingError(f"Waiting for {name}: {error}")
 
 
-def _read(answer: dict[str, Any]) -> JobState | LabelingError:
+def _read(answer: Mapping[str, Any]) -> JobState | LabelingError:
     try:
         return JobState.of(answer)
     except LabelingError as error:

@@ -53,7 +53,7 @@ def check_draft(
     problems: list[Problem] = []
     request = draft.request
     automated = JobRequest(request).is_automated
-    sample = LineSample(str(request.get("InputConfig")))
+    sample = LineSample(str(JobRequest(request).input_config))
     categories = draft.categories or _categories(ground_truth, request, problems)
     audited = _audited_attribute(ground_truth, draft, categories, problems)
     audit = _audit(draft, categories, audited)
@@ -95,9 +95,7 @@ def check_draft(
 
 def _not_on_amazon(request: dict[str, Any]) -> Iterator[Problem]:
     """Problems with what only a self-hosted service has."""
-    human = request.get("HumanTaskConfig", {})
-    arn = str(human.get("AnnotationConsolidationConfig", {}).get("AnnotationConsolidationLambdaArn"))
-    if name := ready_function(arn):
+    if name := ready_function(JobRequest(request).consolidation_arn or ""):
         message = f"{name!r} is a function of the self-hosted service; Amazon does not consolidate {name}."
         remedy = "Give the ARN of a Lambda function of your own as consolidation_function instead."
         yield Problem("consolidation", message, remedy)
@@ -112,8 +110,8 @@ def stream_problems(
 
     Source: developer guide, "Ground Truth streaming labeling jobs" and "Set up Amazon S3 bucket event notifications".
     """
-    request, problems = draft.request, []
-    if not JobRequest(request).is_streaming:
+    request, problems = JobRequest(draft.request), []
+    if not request.is_streaming:
         given = {"create_topics": create_topics, "notify_from": notify_from, "labels_queue": labels_queue}
         return [
             Problem(name, "is for streaming jobs only.", f"Set input_topic_arn, or remove {name}.")
@@ -123,12 +121,12 @@ def stream_problems(
     if chained:
         message = "'chain' follows up on ended jobs, but a streaming job runs until it is stopped."
         problems.append(Problem("on_missing_labels", message, "Use 'warn'."))
-    if request.get("StoppingConditions"):
+    if request.has_stopping_conditions:
         problems.append(Problem("StoppingConditions", "a streaming job ignores them.", "Omit them."))
     for name, value in (("notify_from", notify_from), ("labels_queue", labels_queue)):
         if value and not create_topics:
             problems.append(Problem(name, "has no effect without create_topics.", "Set create_topics=True."))
-    if labels_queue and not JobRequest(request).output_topic_arn:
+    if labels_queue and not request.output_topic_arn:
         problems.append(Problem("labels_queue", "needs an output topic.", "Set output_topic_arn."))
     if notify_from:
         problems.extend(_notification_problems(draft, notify_from))

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from math import hypot
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 
-from labeling_provider.groundtruth.frame_tools import BOX, KEYS, TOOLS, Tool
+from labeling_provider.groundtruth.frame_tools import BOX, TOOLS, Tool
+from labeling_provider.groundtruth.task_types import FRAME_KEYS
 from labeling_provider.manifest import Files, SequenceLabel
 from labeling_provider.manifest.cuboids import LabeledCuboid
 from labeling_provider.manifest.sequences import MAX_LABEL_BYTES, LabeledFrame, Shape, read_sequence_label
@@ -130,7 +131,7 @@ def frames_of_label(files: Files, label: SequenceLabel) -> Frames | None:
 
     :raises LabelingError: if the file can't be read, or is not such a file.
     """
-    key = KEYS.get(str((label.metadata or {}).get("type")).lower())
+    key = FRAME_KEYS.get(str((label.metadata or {}).get("type")).lower())
     if key is None:
         return None
     labeled = read_sequence_label(files.whole(label.uri, MAX_LABEL_BYTES), label.uri, key, label.class_names)

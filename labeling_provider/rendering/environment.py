@@ -34,8 +34,9 @@ def replace_surrogates(text: str) -> str:
 
 @cache
 def style_sheet() -> str:
-    """The style sheet of all pages, as CSS."""
-    return (files("labeling_provider.rendering") / "static" / "labeling.css").read_text("utf-8")
+    """The style sheet of all pages but the portal's, as CSS: the palette that all pages share, and the rest."""
+    folder = files("labeling_provider.rendering") / "static"
+    return "\n".join((folder / name).read_text("utf-8") for name in ("palette.css", "labeling.css"))
 
 
 def share(value: float | None) -> str:

@@ -8,7 +8,8 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from labeling_provider.groundtruth.facts import Quota
-from labeling_provider.groundtruth.frame_tools import BOX, KEYS, Tool
+from labeling_provider.groundtruth.frame_tools import BOX, Tool
+from labeling_provider.groundtruth.task_types import FRAME_KEYS
 from labeling_provider.manifest import Files, SequenceLabel
 from labeling_provider.manifest.pictures import BEGINNING_BYTES, facts_of
 from labeling_provider.manifest.sequences import (
@@ -38,7 +39,7 @@ def drawn_sequence(
     :raises LabelingError: if a file can't be read, or is not what it should be.
     """
     sequence = read_sequence(files.whole(uri, Quota.SEQUENCE_FILE_BYTES), uri)
-    key = KEYS[str((label.metadata or {}).get("type")).lower()]
+    key = FRAME_KEYS[str((label.metadata or {}).get("type")).lower()]
     data = read_sequence_label(files.whole(label.uri, MAX_LABEL_BYTES), label.uri, key, label.class_names)
     places = {frame.name: sequence.uri(frame) for frame in sequence.frames}
     names = list(label.class_names.values())

@@ -13,8 +13,11 @@ from typing import Any
 
 from labeling_provider.errors import InvalidRequestError, Problem
 from labeling_provider.groundtruth import facts
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.job import JobState
 from labeling_provider.groundtruth.ready_functions import READY_CONSOLIDATIONS, ready_function_arn
+from labeling_provider.groundtruth.request_edits import EditableRequest
+from labeling_provider.groundtruth.tag_lists import write_tags
 from labeling_provider.groundtruth.task_types import TASK_TYPES, TaskType
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.request import templates
@@ -55,22 +58,19 @@ class LabelingJobDraft:
         :param missing: the number of those objects.
         :param state: the combined state of the jobs so far.
         """
-        request = copy.deepcopy(self.request)
-        request["InputConfig"]["DataSource"] = {"S3DataSource": {"ManifestS3Uri": manifest_uri}}
-        conditions = request.get("StoppingConditions", {})
-        if "MaxHumanLabeledObjectCount" in conditions:
-            conditions["MaxHumanLabeledObjectCount"] = max(
-                conditions["MaxHumanLabeledObjectCount"] - state.human_labeled, 1
-            )
-        if "MaxPercentageOfInputDatasetLabeled" in conditions:
-            wanted = conditions["MaxPercentageOfInputDatasetLabeled"] * state.total / 100 - state.labeled
-            conditions["MaxPercentageOfInputDatasetLabeled"] = min(max(math.ceil(100 * wanted / missing), 1), 100)
-        if "LabelingJobAlgorithmsConfig" in request:
-            if missing < facts.Quota.AUTOMATED_MINIMUM_OBJECTS:
-                del request["LabelingJobAlgorithmsConfig"]
-            elif state.final_model_arn:
-                request["LabelingJobAlgorithmsConfig"]["InitialActiveLearningModelArn"] = state.final_model_arn
-        return dataclasses.replace(self, request=request)
+        request = EditableRequest(copy.deepcopy(self.request))
+        request.remove("SnsDataSource")
+        request.read_manifest(manifest_uri)
+        if (people := request.max_human_labeled) is not None:
+            request.stop_after(max(people - state.human_labeled, 1))
+        if (percentage := request.max_percentage_labeled) is not None:
+            wanted = percentage * state.total / 100 - state.labeled
+            request.stop_at(min(max(math.ceil(100 * wanted / missing), 1), 100))
+        if request.is_automated and missing < facts.Quota.AUTOMATED_MINIMUM_OBJECTS:
+            request.remove("LabelingJobAlgorithmsConfig")
+        elif request.is_automated and state.final_model_arn:
+            request.start_from(state.final_model_arn)
+        return dataclasses.replace(self, request=request.members)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +131,7 @@ class LabelingJobSpec:
         """
         problems: list[Problem] = []
         request = copy.deepcopy(dict(self.config))
-        request.setdefault("LabelingJobName", job_name)
+        _fill(request, {"LabelingJobName": job_name})
         task_type = self._task_type(request, problems)
         if region not in facts.LAMBDA_ACCOUNTS and task_type and task_type.function:
             known = ", ".join(facts.LAMBDA_ACCOUNTS)
@@ -145,7 +145,7 @@ class LabelingJobSpec:
             )
         if problems or task_type is None:
             raise InvalidRequestError(problems)
-        attribute = request.get("LabelAttributeName") or self.label_attribute_name
+        attribute = JobRequest(request).label_attribute or self.label_attribute_name
         _fill(request, {"LabelAttributeName": attribute or default_attribute_name(task_type)})
         _fill(request, self._input())
         _fill(request, self._output())
@@ -155,15 +155,15 @@ class LabelingJobSpec:
         if self.automated_labeling:
             _fill(request, self._automated(task_type, region, problems))
         if self.tags:
-            request["Tags"] = _merged_tags(request.get("Tags", []), self.tags)
-        files, categories = self._files(request, task_type, problems)
+            request["Tags"] = write_tags({**self.tags, **JobRequest(request).tags})
+        files, categories = self._files(EditableRequest(request), task_type, problems)
         if problems:
             raise InvalidRequestError(problems)
         return LabelingJobDraft(request, files, categories, task_type, self.audited_attribute)
 
     def _task_type(self, request: dict[str, Any], problems: list[Problem]) -> TaskType | None:
         if self.task_type is None:
-            if not self.config.get("HumanTaskConfig"):
+            if not JobRequest(self.config).has_human_task:
                 problems.append(Problem("task_type", "is missing.", f"Choose one of {', '.join(TASK_TYPES)}."))
                 return None
             return task_type_of_request(request)
@@ -219,6 +219,8 @@ class LabelingJobSpec:
             human["UiConfig"] = {"HumanTaskUiArn": facts.human_task_ui_arn(task_type.human_task_ui, region)}
         elif self.ui_template_uri:
             human["UiConfig"] = {"UiTemplateS3Uri": self.ui_template_uri}
+        else:
+            human["UiConfig"] = {}
         human.update(self._workforce(region, problems))
         return {"HumanTaskConfig": {key: value for key, value in human.items() if value is not None}}
 
@@ -275,25 +277,23 @@ class LabelingJobSpec:
         return {"LabelingJobAlgorithmsConfig": settings.algorithms_config(arn)}
 
     def _files(
-        self, request: dict[str, Any], task_type: TaskType, problems: list[Problem]
+        self, request: EditableRequest, task_type: TaskType, problems: list[Problem]
     ) -> tuple[dict[str, str], dict[str, Any] | None]:
         """Category file and worker template where given inline, text by S3 URI, and the category document."""
         files: dict[str, str] = {}
         categories = None
-        output = request.get("OutputConfig", {}).get("S3OutputPath", "")
-        folder = join_s3_uri(output, request["LabelingJobName"], "annotation-tool")
-        if self.category_uri:
-            request.setdefault("LabelCategoryConfigS3Uri", self.category_uri)
-        if self.labels and "LabelCategoryConfigS3Uri" not in request:
+        folder = join_s3_uri(request.output_path or "", request.name, "annotation-tool")
+        if self.category_uri and not request.category_uri:
+            request.name_categories(self.category_uri)
+        if self.labels and not request.category_uri:
             categories = templates.category_document(
                 task_type, self.labels, self.instructions or "", self.audited_attribute
             )
             uri = join_s3_uri(folder, "data.json")
             files[uri] = json.dumps(categories, ensure_ascii=False)
-            request["LabelCategoryConfigS3Uri"] = uri
-        ui = request["HumanTaskConfig"].setdefault("UiConfig", {})
-        if not ui and self.instructions is not None:
-            title = request["HumanTaskConfig"].get("TaskTitle", "")
+            request.name_categories(uri)
+        if not request.template_uri and not request.human_task_ui_arn and self.instructions is not None:
+            title = request.title
             drawn = self.consolidation if self.consolidation in READY_CONSOLIDATIONS else None
             if drawn and categories and not self.pre_annotation_function:
                 page = templates.drawing_template(title, self.instructions, drawn, templates.label_names(categories))
@@ -315,7 +315,7 @@ class LabelingJobSpec:
                     return files, categories
             uri = join_s3_uri(folder, "template.liquid")
             files[uri] = page
-            ui["UiTemplateS3Uri"] = uri
+            request.show(uri)
         return files, categories
 
 
@@ -343,8 +343,3 @@ def _one_line(text: str | None) -> str | None:
         return None
     line = re.sub(r"\s+", " ", text).strip()
     return line if len(line) <= 255 else line[:254] + "…"
-
-
-def _merged_tags(given: Sequence[Mapping[str, str]], more: Mapping[str, str]) -> list[dict[str, str]]:
-    tags = {**more, **{tag["Key"]: tag["Value"] for tag in given}}
-    return [{"Key": key, "Value": value} for key, value in tags.items()]

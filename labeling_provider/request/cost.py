@@ -13,7 +13,6 @@ from typing import Any
 from labeling_provider.errors import counted
 from labeling_provider.groundtruth import facts
 from labeling_provider.groundtruth.description import JobRequest
-from labeling_provider.request.workforces import amount_to_usd
 
 
 @dataclass(frozen=True)
@@ -78,11 +77,10 @@ def estimate_request(request: dict[str, Any], objects: int) -> CostEstimate:
     :param objects: number of data objects to label.
     """
     job = JobRequest(request)
-    amount = request["HumanTaskConfig"].get("PublicWorkforceTaskPrice", {}).get("AmountInUsd")
     return estimate_cost(
         objects,
         job.workers_per_object,
-        amount_to_usd(amount) if amount else 0,
+        job.price_usd or 0,
         vendor=job.workforce_kind == "vendor",
         automated=job.is_automated,
         most_human_labels=job.max_human_labeled,

@@ -7,21 +7,20 @@ quotas", "Automate data labeling" and "Create a streaming labeling job".
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from labeling_provider.errors import Problem, counted
 from labeling_provider.groundtruth import facts, model
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.facts import Arn, Quota
 from labeling_provider.groundtruth.ready_functions import ready_function
-from labeling_provider.groundtruth.task_types import CUSTOM, TASK_TYPES, TaskType, task_type_of_function
-from labeling_provider.groundtruth.uris import as_s3_uri
+from labeling_provider.groundtruth.task_types import TASK_TYPES, TaskType
 from labeling_provider.request import templates
 from labeling_provider.request.sequence_categories import sequence_category_problems
-from labeling_provider.request.workforces import amount_to_usd
 
 _PII = "FreeOfPersonallyIdentifiableInformation"
-_UI_NAMES = {row.human_task_ui: row for row in reversed(list(TASK_TYPES.values())) if row.human_task_ui}
 
 
 @dataclass(frozen=True)
@@ -46,53 +45,17 @@ class Surroundings:
 class _Facts:
     """A request, with the values that several rules need."""
 
-    request: dict[str, Any]
+    request: JobRequest
     around: Surroundings
-    task_type: TaskType = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "task_type", task_type_of_request(self.request))
-
-    @property
-    def human(self) -> dict[str, Any]:
-        return self.request["HumanTaskConfig"]  # type: ignore[no-any-return]
-
-    @property
-    def pre_function(self) -> str | None:
-        return self.human.get("PreHumanTaskLambdaArn")
-
-    @property
-    def consolidation_function(self) -> str | None:
-        arn = self.human.get("AnnotationConsolidationConfig", {}).get("AnnotationConsolidationLambdaArn")
-        return arn if isinstance(arn, str) else None
-
-    @property
-    def data_source(self) -> dict[str, Any]:
-        return self.request["InputConfig"]["DataSource"]  # type: ignore[no-any-return]
-
-    @property
-    def is_streaming(self) -> bool:
-        return "SnsDataSource" in self.data_source
-
-    @property
-    def automated(self) -> dict[str, Any] | None:
-        return self.request.get("LabelingJobAlgorithmsConfig")
-
-    @property
-    def workforce(self) -> str:
-        return facts.workforce_kind(self.human["WorkteamArn"])
+    @cached_property
+    def task_type(self) -> TaskType:
+        return self.request.task_type
 
 
 def task_type_of_request(request: dict[str, Any]) -> TaskType:
     """The task type of a CreateLabelingJob request: by its functions, else by its worker interface, else custom."""
-    human = request.get("HumanTaskConfig") or {}
-    consolidation = human.get("AnnotationConsolidationConfig") or {}
-    for arn in (human.get("PreHumanTaskLambdaArn"), consolidation.get("AnnotationConsolidationLambdaArn")):
-        task_type = task_type_of_function(str(arn).rpartition(":")[2]) if arn else None
-        if task_type:
-            return task_type
-    ui = str((human.get("UiConfig") or {}).get("HumanTaskUiArn", "")).rpartition("/")[2]
-    return _UI_NAMES.get(ui, CUSTOM)
+    return JobRequest(request).task_type
 
 
 def check_request(request: dict[str, Any], around: Surroundings | None = None) -> list[Problem]:
@@ -113,7 +76,7 @@ def check_request(request: dict[str, Any], around: Surroundings | None = None) -
     if broken and any("must not be null" in problem.remedy or "of type" in problem.remedy for problem in broken):
         # The rules below may read any required member.
         return broken
-    known = _Facts(request, around or Surroundings())
+    known = _Facts(JobRequest(request), around or Surroundings())
     return broken + [problem for rule in _RULES for problem in rule(known)]
 
 
@@ -192,9 +155,9 @@ def _instruction_problems(document: dict[str, Any], task_type: TaskType) -> Iter
 
 
 def _check_attribute(known: _Facts) -> Iterator[Problem]:
-    yield from attribute_name_problems(known.request["LabelAttributeName"], known.task_type)
+    yield from attribute_name_problems(known.request.label_attribute, known.task_type)
     audited = known.around.audited_attribute or (known.around.categories or {}).get("auditLabelAttributeName")
-    if audited and audited == known.request["LabelAttributeName"]:
+    if audited and audited == known.request.label_attribute:
         yield Problem(
             "LabelAttributeName",
             f"{audited!r} is the attribute that this job audits.",
@@ -203,24 +166,23 @@ def _check_attribute(known: _Facts) -> Iterator[Problem]:
 
 
 def _check_input(known: _Facts) -> Iterator[Problem]:
-    source = known.data_source
-    if not source.keys() & {"S3DataSource", "SnsDataSource"}:
+    request = known.request
+    if not request.manifest_uri and not request.is_streaming:
         yield Problem(
             "InputConfig.DataSource",
             "names no source.",
             "Give S3DataSource.ManifestS3Uri (static) or SnsDataSource.SnsTopicArn (streaming).",
         )
-    if known.is_streaming and "S3DataSource" in source:
-        manifest = as_s3_uri(source["S3DataSource"]["ManifestS3Uri"])
-        output = as_s3_uri(known.request["OutputConfig"]["S3OutputPath"]).rstrip("/") + "/"
-        if manifest.startswith(output):
+    if request.is_streaming and request.manifest_uri:
+        output = f"{(request.output_path or '').rstrip('/')}/"
+        if request.manifest_uri.startswith(output):
             yield Problem(
                 "OutputConfig.S3OutputPath",
                 f"{output} contains the input manifest.",
                 "Keep a streaming job's input and output apart, or its output becomes input.",
             )
     limit, objects = known.task_type.maximum_objects, known.around.objects
-    if objects is not None and objects > limit and not known.is_streaming:
+    if objects is not None and objects > limit and not request.is_streaming:
         yield Problem(
             "InputConfig.DataSource.S3DataSource.ManifestS3Uri",
             f"it has {counted(objects, 'object')}; {known.task_type.name} allows at most {limit:,} in one job.",
@@ -229,23 +191,23 @@ def _check_input(known: _Facts) -> Iterator[Problem]:
 
 
 def _check_interface(known: _Facts) -> Iterator[Problem]:
-    where, given = "HumanTaskConfig.UiConfig", known.human["UiConfig"]
-    chosen = [key for key in ("UiTemplateS3Uri", "HumanTaskUiArn") if given.get(key)]
-    if len(chosen) != 1:
+    where, request = "HumanTaskConfig.UiConfig", known.request
+    if bool(request.template_uri) == bool(request.human_task_ui_arn):
+        count = 2 if request.template_uri else 0
         remedy = "Give exactly one of UiTemplateS3Uri and HumanTaskUiArn."
-        yield Problem(where, f"{len(chosen)} interfaces are given.", remedy)
+        yield Problem(where, f"{count} interfaces are given.", remedy)
         return
     hosted = known.task_type.human_task_ui
-    if hosted and chosen == ["UiTemplateS3Uri"]:
+    if hosted and request.template_uri:
         yield Problem(where, f"{known.task_type.name} takes no template.", f"Use the HumanTaskUiArn of {hosted}.")
-    elif hosted and given["HumanTaskUiArn"].rpartition("/")[2] != hosted:
+    elif hosted and str(request.human_task_ui_arn).rpartition("/")[2] != hosted:
         yield Problem(where, f"HumanTaskUiArn is not the one of {known.task_type.name}.", f"Use {hosted}.")
-    elif not hosted and chosen == ["HumanTaskUiArn"]:
+    elif not hosted and request.human_task_ui_arn:
         yield Problem(where, f"{known.task_type.name} has no hosted interface.", "Give UiTemplateS3Uri.")
 
 
 def _check_functions(known: _Facts) -> Iterator[Problem]:
-    pre, consolidation = known.pre_function, known.consolidation_function
+    pre, consolidation = known.request.pre_annotation_arn, known.request.consolidation_arn
     kinds = {
         "HumanTaskConfig.PreHumanTaskLambdaArn": (pre, "PRE"),
         "HumanTaskConfig.AnnotationConsolidationConfig.AnnotationConsolidationLambdaArn": (
@@ -263,29 +225,27 @@ def _check_functions(known: _Facts) -> Iterator[Problem]:
         elif parts.region in facts.LAMBDA_ACCOUNTS and parts.account != facts.LAMBDA_ACCOUNTS[parts.region]:
             remedy = f"Use {facts.lambda_arn(function, parts.region)}."
             yield Problem(where, f"{arn} is not in Amazon's account for {parts.region}.", remedy)
-    if consolidation and ready_function(consolidation) and not known.request.get("LabelCategoryConfigS3Uri"):
+    if consolidation and ready_function(consolidation) and not known.request.category_uri:
         yield Problem("LabelCategoryConfigS3Uri", f"is missing; {consolidation} needs labels.", "Give labels.")
 
 
 def _check_regions(known: _Facts) -> Iterator[Problem]:
-    region = known.around.region
+    region, request = known.around.region, known.request
     if region is None:
         return
-    topics = known.data_source.get("SnsDataSource", {}).get("SnsTopicArn")
-    ui, output = known.human["UiConfig"], known.request["OutputConfig"]
     for where, arn in (
-        ("InputConfig.DataSource.SnsDataSource.SnsTopicArn", topics),
-        ("OutputConfig.SnsTopicArn", output.get("SnsTopicArn")),
-        ("HumanTaskConfig.WorkteamArn", known.human["WorkteamArn"]),
-        ("HumanTaskConfig.UiConfig.HumanTaskUiArn", ui.get("HumanTaskUiArn")),
-        ("HumanTaskConfig.PreHumanTaskLambdaArn", known.pre_function),
+        ("InputConfig.DataSource.SnsDataSource.SnsTopicArn", request.input_topic_arn),
+        ("OutputConfig.SnsTopicArn", request.output_topic_arn),
+        ("HumanTaskConfig.WorkteamArn", request.workteam_arn),
+        ("HumanTaskConfig.UiConfig.HumanTaskUiArn", request.human_task_ui_arn),
+        ("HumanTaskConfig.PreHumanTaskLambdaArn", request.pre_annotation_arn),
         (
             "HumanTaskConfig.AnnotationConsolidationConfig.AnnotationConsolidationLambdaArn",
-            known.consolidation_function,
+            request.consolidation_arn,
         ),
         (
             "LabelingJobAlgorithmsConfig.LabelingJobAlgorithmSpecificationArn",
-            (known.automated or {}).get("LabelingJobAlgorithmSpecificationArn"),
+            request.algorithm_arn,
         ),
     ):
         try:
@@ -297,39 +257,39 @@ def _check_regions(known: _Facts) -> Iterator[Problem]:
 
 
 def _check_workers(known: _Facts) -> Iterator[Problem]:
-    human, task_type = known.human, known.task_type
-    if human["NumberOfHumanWorkersPerDataObject"] > task_type.maximum_workers:
+    request, task_type = known.request, known.task_type
+    if request.workers_per_object > task_type.maximum_workers:
         yield Problem(
             "HumanTaskConfig.NumberOfHumanWorkersPerDataObject",
-            f"{human['NumberOfHumanWorkersPerDataObject']} workers are too many.",
+            f"{request.workers_per_object} workers are too many.",
             f"{task_type.name} allows at most {task_type.maximum_workers}.",
         )
-    if human["TaskTimeLimitInSeconds"] > task_type.maximum_task_seconds:
+    if request.task_seconds > task_type.maximum_task_seconds:
         yield Problem(
             "HumanTaskConfig.TaskTimeLimitInSeconds",
-            f"{human['TaskTimeLimitInSeconds']:,} s is too long.",
+            f"{request.task_seconds:,} s is too long.",
             f"{task_type.name} allows at most {task_type.maximum_task_seconds:,} s.",
         )
-    public = known.workforce == "public"
+    public = request.workforce_kind == "public"
     limit = Quota.PUBLIC_AVAILABILITY_SECONDS if public else Quota.AVAILABILITY_SECONDS
-    if human.get("TaskAvailabilityLifetimeInSeconds", 0) > limit:
+    if request.availability_seconds > limit:
         yield Problem(
             "HumanTaskConfig.TaskAvailabilityLifetimeInSeconds",
-            f"{human['TaskAvailabilityLifetimeInSeconds']:,} s is too long.",
-            f"The {known.workforce} workforce allows at most {limit:,} s.",
+            f"{request.availability_seconds:,} s is too long.",
+            f"The {request.workforce_kind} workforce allows at most {limit:,} s.",
         )
-    if known.workforce == "unknown":
+    if request.workforce_kind == "unknown":
         yield Problem(
             "HumanTaskConfig.WorkteamArn",
-            f"{human['WorkteamArn']} is not a private, vendor or public workteam.",
+            f"{request.workteam_arn} is not a private, vendor or public workteam.",
             "Use …:workteam/private-crowd/NAME, …/vendor-crowd/NAME or …/public-crowd/default.",
         )
 
 
 def _check_public_workforce(known: _Facts) -> Iterator[Problem]:
-    where, given = "HumanTaskConfig.PublicWorkforceTaskPrice", known.human.get("PublicWorkforceTaskPrice")
-    if known.workforce != "public":
-        if given:
+    where, request = "HumanTaskConfig.PublicWorkforceTaskPrice", known.request
+    if request.workforce_kind != "public":
+        if request.has_price:
             yield Problem(where, "only the public workforce has a price.", "Omit it.")
         return
     prices = known.task_type.prices_usd
@@ -341,14 +301,12 @@ def _check_public_workforce(known: _Facts) -> Iterator[Problem]:
         )
         return
     allowed = ", ".join(f"{price.normalize():f}" for price in sorted(prices))
-    if not given or not given.get("AmountInUsd"):
+    if request.price_usd is None:
         yield Problem(where, "is missing.", f"Choose a price: {allowed} USD.")
-    elif amount_to_usd(given["AmountInUsd"]) not in prices:
-        price = amount_to_usd(given["AmountInUsd"])
+    elif request.price_usd not in prices:
         remedy = f"Choose a price: {allowed} USD."
-        yield Problem(where, f"{price} USD is not a price for {known.task_type.name}.", remedy)
-    declared = known.request["InputConfig"].get("DataAttributes", {}).get("ContentClassifiers", [])
-    if _PII not in declared:
+        yield Problem(where, f"{request.price_usd} USD is not a price for {known.task_type.name}.", remedy)
+    if _PII not in request.content_classifiers:
         yield Problem(
             "InputConfig.DataAttributes.ContentClassifiers",
             f"{_PII} is missing.",
@@ -359,15 +317,15 @@ def _check_public_workforce(known: _Facts) -> Iterator[Problem]:
 
 def _check_automated(known: _Facts) -> Iterator[Problem]:
     where = "LabelingJobAlgorithmsConfig"
-    if not known.automated:
+    if not known.request.is_automated:
         return
     algorithm = known.task_type.algorithm
-    if known.is_streaming:
+    if known.request.is_streaming:
         yield Problem(where, "a streaming job can't use automated labeling.", "Omit it.")
     if not algorithm:
         yield no_algorithm(where, known.task_type)
         return
-    arn = known.automated["LabelingJobAlgorithmSpecificationArn"]
+    arn = str(known.request.algorithm_arn)
     if not arn.endswith(f":{facts.ALGORITHM_ACCOUNT}:labeling-job-algorithm-specification/{algorithm}"):
         yield Problem(
             f"{where}.LabelingJobAlgorithmSpecificationArn",
@@ -385,10 +343,10 @@ def _check_automated(known: _Facts) -> Iterator[Problem]:
 
 
 def _check_categories(known: _Facts) -> Iterator[Problem]:
-    if known.task_type.needs_categories and not known.request.get("LabelCategoryConfigS3Uri"):
+    if known.task_type.needs_categories and not known.request.category_uri:
         yield Problem("LabelCategoryConfigS3Uri", f"is missing; {known.task_type.name} needs labels.", "Give labels.")
     if known.around.categories is not None:
-        yield from category_problems(known.around.categories, known.task_type, automated=bool(known.automated))
+        yield from category_problems(known.around.categories, known.task_type, automated=known.request.is_automated)
 
 
 _RULES = (

@@ -6,10 +6,11 @@ are checked after rendering, not on construction.
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from labeling_provider.groundtruth import facts
+from labeling_provider.groundtruth.facts import usd_to_amount
 
 
 class PrivateWorkteam(NamedTuple):
@@ -120,28 +121,3 @@ class AutomatedLabeling(NamedTuple):
         if resources:
             config["LabelingJobResourceConfig"] = resources
         return config
-
-
-def usd_to_amount(price: float | str | Decimal) -> dict[str, int]:
-    """Split a price in USD into whole dollars, cents and tenths of a cent, exactly.
-
-    :raises ValueError: if it is not a number, is negative or is finer than a tenth of a cent.
-    """
-    try:
-        mills = Decimal(str(price)) * 1000
-    except InvalidOperation:
-        raise ValueError(f"{price!r} is not an amount in USD") from None
-    if not mills.is_finite() or mills < 0 or mills != mills.to_integral_value():
-        raise ValueError(f"{price!r} USD is not a whole number of tenths of a cent")
-    dollars, rest = divmod(int(mills), 1000)
-    cents, tenths = divmod(rest, 10)
-    return {"Dollars": dollars, "Cents": cents, "TenthFractionsOfACent": tenths}
-
-
-def amount_to_usd(amount: dict[str, Any]) -> Decimal:
-    """The USD of an AmountInUsd structure; the inverse of :func:`usd_to_amount`."""
-    return (
-        Decimal(int(amount.get("Dollars", 0)))
-        + Decimal(int(amount.get("Cents", 0))) / 100
-        + Decimal(int(amount.get("TenthFractionsOfACent", 0))) / 1000
-    )

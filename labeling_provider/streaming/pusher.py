@@ -9,10 +9,11 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from labeling_provider.client.ground_truth import GroundTruth
+from labeling_provider.client.list_pages import pages
 from labeling_provider.client.queue import is_missing_queue
 from labeling_provider.client.retries import answer_to
 from labeling_provider.errors import LabelingError, counted
-from labeling_provider.groundtruth.description import JobRequest
+from labeling_provider.groundtruth.description import listed_jobs
 from labeling_provider.groundtruth.job import JobStatus, queue_name
 from labeling_provider.streaming.messages import Message, message_of
 from labeling_provider.streaming.publisher import Publisher, Refused
@@ -180,16 +181,14 @@ def listeners(ground_truth: GroundTruth, topic_arn: str) -> list[str]:
         "SortOrder": "Descending",
         "MaxResults": 100,
     }
-    running: list[dict[str, Any]] = []
-    token: dict[str, str] | None = {}
-    while token is not None:
-        request = {**wanted, **token}
-        page = answer_to(
-            partial(ground_truth.sagemaker.list_labeling_jobs, **request), action, outage=ground_truth.outage
-        )
-        running += page["LabelingJobSummaryList"]
-        token = {"NextToken": page["NextToken"]} if page.get("NextToken") else None
-    return [job.name for job in map(JobRequest, running) if job.input_topic_arn == topic_arn]
+
+    def ask(**request: Any) -> dict[str, Any]:
+        listing = partial(ground_truth.sagemaker.list_labeling_jobs, **request)
+        answer: dict[str, Any] = answer_to(listing, action, outage=ground_truth.outage)
+        return answer
+
+    running = (job for page in pages(ask, **wanted) for job in listed_jobs(page))
+    return [job.name for job in running if job.input_topic_arn == topic_arn]
 
 
 def _messages(portion: list[SourceObject]) -> Iterator[Message]:

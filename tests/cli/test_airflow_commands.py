@@ -52,7 +52,7 @@ ESCAPES = "\x1b[2Jred\u202e\u2066\x9b31m\u200b\r\nline 9: fine\ud800"
 
 
 def harmless(text: str) -> bool:
-    return all(one.isprintable() or one == "\n" for one in text) and "line 9: fine" not in text.split("\n")
+    return all(sign.isprintable() or sign == "\n" for sign in text) and "line 9: fine" not in text.split("\n")
 
 
 def test_what_comes_from_a_manifest_does_nothing_to_the_terminal(
@@ -90,7 +90,7 @@ def test_errors_that_quote_something_are_harmless_too() -> None:
         InvalidManifestError("s3://b/m", [Problem(ESCAPES, "is odd", "")]),
     ]
     for error in errors:
-        assert all(one.isprintable() or one == "\n" for one in str(error)), error
+        assert all(sign.isprintable() or sign == "\n" for sign in str(error)), error
     assert str(LineProblem(2, 17, ESCAPES)).startswith("line 2: \\u001b[2J")
     assert str(LabelingError("two\nlines: Größe 好")) == "two\nlines: Größe 好"
 

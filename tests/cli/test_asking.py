@@ -11,7 +11,7 @@ from labeling_provider.cli.asking import AskError, ask, say, time_of
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "told"),
+    ("endpoint", "words"),
     [
         ("localhost:8080", "'localhost:8080' is not an address such as"),
         ("file:///etc/passwd", "is not an address such as"),
@@ -21,13 +21,13 @@ from labeling_provider.cli.asking import AskError, ask, say, time_of
         ),
     ],
 )
-def test_an_endpoint_that_is_none_is_named(endpoint: str, told: str) -> None:
-    with pytest.raises(AskError, match=told):
+def test_an_endpoint_that_is_none_is_named(endpoint: str, words: str) -> None:
+    with pytest.raises(AskError, match=words):
         ask(endpoint, "/audit")
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "words"),
     [
         (
             b"HTTP/1.0 404 Not Found\r\n\r\n<html>",
@@ -40,7 +40,7 @@ def test_an_endpoint_that_is_none_is_named(endpoint: str, told: str) -> None:
         (b"SSH-2.0-server\r\n", "something other than JSON; this is not a self-hosted Ground Truth: correct"),
     ],
 )
-def test_what_is_no_service_of_ours_is_told_with_what_to_do(answer: bytes, told: str) -> None:
+def test_what_is_no_service_of_ours_is_told_with_what_to_do(answer: bytes, words: str) -> None:
     def serve(listening: socket.socket) -> None:
         connection, _ = listening.accept()
         with connection:
@@ -49,7 +49,7 @@ def test_what_is_no_service_of_ours_is_told_with_what_to_do(answer: bytes, told:
 
     with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor() as pool:
         served = pool.submit(serve, listening)
-        with pytest.raises(AskError, match=told) as raised:
+        with pytest.raises(AskError, match=words) as raised:
             ask(f"http://127.0.0.1:{listening.getsockname()[1]}", "/audit")
         served.result(30)
     assert "\n" not in str(raised.value)

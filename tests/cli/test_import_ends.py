@@ -114,9 +114,9 @@ def test_amazons_keys_are_sent_to_nobody_else(
     with pytest.raises(ImportingError, match="The access key …SKEY would sign requests to .*amazonaws.com and to http"):
         check_keys(*ends)
     assert main(["import", *AMAZON, *given]) == 2
-    told = capsys.readouterr()
-    assert told.err.splitlines()[-1].startswith("labeling import: The access key …SKEY")
-    assert told.out == ""
+    output = capsys.readouterr()
+    assert output.err.splitlines()[-1].startswith("labeling import: The access key …SKEY")
+    assert output.out == ""
 
 
 @pytest.mark.parametrize(("key", "is_shared"), [("S3KEY", False), ("AMAZONSKEY", True)])
@@ -148,13 +148,13 @@ def test_what_contradicts_itself_is_told_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     connect(monkeypatch, "ours", "OURKEY", endpoint_url=NOWHERE)
-    for given, told in (
+    for given, words in (
         (["--aws-conn-id", "ours"], f"which is not Amazon's. Use --from-endpoint {NOWHERE} with it."),
         (["--aws-conn-id", "no_such"], "There is no Airflow connection no_such."),
         (["--to-aws-conn-id", "no_such"], "There is no Airflow connection no_such."),
     ):
         assert main(["import", *AMAZON, *OURS, *given]) == 2
-        assert capsys.readouterr().err.splitlines()[-1].endswith(told)
+        assert capsys.readouterr().err.splitlines()[-1].endswith(words)
     monkeypatch.setenv("LABELING_LOCAL_ACCESS_KEY_ID", "OURKEY")
     assert main(["import", *AMAZON, *OURS]) == 2
     assert "LABELING_LOCAL_SECRET_ACCESS_KEY is not set, but" in capsys.readouterr().err

@@ -67,14 +67,14 @@ def test_the_pages_way_is_walked(
 ) -> None:
     make_job(amazon, name)
     dry, wet, *_ = commands("import")
-    for command, told in ((dry, "would be made"), (wet, "made"), (wet, "already there")):
+    for command, outcome in ((dry, "would be made"), (wet, "made"), (wet, "already there")):
         given = [lab.service.endpoint_url if word == "http://127.0.0.1:4566" else word for word in command]
         at = given.index("--from-amazon")
         given[at : at + 1] = ["--from-endpoint", amazon.service.endpoint_url]
         assert main(["import", *given, name]) == 0
         out = capsys.readouterr().out
         (line,) = [line for line in out.splitlines() if " labeling job " in line]
-        assert line.startswith(f"{told} ")
+        assert line.startswith(f"{outcome} ")
         assert name in line
     python, dag = blocks(PAGE, "python")
     names: dict = {}
@@ -118,7 +118,7 @@ def test_an_endpoint_in_the_environment_is_the_target_and_never_amazon(
 def test_a_run_that_is_killed_anywhere_goes_on_with_the_next(
     amazon: Lab, lab: Lab, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done, going, streaming = names = [f"{name}-{one}" for one in ("done", "going", "stream")]
+    done, going, streaming = names = [f"{name}-{state}" for state in ("done", "going", "stream")]
     make_team(amazon, name, "Ada", "Grace")
     team, topic = PrivateWorkteam(arn_of_team(amazon, name)), f"arn:aws:sns:us-east-1:123456789012:{name}"
     make_job(amazon, done, [*texts(2), UNKNOWN])
@@ -126,8 +126,8 @@ def test_a_run_that_is_killed_anywhere_goes_on_with_the_next(
     amazon.create(pictures, going, **arguments_for(going, task_type="image-classification", workforce=team))
     amazon.service.client("sns").create_topic(Name=name)
     amazon.create(None, streaming, **arguments_for(streaming, input_topic_arn=topic, workforce=team))
-    for one in (going, streaming):
-        amazon.wait(one, {"InProgress"})
+    for begun in (going, streaming):
+        amazon.wait(begun, {"InProgress"})
     chance, forks = Random(20_261_127), get_context("forkserver")
     forks.set_forkserver_preload(["boto3", "labeling_provider.cli.importing", "labeling_provider.jobs.moving"])
     with proxy(lab) as target:
@@ -154,9 +154,9 @@ def test_a_run_that_is_killed_anywhere_goes_on_with_the_next(
     assert killed >= 3
     capsys.readouterr()
     assert main([*where(amazon, lab), "--name", f"{name}-*"]) == 0
-    told = capsys.readouterr().out.splitlines()
-    assert [line.split()[4] for line in told if " labeling job " in line] == names
-    assert all(line.startswith("already there") for line in told[:-1])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[4] for line in lines if " labeling job " in line] == names
+    assert all(line.startswith("already there") for line in lines[:-1])
     assert lab.wait(done)["LabelingJobStatus"] == "Completed"
     for key in amazon.keys(f"{done}/"):
         assert lab.get(f"s3://lab/{key}") == amazon.get(f"s3://lab/{key}"), key
@@ -164,11 +164,11 @@ def test_a_run_that_is_killed_anywhere_goes_on_with_the_next(
     assert lab.keys(f"{name}/") == [f"{name}/0.png", f"{name}/1.png"]
     lab.wait(streaming, {"InProgress"})
     assert people_of_team(lab, name) == {"Ada", "Grace"}
-    for one in (amazon, lab):
+    for side in (amazon, lab):
         for job in (going, streaming):
-            one.sagemaker.stop_labeling_job(LabelingJobName=job)
-            one.wait(job)
-        one.sagemaker.delete_workteam(WorkteamName=name)
+            side.sagemaker.stop_labeling_job(LabelingJobName=job)
+            side.wait(job)
+        side.sagemaker.delete_workteam(WorkteamName=name)
 
 
 def test_what_can_not_be_brought_is_told_and_counts(
@@ -188,11 +188,11 @@ def test_what_can_not_be_brought_is_told_and_counts(
     out = capsys.readouterr().out
     assert len(out.splitlines()) == 3
     assert out.splitlines()[-1] == "1 made, 1 can't be"
-    assert all(one.isprintable() or one == "\n" for one in out)
+    assert all(sign.isprintable() or sign == "\n" for sign in out)
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "words"),
     [
         (["--from-amazon"], "--endpoint-url is missing"),
         (["--endpoint-url", "http://127.0.0.1:9"], "--from-amazon"),
@@ -208,13 +208,13 @@ def test_what_can_not_be_brought_is_told_and_counts(
     ],
 )
 def test_options_that_make_no_sense_are_told(
-    given: list[str], told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    given: list[str], words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with pytest.raises(SystemExit) as caught:
         main(["import", *given])
     assert caught.value.code == 2
-    assert told in capsys.readouterr().err
+    assert words in capsys.readouterr().err
 
 
 def test_an_end_that_is_none_is_told(
@@ -245,15 +245,15 @@ def test_where_a_side_stops_to_answer_the_rest_is_not_tried_and_what_is_there_is
         dying.fault = fault  # type: ignore[method-assign]
         assert main([*asked, "--outage", "0", "--dry-run", *(f"{name}-{number}" for number in range(3))]) == 2
         assert dying.operations["DescribeLabelingJob"] == 2
-    told = capsys.readouterr()
-    assert "1 would be made" in told.out
-    assert "no answer" in told.err
+    output = capsys.readouterr()
+    assert "1 would be made" in output.out
+    assert "no answer" in output.err
 
 
 def test_missing_credentials_are_told_at_once(
     lab: Lab, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for variable in [one for one in os.environ if one.startswith("AWS_")]:
+    for variable in [known for known in os.environ if known.startswith("AWS_")]:
         monkeypatch.delenv(variable)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))

@@ -36,8 +36,8 @@ def test_a_job_and_a_person_are_deleted_by_who_has_the_keys_and_it_is_written_do
         where = ["--endpoint-url", service.endpoint_url]
         description, _ = lab.run(texts(3), name="cats")
         assert main([*where, "delete", "cats"]) == 1
-        told = capsys.readouterr().err
-        assert "401 Unauthorized; LABELING_LOCAL_ACCESS_KEY_ID and LABELING_LOCAL_SECRET_ACCESS_KEY must be" in told
+        message = capsys.readouterr().err
+        assert "401 Unauthorized; LABELING_LOCAL_ACCESS_KEY_ID and LABELING_LOCAL_SECRET_ACCESS_KEY must be" in message
         for name, value in keys.items():
             monkeypatch.setenv(name, value)
         assert main([*where, "delete", "dogs"]) == 1
@@ -62,8 +62,8 @@ def test_a_job_and_a_person_are_deleted_by_who_has_the_keys_and_it_is_written_do
 
 
 def audit(service: Service) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = ask(service.endpoint_url, "/audit?limit=100")
-    return found
+    entries: list[dict[str, str]] = ask(service.endpoint_url, "/audit?limit=100")
+    return entries
 
 
 @pytest.mark.once
@@ -86,7 +86,7 @@ def test_nothing_of_a_person_who_is_erased_stays_in_the_database(
         second = browser.submit(number, first["task"]["id"], "cat")
         browser.submit(number, second["task"]["id"], "cat")
         lab.wait(job)
-        known = next(one["worker_id"] for one in ask(service.endpoint_url, "/workers") if one["name"] == name)
+        known = next(worker["worker_id"] for worker in ask(service.endpoint_url, "/workers") if worker["name"] == name)
         assert found(service, known)
         assert workers([*where, "erase", name]) == 0
         # Files in S3 stay, and the embedded one is a table; the guide says so.

@@ -15,13 +15,13 @@ def test_without_an_endpoint_it_says_how_to_name_one(capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "told"),
+    ("endpoint", "words"),
     [
         ("localhost:8080", "'localhost:8080' is not an address such as"),
         ("file:///etc/passwd", "is not an address such as"),
         ("http://127.0.0.1:9", "http://127.0.0.1:9 does not answer"),
     ],
 )
-def test_an_endpoint_that_is_none_is_named(capsys: pytest.CaptureFixture[str], endpoint: str, told: str) -> None:
+def test_an_endpoint_that_is_none_is_named(capsys: pytest.CaptureFixture[str], endpoint: str, words: str) -> None:
     assert main(["--endpoint-url", endpoint, "add", "Ada", "--team", "birds"]) == 1
-    assert told in capsys.readouterr().err
+    assert words in capsys.readouterr().err

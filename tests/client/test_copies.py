@@ -92,7 +92,7 @@ def test_buckets_are_created_with_their_cors_rules(amazon: Lab, lab: Lab, copies
     amazon.s3.put_object(Bucket=bucket, Key="a", Body=b"a")
     dry = Copies(ground_truth(amazon), ground_truth(lab), dry_run=True)
     assert dry.copy_all([f"s3://{bucket}/a", f"s3://{bucket}/b"]).copied == 1
-    assert bucket not in {one["Name"] for one in lab.s3.list_buckets()["Buckets"]}
+    assert bucket not in {present["Name"] for present in lab.s3.list_buckets()["Buckets"]}
     assert copies.copy(f"s3://{bucket}/a")
     assert lab.s3.get_bucket_cors(Bucket=bucket)["CORSRules"] == rules
 
@@ -114,8 +114,8 @@ def test_a_source_that_breaks_off_is_read_on(amazon: Lab, lab: Lab, key: str) ->
 
 
 def test_two_names_of_one_place_need_no_copies(lab: Lab, amazon: Lab) -> None:
-    def same(one: Any, other: Any) -> bool:
-        return not Copies(one, other).is_needed
+    def same(source: Any, other: Any) -> bool:
+        return not Copies(source, other).is_needed
 
     assert same(ground_truth(lab), ground_truth(lab, f"{lab.service.endpoint_url}/"))
     assert not same(ground_truth(lab), ground_truth(amazon))

@@ -109,9 +109,9 @@ def test_a_good_answer_is_read_with_whatever_a_later_version_adds(other: Other) 
     other.pieces = [json.dumps({**PEOPLE, "latest": [{**REMARK, "more": []}], "more": {}}).encode()]
     assert other.told() == JobPeople(2, 3, 1, 1, True, [Remark(3, "private.us-east-1.0", 1.5, "comment", "<b>\u202e")])
     other.pieces = [json.dumps({**PEOPLE, "latest": [REMARK] * 100}).encode()]
-    told = other.told()
-    assert told is not None
-    assert len(told.latest) == MAX_LATEST
+    people = other.told()
+    assert people is not None
+    assert len(people.latest) == MAX_LATEST
 
 
 @pytest.mark.parametrize("status", [401, 404])

@@ -30,8 +30,8 @@ class Bucket:
         for key in self.keys:
             if key.startswith(Prefix):
                 rest = key.removeprefix(Prefix)
-                folder, found, _ = rest.partition(Delimiter) if Delimiter else (rest, "", "")
-                entries[f"{Prefix}{folder}{found}"] = bool(found)
+                folder, delimiter, _ = rest.partition(Delimiter) if Delimiter else (rest, "", "")
+                entries[f"{Prefix}{folder}{delimiter}"] = bool(delimiter)
         left = [entry for entry in sorted(entries) if entry > ContinuationToken]
         shown = left[: self.page]
         return {

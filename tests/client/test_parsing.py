@@ -183,7 +183,7 @@ def test_the_error_that_another_server_causes_is_one_short_line(lab: Lab, foreig
         for status in (400, 502) if service == "sagemaker" else (200, 400, 502):
             for body in bodies:
                 handler.said = (status, "text/html", body)
-                with pytest.raises(Exception, match="An error occurred|Unable to parse") as told:
+                with pytest.raises(Exception, match="An error occurred|Unable to parse") as caught:
                     ask()
-                text = str(told.value)
+                text = str(caught.value)
                 assert (len(text) < MAX_MESSAGE + 9, "\n" in text, "<p>" in text) == (True, False, False), text[:300]

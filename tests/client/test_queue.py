@@ -22,7 +22,7 @@ def send(client: GroundTruth, queue: ReadQueue, count: int) -> None:
 
 
 def bodies(queue: ReadQueue, most: int = MAX_MESSAGES, keep: float = 60) -> list[int]:
-    return sorted(int(one["Body"]) for one in queue.receive(most, wait=0, keep=keep))
+    return sorted(int(message["Body"]) for message in queue.receive(most, wait=0, keep=keep))
 
 
 def test_no_more_than_asked_for_is_handed_out_and_nobody_else_gets_it(client: GroundTruth, queue: ReadQueue) -> None:
@@ -54,7 +54,7 @@ def test_any_number_of_messages_is_deleted(client: GroundTruth, queue: ReadQueue
     send(client, queue, 2 * MAX_MESSAGES + 1)
     receipts: list[str] = []
     while messages := queue.receive(MAX_MESSAGES, wait=0, keep=60):
-        receipts += [one["ReceiptHandle"] for one in messages]
+        receipts += [message["ReceiptHandle"] for message in messages]
     assert len(receipts) == 2 * MAX_MESSAGES + 1
     queue.delete(receipts)
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]

@@ -81,10 +81,10 @@ def test_one_failure_of_many_threads_makes_one_client_anew() -> None:
             client.ask("who?")
 
     threads = [threading.Thread(target=ask) for _ in range(16)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert client.ask("who?") == ("who?", False)
     assert len(made) == 2
 

@@ -71,7 +71,7 @@ def test_an_upload_that_is_given_up_leaves_no_part_behind(lab: Lab, client: Grou
         upload.write(b"x" * (9 << 20))
         raise ZeroDivisionError
     pending = lab.s3.list_multipart_uploads(Bucket="lab").get("Uploads", [])
-    assert "client/given-up" not in {one["Key"] for one in pending}
+    assert "client/given-up" not in {upload["Key"] for upload in pending}
 
 
 def test_an_empty_object_is_written_and_read(client: GroundTruth) -> None:

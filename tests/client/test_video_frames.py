@@ -23,18 +23,18 @@ def test_a_long_video_becomes_several_sequences(lab: Lab, tmp_path: Path, monkey
     name = own_id().hex
     uri = lab.put(f"{name}/my cam.mp4", video(tmp_path / "cam.mp4", 20).read_bytes())
     objects = ground_truth(lab).objects
-    found = list(extract_frames(objects, uri, f"s3://lab/{name}/frames"))
-    sequences = [read_sequence(lab.get(one), one) for one in found]
+    uris = list(extract_frames(objects, uri, f"s3://lab/{name}/frames"))
+    sequences = [read_sequence(lab.get(sequence_uri), sequence_uri) for sequence_uri in uris]
     assert [len(sequence.frames) for sequence in sequences] == [8, 8, 4]
     frames = [sequence.uri(frame) for sequence in sequences for frame in sequence.frames]
-    assert {f"s3://lab/{key}" for key in lab.keys(f"{name}/frames/")} == {*frames, *found}
+    assert {f"s3://lab/{key}" for key in lab.keys(f"{name}/frames/")} == {*frames, *uris}
     assert lab.get(frames[0]).startswith(b"\xff\xd8")
     assert "/my-cam-" in frames[0]
     # Again, the same; at another rate in a folder of its own.
-    assert list(extract_frames(objects, uri, f"s3://lab/{name}/frames")) == found
+    assert list(extract_frames(objects, uri, f"s3://lab/{name}/frames")) == uris
     (slow,) = extract_frames(objects, uri, f"s3://lab/{name}/frames", 2)
     assert len(json.loads(lab.get(slow))["frames"]) == 4
-    assert slow.rpartition("/001/")[0] != found[0].rpartition("/001/")[0]
+    assert slow.rpartition("/001/")[0] != uris[0].rpartition("/001/")[0]
 
 
 def test_a_video_that_is_missing_or_broken_is_named(lab: Lab) -> None:

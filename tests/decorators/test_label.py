@@ -147,7 +147,7 @@ def test_no_objects_skip_the_task(connected: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    ("returned", "told"),
+    ("returned", "words"),
     [
         (None, "things returned NoneType; return a list of texts"),
         (7, "returned int"),
@@ -160,10 +160,10 @@ def test_no_objects_skip_the_task(connected: Lab) -> None:
     ],
 )
 def test_what_is_no_list_of_objects_is_refused_before_anything_is_sent(
-    connected: Lab, returned: Any, told: str
+    connected: Lab, returned: Any, words: str
 ) -> None:
     before = manifests(connected)
-    with pytest.raises((LabelingError, ManifestError), match=told):
+    with pytest.raises((LabelingError, ManifestError), match=words):
         labeling(connected, returning(returned)).execute(context(**run_id()))
     assert manifests(connected) == before
 
@@ -180,9 +180,9 @@ def test_a_request_needs_a_place_and_no_objects_of_its_own(connected: Lab) -> No
     source = {"DataSource": {"S3DataSource": {"ManifestS3Uri": "s3://lab/other.manifest"}}}
     with pytest.raises(InvalidRequestError) as caught:
         labeling(connected, animals, output_uri=None, config={"InputConfig": source}).execute(context(**run_id()))
-    told = [str(problem) for problem in caught.value.problems]
-    assert any("output_uri" in problem for problem in told)
-    assert any("config.InputConfig.DataSource" in problem for problem in told)
+    problems = [str(problem) for problem in caught.value.problems]
+    assert any("output_uri" in problem for problem in problems)
+    assert any("config.InputConfig.DataSource" in problem for problem in problems)
     config = {"OutputConfig": {"S3OutputPath": "s3://lab/elsewhere/"}}
     labels = labeling(connected, animals, output_uri=None, config=config).execute(context(**run_id()))
     assert len(labels) == 3

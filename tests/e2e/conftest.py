@@ -56,8 +56,8 @@ class Stack:
 
     def states(self, dag: str, run: str) -> dict[str, Any]:
         """The states of a run's tasks."""
-        found = self.airflow.get(f"/api/v2/dags/{dag}/dagRuns/{quote(run)}/taskInstances")["task_instances"]
-        return {one["task_id"]: one["state"] for one in found}
+        instances = self.airflow.get(f"/api/v2/dags/{dag}/dagRuns/{quote(run)}/taskInstances")["task_instances"]
+        return {instance["task_id"]: instance["state"] for instance in instances}
 
     def wait_for_xcom(self, dag: str, run: str, task: str, key: str) -> Any:
         """A value that a task pushes."""

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.e2e
 
 def task_state(stack: Stack, dag: str, run: str, task: str, state: str, seconds: float = 60) -> dict[str, Any]:
     def reached() -> dict[str, Any] | None:
-        found = stack.airflow.task(dag, run, task)
-        return found if found["state"] == state else None
+        instance = stack.airflow.task(dag, run, task)
+        return instance if instance["state"] == state else None
 
     return eventually(reached, seconds, f"{dag}.{task} is {state}")
 
@@ -45,7 +45,7 @@ def test_the_digits_are_labeled_and_a_model_learns_from_the_labels(stack: Stack,
     by = f"{counters['human_labeled']:,} by people, {counters['machine_labeled']:,} by machine"
     assert f"{DIGITS:,} of {DIGITS:,} labeled ({by})" in log
     events = stack.airflow.get("/api/v2/assets/events?source_dag_id=label_digits")["asset_events"]
-    (event,) = [one for one in events if one["source_run_id"] == run]
+    (event,) = [event for event in events if event["source_run_id"] == run]
     assert event["extra"]["counters"] == counters
     assert event["extra"]["final_model_arn"] == labeled["final_model_arn"]
     assert stack.airflow.xcom("label_digits", run, "label", "labeling_model") == labeled["final_model_arn"]
@@ -115,8 +115,8 @@ def test_marking_the_task_failed_stops_the_job(stack: Stack, dag: str, state: st
 
 
 def jobs_of(stack: Stack, first: str) -> list[str]:
-    found = stack.lab.sagemaker.list_labeling_jobs(NameContains=first, SortBy="CreationTime", SortOrder="Ascending")
-    return [one["LabelingJobName"] for one in found["LabelingJobSummaryList"]]
+    answer = stack.lab.sagemaker.list_labeling_jobs(NameContains=first, SortBy="CreationTime", SortOrder="Ascending")
+    return [job["LabelingJobName"] for job in answer["LabelingJobSummaryList"]]
 
 
 def test_the_counters_are_there_while_the_task_is_deferred(stack: Stack) -> None:
@@ -155,8 +155,8 @@ def test_clearing_the_task_stops_its_job_and_the_next_try_makes_another(stack: S
 def worker_of(stack: Stack, dag: str, run: str) -> int:
     """The process that a task runs in."""
     command = f"airflow worker -- {stack.airflow.task(dag, run, 'label')['id']}"
-    found = [pid for pid, args in stack.airflow.descendants().items() if args.strip() == command]
-    return found[0] if found else 0
+    pids = [pid for pid, args in stack.airflow.descendants().items() if args.strip() == command]
+    return pids[0] if pids else 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

@@ -29,8 +29,8 @@ def test_an_asset_that_another_dag_has_named_hears_of_the_labels(stack: Stack) -
 
         def heard(dag_id: str = dag_id) -> list[str]:
             runs = stack.airflow.get(f"/api/v2/dags/{dag_id}/dagRuns")["dag_runs"]
-            found = [stack.airflow.xcom(dag_id, one["dag_run_id"], "hear") for one in runs]
-            return [name for names in found if names for name in names]
+            heard = [stack.airflow.xcom(dag_id, run["dag_run_id"], "hear") for run in runs]
+            return [name for names in heard if names for name in names]
 
         assert eventually(heard, 90, f"{dag_id} hears") == [job]
     assert "with the name 'named_labels'" in stack.airflow.task_log("label_for_others", run, "without_outlets")
@@ -43,5 +43,5 @@ def test_templates_are_read_as_what_they_are_meant_to_be(stack: Stack) -> None:
         run = stack.finished(dag_id)
         result = stack.airflow.xcom(dag_id, run, "label")
         assert result["label_attribute_name"] == "2026"
-        found = stack.lab.output(stack.lab.describe(result["job_name"]))
-        assert [line["2026-metadata"]["class-name"] for line in found] == list("0110")
+        labeled = stack.lab.output(stack.lab.describe(result["job_name"]))
+        assert [line["2026-metadata"]["class-name"] for line in labeled] == list("0110")

@@ -30,7 +30,7 @@ def test_each_week_only_new_pictures_are_labeled_and_all_labels_are_handed_on(st
         assert exported["left_out"] == 0
         done = stack.states("weekly_labeling", run)
         assert done["digits.approve_cost"] == "success"
-        assert {one for one, state in done.items() if state != "success"} <= {"digits.relabel"}
+        assert {name for name, state in done.items() if state != "success"} <= {"digits.relabel"}
     train = {row["object"] for row in rows(stack, f"{exported['output_uri']}/train.csv")}
     before = stack.airflow.xcom("weekly_labeling", first, "digits.export")["output_uri"]
     assert {row["object"] for row in rows(stack, f"{before}/train.csv")} < train
@@ -51,7 +51,7 @@ def test_texts_are_labeled_and_a_model_learns_from_them(stack: Stack) -> None:
     # Only Amazon trains on Amazon.
     assert (done["amazon_trains"], done["train_on_amazon"]) == ("success", "skipped")
     channels = stack.airflow.xcom("label_then_train", run, "channels")["channels"]
-    assert [one["ChannelName"] for one in channels] == ["train", "validation"]
+    assert [channel["ChannelName"] for channel in channels] == ["train", "validation"]
     again = stack.airflow.trigger("label_then_train", 120)
     stack.succeeds("label_then_train", again)
     assert stack.states("label_then_train", again)["messages.build"] == "skipped"
@@ -89,8 +89,8 @@ def answer(stack: Stack, run: str, option: str) -> None:
 @pytest.mark.once
 def test_an_approved_dataset_is_labeled_in_two_rounds(stack: Stack) -> None:
     run = stack.airflow.trigger("approve", 120)
-    told = asked(stack, run)
-    assert "**12** objects would cost **$0.96**" in told["body"]
+    question = asked(stack, run)
+    assert "**12** objects would cost **$0.96**" in question["body"]
     assert stack.states("approve", run)["reviews.label"] is None
     answer(stack, run, "Approve")
     stack.succeeds("approve", run)

@@ -30,7 +30,7 @@ def test_two_people_and_a_simulated_worker_label_what_a_dag_asks_for(stack: Stac
     job = stack.wait_for_xcom(DAG, run, "sentences", "labeling_job")["job_name"]
     wait_until(lambda: stack.states(DAG, run)["sentences"] == "deferred", 60, "the task is deferred")
     with another_page(chromium) as page, another_page(chromium) as other:
-        people = [Person(one, truth, dag["KINDS"]) for one in (page, other)]
+        people = [Person(window, truth, dag["KINDS"]) for window in (page, other)]
         for name, person in zip(("Ada", "Bob"), people, strict=True):
             person.sign_in(name, url)
 
@@ -50,9 +50,9 @@ def test_two_people_and_a_simulated_worker_label_what_a_dag_asks_for(stack: Stac
         Bucket="labeling-demo", Prefix=f"by-hand/{job}/annotations/worker-response/"
     )
     answered = [
-        [answer["workerId"] for answer in json.loads(lab.get(f"s3://labeling-demo/{one['Key']}"))["answers"]]
+        [answer["workerId"] for answer in json.loads(lab.get(f"s3://labeling-demo/{entry['Key']}"))["answers"]]
         for page in pages
-        for one in page["Contents"]
+        for entry in page["Contents"]
     ]
     assert [len(set(workers)) for workers in answered] == [2] * len(truth)
     assert len({worker for workers in answered for worker in workers}) == 3

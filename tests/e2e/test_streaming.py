@@ -13,7 +13,7 @@ pytestmark = pytest.mark.e2e
 
 def successful_runs(stack: Stack, dag: str) -> list[str]:
     runs = stack.airflow.get(f"/api/v2/dags/{dag}/dagRuns?order_by=run_after")["dag_runs"]
-    return [one["dag_run_id"] for one in runs if one["state"] == "success"]
+    return [run["dag_run_id"] for run in runs if run["state"] == "success"]
 
 
 def test_pictures_are_labeled_as_they_come_and_labels_are_trained_on(stack: Stack) -> None:
@@ -32,8 +32,8 @@ def test_pictures_are_labeled_as_they_come_and_labels_are_trained_on(stack: Stac
     assert (result["new_labels"], result["trained_on"]) == (200, 200)
     assert result["accuracy"] > 0.7
     pushed = [
-        stack.airflow.xcom("streaming_labels_pushed", one, "tell")
-        for one in successful_runs(stack, "streaming_labels_pushed")
+        stack.airflow.xcom("streaming_labels_pushed", run, "tell")
+        for run in successful_runs(stack, "streaming_labels_pushed")
     ]
     assert sum(pushed) == 200
     queue = stack.lab.service.client("sqs").get_queue_url(QueueName="groundtruth-live-labels")["QueueUrl"]
@@ -58,7 +58,7 @@ def test_pictures_are_labeled_as_they_come_and_labels_are_trained_on(stack: Stac
 
 @pytest.mark.once
 def test_a_chain_of_jobs_labels_each_text_twice(stack: Stack) -> None:
-    if "labeling-demo" not in {one["Name"] for one in stack.lab.s3.list_buckets()["Buckets"]}:
+    if "labeling-demo" not in {bucket["Name"] for bucket in stack.lab.s3.list_buckets()["Buckets"]}:
         stack.lab.s3.create_bucket(Bucket="labeling-demo")
     texts = [f"text {number}" for number in range(20)]
     truth = "".join(json.dumps({"source": text, "truth": "praise"}) + "\n" for text in texts)

@@ -33,7 +33,9 @@ def watched(chromium: Any, width: int = 1280, **options: Any) -> Iterator[Any]:
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         yield page
-        assert [one for one in complaints if "labeling" in one.lower() or "policy" in one.lower()] == []
+        assert [
+            complaint for complaint in complaints if "labeling" in complaint.lower() or "policy" in complaint.lower()
+        ] == []
 
 
 def tab(stack: Stack, page: Any, dag: str, run: str, task: str = "label") -> Any:
@@ -161,9 +163,9 @@ def test_chosen_objects_go_to_a_manifest(stack: Stack, chromium: Any, digits: st
             boxes.nth(number).check()
         frame.get_by_role("button", name="Relabel selected objects").click()
         frame.get_by_role("dialog").get_by_role("button", name="Yes").click()
-        told = frame.get_by_role("status").filter(has_text="with 2 objects")
-        told.wait_for()
-        uri = told.inner_text().split()[-1]
+        status = frame.get_by_role("status").filter(has_text="with 2 objects")
+        status.wait_for()
+        uri = status.inner_text().split()[-1]
     lines = [json.loads(line) for line in stack.lab.get(uri).splitlines()]
     assert [line.keys() for line in lines] == [{"source-ref"}] * 2
     numbers = sorted(int(line["source-ref"].removesuffix(".png")[-4:]) + 1 for line in lines)

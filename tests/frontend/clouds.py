@@ -81,7 +81,7 @@ class Surveyor:
         wait: bool = True,
         **categories: Any,
     ) -> None:
-        entries = [one if isinstance(one, dict) else {"label": one} for one in labels]
+        entries = [label if isinstance(label, dict) else {"label": label} for label in labels]
         frames = []
         for number, body in enumerate(clouds):
             path = f"/clouds/{number}.bin"
@@ -89,7 +89,7 @@ class Surveyor:
             # Not at equal distances.
             time = 1000 + [0, 1, 2, 4][number % 4] + 5 * (number // 4)
             about = {"format": "binary/xyzi", "unix-timestamp": time, **(frame or {})}
-            images = [{"uri": one["src"], "about": one} for one in about.pop("images", [])]
+            images = [{"uri": image["src"], "about": image} for image in about.pop("images", [])]
             named = {"frame-no": number, "frame": f"{number}.bin", "uri": about.pop("src", path)}
             frames.append({**named, "images": images, "about": about})
         name = "SemanticSegmentation" if kind == "classes" else "ObjectTracking" if tracks else "ObjectDetection"
@@ -129,7 +129,7 @@ class Surveyor:
     def at(self, x: float, y: float, z: float = 0) -> tuple[float, float]:
         """Where a place of the world is on the page."""
         self.settle()
-        found = self.element.evaluate(
+        place = self.element.evaluate(
             """(one, [x, y, z]) => {
               const {left, top} = one.shadowRoot.querySelector(".stage").getBoundingClientRect();
               const [across, down] = one.eye.projector()(x, y, z);
@@ -138,7 +138,7 @@ class Surveyor:
             [x, y, z],
         )
         box = self.task.page.locator("iframe").bounding_box()
-        return found[0] + box["x"], found[1] + box["y"]
+        return place[0] + box["x"], place[1] + box["y"]
 
     def click(self, x: float, y: float, z: float = 0) -> None:
         """Click a place of the world."""
@@ -183,7 +183,7 @@ class Surveyor:
     def tracks(self) -> dict[int, dict[str, dict[str, Any]]]:
         """The cuboids of each frame by their names."""
         return {
-            frame["frameNumber"]: {one["objectName"]: one for one in frame["boundingCuboids"]}
+            frame["frameNumber"]: {cuboid["objectName"]: cuboid for cuboid in frame["boundingCuboids"]}
             for frame in self.value()["frames"]
         }
 
@@ -192,9 +192,9 @@ class Surveyor:
         return str(self.task(".board > [role=status].help").inner_text())
 
 
-def sized(one: dict[str, Any], *keys: str) -> list[float]:
+def sized(cuboid: dict[str, Any], *keys: str) -> list[float]:
     """Numbers of a cuboid, to the centimeter."""
-    return [round(one[key], 2) for key in keys]
+    return [round(cuboid[key], 2) for key in keys]
 
 
 def lost_and_restored(surveyor: Surveyor) -> dict[str, bytes]:

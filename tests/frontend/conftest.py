@@ -134,7 +134,7 @@ class Portal:
         :param init: what the portal tells with the port.
         """
         self.template = f'<!doctype html><html lang="en"><head><title>Task</title></head>{script}{template}'
-        told = {"draft": None, "language": "en", "keys": {}, "preview": False, "theme": "light", **init}
+        settings = {"draft": None, "language": "en", "keys": {}, "preview": False, "theme": "light", **init}
         if self.page.url != f"{self.origin}/":
             self.page.goto(self.origin)
         # The browser starts nothing anew but the frame, as the portal does.
@@ -142,11 +142,11 @@ class Portal:
         task = Task(self.page)
         show = "([told, number]) => show(told, number)"
         if wait:
-            self.page.evaluate(show, [told, self.shown])
+            self.page.evaluate(show, [settings, self.shown])
             task.heard("ready")
         else:
             with self.page.expect_response(f"{self.origin}/frame?{self.shown}"):
-                self.page.evaluate(show, [told, self.shown])
+                self.page.evaluate(show, [settings, self.shown])
         return task
 
     def close(self) -> None:
@@ -185,11 +185,11 @@ class Task:
     def _newest(self, kind: str, count: int, seconds: float, what: str) -> tuple[int, dict[str, Any]]:
         # The page waits, not this process, which would have to ask it again and again.
         arguments = [kind, count, max(0, PATIENCE * seconds * 1000)]
-        found = self.page.evaluate("([type, count, patience]) => newest(type, count, patience)", arguments)
-        if found is None:
+        message = self.page.evaluate("([type, count, patience]) => newest(type, count, patience)", arguments)
+        if message is None:
             heard = str(self.page.evaluate("heard"))[:1000]
             raise StackError(f"{what}: not within {PATIENCE * seconds:.0f} s; heard {heard}")
-        return found[0], found[1]
+        return message[0], message[1]
 
     def say(self, kind: str, **more: Any) -> None:
         """Say something to the frame."""
@@ -209,9 +209,9 @@ class Task:
         """Press the submit button, which must find something wrong: what."""
         before = self._count("invalid")
         self.frame.get_by_role("button", name="Submit").click()
-        found = str(self.heard("invalid", before + 1)["message"])
+        message = str(self.heard("invalid", before + 1)["message"])
         assert not self._count("submit")
-        return found
+        return message
 
     def _count(self, kind: str) -> int:
         return int(self.page.evaluate("type => of(type).length", kind))

@@ -90,7 +90,7 @@ class Artist:
 
     def places(self, *points: tuple[float, float]) -> list[tuple[float, float]]:
         """Where corners of pixels are on the page: the picture's own place tells."""
-        found = self.task(self.element).evaluate(
+        places = self.task(self.element).evaluate(
             """async (one, points) => {
               await one.updateComplete;
               for (let at = 0; at < 2; at++) await new Promise(requestAnimationFrame);
@@ -101,7 +101,7 @@ class Artist:
             }""",
             points,
         )
-        return [(float(x), float(y)) for x, y in found]
+        return [(float(x), float(y)) for x, y in places]
 
     def at(self, x: float, y: float) -> tuple[float, float]:
         """Where one is."""
@@ -142,7 +142,7 @@ class Artist:
 
     def colors_at(self, *points: tuple[float, float], canvas: str = "lower") -> list[list[int]]:
         """Red, green, blue and opacity (0 to 255) of what is painted over places of the picture."""
-        found: list[list[int]] = self.task(f"canvas.{canvas}-canvas").evaluate(
+        pixels: list[list[int]] = self.task(f"canvas.{canvas}-canvas").evaluate(
             """(one, points) => {
               const {left, top, width} = one.getBoundingClientRect();
               const ratio = one.width / width;
@@ -154,7 +154,7 @@ class Artist:
             }""",
             self.places(*points),
         )
-        return found
+        return pixels
 
     def color_at(self, x: float, y: float, canvas: str = "lower") -> list[int]:
         """That of one place."""

@@ -62,15 +62,15 @@ def opened(answer: dict[str, Any]) -> Image.Image:
 def pixels_of(image: Image.Image) -> dict[str, Pixels]:
     """The areas of a mask, by color; each pixel is clear or opaque."""
     pixels = np.asarray(image)
-    found: dict[str, Pixels] = {}
+    regions: dict[str, Pixels] = {}
     for _, color in image.getcolors(maxcolors=1 << 16) or []:
         *shade, opacity = color
         if opacity == 0:
             continue
         assert opacity == 255
         rows, columns = (pixels == np.array(color)).all(axis=-1).nonzero()
-        found["#" + bytes(shade).hex()] = set(zip(columns.tolist(), rows.tolist(), strict=True))
-    return found
+        regions["#" + bytes(shade).hex()] = set(zip(columns.tolist(), rows.tolist(), strict=True))
+    return regions
 
 
 def given_mask(portal: Portal, name: str, image: Image.Image, **mappings: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Labeler(Artist):
     ) -> None:
         self.key = "trackingAnnotations" if kind == "VideoObjectTracking" else "detectionAnnotations"
         self.element = "crowd-video-frames"
-        entries = [one if isinstance(one, dict) else {"label": one} for one in labels]
+        entries = [label if isinstance(label, dict) else {"label": label} for label in labels]
         for number in NUMBERS:
             path = f"/frames/{number}.svg"
             portal.files.pop(path, None)
@@ -78,15 +78,15 @@ class Labeler(Artist):
 
     def frames(self) -> dict[int, dict[str, Any]]:
         """What has been drawn, by the frames' numbers."""
-        found = self.task(self.element).evaluate("(one) => one.value")
-        return {frame["frameNumber"]: frame for frame in found["frames"]}
+        value = self.task(self.element).evaluate("(one) => one.value")
+        return {frame["frameNumber"]: frame for frame in value["frames"]}
 
     def boxes(self) -> dict[int, dict[str, list[float]]]:
         """Left, top, width and height of each object, by the frames' numbers."""
         return {
             number: {
-                one.get("objectName", one["label"]): [one["left"], one["top"], one["width"], one["height"]]
-                for one in frame["boundingBoxes"]
+                box.get("objectName", box["label"]): [box["left"], box["top"], box["width"], box["height"]]
+                for box in frame["boundingBoxes"]
             }
             for number, frame in self.frames().items()
         }

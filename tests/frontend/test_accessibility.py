@@ -77,8 +77,11 @@ def violations(task: Task) -> list[Any]:
     frame = task.page.frames[1]
     frame.evaluate(AXE.read_text())
     rules = {"resultTypes": ["violations"], "rules": {name: {"enabled": False} for name in PAGE_RULES}}
-    found = frame.evaluate("rules => axe.run(rules).then((result) => result.violations)", rules)
-    return [(one["id"], [node["target"] for node in one["nodes"]], one["nodes"][0]["failureSummary"]) for one in found]
+    violations = frame.evaluate("rules => axe.run(rules).then((result) => result.violations)", rules)
+    return [
+        (violation["id"], [node["target"] for node in violation["nodes"]], violation["nodes"][0]["failureSummary"])
+        for violation in violations
+    ]
 
 
 PAGE_RULES = ("region", "landmark-one-main", "page-has-heading-one")

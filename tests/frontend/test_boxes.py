@@ -148,7 +148,7 @@ def test_boxes_are_hidden_duplicated_and_relabeled(portal: Portal) -> None:
     task.frame.get_by_role("button", name="Show 1").click()
     artist.press("]", "Control+d")
     copies = task("crowd-bounding-box").evaluate("one => one.value.boundingBoxes")
-    assert [one["label"] for one in copies] == ["cat", "dog", "cat"]
+    assert [copy["label"] for copy in copies] == ["cat", "dog", "cat"]
     assert (copies[2]["width"], copies[2]["height"]) == (100, 80)
     assert 0 < copies[2]["left"] - 40 == copies[2]["top"] - 30
     artist.choose("dog")
@@ -194,11 +194,11 @@ def test_boxes_are_drawn_by_touch_and_two_fingers_zoom(portal: Portal) -> None:
     artist.touch(("start", [start]), ("move", [middle]), ("move", [end]), ("end", []))
     artist.drew(CAT)
     # A second finger takes nothing from what is there, and draws nothing.
-    one, other = artist.at(200, 150), artist.at(220, 150)
-    apart = [(one[0] - 40, one[1]), (other[0] + 40, other[1])]
-    artist.touch(("start", [one]), ("start", [one, other]), ("move", apart), ("end", []))
+    thumb, other = artist.at(200, 150), artist.at(220, 150)
+    apart = [(thumb[0] - 40, thumb[1]), (other[0] + 40, other[1])]
+    artist.touch(("start", [thumb]), ("start", [thumb, other]), ("move", apart), ("end", []))
     assert artist.task(".percent").inner_text() != "100%"
-    assert artist.at(210, 150) == pytest.approx(((one[0] + other[0]) / 2, one[1]), abs=1)
+    assert artist.at(210, 150) == pytest.approx(((thumb[0] + other[0]) / 2, thumb[1]), abs=1)
     start, end = artist.at(200, 140), artist.at(210, 160)
     artist.touch(("start", [start]), ("move", [end]), ("end", []))
     artist.submits(CAT, box("cat", 200, 140, 10, 20))

@@ -71,8 +71,8 @@ def test_a_wheel_from_the_source_distribution_needs_no_node(tmp_path: Path) -> N
 
 def test_the_lock_file_has_hashes_and_no_addresses() -> None:
     text = (ROOT / "frontend" / "package-lock.json").read_text()
-    packages = {name: one for name, one in json.loads(text)["packages"].items() if name}
-    assert all(one["integrity"].startswith("sha512-") for one in packages.values())
+    packages = {name: package for name, package in json.loads(text)["packages"].items() if name}
+    assert all(package["integrity"].startswith("sha512-") for package in packages.values())
     assert "://" not in text, "npm has written addresses: take `resolved` and `funding` out"
 
 

@@ -54,7 +54,7 @@ def test_keys_stand_at_the_labels(portal: Portal) -> None:
         f"<crowd-form><crowd-classifier name=n categories='{json.dumps(names)}'></crowd-classifier></crowd-form>"
     )
     assert task("kbd").all_inner_texts() == [*"123456789abc"]
-    listed = [(one["command"], one["key"]) for one in task.heard("ready")["keys"]]
+    listed = [(command["command"], command["key"]) for command in task.heard("ready")["keys"]]
     assert ("label:label 9", "a") in listed
     assert ("submit", "Ctrl+Enter") in listed
 

@@ -16,13 +16,15 @@ CLOUDS = [packed(ground(12) + vehicle(-4 + 2 * time, 0)) for time in TIMES]
 
 def tracked(number: int, left: float, name: str = "car:1", **more: object) -> dict:
     """A frame of an answer with one cuboid."""
-    one = cuboid(objectName=name, objectId=f"id-{name}", centerX=left, centerY=0, **more)
-    return {"frameNumber": number, "frameName": f"{number}.bin", "frameAttributes": {}, "boundingCuboids": [one]}
+    placed = cuboid(objectName=name, objectId=f"id-{name}", centerX=left, centerY=0, **more)
+    return {"frameNumber": number, "frameName": f"{number}.bin", "frameAttributes": {}, "boundingCuboids": [placed]}
 
 
 def places(surveyor: Surveyor, name: str = "car:1") -> dict[int, float]:
     """Where a thing is along x, by frame."""
-    return {frame: round(found[name]["centerX"], 2) for frame, found in surveyor.tracks().items() if name in found}
+    return {
+        frame: round(cuboids[name]["centerX"], 2) for frame, cuboids in surveyor.tracks().items() if name in cuboids
+    }
 
 
 def test_a_thing_is_in_all_frames_and_follows_what_is_set(portal: Portal) -> None:
@@ -40,13 +42,13 @@ def test_a_thing_is_in_all_frames_and_follows_what_is_set(portal: Portal) -> Non
     surveyor.press(".", ".")
     assert surveyor.told() == ""
     surveyor.press("Alt+o")
-    found = surveyor.tracks()[3]["car:1"]
-    assert (sized(found, "centerX", "length", "height"), found["yaw"]) == ([4, 4, 1.5], 0)
+    car = surveyor.tracks()[3]["car:1"]
+    assert (sized(car, "centerX", "length", "height"), car["yaw"]) == ([4, 4, 1.5], 0)
     answer = surveyor.task.submit()["it"]
     assert [(frame["frameNumber"], frame["frameName"]) for frame in answer["frames"]] == [
         (number, f"{number}.bin") for number in range(4)
     ]
-    assert len({one["objectId"] for frame in answer["frames"] for one in frame["boundingCuboids"]}) == 1
+    assert len({box["objectId"] for frame in answer["frames"] for box in frame["boundingCuboids"]}) == 1
 
 
 def test_what_a_person_takes_away_is_no_anchor_any_more(portal: Portal) -> None:

@@ -35,10 +35,10 @@ def test_the_next_cuboid_of_a_label_has_the_size_of_the_last(portal: Portal) -> 
     surveyor.press("Escape")
     # On the ground, where nothing stands.
     surveyor.click(-5, -5, 0)
-    found = surveyor.cuboids()
-    assert [one["objectName"] for one in found] == ["car:1", "car:2"]
-    assert sized(found[1], *SIZE) == [3, 2, 1.5]
-    assert sized(found[1], *PLACE) == [-5, -5, 0.75]
+    cuboids = surveyor.cuboids()
+    assert [shape["objectName"] for shape in cuboids] == ["car:1", "car:2"]
+    assert sized(cuboids[1], *SIZE) == [3, 2, 1.5]
+    assert sized(cuboids[1], *PLACE) == [-5, -5, 0.75]
 
 
 def test_pointers_size_move_and_turn(portal: Portal) -> None:
@@ -78,7 +78,7 @@ def test_keys_alone_are_enough(portal: Portal) -> None:
     seen = surveyor.element.evaluate(eye)
     surveyor.press("Shift+a", "w", "ArrowLeft")
     now = surveyor.element.evaluate(eye)
-    assert all(one != other for one, other in zip(now[:3], seen[:3], strict=True)), "turned, nearer, and moved"
+    assert all(before != other for before, other in zip(now[:3], seen[:3], strict=True)), "turned, nearer, and moved"
 
 
 def test_a_cuboid_fits_its_points_and_stands_on_the_ground(portal: Portal) -> None:
@@ -87,8 +87,8 @@ def test_a_cuboid_fits_its_points_and_stands_on_the_ground(portal: Portal) -> No
     surveyor.press("]", "Alt+g")
     assert sized(surveyor.cuboids()[0], *PLACE) == [5.2, 2.9, 1.3]
     surveyor.press("Alt+o")
-    found = surveyor.cuboids()[0]
-    assert (sized(found, *PLACE), sized(found, *SIZE)) == ([5, 3, 0.75], [4, 2, 1.5])
+    shape = surveyor.cuboids()[0]
+    assert (sized(shape, *PLACE), sized(shape, *SIZE)) == ([5, 3, 0.75], [4, 2, 1.5])
     assert "1056 points" in surveyor.task(".numbers legend").inner_text()
     assert surveyor.task.submit()["it"]["initialValueModified"] is True
 
@@ -116,23 +116,23 @@ def test_side_views_drag_edges_and_the_heading(portal: Portal) -> None:
 
     # From above, the length of 4 meters takes 55 % of the height.
     drag("top", (0, 0.55), (0, 0.825))
-    found = surveyor.cuboids()[0]
-    assert sized(found, "length", "centerX") == [pytest.approx(5, abs=0.05), pytest.approx(5.5, abs=0.03)]
+    shape = surveyor.cuboids()[0]
+    assert sized(shape, "length", "centerX") == [pytest.approx(5, abs=0.05), pytest.approx(5.5, abs=0.03)]
     drag("side", (0, 0), (0.11, 0))
     assert surveyor.cuboids()[0]["centerX"] == pytest.approx(6, abs=0.05)
     # The handle is 20 pixels above the front.
     height = surveyor.task("canvas[data-side=top]").bounding_box()["height"]
     drag("top", (0, 0.55 + 40 / height), (-0.6, 0))
-    found = surveyor.cuboids()[0]
-    assert found["yaw"] == pytest.approx(math.pi / 2, abs=0.02), "a quarter to the left"
-    assert (found["roll"], found["pitch"]) == (0, 0)
+    shape = surveyor.cuboids()[0]
+    assert shape["yaw"] == pytest.approx(math.pi / 2, abs=0.02), "a quarter to the left"
+    assert (shape["roll"], shape["pitch"]) == (0, 0)
 
 
 def test_a_click_selects_a_label_changes_it_and_hidden_ones_stay(portal: Portal) -> None:
     surveyor = Surveyor(portal, initial={"boundingCuboids": [cuboid(), cuboid(number=2, centerX=-6)]})
     surveyor.click(-6, 3, 0.75)
     surveyor.choose("pole")
-    assert [one["objectName"] for one in surveyor.cuboids()] == ["car:1", "pole:1"]
+    assert [shape["objectName"] for shape in surveyor.cuboids()] == ["car:1", "pole:1"]
     surveyor.press("Shift+h", "Escape", "Escape")
     surveyor.click(-6, 3, 0.75)
     assert surveyor.task("li.chosen").count() == 0, "a hidden one can't be clicked"
@@ -288,9 +288,9 @@ def test_all_formats_are_read(portal: Portal) -> None:
 def test_what_cant_be_read_says_why(portal: Portal) -> None:
     for (form, body), reason in HOSTILE.items():
         surveyor = Surveyor(portal, [body], frame={"format": form}, wait=False)
-        told = surveyor.task(".stage [role=alert]")
-        told.wait_for()
-        assert reason in told.inner_text()
+        alert = surveyor.task(".stage [role=alert]")
+        alert.wait_for()
+        assert reason in alert.inner_text()
         assert "0.bin can't be shown" in surveyor.task.refused()
 
 
@@ -310,8 +310,8 @@ def test_a_cloud_far_from_the_origin_is_exact(portal: Portal) -> None:
     surveyor = Surveyor(portal, ["\n".join(far).encode()], frame={"format": "text/xyzi"})
     surveyor.choose("car")
     surveyor.click(4_500_005.25, 600_003.5, 1.5)
-    found = surveyor.cuboids()[0]
-    assert sized(found, *PLACE, *SIZE) == [4_500_005.25, 600_003.5, 0.75, 4, 2, 1.5]
+    shape = surveyor.cuboids()[0]
+    assert sized(shape, *PLACE, *SIZE) == [4_500_005.25, 600_003.5, 0.75, 4, 2, 1.5]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -264,10 +264,10 @@ VISION = {
 @pytest.mark.parametrize("vision", VISION)
 def test_colour_blind_people_tell_the_first_labels_apart(portal: Portal, vision: str) -> None:
     artist = Artist(portal, labels=[f"l{number}" for number in range(8)])
-    found = artist.task(".labels button i").evaluate_all(
+    colors = artist.task(".labels button i").evaluate_all(
         "all => all.map((one) => getComputedStyle(one).backgroundColor)"
     )
-    shades = np.array([[int(part) for part in re.findall(r"\d+", one)[:3]] for one in found]) / 255
+    shades = np.array([[int(part) for part in re.findall(r"\d+", color)[:3]] for color in colors]) / 255
     linear = np.where(shades <= 0.04045, shades / 12.92, ((shades + 0.055) / 1.055) ** 2.4)
     seen = np.clip(linear @ np.array(VISION[vision]).T, 0, 1)
     to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])

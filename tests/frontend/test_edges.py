@@ -19,7 +19,7 @@ THING = (
 
 
 @pytest.fixture
-def thing(portal: Portal) -> Portal:
+def edged(portal: Portal) -> Portal:
     portal.files["/thing.svg"] = ("image/svg+xml", THING.encode())
     return portal
 
@@ -30,8 +30,8 @@ def snaps(artist: Artist) -> None:
     wait_until(lambda: element.evaluate("(one) => Boolean(one.hand.edges)"), 30, "the edges are found", 0.02)
 
 
-def test_nothing_snaps_unless_somebody_asks(thing: Portal) -> None:
-    artist = Artist(thing, src="/thing.svg")
+def test_nothing_snaps_unless_somebody_asks(edged: Portal) -> None:
+    artist = Artist(edged, src="/thing.svg")
     assert not artist.task.frame.get_by_label("Snap to edges").is_checked()
     artist.choose("cat")
     artist.drag((97, 63), (223, 137))
@@ -45,8 +45,8 @@ def test_nothing_snaps_unless_somebody_asks(thing: Portal) -> None:
     artist.submits(box("cat", 100, 60, 120, 80), box("cat", 5, 5, 92, 52))
 
 
-def test_only_the_sides_that_are_moved_snap_and_none_by_keyboard(thing: Portal) -> None:
-    artist = Artist(thing, given=[box("cat", 103, 63, 60, 40)], src="/thing.svg")
+def test_only_the_sides_that_are_moved_snap_and_none_by_keyboard(edged: Portal) -> None:
+    artist = Artist(edged, given=[box("cat", 103, 63, 60, 40)], src="/thing.svg")
     snaps(artist)
     artist.click(130, 80)
     artist.drag((163, 103), (216, 143))
@@ -55,8 +55,8 @@ def test_only_the_sides_that_are_moved_snap_and_none_by_keyboard(thing: Portal) 
     artist.drew(box("cat", 102, 63, 117, 77))
 
 
-def test_where_there_is_no_edge_all_stays_as_it_is_drawn(thing: Portal) -> None:
-    artist = Artist(thing, src="/thing.svg")
+def test_where_there_is_no_edge_all_stays_as_it_is_drawn(edged: Portal) -> None:
+    artist = Artist(edged, src="/thing.svg")
     snaps(artist)
     artist.choose("dog")
     artist.drag((250, 200), (390, 290))
@@ -65,8 +65,8 @@ def test_where_there_is_no_edge_all_stays_as_it_is_drawn(thing: Portal) -> None:
     artist.submits(box("dog", 250, 200, 140, 90), box("dog", 3, 3, 37, 294))
 
 
-def test_points_snap_to_what_is_near(thing: Portal) -> None:
-    artist = Artist(thing, POLYGON, src="/thing.svg")
+def test_points_snap_to_what_is_near(edged: Portal) -> None:
+    artist = Artist(edged, POLYGON, src="/thing.svg")
     snaps(artist)
     artist.choose("cat")
     for at in ((103, 58), (217, 63), (222, 138), (160, 144)):
@@ -74,7 +74,7 @@ def test_points_snap_to_what_is_near(thing: Portal) -> None:
     artist.press("Enter")
     # On a side the nearest place of it, at a corner the nearest of both of its sides.
     (shape,) = artist.task.submit()["it"]["polygons"]
-    places = [(one["x"], one["y"]) for one in shape["vertices"]]
+    places = [(vertex["x"], vertex["y"]) for vertex in shape["vertices"]]
     assert all(x in {100, 220} or y in {60, 140} for x, y in places)
     assert all(
         abs(x - at[0]) < 6 and abs(y - at[1]) < 6
@@ -85,8 +85,8 @@ def test_points_snap_to_what_is_near(thing: Portal) -> None:
 @pytest.mark.parametrize(
     ("element", "drawn"), [(LINE, path("cat", (150, 60), (160, 140))), (KEYPOINT, point("cat", 150, 60))]
 )
-def test_lines_and_points_snap(thing: Portal, element: str, drawn: dict[str, object]) -> None:
-    artist = Artist(thing, element, src="/thing.svg")
+def test_lines_and_points_snap(edged: Portal, element: str, drawn: dict[str, object]) -> None:
+    artist = Artist(edged, element, src="/thing.svg")
     snaps(artist)
     artist.choose("cat")
     if element == LINE:
@@ -96,8 +96,8 @@ def test_lines_and_points_snap(thing: Portal, element: str, drawn: dict[str, obj
     artist.submits(drawn)
 
 
-def test_the_polygon_of_a_mask_snaps(thing: Portal) -> None:
-    artist = MaskArtist(thing, src="/thing.svg")
+def test_the_polygon_of_a_mask_snaps(edged: Portal) -> None:
+    artist = MaskArtist(edged, src="/thing.svg")
     snaps(artist)
     artist.choose("dog")
     artist.use("Polygon")
@@ -118,9 +118,9 @@ def test_edges_are_those_of_the_stored_picture(portal: Portal, orientation: int)
     assert (drawn["left"], drawn["width"]) == (2, 18)
 
 
-def test_a_picture_that_can_not_be_read_has_no_edges(thing: Portal) -> None:
-    artist = Artist(thing, src="/thing.svg")
-    thing.page.route("**/thing.svg", lambda route: route.abort())
+def test_a_picture_that_can_not_be_read_has_no_edges(edged: Portal) -> None:
+    artist = Artist(edged, src="/thing.svg")
+    edged.page.route("**/thing.svg", lambda route: route.abort())
     artist.task.frame.get_by_label("Snap to edges").click()
     artist.task.say("link", url=artist.task.heard("refresh")["url"], fresh=None)
     artist.task.frame.get_by_text("The edges of this picture can't be read.").wait_for()
@@ -130,14 +130,14 @@ def test_a_picture_that_can_not_be_read_has_no_edges(thing: Portal) -> None:
     artist.submits(box("cat", 97, 63, 126, 74))
 
 
-def test_edges_are_found_after_the_link_of_the_picture_has_expired(thing: Portal) -> None:
-    thing.files["/brief.svg"] = thing.files["/fresh.svg"] = thing.files["/thing.svg"]
-    artist = Artist(thing, src="/brief.svg")
-    del thing.files["/brief.svg"]
+def test_edges_are_found_after_the_link_of_the_picture_has_expired(edged: Portal) -> None:
+    edged.files["/brief.svg"] = edged.files["/fresh.svg"] = edged.files["/thing.svg"]
+    artist = Artist(edged, src="/brief.svg")
+    del edged.files["/brief.svg"]
     artist.task.frame.get_by_label("Snap to edges").click()
     expired = artist.task.heard("refresh")["url"]
-    assert expired == f"{thing.origin}/brief.svg"
-    artist.task.say("link", url=expired, fresh=f"{thing.origin}/fresh.svg")
+    assert expired == f"{edged.origin}/brief.svg"
+    artist.task.say("link", url=expired, fresh=f"{edged.origin}/fresh.svg")
     snaps(artist)
     artist.choose("cat")
     artist.drag((97, 63), (223, 137))

@@ -25,11 +25,11 @@ def mark(artist: MaskArtist, number: int = 1) -> dict[str, Any]:
 
 def answer(artist: MaskArtist, asked: dict[str, Any], width: int = 6, height: int = 4) -> None:
     """Answer with a thing at 25, 35 of which the left column is missing."""
-    thing = Image.new("L", (width, height), 255)
-    thing.paste(0, (0, 0, 1, height))
-    png = base64.b64encode(png_of(thing)).decode()
-    told = {"left": 25, "top": 35, "width": width, "height": height, "pngImageData": png}
-    artist.task.say("mask", id=asked["id"], result=told)
+    block = Image.new("L", (width, height), 255)
+    block.paste(0, (0, 0, 1, height))
+    png = base64.b64encode(png_of(block)).decode()
+    mask = {"left": 25, "top": 35, "width": width, "height": height, "pngImageData": png}
+    artist.task.say("mask", id=asked["id"], result=mask)
 
 
 THING = rectangle(26, 35, 5, 4)
@@ -58,7 +58,7 @@ def test_points_are_set_by_keyboard_and_taken_back(portal: Portal) -> None:
     artist.task(".stage").focus()
     artist.press("Space", *["Shift+ArrowRight"] * 3, "Space", *["Shift+ArrowDown"] * 3, "Space")
     artist.press("Backspace", "Space", *["Shift+ArrowLeft"] * 3, "Space")
-    points = [(one["x"], one["y"]) for one in artist.task.heard("mask")["asked"]["extreme_points"]]
+    points = [(point["x"], point["y"]) for point in artist.task.heard("mask")["asked"]["extreme_points"]]
     assert len(set(points)) == 4
     (left, top), (right, _), (_, bottom), last = points
     assert points[1:3] == [(right, top), (right, bottom)]
@@ -91,7 +91,7 @@ def test_each_thing_that_is_found_is_an_instance(portal: Portal) -> None:
         answer(artist, mark(artist, number), width, height)
         artist.task.frame.get_by_text(f"Instances: {number}").wait_for()
     assert artist.areas == {BLUE: THING - rectangle(26, 35, 2, 2), ORANGE: rectangle(26, 35, 2, 2)}
-    assert [one["label"] for one in artist.value["instances"]] == ["cat", "cat"]
+    assert [instance["label"] for instance in artist.value["instances"]] == ["cat", "cat"]
 
 
 def test_why_nothing_is_found_is_said_and_the_next_points_count(portal: Portal) -> None:

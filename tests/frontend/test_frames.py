@@ -98,9 +98,9 @@ def test_other_tools_are_copied_and_not_predicted(portal: Portal, tool: str, sha
         labeler.press("Enter")
     labeler.go("c")
     listed = f"{tool.lower()}s"
-    found = labeler.frames()
-    assert list(found) == [10, 11]
-    assert found[11][listed][0] == {**found[10][listed][0], **shape}
+    shown = labeler.frames()
+    assert list(shown) == [10, 11]
+    assert shown[11][listed][0] == {**shown[10][listed][0], **shape}
 
 
 def test_required_attributes_block_the_submit_and_are_set_in_ranges(portal: Portal) -> None:

@@ -53,10 +53,10 @@ class Linker(Surveyor):
         """All boxes, by frame, camera and name."""
         sides = ("left", "top", "width", "height")
         return {
-            (frame["frameNumber"], camera["cameraNumber"], one["objectName"]): [one[side] for side in sides]
+            (frame["frameNumber"], camera["cameraNumber"], box["objectName"]): [box[side] for side in sides]
             for frame in self.value()["frames"]
             for camera in frame.get("cameras", [])
-            for one in camera["boundingBoxes"]
+            for box in camera["boundingBoxes"]
         }
 
 
@@ -146,7 +146,7 @@ def test_boxes_have_the_label_and_number_of_their_object_and_are_kept(portal: Po
     linker.settle()
     assert set(linker.boxes()) == {(0, 1, "pole:1"), (0, 1, "car:9")}
     boxes = linker.value()["frames"][0]["cameras"][0]["boundingBoxes"]
-    assert {one["labelCategoryAttributes"]["dirty"] for one in boxes} == {"yes"}
+    assert {box["labelCategoryAttributes"]["dirty"] for box in boxes} == {"yes"}
     assert len(before) == 2
 
 
@@ -164,7 +164,7 @@ def test_boxes_of_a_locked_label_stay(portal: Portal) -> None:
 
 def lefts(linker: Linker, name: str = "car:1") -> dict[int, int]:
     """Where the left sides of a thing's boxes are, by frame."""
-    return {frame: box[0] for (frame, _, found), box in linker.boxes().items() if found == name}
+    return {frame: box[0] for (frame, _, drawn), box in linker.boxes().items() if drawn == name}
 
 
 def first_and_last(portal: Portal, right: int) -> Linker:

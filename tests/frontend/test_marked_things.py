@@ -26,8 +26,8 @@ def asked(artist: MaskArtist, number: int) -> dict[str, Any]:
 def answer(artist: MaskArtist, number: int, left: int, top: int, width: int, height: int) -> Pixels:
     """Answer the newest question with a rectangle: its pixels."""
     png = base64.b64encode(png_of(Image.new("L", (width, height), 255))).decode()
-    told = {"left": left, "top": top, "width": width, "height": height, "pngImageData": png}
-    artist.task.say("mask", id=asked(artist, number)["id"], result=told)
+    mask = {"left": left, "top": top, "width": width, "height": height, "pngImageData": png}
+    artist.task.say("mask", id=asked(artist, number)["id"], result=mask)
     return rectangle(left, top, width, height)
 
 
@@ -67,7 +67,7 @@ def test_further_points_mend_what_was_found(portal: Portal) -> None:
 
 def test_a_thing_is_found_in_a_box_and_the_next_one_begins_anew(portal: Portal) -> None:
     artist = MaskArtist(portal, INSTANCE, masks=OWN)
-    found = {}
+    masks = {}
     for number, color in enumerate((BLUE, ORANGE)):
         artist.choose("cat")
         artist.use("Find object")
@@ -82,9 +82,9 @@ def test_a_thing_is_found_in_a_box_and_the_next_one_begins_anew(portal: Portal) 
         mended = asked(artist, 2 * number + 2)
         assert mended["box"] == box["box"]
         assert mended["points"] == [spot(30.5 + 100 * number, 40.5, False)]
-        found[color] = answer(artist, 2 * number + 2, 35 + 100 * number, 35, 10, 20)
-        artist.heard(found)
-    assert [one["label"] for one in artist.value["instances"]] == ["cat", "cat"]
+        masks[color] = answer(artist, 2 * number + 2, 35 + 100 * number, 35, 10, 20)
+        artist.heard(masks)
+    assert [instance["label"] for instance in artist.value["instances"]] == ["cat", "cat"]
 
 
 def test_who_clicks_faster_than_things_are_found_is_asked_for_in_turn(portal: Portal) -> None:
@@ -141,7 +141,7 @@ def test_things_are_found_by_keyboard_and_by_touch(portal: Portal) -> None:
 
 def test_the_page_offers_what_the_service_can_be_asked_by(portal: Portal) -> None:
     def tools(artist: MaskArtist) -> list[str]:
-        return [str(one).split("\n")[0] for one in artist.task(".group button").all_inner_texts()][4:]
+        return [str(text).split("\n")[0] for text in artist.task(".group button").all_inner_texts()][4:]
 
     artist = MaskArtist(portal, masks=READY)
     assert tools(artist) == ["Four points", "Find object"]

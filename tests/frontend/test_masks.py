@@ -234,9 +234,9 @@ def test_masks_are_painted_by_touch_and_two_fingers_zoom(portal: Portal) -> None
     line = rectangle(38, 29, 24, 2) | rectangle(39, 28, 22, 4)
     artist.heard({BLUE: line})
     # A second finger takes back what the first has begun.
-    one, other = artist.at(200, 150), artist.at(220, 150)
-    apart = [(one[0] - 40, one[1]), (other[0] + 40, other[1])]
-    artist.touch(("start", [one]), ("start", [one, other]), ("move", apart), ("end", []))
+    thumb, other = artist.at(200, 150), artist.at(220, 150)
+    apart = [(thumb[0] - 40, thumb[1]), (other[0] + 40, other[1])]
+    artist.touch(("start", [thumb]), ("start", [thumb, other]), ("move", apart), ("end", []))
     assert artist.task(".percent").inner_text() != "100%"
     assert artist.areas == {BLUE: line}
     artist.touch(("start", [artist.at(210, 160)]), ("end", []))
@@ -278,12 +278,12 @@ def test_every_step_is_undone_and_redone(portal: Portal) -> None:
     artist.choose("dog")
     artist.dab(300, 200, 2)
     artist.task.frame.get_by_role("button", name="Remove 1").click()
-    one, two = drawn(8, 8, *ROUND_4), drawn(10, 8, *ROUND_4)
+    first, two = drawn(8, 8, *ROUND_4), drawn(10, 8, *ROUND_4)
     steps: list[dict[str, Any]] = [
         {},
-        {BLUE: one},
-        {BLUE: one | two},
-        {BLUE: one | two, ORANGE: rectangle(299, 199, 2, 2)},
+        {BLUE: first},
+        {BLUE: first | two},
+        {BLUE: first | two, ORANGE: rectangle(299, 199, 2, 2)},
         {ORANGE: rectangle(299, 199, 2, 2)},
     ]
     assert artist.areas == steps[4]
@@ -298,7 +298,7 @@ def test_every_step_is_undone_and_redone(portal: Portal) -> None:
     artist.choose("cat")
     artist.dab(100, 100, 2)
     artist.press("Control+Shift+Z")
-    assert artist.areas == {BLUE: one | rectangle(99, 99, 2, 2)}
+    assert artist.areas == {BLUE: first | rectangle(99, 99, 2, 2)}
 
 
 def test_colors_are_those_of_the_template_and_no_two_are_the_same(portal: Portal) -> None:

@@ -108,7 +108,7 @@ def test_values_that_make_no_sense_are_counted_and_those_far_outside_stay(portal
     bad = [shape(None, 1), shape("x", 1), shape([1], 1), shape(True, 1), shape({}, 2), 7, None, "x", {}]
     # JSON knows neither, but JSON5 and Python do.
     worse = json.loads('[{"a": NaN}, {"a": Infinity}]')
-    bad += [shape(one["a"], 1) for one in worse]
+    bad += [shape(drawing["a"], 1) for drawing in worse]
     artist = Artist(portal, element, given=[*good, *bad])
     artist.task.frame.get_by_text(f"{len(bad)} ").first.wait_for()
     artist.submits(*good, modified=False)
@@ -118,7 +118,7 @@ def test_values_that_make_no_sense_are_counted_and_those_far_outside_stay(portal
     moved = artist.task.heard("change")["answer"]["it"][artist.list][0]
     assert moved != good[0]
     places = [{"x": moved["left"], "y": moved["top"]}] if element == BOX else moved.get("vertices", [moved])
-    assert all(0 <= one["x"] <= 400 and 0 <= one["y"] <= 300 for one in places)
+    assert all(0 <= place["x"] <= 400 and 0 <= place["y"] <= 300 for place in places)
 
 
 def test_five_thousand_shapes_are_gone_on_with(portal: Portal) -> None:
@@ -127,10 +127,10 @@ def test_five_thousand_shapes_are_gone_on_with(portal: Portal) -> None:
 
     def ends() -> list[Any]:
         """How many there are, and the last: all of them would take seconds to be told."""
-        found: list[Any] = artist.task(BOX).evaluate(
+        boxes: list[Any] = artist.task(BOX).evaluate(
             "one => [one.value.boundingBoxes.length, one.value.boundingBoxes.at(-1)]"
         )
-        return found
+        return boxes
 
     artist.press("[", "ArrowUp", "2")
     moved, relabeled = box("cat", 396, 293, 3, 5), box("dog", 396, 293, 3, 5)
@@ -146,7 +146,7 @@ def test_an_outline_of_many_points_is_moved_and_reshaped(portal: Portal) -> None
     points = [
         (round(200 + 140 * np.cos(at / 400 * np.pi)), round(150 + 140 * np.sin(at / 400 * np.pi))) for at in range(800)
     ]
-    corners = [one for at, one in enumerate(points) if one not in points[:at]]
+    corners = [point for at, point in enumerate(points) if point not in points[:at]]
     artist = Artist(portal, POLYGON, given=[path("cat", *corners)])
     artist.click(200, 150)
     artist.press("ArrowRight")

@@ -121,7 +121,9 @@ def test_steps_back_and_forth(portal: Portal) -> None:
     task.changed(FULL)
     states = [FULL]
     for key in ("more", "way", "size", "sure", "note", "animal"):
-        states.append({one: value for one, value in {**states[-1], key: EMPTY.get(key)}.items() if value is not None})
+        states.append(
+            {field: value for field, value in {**states[-1], key: EMPTY.get(key)}.items() if value is not None}
+        )
         task.say("undo")
         task.changed(states[-1])
     assert states[-1] == EMPTY
@@ -170,11 +172,11 @@ def test_nothing_is_told_after_the_answer(portal: Portal) -> None:
     task.page.keyboard.type("quick")
     task.press("Control+Enter")
     assert task.heard("submit")["answer"]["note"] == "quick"
-    told = len(task.all_heard("change"))
+    changes = len(task.all_heard("change"))
     task.page.keyboard.type("er")
     task("text=cat").click()
     task.page.wait_for_timeout(400)
-    assert len(task.all_heard("change")) == told
+    assert len(task.all_heard("change")) == changes
     task.say("refused", message="not now")
     task.changed({**EMPTY, "note": "quicker", "animal": {"label": "cat"}})
 
@@ -224,7 +226,7 @@ def test_keys_that_nobody_needs_go_to_the_portal(portal: Portal) -> None:
     task("crowd-input input").click()
     task.press("x", "Control+ArrowRight")
     assert task.heard("key")["key"] == "ArrowRight"
-    assert [one["key"] for one in task.all_heard("key")] == ["ArrowRight"]
+    assert [pressed["key"] for pressed in task.all_heard("key")] == ["ArrowRight"]
     task("crowd-classifier").evaluate("one => one.focus()")
     task.press("?")
     assert task.heard("key", 2) == {
@@ -394,9 +396,9 @@ def test_a_label_leaves_the_direction_of_a_sentence_as_it_is(portal: Portal) -> 
     task = portal.open(
         f"<crowd-form><crowd-bounding-box labels='{labels}' name=c src='/picture.svg'></crowd-bounding-box>"
     )
-    for place, told in enumerate(("\u2068x\u202ey\u2069", "plain")):
+    for place, name in enumerate(("\u2068x\u202ey\u2069", "plain")):
         task("button[aria-pressed]:has(span[dir])").nth(place).click()
-        wait_until(lambda: f"What you draw becomes {told}." in task("crowd-bounding-box").evaluate(TEXT), 5, told, 0.02)  # noqa: B023
+        wait_until(lambda: f"What you draw becomes {name}." in task("crowd-bounding-box").evaluate(TEXT), 5, name, 0.02)  # noqa: B023
 
 
 @pytest.mark.parametrize("element", ["image-classifier categories", "bounding-box labels"])
@@ -405,8 +407,8 @@ def test_a_picture_that_is_too_large_is_not_shown_but_reported(portal: Portal, e
     portal.files["/wall.svg"] = ("image/svg+xml", wall)
     name = element.split()[0]
     task = portal.open(f"<crowd-form><crowd-{element}='[\"a\"]' name=c src='/wall.svg'></crowd-{name}></crowd-form>")
-    told = "The picture has 20000 × 6000 pixels; more than 100 million can't be labeled."
-    assert task.heard("trouble") == {"type": "trouble", "message": told, "url": f"{portal.origin}/wall.svg"}
+    message = "The picture has 20000 × 6000 pixels; more than 100 million can't be labeled."
+    assert task.heard("trouble") == {"type": "trouble", "message": message, "url": f"{portal.origin}/wall.svg"}
     task("text=This picture is too large to be labeled").wait_for()
     assert task("img.subject").get_attribute("src") is None
 
@@ -428,15 +430,15 @@ def test_a_picture_that_can_not_be_had_is_reported_and_tried_again_on_demand(por
 
 
 def test_work_that_is_too_big_for_a_draft_is_told_and_submitted(portal: Portal) -> None:
-    told = "heard.filter(({type}) => type === %r)"
+    messages = "heard.filter(({type}) => type === %r)"
     for length, keeps in ((3_900_000, True), (4_100_000, False)):
         task = portal.open("<crowd-form><textarea name=x></textarea></crowd-form>")
         task("textarea").evaluate("(one, length) => { one.value = 'x'.repeat(length) }", length)
         task.frame.get_by_role("button", name="Submit").click()
-        task.page.wait_for_function(f"{told % 'submit'}[0]?.answer.x.length === {length}")
-        assert task.page.evaluate(f"{told % 'submit'}[0].draft !== null") == keeps
-        assert (task.page.evaluate(f"{told % 'trouble'}.length") == 0) == keeps
-    assert "too big to be saved" in task.page.evaluate(f"{told % 'trouble'}[0].message")
+        task.page.wait_for_function(f"{messages % 'submit'}[0]?.answer.x.length === {length}")
+        assert task.page.evaluate(f"{messages % 'submit'}[0].draft !== null") == keeps
+        assert (task.page.evaluate(f"{messages % 'trouble'}.length") == 0) == keeps
+    assert "too big to be saved" in task.page.evaluate(f"{messages % 'trouble'}[0].message")
 
 
 def test_links_do_not_replace_the_page(portal: Portal) -> None:

@@ -41,11 +41,11 @@ def test_a_lasso_labels_what_is_in_it_in_the_order_of_the_file(portal: Portal) -
     for corner in [*corners[1:], corners[0]]:
         surveyor.mouse.move(*corner, steps=5)
     surveyor.mouse.up()
-    found = numbers(surveyor.task.submit()["it"])
-    assert len(found) == len(SCENE)
-    assert found[GROUND:] == b"\x01" * CAR
+    painted = numbers(surveyor.task.submit()["it"])
+    assert len(painted) == len(SCENE)
+    assert painted[GROUND:] == b"\x01" * CAR
     below = sum(2.1 < x < 7.9 and 1.1 < y < 4.9 for x, y, *_ in ground())
-    assert sum(found[:GROUND]) == pytest.approx(below, abs=8), "the ground below it as well"
+    assert sum(painted[:GROUND]) == pytest.approx(below, abs=8), "the ground below it as well"
 
 
 def test_a_ball_labels_around_the_point_that_one_sees_and_the_eraser_takes_away(portal: Portal) -> None:
@@ -53,19 +53,19 @@ def test_a_ball_labels_around_the_point_that_one_sees_and_the_eraser_takes_away(
     surveyor.choose("street")
     surveyor.press("o")
     surveyor.click(-8, -8, 0)
-    found = numbers(surveyor.value())
+    painted = numbers(surveyor.value())
     near = [place for place, (x, y, *_) in enumerate(SCENE) if (x + 8) ** 2 + (y + 8) ** 2 <= 0.25 + 1e-6]
-    assert [place for place, number in enumerate(found) if number] == near
-    assert set(found) == {0, 2}
+    assert [place for place, number in enumerate(painted) if number] == near
+    assert set(painted) == {0, 2}
     surveyor.press("x", "b")
     surveyor.click(-8, -8, 0)
     assert not any(numbers(surveyor.value()))
     surveyor.press("Control+z")
-    assert numbers(surveyor.value()) == found
+    assert numbers(surveyor.value()) == painted
     surveyor.press("Control+z")
     assert not any(numbers(surveyor.value()))
     surveyor.press("Control+Shift+z")
-    assert numbers(surveyor.task.submit()["it"]) == found
+    assert numbers(surveyor.task.submit()["it"]) == painted
 
 
 def test_only_points_without_a_label_and_none_that_are_locked_or_hidden(portal: Portal) -> None:
@@ -75,12 +75,12 @@ def test_only_points_without_a_label_and_none_that_are_locked_or_hidden(portal: 
     surveyor.choose("tree")
     surveyor.task.frame.get_by_label("Only points without a label").check()
     surveyor.press(*["+"] * 14, "Space")
-    found = numbers(surveyor.value())
-    assert {(was, now) for was, now in zip(before, found, strict=True)} == {(0, 3), (1, 1), (2, 2)}
+    painted = numbers(surveyor.value())
+    assert {(was, now) for was, now in zip(before, painted, strict=True)} == {(0, 3), (1, 1), (2, 2)}
     surveyor.task.frame.get_by_label("Only points without a label").uncheck()
     surveyor.task.frame.get_by_role("button", name="Show only tree").click()
     surveyor.press("Space")
-    assert numbers(surveyor.value()) == found, "what is hidden stays"
+    assert numbers(surveyor.value()) == painted, "what is hidden stays"
     surveyor.task.frame.get_by_role("button", name="Show only tree").click()
     surveyor.press("Space")
     answer = surveyor.task.submit()["it"]
@@ -111,9 +111,9 @@ def test_work_goes_on_where_it_was_left(portal: Portal) -> None:
     assert any(numbers(before))
     draft = surveyor.task.submit() and surveyor.task.heard("submit")["draft"]
     again = painter(portal, init={"draft": draft}, frameAttributes=[weather])
-    found = again.task.submit()["it"]
-    assert numbers(found) == numbers(before)
-    assert found["frameAttributes"] == {"weather": "dry"}
+    sent = again.task.submit()["it"]
+    assert numbers(sent) == numbers(before)
+    assert sent["frameAttributes"] == {"weather": "dry"}
 
 
 def test_without_a_label_a_drag_turns_the_scene(portal: Portal) -> None:
@@ -141,10 +141,10 @@ def test_a_finger_paints(portal: Portal) -> None:
     surveyor.press("b", "t")
     places = [surveyor.at(x, 3, 1.5) for x in (3.5, 5, 6.5)]
     touched(surveyor, *places)
-    found = numbers(surveyor.value())
+    painted = numbers(surveyor.value())
     car = [number for number, (x, y, *_) in enumerate(SCENE) if number >= GROUND and 3.4 < x < 6.6 and abs(y - 3) < 0.2]
-    assert {found[number] for number in car} == {1}
-    assert set(found) == {0, 1}
+    assert {painted[number] for number in car} == {1}
+    assert set(painted) == {0, 1}
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -227,8 +227,8 @@ def test_shapes_are_drawn_by_pen(portal: Portal, element: str) -> None:
     artist = Artist(portal, element)
     artist.choose("cat")
     shape = EXAMPLES[element]
-    for one in shape.get("vertices", [shape]):
-        place = one["x"], one["y"]
+    for vertex in shape.get("vertices", [shape]):
+        place = vertex["x"], vertex["y"]
         artist.pen(place, place)
     if element in {POLYGON, POLYLINE}:
         artist.task.press("Enter")

@@ -508,8 +508,8 @@ def take(task: Task, step: str) -> None:
         task.frame.get_by_role("group", name=group).get_by_text(text, exact=True).click()
     else:
         labeled = task.frame.get_by_label(what, exact=True)
-        found = labeled if what == "Inside" else task.frame.get_by_text(what, exact=True)
-        found.first.click()
+        target = labeled if what == "Inside" else task.frame.get_by_text(what, exact=True)
+        target.first.click()
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name.replace(" ", "-") for case in CASES])

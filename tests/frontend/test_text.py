@@ -123,7 +123,7 @@ def test_any_passage_of_any_text_keeps_its_offsets(one_element: Task, data: st.D
     borders = st.lists(st.integers(0, len(text)), min_size=2, max_size=2, unique=True)
     spans = {tuple(sorted(data.draw(borders))) for _ in range(data.draw(st.integers(0, 3)))}
     given_spans = [marked("thing", start, end) for start, end in sorted(spans)]
-    found = one_element("crowd-entity-annotation").evaluate(
+    value = one_element("crowd-entity-annotation").evaluate(
         """async (one, [text, entities]) => {
           one.text = text;
           one.value = {entities};
@@ -133,7 +133,7 @@ def test_any_passage_of_any_text_keeps_its_offsets(one_element: Task, data: st.D
         }""",
         [text, given_spans],
     )
-    assert found == [given_spans, len(given_spans), text]
+    assert value == [given_spans, len(given_spans), text]
 
 
 def test_passages_by_keyboard_alone(portal: Portal) -> None:

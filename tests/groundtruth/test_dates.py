@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from labeling_provider.groundtruth.dates import nanoseconds
 
-MOMENTS = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1)).map(lambda one: one.replace(microsecond=0))
+MOMENTS = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1)).map(lambda moment: moment.replace(microsecond=0))
 ZONES = st.none() | st.just("Z") | st.integers(-14 * 60, 14 * 60)
 
 
@@ -38,18 +38,18 @@ WRITTEN = st.tuples(
 
 @given(WRITTEN, WRITTEN)
 def test_dates_are_compared_as_times(
-    one: tuple[datetime, int, int, str | int | None, tuple[str, bool, bool]],
+    first: tuple[datetime, int, int, str | int | None, tuple[str, bool, bool]],
     another: tuple[datetime, int, int, str | int | None, tuple[str, bool, bool]],
 ) -> None:
     def exact(given: tuple[datetime, int, int, str | int | None, tuple[str, bool, bool]]) -> tuple[datetime, int]:
         moment, nanos, digits, *_ = given
         return moment, nanos - nanos % 10 ** (9 - digits)
 
-    found = [nanoseconds(written(*each)) for each in (one, another)]
-    assert None not in found, (written(*one), written(*another))
-    assert (found[0] < found[1], found[0] == found[1]) == (  # type: ignore[operator]
-        exact(one) < exact(another),
-        exact(one) == exact(another),
+    times = [nanoseconds(written(*each)) for each in (first, another)]
+    assert None not in times, (written(*first), written(*another))
+    assert (times[0] < times[1], times[0] == times[1]) == (  # type: ignore[operator]
+        exact(first) < exact(another),
+        exact(first) == exact(another),
     )
 
 
@@ -75,8 +75,8 @@ def test_the_newer_of_two_dates(earlier: str, later: str) -> None:
 
 @given(st.text(alphabet="0123456789-:.,TZ+ W٣") | st.text())
 def test_no_text_makes_it_stumble(text: str) -> None:
-    found = nanoseconds(text)
-    assert found is None or isinstance(found, int)
+    time = nanoseconds(text)
+    assert time is None or isinstance(time, int)
 
 
 def test_what_is_no_date() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import botocore.session
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from labeling_provider.groundtruth.facts import is_amazon
+from labeling_provider.groundtruth.facts import CLASSIFICATION_PRICES_USD, amount_to_usd, is_amazon, usd_to_amount
 
 
 @pytest.mark.parametrize("dual_stack", [False, True])
@@ -45,3 +49,25 @@ def test_other_spellings_are_amazons_too(url: str) -> None:
 )
 def test_what_one_hosts_oneself_is_not(url: str) -> None:
     assert not is_amazon(url)
+
+
+@pytest.mark.parametrize("price", CLASSIFICATION_PRICES_USD)
+def test_every_allowed_price_is_split_exactly(price: Decimal) -> None:
+    for given_as in (price, float(price), str(price)):
+        assert amount_to_usd(usd_to_amount(given_as)) == price
+
+
+def test_a_price_has_dollars_cents_and_tenths_of_a_cent() -> None:
+    assert usd_to_amount(0.036) == {"Dollars": 0, "Cents": 3, "TenthFractionsOfACent": 6}
+    assert usd_to_amount("1.2") == {"Dollars": 1, "Cents": 20, "TenthFractionsOfACent": 0}
+
+
+@given(st.integers(0, 2999))
+def test_any_whole_number_of_tenths_of_a_cent_comes_back(mills: int) -> None:
+    assert amount_to_usd(usd_to_amount(mills / 1000)) == Decimal(mills) / 1000
+
+
+@pytest.mark.parametrize("price", ["0.0125", "-0.012", "nan", "inf", "much", ""])
+def test_what_is_no_price_is_refused(price: str) -> None:
+    with pytest.raises(ValueError, match="USD"):
+        usd_to_amount(price)

@@ -91,11 +91,11 @@ def test_counters_add_up_and_are_json(seen: JobState) -> None:
 
 
 @given(states, states)
-def test_what_moves_is_the_status_and_the_counters(one: JobState, other: JobState) -> None:
-    same = (one.status, one.human_labeled, one.machine_labeled, one.missing, one.failed) == (
+def test_what_moves_is_the_status_and_the_counters(state: JobState, other: JobState) -> None:
+    same = (state.status, state.human_labeled, state.machine_labeled, state.missing, state.failed) == (
         *(other.status, other.human_labeled, other.machine_labeled, other.missing, other.failed),
     )
-    assert (one.counted == other.counted) is same
+    assert (state.counted == other.counted) is same
 
 
 def test_the_time_of_a_change_alone_is_no_change() -> None:
@@ -147,8 +147,8 @@ def test_the_queue_of_a_streaming_job_is_in_lower_case() -> None:
 
 @pytest.mark.parametrize("date", [None, "", "yesterday"])
 def test_the_service_s_clock_counts_if_it_tells_the_time(date: Any) -> None:
-    told = {"ResponseMetadata": {"HTTPHeaders": {"date": "Thu, 01 Jan 2026 00:00:00 GMT"}}}
-    assert service_time(told) == NOW.timestamp()
+    description = {"ResponseMetadata": {"HTTPHeaders": {"date": "Thu, 01 Jan 2026 00:00:00 GMT"}}}
+    assert service_time(description) == NOW.timestamp()
     before = datetime.now(UTC).timestamp()
     assert service_time({"ResponseMetadata": {"HTTPHeaders": {"date": date}}}) >= before
     assert service_time({}) >= before

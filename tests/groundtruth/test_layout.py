@@ -46,16 +46,16 @@ def test_times_are_written_as_amazon_writes_them() -> None:
 @given(
     st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)), st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1))
 )
-def test_times_are_in_the_order_of_their_texts_and_can_be_read(one: datetime, another: datetime) -> None:
-    at, later = sorted(moment.replace(tzinfo=UTC).timestamp() for moment in (one, another))
+def test_times_are_in_the_order_of_their_texts_and_can_be_read(first: datetime, another: datetime) -> None:
+    at, later = sorted(moment.replace(tzinfo=UTC).timestamp() for moment in (first, another))
     for write in (layout.creation_date, layout.worker_time, layout.file_stamp):
         assert write(at) <= write(later)
     read = [nanoseconds(layout.creation_date(moment)) or 0 for moment in (at, later)]
     assert (read[1] - read[0]) / 1e9 == pytest.approx(later - at, abs=1e-5)
 
 
-@pytest.mark.parametrize(("by_people", "told"), [(True, "yes"), (False, "no")])
-def test_metadata_has_what_every_label_has_after_what_is_special_to_it(by_people: bool, told: str) -> None:
+@pytest.mark.parametrize(("by_people", "written"), [(True, "yes"), (False, "no")])
+def test_metadata_has_what_every_label_has_after_what_is_special_to_it(by_people: bool, written: str) -> None:
     about = layout.label_metadata(
         {"class-name": "cat", "type": "x"}, "groundtruth/a", "Birds-7", AT, by_people=by_people
     )
@@ -64,7 +64,7 @@ def test_metadata_has_what_every_label_has_after_what_is_special_to_it(by_people
         "class-name": "cat",
         "type": "groundtruth/a",
         "job-name": "labeling-job/birds-7",
-        "human-annotated": told,
+        "human-annotated": written,
         "creation-date": "2026-01-01T00:00:01.250000",
     }
 
@@ -76,7 +76,7 @@ def test_an_object_that_was_given_up_has_no_label_and_a_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "key", "found"),
+    ("line", "key", "expected"),
     [
         ({"source": "a"}, "", ("source", "a")),
         ({"source": "a", "source-ref": "s3://b/k"}, "", ("source-ref", "s3://b/k")),
@@ -86,8 +86,8 @@ def test_an_object_that_was_given_up_has_no_label_and_a_reason() -> None:
         ({}, "", ("source", "")),
     ],
 )
-def test_a_line_s_data_object_is_found(line: dict[str, object], key: str, found: tuple[str, str]) -> None:
-    assert layout.data_object(line, key) == found
+def test_a_line_s_data_object_is_found(line: dict[str, object], key: str, expected: tuple[str, str]) -> None:
+    assert layout.data_object(line, key) == expected
 
 
 def test_consolidation_is_asked_and_answered_in_amazon_s_form() -> None:
@@ -97,8 +97,8 @@ def test_consolidation_is_asked_and_answered_in_amazon_s_form() -> None:
             (9, {"source": "a text"}, []),
         ]
     )
-    assert [one["dataObject"] for one in asked] == [{"s3Uri": "s3://b/k"}, {"content": "a text"}]
-    assert [one["datasetObjectId"] for one in asked] == ["0", "9"]
+    assert [entry["dataObject"] for entry in asked] == [{"s3Uri": "s3://b/k"}, {"content": "a text"}]
+    assert [entry["datasetObjectId"] for entry in asked] == ["0", "9"]
     first, second = asked[0]["annotations"]
     assert (first["workerId"], json.loads(first["annotationData"]["content"])) == ("w1", {"a": "é"})
     assert "é" in first["annotationData"]["content"]

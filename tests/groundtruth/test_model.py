@@ -38,13 +38,13 @@ def test_every_pattern_of_the_labeling_operations_compiles() -> None:
     ],
 )
 def test_a_value_that_the_model_forbids_is_named(request_: dict, constraint: str) -> None:
-    found = model.violations("DescribeLabelingJob", request_)
-    assert any(constraint in violation.constraint for violation in found)
+    broken = model.violations("DescribeLabelingJob", request_)
+    assert any(constraint in violation.constraint for violation in broken)
 
 
 def test_numbers_lists_and_booleans_are_told_apart() -> None:
-    found = model.violations("ListLabelingJobs", {"MaxResults": True, "SortBy": "Size", "NameContains": ["a"]})
-    assert {one.field for one in found} == {"MaxResults", "SortBy", "NameContains"}
+    broken = model.violations("ListLabelingJobs", {"MaxResults": True, "SortBy": "Size", "NameContains": ["a"]})
+    assert {violation.field for violation in broken} == {"MaxResults", "SortBy", "NameContains"}
     assert not model.violations("ListLabelingJobs", {"MaxResults": 100, "SortBy": "Name"})
 
 

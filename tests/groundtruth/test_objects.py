@@ -29,7 +29,7 @@ def rewritten(value: Any, chance: random.Random) -> Any:
         chance.shuffle(keys)
         return {key: rewritten(value[key], chance) for key in keys}
     if isinstance(value, list):
-        return [rewritten(one, chance) for one in value]
+        return [rewritten(item, chance) for item in value]
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 53:
         return float(value)
     return value
@@ -47,11 +47,11 @@ def test_an_object_is_the_same_however_its_line_is_written_and_whoever_has_label
 
 
 @given(PLACES, PLACES)
-def test_objects_that_differ_in_any_input_key_are_others(one: dict[str, Any], another: dict[str, Any]) -> None:
-    said = [{key: value for key, value in place.items() if value is not None} for place in (one, another)]
+def test_objects_that_differ_in_any_input_key_are_others(keys: dict[str, Any], another: dict[str, Any]) -> None:
+    said = [{key: value for key, value in place.items() if value is not None} for place in (keys, another)]
     # 1 and 1.0 are equal in Python too, but so are 1 and True.
     same = json.dumps(said[0], sort_keys=True) == json.dumps(said[1], sort_keys=True)
-    digests = [ObjectKeys().digest({"source": "a", **place}) for place in (one, another)]
+    digests = [ObjectKeys().digest({"source": "a", **place}) for place in (keys, another)]
     if same:
         assert digests[0] == digests[1]
     elif digests[0] == digests[1]:
@@ -72,13 +72,13 @@ def test_an_object_that_is_only_a_source_is_what_it_has_always_been() -> None:
     assert page != keys.identifier({"source-ref": "s3://b/1.pdf", "page": 4})
 
 
-def differ(one: dict[str, Any], another: dict[str, Any], keys: ObjectKeys | None = None) -> bool:
-    digests = {(keys or ObjectKeys()).digest({"source-ref": "s3://b/1", **more}) for more in (one, another)}
+def differ(first: dict[str, Any], another: dict[str, Any], keys: ObjectKeys | None = None) -> bool:
+    digests = {(keys or ObjectKeys()).digest({"source-ref": "s3://b/1", **more}) for more in (first, another)}
     return len(digests) == 2
 
 
 @pytest.mark.parametrize(
-    ("one", "another"),
+    ("first", "another"),
     [
         ({"n": 1}, {"n": True}),
         ({"n": 0}, {"n": False}),
@@ -95,12 +95,12 @@ def differ(one: dict[str, Any], another: dict[str, Any], keys: ObjectKeys | None
         ({"dataset-objectid-attribute-name": "id", "id": "1"}, {"dataset-objectid-attribute-name": "id", "id": "2"}),
     ],
 )
-def test_what_tells_objects_apart(one: dict[str, Any], another: dict[str, Any]) -> None:
-    assert differ(one, another)
+def test_what_tells_objects_apart(first: dict[str, Any], another: dict[str, Any]) -> None:
+    assert differ(first, another)
 
 
 @pytest.mark.parametrize(
-    ("one", "another"),
+    ("first", "another"),
     [
         ({"n": 1}, {"n": 1.0}),
         ({"n": 100}, {"n": 1e2}),
@@ -114,8 +114,8 @@ def test_what_tells_objects_apart(one: dict[str, Any], another: dict[str, Any]) 
         ({}, {"$crate-object-id": "b6d6e1c0", "$sequencer": "1"}),
     ],
 )
-def test_what_does_not(one: dict[str, Any], another: dict[str, Any]) -> None:
-    assert not differ(one, another)
+def test_what_does_not(first: dict[str, Any], another: dict[str, Any]) -> None:
+    assert not differ(first, another)
 
 
 def test_labels_without_metadata_are_labels_if_they_are_named() -> None:

@@ -13,7 +13,9 @@ def test_a_ready_function_is_known_by_its_arn_which_a_request_may_have(name: str
     arn = ready_function_arn(name, "eu-west-1")
     assert ready_function(arn) == name
     request = {"HumanTaskConfig": {"AnnotationConsolidationConfig": {"AnnotationConsolidationLambdaArn": arn}}}
-    assert not [one for one in violations("CreateLabelingJob", request) if "Consolidation" in one.field]
+    assert not [
+        violation for violation in violations("CreateLabelingJob", request) if "Consolidation" in violation.field
+    ]
 
 
 @pytest.mark.parametrize(

@@ -73,12 +73,21 @@ def test_changes_reach_every_member_and_not_the_description() -> None:
     request.replace_topics({TOPIC.format("in"): TOPIC.format("here"), TOPIC.format("other"): TOPIC.format("x")})
     request.assign(TEAM.replace("birds", "mine"))
     request.stop_after(20)
+    request.stop_at(30)
+    request.start_from("arn:mine")
+    request.name_categories("s3://lab/labels.json")
+    request.show("s3://lab/page")
+    request.fill_defaults()
     assert request.tags == {"from": "amazon too", "owner": "bob"}
     assert request.manifest_uri == "s3://lab/rest.manifest"
     assert request.output_path == "s3://lab/out/self-hosted"
     assert (request.input_topic_arn, request.output_topic_arn) == (TOPIC.format("here"), TOPIC.format("out"))
     assert request.workteam_arn == TEAM.replace("birds", "mine")
-    assert request.max_human_labeled == 20
+    assert (request.max_human_labeled, request.max_percentage_labeled) == (20, 30)
+    assert request.initial_model_arn == "arn:mine"
+    assert (request.category_uri, request.template_uri) == ("s3://lab/labels.json", "s3://lab/page")
+    assert request.members["HumanTaskConfig"]["MaxConcurrentTaskCount"] == 1_000
+    assert request.members["HumanTaskConfig"]["TaskAvailabilityLifetimeInSeconds"] == 30 * 24 * 3600
     assert job.members == before
 
 

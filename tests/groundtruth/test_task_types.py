@@ -87,7 +87,7 @@ def test_prices_are_those_of_the_models_documentation() -> None:
         (facts.BOX_PRICES_USD, facts.CLASSIFICATION_PRICES_USD, facts.SEGMENTATION_PRICES_USD),
         strict=False,
     ):
-        assert {float(one) for one in re.findall(r"\d\.\d{3}", part)} == {float(one) for one in ours}
+        assert {float(price) for price in re.findall(r"\d\.\d{3}", part)} == {float(price) for price in ours}
 
 
 def test_audits_name_what_they_audit() -> None:

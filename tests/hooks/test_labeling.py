@@ -58,11 +58,11 @@ def test_the_connection_can_be_tested(connected: Lab, monkeypatch: pytest.Monkey
 
 def test_newcomers_are_told_what_to_do_about_their_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection("127.0.0.1:4566"))
-    told = "The Airflow connection aws_default can't be used: .*endpoint_url in its extra must be like http://127.0.0.1:4566"
+    words = "The Airflow connection aws_default can't be used: .*endpoint_url in its extra must be like http://127.0.0.1:4566"
     works, message = LabelingHook().test_connection()
     assert not works
-    assert re.match(told, message)
-    with pytest.raises(LabelingError, match=told):
+    assert re.match(words, message)
+    with pytest.raises(LabelingError, match=words):
         LabelingHook().ground_truth.find_job("x")
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection("http://127.0.0.1:9"))
     with pytest.raises(LabelingError, match="start the service there, or correct endpoint_url"):
@@ -146,8 +146,8 @@ def test_s3_can_have_keys_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
         def connect(**own: Any) -> None:
             extra = {"endpoint_url": service.endpoint_url, "region_name": "us-east-1", "service_config": {"s3": own}}
-            told = {"conn_type": "aws", "login": "of-labeling", "password": "secret-of-labeling", "extra": extra}
-            monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(told))
+            connection = {"conn_type": "aws", "login": "of-labeling", "password": "secret-of-labeling", "extra": extra}
+            monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
 
         connect(**of_s3)
         hook = LabelingHook()
@@ -173,6 +173,8 @@ def test_s3_can_have_keys_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyP
         with pytest.raises(ClientError, match="InvalidAccessKeyId"):
             LabelingHook().s3.list_buckets()
         connect(endpoint_url=server.endpoint_url, aws_access_key_id="of-s3")
-        told = r"aws_default can't be used: service_config.s3 in its extra has aws_access_key_id, but no aws_secret_acc"
-        with pytest.raises(LabelingError, match=told):
+        words = (
+            r"aws_default can't be used: service_config.s3 in its extra has aws_access_key_id, but no aws_secret_acc"
+        )
+        with pytest.raises(LabelingError, match=words):
             LabelingHook().s3.list_buckets()

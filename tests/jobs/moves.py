@@ -29,7 +29,7 @@ def bring(amazon: Lab | GroundTruth, lab: Lab, *names: str, **manner: Any) -> li
 def bring_one(amazon: Lab | GroundTruth, lab: Lab, name: str, **manner: Any) -> Entry:
     """Bring a job; what became of it."""
     kinds = {"labeling job", "files of a job"}
-    return [one for one in bring(amazon, lab, name, **manner) if one.kind in kinds][-1]
+    return [entry for entry in bring(amazon, lab, name, **manner) if entry.kind in kinds][-1]
 
 
 def told(entry: Entry) -> str:
@@ -69,9 +69,9 @@ def make_team(amazon: Lab, name: str, *people: str, **more: Any) -> str:
     pool = cognito.create_user_pool(PoolName=name)["UserPool"]["Id"]
     client = cognito.create_user_pool_client(UserPoolId=pool, ClientName=name)["UserPoolClient"]["ClientId"]
     cognito.create_group(UserPoolId=pool, GroupName="experts")
-    for one in people:
-        cognito.admin_create_user(UserPoolId=pool, Username=one)
-        cognito.admin_add_user_to_group(UserPoolId=pool, GroupName="experts", Username=one)
+    for person in people:
+        cognito.admin_create_user(UserPoolId=pool, Username=person)
+        cognito.admin_add_user_to_group(UserPoolId=pool, GroupName="experts", Username=person)
     member = {"UserPool": pool, "ClientId": client, "UserGroup": "experts"}
     amazon.sagemaker.create_workteam(
         WorkteamName=name,
@@ -93,4 +93,4 @@ def people_of_team(lab: Lab, name: str) -> set[str]:
     users = lab.service.client("cognito-idp").list_users_in_group(
         UserPoolId=group["UserPool"], GroupName=group["UserGroup"]
     )["Users"]
-    return {one["Username"] for one in users}
+    return {user["Username"] for user in users}

@@ -50,5 +50,5 @@ def for_people(lab: Lab) -> LabelingJobSpec:
 
 def names(lab: Lab, first: str) -> list[str]:
     """All jobs whose names begin so, oldest first."""
-    found = lab.sagemaker.list_labeling_jobs(NameContains=first, SortBy="CreationTime", SortOrder="Ascending")
-    return [one["LabelingJobName"] for one in found["LabelingJobSummaryList"]]
+    answer = lab.sagemaker.list_labeling_jobs(NameContains=first, SortBy="CreationTime", SortOrder="Ascending")
+    return [job["LabelingJobName"] for job in answer["LabelingJobSummaryList"]]

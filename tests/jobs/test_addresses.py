@@ -41,7 +41,7 @@ def test_amazons_pages_of_output_and_log() -> None:
 
 def test_a_self_hosted_service_has_pages_of_its_own() -> None:
     page = "http://labels.example:8000/_labeling/jobs/birds"
-    assert [job_url(OURS, JOB, one) for one in (JOB_PAGE, OUTPUT_PAGE, LOG_PAGE)] == [
+    assert [job_url(OURS, JOB, page) for page in (JOB_PAGE, OUTPUT_PAGE, LOG_PAGE)] == [
         page,
         f"{page}/output",
         f"{page}/log",

@@ -31,8 +31,8 @@ def test_objects_that_are_not_as_they_must_be_are_named_all_at_once(lab: Lab) ->
         yard.put("photo.JPG", ContentType="image/jpeg"),
         f"https://{yard.bucket}.s3.amazonaws.com/lost.png",
     ]
-    found = complaints(pictures(yard, labels=["only one"]))
-    assert len(found) == 6
+    complained = complaints(pictures(yard, labels=["only one"]))
+    assert len(complained) == 6
     for line, words in {
         8: "lost.png does not exist",
         3: "gone.png does not exist",
@@ -40,8 +40,8 @@ def test_objects_that_are_not_as_they_must_be_are_named_all_at_once(lab: Lab) ->
         5: "drawing.svg does not end with .jpg or .jpeg or .png",
         6: "large.PNG has 40,000,001 bytes; at most 40,000,000 are allowed",
     }.items():
-        assert any(f"line {line}: s3://{yard.bucket}/{words}" in one for one in found)
-    assert any("labels" in one.lower() for one in found)
+        assert any(f"line {line}: s3://{yard.bucket}/{words}" in complaint for complaint in complained)
+    assert any("labels" in complaint.lower() for complaint in complained)
 
 
 @pytest.mark.parametrize(
@@ -67,11 +67,11 @@ def test_pictures_that_are_too_large_for_the_job_are_named(
         yard.put("empty.png", b""),
     ]
     ref = "label-ref" if task == "semantic-segmentation" else "label"
-    found = complaints(pictures(yard, task_type=task, automated_labeling=automated, label_attribute_name=ref))
-    assert len(found) == 3
-    assert f"line 2: s3://{yard.bucket}/wide.png has {width + 1:,} × {height:,} pixels; {allowed}" in found[0]
-    assert f"line 3: s3://{yard.bucket}/high.jpg has {width:,} × {height + 1:,} pixels; {allowed}" in found[1]
-    assert f"line 6: s3://{yard.bucket}/empty.png is empty" in found[2]
+    complained = complaints(pictures(yard, task_type=task, automated_labeling=automated, label_attribute_name=ref))
+    assert len(complained) == 3
+    assert f"line 2: s3://{yard.bucket}/wide.png has {width + 1:,} × {height:,} pixels; {allowed}" in complained[0]
+    assert f"line 3: s3://{yard.bucket}/high.jpg has {width:,} × {height + 1:,} pixels; {allowed}" in complained[1]
+    assert f"line 6: s3://{yard.bucket}/empty.png is empty" in complained[2]
 
 
 def test_pictures_that_are_stored_turned_are_told_and_fail_nothing(lab: Lab, logged: Callable[[], str]) -> None:
@@ -85,19 +85,19 @@ def test_pictures_that_are_stored_turned_are_told_and_fail_nothing(lab: Lab, log
 def test_many_wrong_objects_are_counted(lab: Lab) -> None:
     yard = Yard(lab, 1)
     yard.uris += [f"s3://{yard.bucket}/gone-{number}.png" for number in range(25)]
-    found = complaints(pictures(yard))
-    assert len(found) == 11
-    assert "15 more of the 26 objects checked are wrong" in found[-1]
+    complained = complaints(pictures(yard))
+    assert len(complained) == 11
+    assert "15 more of the 26 objects checked are wrong" in complained[-1]
 
 
 def test_of_a_large_manifest_a_sample_is_looked_at(lab: Lab) -> None:
     yard = Yard(lab, 0)
     yard.uris = [f"s3://{yard.bucket}/gone-{number}.png" for number in range(3000)]
     task = pictures(yard)
-    found = complaints(task)
-    assert "990 more of the 1000 objects checked are wrong" in found[-1]
-    assert found == complaints(task)
-    lines = [int(one.split(" line ")[1].split(":")[0]) for one in found[:-1]]
+    complained = complaints(task)
+    assert "990 more of the 1000 objects checked are wrong" in complained[-1]
+    assert complained == complaints(task)
+    lines = [int(complaint.split(" line ")[1].split(":")[0]) for complaint in complained[:-1]]
     assert lines == sorted(lines)
     assert lines[-1] > 10
 
@@ -127,7 +127,7 @@ def test_sequence_files_and_their_frames_are_looked_at(lab: Lab) -> None:
     assert tracked(yard, "seq.json").run()
     yard.put("wrong.json", json.dumps({**document, "number-of-frames": 3, "seq-no": None}).encode())
     problems = complaints(tracked(yard, "wrong.json"))
-    assert [one.partition("wrong.json: ")[2][:20] for one in problems] == [
+    assert [problem.partition("wrong.json: ")[2][:20] for problem in problems] == [
         "seq-no is null; writ",
         "number-of-frames is ",
     ]
@@ -157,9 +157,9 @@ def test_point_clouds_and_their_pictures_are_looked_at(lab: Lab) -> None:
     lines.append({"source-ref": f"s3://{yard.bucket}/1.txt", "source-ref-metadata": about})
     lines.append(changed(lines[0], "source-ref-metadata.images.0.image-path", "images/2.jpg"))
     lines.append(changed(lines[0], "source-ref-metadata.ego-vehicle-pose.heading.qw", 2))
-    found = inspected(yard, "3d-point-cloud-object-detection", *lines)
+    complained = inspected(yard, "3d-point-cloud-object-detection", *lines)
     bucket = f"s3://{yard.bucket}"
-    assert sorted(found) == [
+    assert sorted(complained) == [
         f"2: the point cloud {bucket}/half.bin: it has 15 bytes, which is not a multiple of 16, the size of a point in "
         "binary/xyzi",
         f"3: the point cloud {bucket}/nan.bin: byte 8 (point 1): z is nan, which is not a number of 4 bytes",
@@ -179,7 +179,7 @@ def test_sequences_of_point_clouds_are_looked_at(lab: Lab) -> None:
     yard.put("seq/lidar/0.bin", bytes(16))
     uri = yard.put("good.json", as_body(document))
     wrong = yard.put("wrong.json", as_body(changed(document, "frames.0.frame", "../wrong.json")))
-    lines = [{"source-ref": one} for one in (uri, wrong)]
+    lines = [{"source-ref": address} for address in (uri, wrong)]
     assert inspected(yard, "3d-point-cloud-object-tracking", *lines) == [
         f"2: {wrong}: frames[0].frame is '../wrong.json'; write the path of a point cloud below the prefix",
         f"1: the frame s3://{yard.bucket}/seq/lidar/1.bin does not exist",

@@ -44,8 +44,8 @@ def test_a_sequence_has_its_frames() -> None:
         "number-of-frames": 2,
         "frames": [{"frame-no": number, "frame": f"{number}.png"} for number in range(2)],
     }
-    found = files("video-object-tracking", {"source-ref": "https://lab.s3.amazonaws.com/one"}, one=sequence)
-    assert found == ["s3://lab/one", "s3://lab/frames/0.png", "s3://lab/frames/1.png"]
+    uris = files("video-object-tracking", {"source-ref": "https://lab.s3.amazonaws.com/one"}, one=sequence)
+    assert uris == ["s3://lab/one", "s3://lab/frames/0.png", "s3://lab/frames/1.png"]
 
 
 def test_a_point_cloud_has_its_pictures() -> None:
@@ -69,7 +69,7 @@ def test_a_point_cloud_has_its_pictures() -> None:
 def test_what_is_not_described_as_it_must_be_is_told_after_the_rest() -> None:
     line = {"source-ref": "s3://lab/one", "labels-ref": "s3://lab/labels"}
     for task_type in ("3d-point-cloud-object-detection", "video-object-tracking"):
-        found = files_of_line(line, TASK_TYPES[task_type], lambda *_: b"{}", "s3://lab/manifest")
-        assert [next(found), next(found)] == ["s3://lab/one", "s3://lab/labels"]
+        uris = files_of_line(line, TASK_TYPES[task_type], lambda *_: b"{}", "s3://lab/manifest")
+        assert [next(uris), next(uris)] == ["s3://lab/one", "s3://lab/labels"]
         with pytest.raises(SequenceError):
-            next(found)
+            next(uris)

@@ -226,14 +226,14 @@ def test_nothing_is_made_for_a_job_that_is_refused(amazon: Lab, lab: Lab, name: 
     # Its category file is missing.
     streaming = described(request, "InProgress")
     entries = bring(pretending(amazon, name, streaming), lab, name)
-    assert [one.outcome for one in entries] == [Outcome.REFUSED], entries
+    assert [entry.outcome for entry in entries] == [Outcome.REFUSED], entries
     assert request["LabelCategoryConfigS3Uri"] in told(entries[0])
     gone = {**request["HumanTaskConfig"], "WorkteamArn": f"{team.arn}-gone"}
     (refused,) = bring(pretending(amazon, name, {**streaming, "HumanTaskConfig": gone}), lab, name)
     assert f"--workteam {team.arn}-gone=NAME" in told(refused)
-    assert [one for one in lab.service.client("sns").list_topics()["Topics"] if name in one["TopicArn"]] == []
+    assert [topic for topic in lab.service.client("sns").list_topics()["Topics"] if name in topic["TopicArn"]] == []
     assert lab.sagemaker.list_workteams(NameContains=name)["Workteams"] == []
-    assert bucket not in {one["Name"] for one in lab.s3.list_buckets()["Buckets"]}
+    assert bucket not in {present["Name"] for present in lab.s3.list_buckets()["Buckets"]}
     amazon.sagemaker.delete_workteam(WorkteamName=name)
 
 
@@ -242,7 +242,7 @@ def test_a_description_that_is_none_keeps_nobody_else(amazon: Lab, lab: Lab, nam
     make(amazon, f"{name}-2")
     broken = {key: value for key, value in description.items() if key != "OutputConfig"}
     entries = bring(pretending(amazon, f"{name}-1", broken), lab, f"{name}-1", f"{name}-2")
-    jobs = {one.name: one.outcome for one in entries if one.kind == "labeling job"}
+    jobs = {entry.name: entry.outcome for entry in entries if entry.kind == "labeling job"}
     assert jobs == {f"{name}-1": Outcome.REFUSED, f"{name}-2": Outcome.MADE}
 
 

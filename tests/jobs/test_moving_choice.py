@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from labeling_provider.groundtruth.description import JobDescription
 from labeling_provider.jobs.moving_choice import JobChoice
 
 JOBS = {"birds-1": "Completed", "birds-2": "Failed", "Birds-3": "Completed", "deer": "InProgress"}
@@ -23,5 +24,5 @@ JOBS = {"birds-1": "Completed", "birds-2": "Failed", "Birds-3": "Completed", "de
     ],
 )
 def test_a_job_is_brought_if_all_that_is_said_fits(choice: dict[str, Any], taken: set[str]) -> None:
-    jobs = [{"LabelingJobName": name, "LabelingJobStatus": status} for name, status in JOBS.items()]
-    assert {job["LabelingJobName"] for job in jobs if JobChoice(**choice).takes(job)} == taken
+    entries = [{"LabelingJobName": name, "LabelingJobStatus": status} for name, status in JOBS.items()]
+    assert {job.name for job in map(JobDescription, entries) if JobChoice(**choice).takes(job)} == taken

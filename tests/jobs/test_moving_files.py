@@ -56,14 +56,14 @@ def test_labels_that_were_changed_here_since_are_left_as_they_are(amazon: Lab, l
 def test_what_an_earlier_run_could_not_copy_or_was_not_asked_to_comes_with_the_next(
     amazon: Lab, lab: Lab, name: str
 ) -> None:
-    uris = [f"s3://lab/{name}/{one}.png" for one in ("here", "later", "known")]
+    uris = [f"s3://lab/{name}/{state}.png" for state in ("here", "later", "known")]
     lines: list[dict[str, Any]] = [{"source-ref": uri} for uri in uris]
     lines[2] |= {"label": 0, "label-metadata": {"class-name": "cat"}}
-    for one in (0, 2):
-        amazon.put(uris[one].removeprefix("s3://lab/"), "x")
+    for index in (0, 2):
+        amazon.put(uris[index].removeprefix("s3://lab/"), "x")
     make_running(amazon, name, lines, task_type="image-classification")
     first = bring(amazon, lab, name)
-    assert [one.name for one in first if one.outcome == Outcome.REFUSED] == [uris[1]]
+    assert [entry.name for entry in first if entry.outcome == Outcome.REFUSED] == [uris[1]]
     amazon.put(f"{name}/later.png", "x")
     second = bring_one(amazon, lab, name)
     assert (second.outcome, lab.get(uris[1])) == (Outcome.THERE, b"x")
@@ -86,7 +86,7 @@ def test_an_output_manifest_that_goes_on_changing_at_amazon_is_none_of_a_running
     # As a run brought it that was refused then.
     lab.put(output, "older")
     entries = bring(amazon, lab, name)
-    assert [one.outcome for one in entries if one.kind in {"object", "labeling job"}] == [Outcome.MADE], entries
+    assert [entry.outcome for entry in entries if entry.kind in {"object", "labeling job"}] == [Outcome.MADE], entries
     # Until it has begun, what is there is older.
     assert len(lab.output(lab.wait(name, {"InProgress"}))) == 2
 
@@ -149,11 +149,11 @@ def test_labels_as_amazon_writes_them_are_read_chained_verified_and_adjusted(ama
     shown = amazon.put(f"{name}.png", png(np.zeros((40, 60, 3), np.uint8)))
     jobs = {}
     for attribute, (arguments, lines) in AMAZONS.items():
-        one = f"{name}-{attribute}"
-        jobs[one] = described(amazon.request(texts(1), one, **arguments_for(one, **arguments)), "Completed")
+        job = f"{name}-{attribute}"
+        jobs[job] = described(amazon.request(texts(1), job, **arguments_for(job, **arguments)), "Completed")
         about = {
             "type": f"groundtruth/{TYPES.get(attribute, 'object-detection')}",
-            "job-name": f"labeling-job/{one}",
+            "job-name": f"labeling-job/{job}",
             "human-annotated": "yes",
             "creation-date": "2024-05-03T09:14:02.318240",
         }
@@ -161,16 +161,19 @@ def test_labels_as_amazon_writes_them_are_read_chained_verified_and_adjusted(ama
         whole = [line | ({"source-ref": shown} if "source-ref" in line else {}) for line in lines]
         whole = [line | {key: {**about, **line[key]}} for line in whole]
         body = "".join(json.dumps(line) + "\n" for line in whole)
-        amazon.put(f"{one}/{one}/manifests/output/output.manifest", body)
+        amazon.put(f"{job}/{job}/manifests/output/output.manifest", body)
     entries = bring(pretending_all(amazon, jobs), lab, *jobs, data=Data.ALL)
-    assert [one for one in entries if one.outcome == Outcome.REFUSED] == []
-    uris = {one: lab.describe(f"{name}-{one}")["LabelingJobOutput"]["OutputDatasetS3Uri"] for one in AMAZONS}
+    assert [entry for entry in entries if entry.outcome == Outcome.REFUSED] == []
+    uris = {
+        attribute: lab.describe(f"{name}-{attribute}")["LabelingJobOutput"]["OutputDatasetS3Uri"]
+        for attribute in AMAZONS
+    }
     read = Manifests(ground_truth(lab).objects)
-    plain = {one: [label for _, label in read.labels(uri, one)] for one, uri in uris.items()}
+    plain = {attribute: [label for _, label in read.labels(uri, attribute)] for attribute, uri in uris.items()}
     assert plain["birds"] == ["dog", None]
     assert plain["tone"] == [["cat", "bird"]]
-    assert [one["label"] for one in plain["ents"][0]] == ["Vessel"]
-    assert [one["label"] for one in plain["boxes"][0]] == ["heron"]
+    assert [entity["label"] for entity in plain["ents"][0]] == ["Vessel"]
+    assert [box["label"] for box in plain["boxes"][0]] == ["heron"]
     _, chained = lab.run(uris["birds"], label_attribute_name="birds", workers_per_object=1)
     assert [line["birds"] for line in chained] == [1, 2]
     truth = [{"label": "heron", "left": 12, "top": 6, "width": 14, "height": 31}]
@@ -207,7 +210,7 @@ def test_a_file_that_the_service_has_another_of_is_left_alone(amazon: Lab, lab: 
 
 @pytest.mark.parametrize(("data", "keys"), [("open", {"new"}), ("all", {"old", "new"}), ("none", set())])
 def test_data_objects_come_along_as_asked(amazon: Lab, lab: Lab, name: str, data: str, keys: set[str]) -> None:
-    old, new, gone = (f"{name} pictures/{one}" for one in ("old", "new", "../gone?#"))
+    old, new, gone = (f"{name} pictures/{file}" for file in ("old", "new", "../gone?#"))
     for key in (old, new):
         amazon.put(key, key)
     lines = [
@@ -217,11 +220,11 @@ def test_data_objects_come_along_as_asked(amazon: Lab, lab: Lab, name: str, data
     ]
     make_running(amazon, name, lines, task_type="image-classification")
     entries = bring(amazon, lab, name, data=Data(data))
-    assert set(lab.keys(f"{name} pictures/")) == {f"{name} pictures/{one}" for one in keys}
+    assert set(lab.keys(f"{name} pictures/")) == {f"{name} pictures/{key}" for key in keys}
     missing = [entry for entry in entries if entry.kind == "object"]
     expected = [] if data == "none" else [(f"s3://lab/{gone}", Outcome.REFUSED)]
     assert [(entry.name, entry.outcome) for entry in missing] == expected
-    assert [one.outcome for one in entries if one.kind == "labeling job"] == [Outcome.MADE]
+    assert [entry.outcome for entry in entries if entry.kind == "labeling job"] == [Outcome.MADE]
 
 
 @pytest.mark.parametrize("ends", [False, True])
@@ -263,7 +266,7 @@ def test_clouds_and_pictures_of_a_sequence_come_along(amazon: Lab, lab: Lab, nam
     old = make(amazon, name, [{**SEQUENCE_LINE, "truth": truth}], **work)
     assert old["LabelCounters"]["HumanLabeled"] == 1, old
     entries = bring(amazon, lab, name, data=Data.ALL)
-    assert [one.outcome for one in entries if one.kind in {"labeling job", "object"}] == [Outcome.MADE], entries
+    assert [entry.outcome for entry in entries if entry.kind in {"labeling job", "object"}] == [Outcome.MADE], entries
     assert objects.keys() <= {f"s3://lab/{key}" for key in lab.keys("street/")}
     (line,) = lab.output(lab.describe(name))
     assert line["van-ref-metadata"]["class-map"] == {"0": "van"}
@@ -282,7 +285,9 @@ def test_lines_that_can_not_be_read_are_told_with_their_number(amazon: Lab, lab:
 def test_masks_come_along_so_that_people_can_adjust_them(amazon: Lab, lab: Lab, name: str) -> None:
     pixels = np.zeros((40, 60), dtype=np.uint8)
     pixels[10:30, 10:40] = 1
-    truth, shown = (amazon.put(f"{name}/{one}.png", png(pixels * factor)) for one, factor in (("truth", 1), ("a", 200)))
+    truth, shown = (
+        amazon.put(f"{name}/{file}.png", png(pixels * factor)) for file, factor in (("truth", 1), ("a", 200))
+    )
     work = {"task_type": "semantic-segmentation", "labels": ["water"], "label_attribute_name": "water-ref"}
     old = make(amazon, name, [{"source-ref": shown, "truth": truth}], **work)
     assert old["LabelCounters"]["HumanLabeled"] == 1, old
@@ -310,10 +315,10 @@ def test_a_bucket_that_is_gone_keeps_nobody_else(amazon: Lab, lab: Lab, name: st
         amazon.wait(f"{name}-1")
     make(amazon, f"{name}-2")
     while keys := amazon.s3.list_objects_v2(Bucket=bucket).get("Contents"):
-        amazon.s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": one["Key"]} for one in keys]})
+        amazon.s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": entry["Key"]} for entry in keys]})
     amazon.s3.delete_bucket(Bucket=bucket)
-    entries = [one for one in bring(amazon, lab, f"{name}-1", f"{name}-2") if one.kind == "labeling job"]
-    outcomes = {one.name: (one.outcome, told(one)) for one in entries}
+    entries = [entry for entry in bring(amazon, lab, f"{name}-1", f"{name}-2") if entry.kind == "labeling job"]
+    outcomes = {entry.name: (entry.outcome, told(entry)) for entry in entries}
     assert outcomes[f"{name}-2"][0] == Outcome.MADE
     outcome, words = outcomes[f"{name}-1"]
     if what == "output":

@@ -79,7 +79,7 @@ def test_a_job_with_nothing_left_to_do_asks_nobody(
 
 def test_jobs_of_every_task_type_keep_what_makes_them(amazon: Lab, lab: Lab, name: str) -> None:
     template = amazon.put(f"{name}.liquid", "<crowd-form></crowd-form>")
-    functions = [f"arn:aws:lambda:us-east-1:123456789012:function:{one}" for one in ("pre", "consolidate")]
+    functions = [f"arn:aws:lambda:us-east-1:123456789012:function:{step}" for step in ("pre", "consolidate")]
     requests = {}
     text, other = (amazon.manifest([line]) for line in ({"source": "x"}, {"source-ref": "s3://lab/none"}))
     for number, row in enumerate(TASK_TYPES.values()):
@@ -97,18 +97,20 @@ def test_jobs_of_every_task_type_keep_what_makes_them(amazon: Lab, lab: Lab, nam
         }
         if row.name == "custom":
             arguments |= {"pre_annotation_function": functions[0], "consolidation_function": functions[1]}
-        one = f"{name}-{number}"
-        requests[one] = amazon.request(text if row.media == "text" else other, one, **arguments_for(one, **arguments))
-    assert len({one["HumanTaskConfig"].get("PreHumanTaskLambdaArn") for one in requests.values()}) == len(TASK_TYPES)
-    running = {one: described(request, "InProgress") for one, request in requests.items()}
+        job = f"{name}-{number}"
+        requests[job] = amazon.request(text if row.media == "text" else other, job, **arguments_for(job, **arguments))
+    assert len({request["HumanTaskConfig"].get("PreHumanTaskLambdaArn") for request in requests.values()}) == len(
+        TASK_TYPES
+    )
+    running = {job: described(request, "InProgress") for job, request in requests.items()}
     entries = bring(pretending_all(amazon, running), lab, *requests, data=Data.NONE)
-    assert [one for one in entries if one.outcome == Outcome.REFUSED] == []
-    for one, request in requests.items():
-        new = lab.describe(one)
+    assert [entry for entry in entries if entry.outcome == Outcome.REFUSED] == []
+    for job, request in requests.items():
+        new = lab.describe(job)
         for member in ("LabelAttributeName", "RoleArn", "LabelCategoryConfigS3Uri", "StoppingConditions"):
-            assert new.get(member) == request.get(member), one
+            assert new.get(member) == request.get(member), job
         assert {key: new["HumanTaskConfig"][key] for key in request["HumanTaskConfig"]} == request["HumanTaskConfig"]
-        assert tags(lab, one)["project"] == "marsh"
+        assert tags(lab, job)["project"] == "marsh"
         for uri in (new.get("LabelCategoryConfigS3Uri"), new["HumanTaskConfig"]["UiConfig"].get("UiTemplateS3Uri")):
             assert uri is None or lab.get(uri) == amazon.get(uri)
 

@@ -31,9 +31,9 @@ def teams(amazon: Lab, lab: Lab) -> Teams:
 def _room_for_more(amazon: Lab, lab: Lab, name: str) -> Any:
     """A service has room for 25 workteams."""
     yield
-    for one in (amazon, lab):
-        for team in one.sagemaker.list_workteams(NameContains=name)["Workteams"]:
-            one.sagemaker.delete_workteam(WorkteamName=team["WorkteamName"])
+    for side in (amazon, lab):
+        for team in side.sagemaker.list_workteams(NameContains=name)["Workteams"]:
+            side.sagemaker.delete_workteam(WorkteamName=team["WorkteamName"])
 
 
 def test_a_workteam_comes_with_its_people(amazon: Lab, lab: Lab, teams: Teams, name: str) -> None:
@@ -44,14 +44,14 @@ def test_a_workteam_comes_with_its_people(amazon: Lab, lab: Lab, teams: Teams, n
     assert (entry.kind, entry.name, entry.outcome) == ("workteam", name, Outcome.MADE)
     assert entry.notes[0] == "Its notification topic was left out."
     assert entry.notes[1].startswith("2 people.")
-    old, new = (one.sagemaker.describe_workteam(WorkteamName=name)["Workteam"] for one in (amazon, lab))
+    old, new = (side.sagemaker.describe_workteam(WorkteamName=name)["Workteam"] for side in (amazon, lab))
     for member in ("Description", "MemberDefinitions"):
         assert new[member] == old[member]
     assert teams.arn(arn_of_team(amazon, name)) == new["WorkteamArn"]
     assert people_of_team(lab, name) == {"ada@example.com", "Grace"}
-    found = {tag["Key"]: tag["Value"] for tag in lab.sagemaker.list_tags(ResourceArn=new["WorkteamArn"])["Tags"]}
-    assert found["project"] == "marsh"
-    assert found[SOURCE_TAG] == old["WorkteamArn"]
+    tags_here = {tag["Key"]: tag["Value"] for tag in lab.sagemaker.list_tags(ResourceArn=new["WorkteamArn"])["Tags"]}
+    assert tags_here["project"] == "marsh"
+    assert tags_here[SOURCE_TAG] == old["WorkteamArn"]
     assert list(teams.bring(arn_of_team(amazon, name))) == []
 
 
@@ -102,9 +102,9 @@ def test_without_the_permission_to_see_people_the_team_comes_alone(amazon: Lab, 
         refusing.refused |= {"ListUsersInGroup", "ListTags"}
         (entry,) = Teams(ground_truth(amazon, refusing.url), ground_truth(lab)).bring(arn_of_team(amazon, name))
     assert entry.outcome == Outcome.MADE
-    told = " ".join(entry.notes)
-    assert "Not all of its people are here" in told
-    assert "Its tags can't be read" in told
+    notes = " ".join(entry.notes)
+    assert "Not all of its people are here" in notes
+    assert "Its tags can't be read" in notes
     assert lab.sagemaker.describe_workteam(WorkteamName=name)["Workteam"]["Description"] == "They know birds."
 
 
@@ -138,7 +138,7 @@ def test_people_of_an_oidc_provider_need_its_workforce(amazon: Lab, lab: Lab, te
     with pytest.raises(MovingError, match="First create its workforce on the service"):
         list(teams.bring(arn_of_team(amazon, name)))
     addresses = ("Issuer", "AuthorizationEndpoint", "TokenEndpoint", "UserInfoEndpoint", "LogoutEndpoint", "JwksUri")
-    config = {one: f"https://idp.example.com/{one}" for one in addresses}
+    config = {address: f"https://idp.example.com/{address}" for address in addresses}
     provider = {"ClientId": "portal", "ClientSecret": "secret", **config}
     lab.sagemaker.create_workforce(WorkforceName=name, OidcConfig=provider)
     try:
@@ -156,7 +156,7 @@ def test_all_workteams_and_templates_are_found_and_a_dry_run_makes_none(amazon: 
     content = "<crowd-form>Größe {{ task.input.x }}</crowd-form>"
     amazon.sagemaker.create_human_task_ui(HumanTaskUiName=name, UiTemplate={"Content": content})
     dry = Teams(ground_truth(amazon), ground_truth(lab), dry_run=True)
-    made = {(one.kind, one.name): one.outcome for one in (*dry.bring_all(), *dry.bring_templates())}
+    made = {(entry.kind, entry.name): entry.outcome for entry in (*dry.bring_all(), *dry.bring_templates())}
     assert made[("workteam", name)] == Outcome.MADE
     assert made[("workteam", "private-people")] == Outcome.THERE
     assert made[("worker template", name)] == Outcome.MADE
@@ -169,15 +169,15 @@ def test_a_template_comes_with_its_text_and_tags(amazon: Lab, lab: Lab, teams: T
     content = "<crowd-form>Größe {{ task.input.x }}</crowd-form>"
     tags = [{"Key": "project", "Value": "marsh"}]
     amazon.sagemaker.create_human_task_ui(HumanTaskUiName=name, UiTemplate={"Content": content}, Tags=tags)
-    (made,) = [one for one in teams.bring_templates() if one.name == name]
+    (made,) = [entry for entry in teams.bring_templates() if entry.name == name]
     assert made.outcome == Outcome.MADE
-    old, new = (one.sagemaker.describe_human_task_ui(HumanTaskUiName=name) for one in (amazon, lab))
+    old, new = (side.sagemaker.describe_human_task_ui(HumanTaskUiName=name) for side in (amazon, lab))
     assert new["UiTemplate"]["ContentSha256"] == old["UiTemplate"]["ContentSha256"]
     assert lab.sagemaker.list_tags(ResourceArn=new["HumanTaskUiArn"])["Tags"] == tags
     assert Entry("worker template", name, Outcome.THERE) in list(teams.bring_templates())
     lab.sagemaker.delete_human_task_ui(HumanTaskUiName=name)
     lab.sagemaker.create_human_task_ui(HumanTaskUiName=name, UiTemplate={"Content": "mine"})
-    (kept,) = [one for one in teams.bring_templates() if one.name == name]
+    (kept,) = [entry for entry in teams.bring_templates() if entry.name == name]
     assert kept.outcome == Outcome.REFUSED
     lab.sagemaker.delete_human_task_ui(HumanTaskUiName=name)
     amazon.sagemaker.delete_human_task_ui(HumanTaskUiName=name)
@@ -204,7 +204,7 @@ def test_a_workteam_that_the_service_had_before_is_left_as_it_is_and_told(
     make_team(lab, name, "Grace")
     (entry,) = teams.bring(arn_of_team(amazon, name))
     assert entry.outcome == Outcome.THERE
-    (told,) = entry.notes
-    assert "already had a workteam with this name" in told
-    assert f"--workteam {arn_of_team(amazon, name)}=NAME" in told
+    (note,) = entry.notes
+    assert "already had a workteam with this name" in note
+    assert f"--workteam {arn_of_team(amazon, name)}=NAME" in note
     assert people_of_team(lab, name) == {"Grace"}

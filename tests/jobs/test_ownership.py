@@ -15,6 +15,7 @@ from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.errors import JobNameTakenError
 from labeling_provider.groundtruth.description import JobDescription
 from labeling_provider.groundtruth.model import violations
+from labeling_provider.groundtruth.tag_lists import write_tags
 from labeling_provider.jobs.ownership import (
     KILLED_TRY_TAG,
     OWNER_TAG,
@@ -34,32 +35,31 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def job(name: str, tags: dict[str, str] | None = None, status: str = "InProgress", **members: Any) -> JobDescription:
-    noted = [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
+    noted = write_tags(tags or {})
     times = {"CreationTime": NOW, "LastModifiedTime": NOW}
     known = {"LabelingJobName": name, "LabelingJobArn": f"arn:{name}", "LabelingJobStatus": status, "Tags": noted}
     return JobDescription({**known, **times, **members})
 
 
 def mine(name: str, **more: Any) -> JobDescription:
-    tags = OWNER.tags("mark", 1.5, 1, None)
-    return job(name, {tag["Key"]: tag["Value"] for tag in tags}, **more)
+    return job(name, OWNER.tags("mark", 1.5, 1, None), **more)
 
 
 def own_jobs(*there: JobDescription, given: str | None = "birds", remembered: str | None = None) -> OwnJobs:
     """The owner's jobs, where some jobs are there."""
-    return OwnJobs(OWNER, given, remembered, {one.name: one for one in there}.get)
+    return OwnJobs(OWNER, given, remembered, {present.name: present for present in there}.get)
 
 
 def test_jobs_are_found_in_their_order_and_the_first_free_name_is_told() -> None:
     jobs = own_jobs(mine("birds-3"), mine("birds"), mine("birds-2"), mine("birds-5"))
     assert jobs.free_name == "birds"
-    assert [one.name for one in jobs.all()] == ["birds", "birds-2", "birds-3"]
+    assert [own.name for own in jobs.all()] == ["birds", "birds-2", "birds-3"]
     assert jobs.free_name == "birds-4"
 
 
 def test_a_job_of_that_name_with_a_number_which_is_somebody_elses_is_passed_over() -> None:
     jobs = own_jobs(mine("birds"), job("birds-2"), job("birds-3", {OWNER_TAG: "other"}), mine("birds-4"))
-    assert [one.name for one in jobs.all()] == ["birds", "birds-4"]
+    assert [own.name for own in jobs.all()] == ["birds", "birds-4"]
     assert jobs.free_name == "birds-5"
 
 
@@ -85,7 +85,7 @@ def test_a_name_that_airflow_has_kept_comes_before_a_given_one_and_that_before_a
 @given(st.from_regex(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", fullmatch=True).filter(lambda name: len(name) <= 63))
 def test_a_name_with_a_number_is_a_job_s_name_too(name: str) -> None:
     jobs = OwnJobs(OWNER, name, None, {name: mine(name)}.get)
-    assert [one.name for one in jobs.all()] == [name]
+    assert [own.name for own in jobs.all()] == [name]
     assert jobs.free_name != name
     assert violations("StopLabelingJob", {"LabelingJobName": jobs.free_name}) == []
 
@@ -97,7 +97,7 @@ parts = st.text(max_size=300)
 @example(Owner("ä" * 300, "<label>", "manual__1", 7))
 @given(st.builds(Owner, parts, parts, parts, st.integers(-1, 10_000)))
 def test_its_tags_are_such_as_the_service_takes(owner: Owner) -> None:
-    tags = owner.tags("mark", 1234.567, 3, "before")
+    tags = write_tags(owner.tags("mark", 1234.567, 3, "before"))
     arn = "arn:aws:sagemaker:us-east-1:123456789012:labeling-job/birds"
     assert violations("AddTags", {"ResourceArn": arn, "Tags": tags}) == []
     own = OwnJob({**job("birds").members, "Tags": tags})
@@ -106,8 +106,8 @@ def test_its_tags_are_such_as_the_service_takes(owner: Owner) -> None:
 
 
 @given(*[st.tuples(parts, parts, parts, st.integers(-1, 3))] * 2)
-def test_only_the_same_task_instance_has_the_same_mark(one: Any, other: Any) -> None:
-    assert (Owner(*one).mark == Owner(*other).mark) is (one == other)
+def test_only_the_same_task_instance_has_the_same_mark(owner: Any, other: Any) -> None:
+    assert (Owner(*owner).mark == Owner(*other).mark) is (owner == other)
 
 
 def test_a_task_instance_that_is_not_mapped_is_one_owner_however_airflow_says_so() -> None:

@@ -41,25 +41,25 @@ def lookout(lab: Lab, between: Proxy) -> Lookout:
 
 def seen(lookout: Lookout, watched: dict[str, Watched]) -> dict[str, JobState | LabelingError]:
     """What a look comes to; each job is told once."""
-    told: Counter[str] = Counter()
-    found: dict[str, JobState | LabelingError] = {}
+    times_told: Counter[str] = Counter()
+    states: dict[str, JobState | LabelingError] = {}
     for page in lookout.poll(watched):
-        told.update(page.keys())
-        found |= page
-    assert set(told.values()) <= {1}
-    assert set(found) == set(watched)
-    return found
+        times_told.update(page.keys())
+        states |= page
+    assert set(times_told.values()) <= {1}
+    assert set(states) == set(watched)
+    return states
 
 
 def test_few_jobs_are_asked_for_one_by_one(lookout: Lookout, between: Proxy, waiting: dict[str, float]) -> None:
     watched = {name: Watched(created) for name, created in list(waiting.items())[:2]}
-    assert {one.status for one in seen(lookout, watched).values() if isinstance(one, JobState)} == {"InProgress"}
+    assert {state.status for state in seen(lookout, watched).values() if isinstance(state, JobState)} == {"InProgress"}
     assert between.operations == {"DescribeLabelingJob": 2}
 
 
 def test_many_jobs_are_listed(lookout: Lookout, between: Proxy, waiting: dict[str, float]) -> None:
-    found = seen(lookout, {name: Watched(created) for name, created in waiting.items()})
-    assert all(isinstance(one, JobState) and one.unlabeled == 2 for one in found.values())
+    states = seen(lookout, {name: Watched(created) for name, created in waiting.items()})
+    assert all(isinstance(state, JobState) and state.unlabeled == 2 for state in states.values())
     assert between.operations == {"ListLabelingJobs": 1}
 
 
@@ -77,8 +77,8 @@ def test_jobs_that_have_ended_meanwhile_are_found_in_another_listing(
 ) -> None:
     manifest = lab.manifest(texts(1))
     ended = {name: lab.wait(name)["CreationTime"].timestamp() for name in [lab.create(manifest) for _ in range(3)]}
-    found = seen(lookout, {name: Watched(created) for name, created in {**waiting, **ended}.items()})
-    assert {name for name, one in found.items() if isinstance(one, JobState) and one.has_ended} == set(ended)
+    states = seen(lookout, {name: Watched(created) for name, created in {**waiting, **ended}.items()})
+    assert {name for name, state in states.items() if isinstance(state, JobState) and state.has_ended} == set(ended)
     assert between.operations["DescribeLabelingJob"] == 0
 
 
@@ -95,7 +95,7 @@ def test_who_may_not_list_is_told_once_and_asks_one_by_one(
     between.refused = {"ListLabelingJobs"}
     watched = {name: Watched(created) for name, created in waiting.items()}
     for _ in range(2):
-        assert all(isinstance(one, JobState) for one in seen(lookout, watched).values())
+        assert all(isinstance(state, JobState) for state in seen(lookout, watched).values())
     assert between.operations == {"ListLabelingJobs": 1, "DescribeLabelingJob": 10}
     assert caplog.text.count("Labeling jobs can't be listed") == 1
 
@@ -104,8 +104,8 @@ def test_a_status_that_is_not_known_is_the_trouble_of_its_own_job(
     lookout: Lookout, between: Proxy, waiting: dict[str, float]
 ) -> None:
     between.changed_status = "Hibernating"
-    found = seen(lookout, {name: Watched(created) for name, created in waiting.items()})
-    assert all("'Hibernating'" in str(one) for one in found.values())
+    states = seen(lookout, {name: Watched(created) for name, created in waiting.items()})
+    assert all("'Hibernating'" in str(state) for state in states.values())
 
 
 def test_no_answer_is_raised_and_a_refusal_is_told(client: GroundTruth, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ def test_what_a_service_does_not_do_is_asked_once_and_told_in_a_line(lab: Lab, l
         between.unsupported = {"SimulatePrincipalPolicy"}
         assert looked_at(lab, client=ground_truth(lab, between.url)).run()
         assert between.operations["SimulatePrincipalPolicy"] == 1
-    (line,) = [one for one in logged().splitlines() if "permissions of the role" in one]
+    (line,) = [row for row in logged().splitlines() if "permissions of the role" in row]
     assert "INFO" in line
     assert "can't check the permissions of the role labeling-local (NotImplemented)" in line
 
@@ -39,12 +39,12 @@ def test_trouble_can_be_told_or_left_alone(lab: Lab, logged: Callable[[], str]) 
     yard = Yard(lab)
     yard.uris.append(f"s3://{yard.bucket}/gone.png")
     assert pictures(yard, preflight="warn", fix_cors=False).run()
-    told = logged()
-    assert "gone.png does not exist" in told
-    assert "no CORS rule" in told
+    log = logged()
+    assert "gone.png does not exist" in log
+    assert "no CORS rule" in log
     assert pictures(yard, preflight="off", fix_cors=False).run()
-    told = logged()
-    assert "gone.png" not in told
+    log = logged()
+    assert "gone.png" not in log
 
 
 def test_few_objects_are_warned_of_and_the_service_has_the_last_word(
@@ -52,8 +52,8 @@ def test_few_objects_are_warned_of_and_the_service_has_the_last_word(
 ) -> None:
     with pytest.raises(LabelingJobFailedError, match="at least 1,250 objects"):
         run(client, lab.spec(texts(30), automated_labeling=True), Notebook(owner)).run()
-    told = "30 objects are few for automated labeling: Amazon requires 1,250 and advises 5,000"
-    assert told in logged()
+    warning = "30 objects are few for automated labeling: Amazon requires 1,250 and advises 5,000"
+    assert warning in logged()
 
 
 def test_ready_functions_are_refused_on_amazon(lab: Lab, client: GroundTruth, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,9 +124,9 @@ def test_the_labels_to_audit_are_looked_at(
     labels = {} if not keys and not arguments else {"boxes": BOXES, "boxes-metadata": ABOUT}
     first, second = ({"source-ref": uri, **labels} for uri in yard.uris)
     lines = yard.lab.manifest([first, {**second, **keys}])
-    told = complaints(looked_at(lab, lines, task_type="adjustment-bounding-box", fix_cors=True, **arguments))
-    assert len(told) == 1
-    assert words in told[0]
+    complained = complaints(looked_at(lab, lines, task_type="adjustment-bounding-box", fix_cors=True, **arguments))
+    assert len(complained) == 1
+    assert words in complained[0]
 
 
 def test_the_labels_to_audit_are_those_that_the_template_shows(lab: Lab) -> None:
@@ -135,8 +135,8 @@ def test_the_labels_to_audit_are_those_that_the_template_shows(lab: Lab) -> None
     later = {"later": {**BOXES, "annotations": "x"}, "later-metadata": ABOUT}
     lines = yard.lab.manifest([{"source-ref": yard.uris[0], "boxes": BOXES, "boxes-metadata": ABOUT, **later}])
     arguments = {"task_type": "adjustment-bounding-box", "ui_template_uri": lab.put("page.liquid", page)}
-    told = complaints(looked_at(lab, lines, fix_cors=True, audited_attribute="later", **arguments))
-    assert "workers would see the labels 'boxes', not 'later'" in "".join(told)
+    complained = complaints(looked_at(lab, lines, fix_cors=True, audited_attribute="later", **arguments))
+    assert "workers would see the labels 'boxes', not 'later'" in "".join(complained)
     # Nobody sees the later one, which is wrong.
     assert looked_at(lab, lines, fix_cors=True, **arguments).run()
 
@@ -145,8 +145,8 @@ def test_the_labels_to_audit_are_not_those_of_the_job_itself(lab: Lab) -> None:
     yard = Yard(lab, 1)
     lines = yard.lab.manifest([{"source-ref": yard.uris[0], "boxes": BOXES, "boxes-metadata": ABOUT}])
     arguments = {"task_type": "adjustment-bounding-box", "audited_attribute": "boxes", "label_attribute_name": "boxes"}
-    told = complaints(looked_at(lab, lines, fix_cors=True, **arguments))
-    assert any("'boxes' is the attribute that this job audits" in one for one in told)
+    complained = complaints(looked_at(lab, lines, fix_cors=True, **arguments))
+    assert any("'boxes' is the attribute that this job audits" in complaint for complaint in complained)
 
 
 def test_objects_without_a_label_to_audit_are_told_and_fail_one_by_one(lab: Lab, logged: Callable[[], str]) -> None:

@@ -43,8 +43,8 @@ def test_a_stretch_of_time_is_told_as_people_tell_it(seconds: float, words: str)
 @given(st.floats(0, 1e7))
 def test_it_is_about_as_long_as_it_is(seconds: float) -> None:
     units = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
-    told = sum(int(count) * units[unit] for count, unit in re.findall(r"(\d+) (\w+)", duration(seconds)))
-    assert told == pytest.approx(seconds, abs=0.51 if seconds < 90 else 31 if seconds < 86_000 else 3_600)
+    in_words = sum(int(count) * units[unit] for count, unit in re.findall(r"(\d+) (\w+)", duration(seconds)))
+    assert in_words == pytest.approx(seconds, abs=0.51 if seconds < 90 else 31 if seconds < 86_000 else 3_600)
 
 
 def test_only_what_has_changed_is_told() -> None:
@@ -76,10 +76,10 @@ states = st.builds(state, st.integers(0, 40), st.integers(0, 30), st.integers(0,
 @given(st.lists(st.tuples(states, st.floats(-10, 1e6)), max_size=5))
 def test_no_clock_makes_it_stumble(seen: list[tuple[JobState, float]]) -> None:
     progress, before = Progress(), None
-    for one, now in seen:
-        line = progress.line(one, now)
-        assert (line is None) == (before is not None and before.counted == one.counted)
-        before = one
+    for state, now in seen:
+        line = progress.line(state, now)
+        assert (line is None) == (before is not None and before.counted == state.counted)
+        before = state
 
 
 def description(status: str, labeled: int) -> JobDescription:
@@ -109,9 +109,9 @@ def description(status: str, labeled: int) -> JobDescription:
 def test_a_job_that_stands_still_is_told_with_what_is_known_and_its_usual_cause(
     status: str, labeled: int, cause: str
 ) -> None:
-    told = stall_report(description(status, labeled), 4000)
-    assert told.startswith(
+    report = stall_report(description(status, labeled), 4000)
+    assert report.startswith(
         f"Labeling job birds has made no progress for 1 h 7 min: {status}, {labeled} of {labeled + 7} objects"
     )
-    assert "workteam arn:team; last changed at 2026-01-01T00:00:00+00:00." in told
-    assert cause in told
+    assert "workteam arn:team; last changed at 2026-01-01T00:00:00+00:00." in report
+    assert cause in report

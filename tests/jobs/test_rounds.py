@@ -39,11 +39,11 @@ def check_everything_is_labeled_once(lab: Lab, result: dict[str, Any]) -> None:
     lines = merged(lab, result)
     assert [line["number"] for line in lines] == [line["number"] for line in LINES]
     assert [line["label-metadata"]["class-name"] for line in lines] == [line["truth"] for line in LINES]
-    assert result["counters"]["total_labeled"] == 40 == sum(one["labeled"] for one in result["rounds"])
+    assert result["counters"]["total_labeled"] == 40 == sum(turn["labeled"] for turn in result["rounds"])
     assert (result["failed"], result["unlabeled"]) == (0, 0)
     for line in lines:
         made_by = line["label-metadata"]["job-name"].removeprefix("labeling-job/")
-        assert made_by in {one["job_name"] for one in result["rounds"]}
+        assert made_by in {turn["job_name"] for turn in result["rounds"]}
 
 
 def test_jobs_follow_until_every_object_has_its_label(connected: Lab) -> None:
@@ -54,11 +54,11 @@ def test_jobs_follow_until_every_object_has_its_label(connected: Lab) -> None:
     first = derive_job_name("dag", "label", around["ti"].run_id)
     expected = [first, *(f"{first}-{number}" for number in range(2, len(result["rounds"]) + 1))]
     assert len(expected) > 2
-    assert [one["job_name"] for one in result["rounds"]] == expected
+    assert [turn["job_name"] for turn in result["rounds"]] == expected
     assert around["ti"].pushed["_link_LabelingJobLink"] == result["rounds"][-1]["url"]
     pages = f"{connected.service.endpoint_url}/_labeling/jobs/"
-    assert [one["url"] for one in result["rounds"]] == [pages + name for name in expected]
-    totals = [one["total"] for one in result["rounds"]]
+    assert [turn["url"] for turn in result["rounds"]] == [pages + name for name in expected]
+    totals = [turn["total"] for turn in result["rounds"]]
     assert totals == sorted(totals, reverse=True)
 
 

@@ -61,10 +61,10 @@ def test_all_that_is_wrong_is_told_at_once_and_nothing_is_made(lab: Lab, client:
     task = run(client, spec, Notebook(owner), labels_queue="labels")
     with pytest.raises(InvalidRequestError) as caught:
         task.run()
-    told = str(caught.value)
-    assert "RoleArn" in told
-    assert "NumberOfHumanWorkersPerDataObject" in told
-    assert "labels_queue: is for streaming jobs" in told
+    message = str(caught.value)
+    assert "RoleArn" in message
+    assert "NumberOfHumanWorkersPerDataObject" in message
+    assert "labels_queue: is for streaming jobs" in message
     assert client.find_job(task.first_name) is None
 
 
@@ -75,7 +75,7 @@ def test_what_the_first_round_leaves_over_is_labeled_in_further_ones(
     caller = Notebook(owner)
     result = run(client, spec, caller, on_missing_labels="chain", max_rounds=9).run()
     assert result["unlabeled"] == result["failed"] == 0
-    assert [one["job_name"] for one in result["rounds"]] == caller.followed
+    assert [turn["job_name"] for turn in result["rounds"]] == caller.followed
     assert len(lab.get(result["output_manifest_uri"]).splitlines()) == 12
 
 

@@ -67,9 +67,12 @@ def test_a_rule_must_let_workers_read(lab: Lab, rule: dict[str, Any], enough: bo
 
 def test_everything_must_be_in_one_region_and_there(lab: Lab) -> None:
     yard = Yard(lab, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    found = complaints(pictures(yard, output_uri="s3://nobody-has-this-bucket/out"))
-    assert any(f"the bucket {yard.bucket} is in eu-west-1, but the job is in us-east-1" in one for one in found)
-    assert any("the bucket nobody-has-this-bucket does not exist" in one for one in found)
+    complained = complaints(pictures(yard, output_uri="s3://nobody-has-this-bucket/out"))
+    assert any(
+        f"the bucket {yard.bucket} is in eu-west-1, but the job is in us-east-1" in complaint
+        for complaint in complained
+    )
+    assert any("the bucket nobody-has-this-bucket does not exist" in complaint for complaint in complained)
 
 
 def test_role_and_workteam_are_looked_at(lab: Lab) -> None:

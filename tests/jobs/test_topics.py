@@ -58,7 +58,7 @@ def test_new_objects_are_told_by_their_bucket_and_what_it_told_before_stays(
     assert topic.heard(1)[0]["Event"] == "s3:TestEvent"
     present = lab.s3.get_bucket_notification_configuration(Bucket=yard)["TopicConfigurations"]
     assert present[0]["Id"] == "mine"
-    assert [one["TopicArn"] for one in present] == [other.arn, topic.arn]
+    assert [setting["TopicArn"] for setting in present] == [other.arn, topic.arn]
     policy = json.loads(topic.sns.get_topic_attributes(TopicArn=topic.arn)["Attributes"]["Policy"])
     assert policy["Statement"][0]["Sid"] == "__default_statement_ID"
     assert policy["Statement"][1]["Condition"]["ArnLike"] == {"aws:SourceArn": f"arn:aws:s3:::{yard}"}
@@ -79,7 +79,7 @@ def test_a_topic_is_made_once(lab: Lab, resources: StreamResources) -> None:
     topic = arn()
     for _ in range(2):
         resources.topic(topic)
-    topics = [one["TopicArn"] for one in lab.service.client("sns").list_topics()["Topics"]]
+    topics = [entry["TopicArn"] for entry in lab.service.client("sns").list_topics()["Topics"]]
     assert topics.count(topic) == 1
 
 

@@ -60,7 +60,7 @@ def spanned(text: str, *spans: tuple[int, int, str]) -> dict[str, Any]:
 
 def drawn(name: str, kind: str, *shapes: tuple[int, Any], names: Any = None, size: Any = None) -> dict[str, Any]:
     """A line with what people drew: class, and points or, of an instance, the value of its pixels."""
-    things: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for class_id, place in shapes:
         points = [] if kind == "instances" else [{"x": x, "y": y} for x, y in place]
         where: dict[str, Any] = {"vertices": points}
@@ -68,12 +68,12 @@ def drawn(name: str, kind: str, *shapes: tuple[int, Any], names: Any = None, siz
             where = points[0]
         elif kind == "instances":
             where = {"pixel_value": place}
-        things.append({"class_id": class_id, **where})
+        annotations.append({"class_id": class_id, **where})
     about = {"class-map": names or {"0": "heron", "2": "stork"}, "objects": [{"confidence": 0.75}] * len(shapes)}
     mask = {"mask": f"s3://marsh/{name}.mask.png"} if kind == "instances" else {}
     return {
         "source-ref": f"s3://marsh/{name}",
-        "bird": {"image_size": [size or {"width": 200, "height": 100}], kind: things, **mask},
+        "bird": {"image_size": [size or {"width": 200, "height": 100}], kind: annotations, **mask},
         "bird-metadata": {**metadata("x", **about), "type": f"labeling/{kind}"},
     }
 
@@ -98,7 +98,7 @@ INSTANCES = [(0, 1), (2, 2), (0, 3)]
 def segmented(name: str) -> dict[str, Any]:
     """A line with a semantic segmentation: 1 is heron, 2 and 3 are storks and cranes."""
     names = ["BACKGROUND", "heron", "stork", "crane", "nothing"]
-    colors = {str(number): {"class-name": one, "hex-color": "#ffffff"} for number, one in enumerate(names)}
+    colors = {str(number): {"class-name": name, "hex-color": "#ffffff"} for number, name in enumerate(names)}
     about = metadata("semantic-segmentation", **{"internal-color-map": colors})
     return {"source-ref": f"s3://marsh/{name}", "bird": f"s3://marsh/{name}.mask.png", "bird-metadata": about}
 
@@ -135,7 +135,7 @@ class Exporting:
     @property
     def names(self) -> list[str]:
         out = self.folder / "out"
-        return sorted(str(one.relative_to(out)) for one in out.rglob("*") if one.is_file())
+        return sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
 
     def mask(self, name: str, pixels: Any) -> None:
         body = BytesIO()
@@ -152,8 +152,8 @@ def raw(line: Any) -> bytes:
     return line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n"
 
 
-def reasons(found: Exported) -> list[tuple[int, str]]:
-    return [(problem.line, problem.message) for _, problem in found.problems]
+def reasons(exported: Exported) -> list[tuple[int, str]]:
+    return [(problem.line, problem.message) for _, problem in exported.problems]
 
 
 def load(folder: Path) -> Any:

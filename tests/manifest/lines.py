@@ -29,7 +29,7 @@ def image(number: int, **more: Any) -> dict[str, Any]:
 
 
 def store(path: Path, lines: Iterable[dict[str, Any] | bytes]) -> Path:
-    path.write_bytes(b"".join(one if isinstance(one, bytes) else json.dumps(one).encode() + b"\n" for one in lines))
+    path.write_bytes(b"".join(line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n" for line in lines))
     return path
 
 

@@ -36,25 +36,25 @@ def sequence(*changes: dict[str, Any], **more: Any) -> dict[str, Any]:
             "frame-no": place,
             "frame": f"lidar/{place}.bin",
             "unix-timestamp": 100.5 + place,
-            **one,
+            **change,
         }
-        for place, one in enumerate(changes or ({}, {}))
+        for place, change in enumerate(changes or ({}, {}))
     ]
     return {"seq-no": 1, "prefix": "s3://yard/seq/", "number-of-frames": len(frames), "frames": frames, **more}
 
 
 def changed(document: Any, path: str, value: Any) -> Any:
     """A document in which the value at a path, such as ``images.0.fx``, is another one; "gone" to remove it."""
-    found = copy.deepcopy(document)
+    changed = copy.deepcopy(document)
     *way, last = [int(part) if part.isdigit() else part for part in path.split(".")]
-    place = found
+    place = changed
     for part in way:
         place = place[part]
     if value == "gone":
         del place[last]
     else:
         place[last] = value
-    return found
+    return changed
 
 
 def as_body(document: Any) -> bytes:

@@ -33,9 +33,9 @@ def mask(color: dict[str, Any]) -> dict[str, Any]:
 def test_the_label_is_the_last_of_its_type_or_the_one_that_is_named() -> None:
     later = {"better": BOXES["boxes"], "better-metadata": BOXES["boxes-metadata"]}
     failed = {"worse-metadata": {**BOXES["boxes-metadata"], "failure-reason": "No worker."}}
-    found = audited_label({**LINE, **later, **failed, **mask(COLOR)}, ADJUST)
-    assert found is not None
-    assert found.attribute == "better"
+    audited = audited_label({**LINE, **later, **failed, **mask(COLOR)}, ADJUST)
+    assert audited is not None
+    assert audited.attribute == "better"
     named = audited_label({**LINE, **later}, VERIFY, "boxes")
     assert named is not None
     assert named.attribute == "boxes"
@@ -47,7 +47,7 @@ QUOTED = "{{ task.input.manifestLine['a b'] }}{{ task.input.manifestLine[ \"a b-
 
 
 @pytest.mark.parametrize(
-    ("template", "named", "found"),
+    ("template", "named", "expected"),
     [
         (None, None, None),
         (None, "boxes", "boxes"),
@@ -63,10 +63,10 @@ QUOTED = "{{ task.input.manifestLine['a b'] }}{{ task.input.manifestLine[ \"a b-
         (GUIDE + QUOTED, "boxes", "boxes"),
     ],
 )
-def test_people_see_what_the_template_shows(template: str | None, named: Any, found: str | None) -> None:
-    assert audited_attribute(template, {"labels": [], "auditLabelAttributeName": named}) == found
+def test_people_see_what_the_template_shows(template: str | None, named: Any, expected: str | None) -> None:
+    assert audited_attribute(template, {"labels": [], "auditLabelAttributeName": named}) == expected
     if named is None:
-        assert audited_attribute(template, None) == found
+        assert audited_attribute(template, None) == expected
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ JSON = st.recursive(
 def test_any_line_has_a_label_or_none_or_is_told(line: dict[str, Any]) -> None:
     for attribute in (None, "boxes"):
         try:
-            found = audited_label(line, ADJUST, attribute, ["heron"])
+            audited = audited_label(line, ADJUST, attribute, ["heron"])
         except LabelError:
             continue
-        assert found is None or set(found.classes) <= {"heron"}
+        assert audited is None or set(audited.classes) <= {"heron"}

@@ -32,11 +32,11 @@ def built(
         for line in known:
             there.add((keys or ObjectKeys()).digest(line))
         building = Building(there, data_key, keys)
-        found = (
-            one if isinstance(one, Candidate) else Candidate.of(one, f"object {number}", data_key)
-            for number, one in enumerate(objects, 1)
+        candidates = (
+            item if isinstance(item, Candidate) else Candidate.of(item, f"object {number}", data_key)
+            for number, item in enumerate(objects, 1)
         )
-        lines = list(building.lines(found, most, choose))
+        lines = list(building.lines(candidates, most, choose))
     assert all(line.endswith(b"\n") for line in lines)
     return [json.loads(line) for line in lines], dict(building.counts)
 
@@ -76,14 +76,14 @@ def test_a_random_choice_is_the_same_in_any_order_and_grows_with_what_is_asked_f
     assert counts["found"] == len(names)
     assert sorted(map(str, built(reversed(names), most, "random")[0])) == sorted(map(str, chosen))
     larger = built(names, most + 1, "random")[0]
-    assert all(one in larger for one in chosen)
+    assert all(name in larger for name in chosen)
     grown = built([*names, *more], most, "random")[0]
-    assert all(one in chosen for one in grown if one["source"] in names), "nobody is chosen because others come"
+    assert all(line in chosen for line in grown if line["source"] in names), "nobody is chosen because others come"
 
 
 @given(NAMES, st.none() | st.integers(0, 6))
 def test_the_first_are_those_that_come_first(names: list[str], most: int | None) -> None:
-    assert [one["source"] for one in built(names, most)[0]] == list(dict.fromkeys(names))[:most]
+    assert [line["source"] for line in built(names, most)[0]] == list(dict.fromkeys(names))[:most]
 
 
 @pytest.mark.parametrize(
@@ -106,9 +106,14 @@ def test_an_object_that_can_be_no_line_is_told_with_its_place(bad: Any, data_key
 def test_each_line_of_a_file_is_a_text(tmp_path: Path) -> None:
     file = tmp_path / "texts"
     file.write_bytes("\ufeffgood\r\n\r\n  größer  \nlast".encode())
-    found = list(text_objects(Files(), str(file)))
-    assert [one.data for one in found] == [{"source": "good"}, None, {"source": "größer"}, {"source": "last"}]
-    assert found[1].where == f"{file}, line 2"
+    candidates = list(text_objects(Files(), str(file)))
+    assert [candidate.data for candidate in candidates] == [
+        {"source": "good"},
+        None,
+        {"source": "größer"},
+        {"source": "last"},
+    ]
+    assert candidates[1].where == f"{file}, line 2"
     file.write_bytes(b"good\nb\xff\n")
     with pytest.raises(ManifestError, match="line 2: byte 2 is not UTF-8"):
         list(text_objects(Files(), str(file)))
@@ -120,12 +125,12 @@ def test_a_column_of_a_table_is_read(tmp_path: Path) -> None:
 
     table = tmp_path / "t.csv"
     table.write_bytes(b'id,review\n1,"good, really\nso"\n2,\n3,bad\n')
-    found = list(column_objects(Files(), str(table), "review"))
-    assert [one.data for one in found] == [{"source": "good, really\nso"}, None, {"source": "bad"}]
-    assert found[2].where == f"{table}, row 3"
+    candidates = list(column_objects(Files(), str(table), "review"))
+    assert [candidate.data for candidate in candidates] == [{"source": "good, really\nso"}, None, {"source": "bad"}]
+    assert candidates[2].where == f"{table}, row 3"
     other = tmp_path / "t.parquet"
     parquet.write_table(pyarrow.table({"uri": ["s3://b/1.png", None, "7"], "id": [1, 2, 3]}), other)
-    assert [one.data for one in column_objects(Files(), str(other), "uri")] == [
+    assert [candidate.data for candidate in column_objects(Files(), str(other), "uri")] == [
         {"source-ref": "s3://b/1.png"},
         None,
         {"source": "7"},

@@ -32,13 +32,13 @@ def test_a_pinhole_without_distortion_is_a_matrix(position: Any, heading: Any, p
     turned = Rotation.from_quat(heading)
     image = camera(pose=Pose(position, tuple(turned.as_quat())), skew=2.5)
     x, y, z = turned.as_matrix().T @ (np.array(point) - position)
-    found = projected(image, point)
+    place = projected(image, point)
     if z < 0.1:
-        assert found is None or z > 0.1 - 1e-9
+        assert place is None or z > 0.1 - 1e-9
     elif max(abs(x), abs(y)) < 100 * z:
         matrix = np.array([[800, 2.5, 320], [0, 900, 240], [0, 0, 1]])
         across, down, depth = matrix @ (x, y, z)
-        assert found == pytest.approx((across / depth, down / depth), rel=1e-6, abs=1e-6)
+        assert place == pytest.approx((across / depth, down / depth), rel=1e-6, abs=1e-6)
 
 
 def test_distortion_is_opencvs() -> None:

@@ -103,12 +103,12 @@ VECTORS = st.tuples(*[st.floats(-100, 100)] * 3)
 
 @given(ANGLES, ANGLES, VECTORS)
 def test_cuboids_turn_as_scipy_turns(angles: Any, others: Any, vector: Any) -> None:
-    one, other = (LabeledCuboid("", (0, 0, 0), (1, 1, 1), given, "", "", {}).heading for given in (angles, others))
+    heading, other = (LabeledCuboid("", (0, 0, 0), (1, 1, 1), given, "", "", {}).heading for given in (angles, others))
     # About z first, then about the new y, then about the new x.
     first, second = (Rotation.from_euler("ZYX", given[::-1]) for given in (angles, others))
-    np.testing.assert_allclose(turn(one, vector), first.apply(vector), atol=1e-9)
-    np.testing.assert_allclose(turn(times(one, other), vector), (first * second).apply(vector), atol=1e-9)
-    np.testing.assert_allclose(turn(inverse(one), turn(one, vector)), vector, atol=1e-9)
+    np.testing.assert_allclose(turn(heading, vector), first.apply(vector), atol=1e-9)
+    np.testing.assert_allclose(turn(times(heading, other), vector), (first * second).apply(vector), atol=1e-9)
+    np.testing.assert_allclose(turn(inverse(heading), turn(heading, vector)), vector, atol=1e-9)
 
 
 def test_the_length_lies_along_the_heading() -> None:

@@ -20,7 +20,7 @@ from tests.memory import MemoryStore
 
 def test_packed_manifests_are_read_and_written(manifests: Manifests, tmp_path: Path) -> None:
     lines = [image(number) for number in range(20_000)]
-    body = b"".join(json.dumps(one).encode() + b"\n" for one in lines)
+    body = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
     (tmp_path / "in.gz").write_bytes(gzip.compress(body[:1000]) + gzip.compress(body[1000:]))
     manifests.deduplicate(tmp_path / "in.gz", tmp_path / "out.gz")
     assert gzip.decompress((tmp_path / "out.gz").read_bytes()) == body
@@ -97,7 +97,7 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
             sink.write(b"half")
             raise ZeroDivisionError
     assert (tmp_path / "there").read_bytes() == b"before"
-    assert [one.name for one in tmp_path.rglob("*") if one.is_file()] == ["there"]
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["there"]
 
 
 def test_a_file_that_unpacks_to_very_much_is_read_piece_by_piece(tmp_path: Path) -> None:

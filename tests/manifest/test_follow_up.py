@@ -29,7 +29,9 @@ def label(lines: list[bytes], done: list[bool], by: str) -> list[bytes]:
 def test_every_input_line_comes_out_once_in_its_place_with_the_label_of_its_round(
     sources: list[str], data: st.DataObject
 ) -> None:
-    given_lines = [json.dumps({"source": one, "n": number}).encode() + b"\n" for number, one in enumerate(sources)]
+    given_lines = [
+        json.dumps({"source": source, "n": number}).encode() + b"\n" for number, source in enumerate(sources)
+    ]
     lines, rounds, labeled_by = given_lines, [], {}
     for number in range(data.draw(st.integers(1, 4))):
         done = data.draw(st.lists(st.booleans(), min_size=len(lines), max_size=len(lines)))
@@ -43,10 +45,10 @@ def test_every_input_line_comes_out_once_in_its_place_with_the_label_of_its_roun
             json.loads(raw) for raw in given_lines if json.loads(raw)["n"] not in labeled_by
         ]
     merged = [json.loads(raw) for raw in merge_rounds(rounds, "y")]
-    assert [(one["source"], one["n"]) for one in merged] == [(one, n) for n, one in enumerate(sources)]
-    for one in merged:
-        assert one["y-metadata"].get("job-name") == labeled_by.get(one["n"])
-        assert ("y" in one) == (one["n"] in labeled_by)
+    assert [(line["source"], line["n"]) for line in merged] == [(source, n) for n, source in enumerate(sources)]
+    for line in merged:
+        assert line["y-metadata"].get("job-name") == labeled_by.get(line["n"])
+        assert ("y" in line) == (line["n"] in labeled_by)
 
 
 def test_a_last_line_without_a_break_gets_one() -> None:
@@ -80,12 +82,12 @@ def test_every_wrong_line_of_every_round_is_named() -> None:
     with pytest.raises(ManifestError) as caught:
         list(merge_rounds([first, [b'{"source": "b"}\n', b"\xff\n"], [b"null\n"]], "y", ["s3://a", "s3://b", "s3://c"]))
     assert caught.value.where == "s3://a"
-    told = [str(problem) for problem in caught.value.problems]
-    assert told[0].startswith("line 1: not JSON")
-    assert told[1].startswith("line 3: not a JSON object")
-    assert told[2].startswith("s3://b: line 2: byte 1 is not UTF-8")
-    assert told[3].startswith("s3://c: line 1: not a JSON object")
-    assert len(told) == 4
+    problems = [str(problem) for problem in caught.value.problems]
+    assert problems[0].startswith("line 1: not JSON")
+    assert problems[1].startswith("line 3: not a JSON object")
+    assert problems[2].startswith("s3://b: line 2: byte 1 is not UTF-8")
+    assert problems[3].startswith("s3://c: line 1: not a JSON object")
+    assert len(problems) == 4
 
 
 def test_not_more_problems_are_told_than_anybody_reads() -> None:

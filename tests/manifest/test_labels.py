@@ -112,12 +112,14 @@ def test_entities() -> None:
         {"label": "Port", "startOffset": 16, "endOffset": 22},
     ]
     labels = [{"label": "Vessel", "shortDisplayName": "VES"}, {"label": "Port"}]
-    found = line("text-span", {"annotations": {"labels": labels, "entities": spans}}, entities=[{"confidence": 0}] * 2)
-    label = read_label(found, "marsh")
+    given_line = line(
+        "text-span", {"annotations": {"labels": labels, "entities": spans}}, entities=[{"confidence": 0}] * 2
+    )
+    label = read_label(given_line, "marsh")
     assert isinstance(label, EntitiesLabel)
     assert label.entities == [Entity("Vessel", 4, 10), Entity("Port", 16, 22)]
-    assert [found["source"][one.start : one.end] for one in label.entities] == ["Aurora", "Bergen"]
-    assert [(one.label, one.short_display_name) for one in label.labels] == [("Vessel", "VES"), ("Port", None)]
+    assert [given_line["source"][entity.start : entity.end] for entity in label.entities] == ["Aurora", "Bergen"]
+    assert [(entry.label, entry.short_display_name) for entry in label.labels] == [("Vessel", "VES"), ("Port", None)]
 
 
 @pytest.mark.parametrize(
@@ -160,8 +162,8 @@ def test_cuboids(key: str) -> None:
     }
     label = label_of("point_cloud_object_detection", {"annotations": [cuboid]}, objects=[], **{key: {"0": "car"}})
     assert type(label) is CuboidsLabel
-    (found,) = label.cuboids
-    assert (found.object_name, found.center_y, found.yaw, label.class_names) == ("car:1", 2.5, 1.57, {0: "car"})
+    (placed,) = label.cuboids
+    assert (placed.object_name, placed.center_y, placed.yaw, label.class_names) == ("car:1", 2.5, 1.57, {0: "car"})
 
 
 def test_a_verdict_with_comments() -> None:
@@ -196,14 +198,14 @@ def test_lines_that_wait_or_have_failed_have_no_label() -> None:
 
 def test_a_label_is_written_as_it_was_read_unknown_keys_and_all() -> None:
     value = {"image_size": [SIZE], "annotations": [{**BOX, "note": "é"}], "later": {"than": "us"}}
-    found = line("object-detection", value, objects=[{"confidence": 0.5, "by": 3}], newer=["key"])
-    label = read_label(found, "marsh")
+    given_line = line("object-detection", value, objects=[{"confidence": 0.5, "by": 3}], newer=["key"])
+    label = read_label(given_line, "marsh")
     assert label is not None
-    assert {"source": found["source"], **label.keys} == found
+    assert {"source": given_line["source"], **label.keys} == given_line
 
 
 @pytest.mark.parametrize(
-    ("found", "words"),
+    ("given_line", "words"),
     [
         (line("image-classification", "one"), ["marsh", "'one'"]),
         (line("image-classification", "1" * 5000), ["marsh", "'1111"]),
@@ -236,9 +238,9 @@ def test_a_label_is_written_as_it_was_read_unknown_keys_and_all() -> None:
         (line("image-classification", 1, confidence="high"), ["marsh-metadata", "confidence"]),
     ],
 )
-def test_a_label_of_another_shape_is_named(found: dict[str, Any], words: list[str]) -> None:
+def test_a_label_of_another_shape_is_named(given_line: dict[str, Any], words: list[str]) -> None:
     with pytest.raises(LabelError) as error:
-        read_label(found, "marsh")
+        read_label(given_line, "marsh")
     assert [word for word in words if word not in str(error.value)] == []
 
 
@@ -272,12 +274,12 @@ KEYS = ["objects", "class-map", "confidence-map", "internal-color-map", "worker-
 def test_whatever_stands_there_is_a_label_written_as_it_was_or_our_error(
     kind: str, value: Any, metadata: dict[str, Any]
 ) -> None:
-    found = {"source": "a", "marsh": value, "marsh-metadata": {**metadata, "type": f"groundtruth/{kind}"}}
+    given_line = {"source": "a", "marsh": value, "marsh-metadata": {**metadata, "type": f"groundtruth/{kind}"}}
     try:
-        label = read_label(found, "marsh")
+        label = read_label(given_line, "marsh")
     except LabelError:
         return
-    assert label is None or {"source": "a", **label.keys} == found
+    assert label is None or {"source": "a", **label.keys} == given_line
 
 
 PATHS = [{"class_id": 1, "vertices": [{"x": 1, "y": 2.5}, {"x": 3, "y": 4}]}]

@@ -33,13 +33,13 @@ def test_boxes_are_read_by_frame_and_camera() -> None:
         "camera-left": "of somebody else",
     }
     for given in (document, json.dumps(document)):
-        found = read_linked_boxes(given, URI, {0: "Car"})
-        assert [(one.place, one.camera, [box.geometry["left"] for box in one.boxes]) for one in found] == [
+        frames = read_linked_boxes(given, URI, {0: "Car"})
+        assert [(frame.place, frame.camera, [box.geometry["left"] for box in frame.boxes]) for frame in frames] == [
             (0, 0, []),
             (0, 10, [7]),
             (1, 0, [3, 4]),
         ]
-    (first, _) = found[2].boxes
+    (first, _) = frames[2].boxes
     assert (first.label, first.object_id, first.object_name) == ("Car", "a", "Car:a")
     assert read_linked_boxes({"tracking-annotations": []}, URI, {}) == ()
 

@@ -18,7 +18,7 @@ def test_only_what_a_filter_keeps_is_divided(manifests: Manifests, tmp_path: Pat
     split = Split({"a": 0.5, "b": 0.5})
     division = manifests.split(source, split, places, "bird", keep=Filter(min_confidence=0.4))
     assert division.left_out == 4
-    assert sum(one.objects for one in division.sets.values()) == 2
+    assert sum(part.objects for part in division.sets.values()) == 2
     assert [line["source-ref"] for line in sorted(load(places["a"]) + load(places["b"]), key=str)] == [
         MIXED[0]["source-ref"],
         MIXED[1]["source-ref"],
@@ -76,7 +76,7 @@ def test_a_line_without_the_keys_that_count_is_told(manifests: Manifests, tmp_pa
     for call in calls:
         with pytest.raises(ManifestError, match='line 2: has none of the keys .*"page"; line 3: has none'):
             call()
-    assert [one.name for one in tmp_path.iterdir()] == ["in"]
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
     with pytest.raises(ValueError, match="object_keys must be a list of keys"):
         manifests.merge([source], tmp_path / "out", object_keys="page")
 

@@ -136,9 +136,9 @@ def test_merging_has_every_object_once_with_its_newest_label(
 ) -> None:
     newest: dict[int, int | None] = {}
     places = []
-    for index, one in enumerate(rounds):
+    for index, labels in enumerate(rounds):
         lines = []
-        for number, labeled, day in one:
+        for number, labeled, day in labels:
             date = f"2026-05-{day:02}T00:00:00.000000"
             lines.append(image(number, **(label(0, **{"creation-date": date}) if labeled else {})))
             best = newest.setdefault(number, None)

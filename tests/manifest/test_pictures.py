@@ -82,8 +82,8 @@ def test_the_size_is_what_pillow_says(
     ),
 )
 def test_anything_else_has_a_size_or_none(more: bytes, start: bytes) -> None:
-    found = size_told(start + more)
-    assert found is None or min(found) >= 0
+    size = size_told(start + more)
+    assert size is None or min(size) >= 0
     assert len(as_stored(start + more)) == len(start + more)
 
 
@@ -92,8 +92,8 @@ def test_a_file_that_is_cut_off_has_its_size_or_none(kind: str) -> None:
     file = io.BytesIO()
     options = {"exif": b"Exif\0\0" + b"x" * 300} if kind == "JPEG" else {}
     Image.new("RGB", (310, 270)).save(file, kind, **options)
-    found = {size_told(file.getvalue()[:length]) for length in range(600)}
-    assert found == {None, (310, 270)}
+    sizes = {size_told(file.getvalue()[:length]) for length in range(600)}
+    assert sizes == {None, (310, 270)}
 
 
 def test_other_bytes_between_markers_are_no_size() -> None:
@@ -178,8 +178,10 @@ def png(width: int, height: int) -> bytes:
         (b"IDAT", zlib.compress(b"")),
         (b"IEND", b""),
     )
-    told = [struct.pack(">I", len(body)) + kind + body + zlib.crc32(kind + body).to_bytes(4) for kind, body in chunks]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(told)
+    written = [
+        struct.pack(">I", len(body)) + kind + body + zlib.crc32(kind + body).to_bytes(4) for kind, body in chunks
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(written)
 
 
 @pytest.mark.parametrize("size", [(200_000, 200_000), (2**31 - 1, 2**31 - 1), (14_000, 14_000), (0, 5)])
@@ -235,18 +237,18 @@ def test_few_large_pictures_are_decoded_at_a_time(monkeypatch: pytest.MonkeyPatc
 def seeds() -> list[bytes]:
     """A picture in each way that files have."""
     frames = [Image.new("RGB", (20, 20), color) for color in ("red", "navy", "white")]
-    found = [picture(kind) for kind in ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")]
-    found += [picture("JPEG", orientation=6, progressive=True), picture("PNG", orientation=3)]
-    found += [picture("WEBP", orientation=8, lossless=True)]
+    pictures = [picture(kind) for kind in ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")]
+    pictures += [picture("JPEG", orientation=6, progressive=True), picture("PNG", orientation=3)]
+    pictures += [picture("WEBP", orientation=8, lossless=True)]
     for kind in ("GIF", "PNG", "WEBP"):
         file = io.BytesIO()
         frames[0].save(file, kind, save_all=True, append_images=frames[1:])
-        found.append(file.getvalue())
+        pictures.append(file.getvalue())
     for mode, more in (("P", {}), ("LA", {}), ("I;16", {}), ("1", {}), ("P", {"transparency": 0, "interlace": 1})):
         file = io.BytesIO()
         Image.new(mode, (9, 9)).save(file, "PNG", **more)
-        found.append(file.getvalue())
-    return found
+        pictures.append(file.getvalue())
+    return pictures
 
 
 @given(st.integers(0, 16), st.randoms(use_true_random=False), st.integers(1, 8), st.integers(0, 3))
@@ -340,9 +342,9 @@ def test_small_and_large_pictures_are_shown_the_same_way_up_as_their_label(
     store = MemoryStore()
     store.objects["s3://b/1.jpg"] = picture("JPEG", (60 * scale, 40 * scale), 6)
     label = boxes(label_size[0] * scale, label_size[1] * scale) if label_size else None
-    found = small_picture(Files(store), "s3://b/1.jpg", size_of(label))
-    assert found is not None
-    image = ImageOps.exif_transpose(Image.open(io.BytesIO(found.body)))
+    small = small_picture(Files(store), "s3://b/1.jpg", size_of(label))
+    assert small is not None
+    image = ImageOps.exif_transpose(Image.open(io.BytesIO(small.body)))
     assert (image.width > image.height) == (shown[0] > shown[1])
     assert is_red(image, (0.1, 0.1)) == (shown == (60, 40))
 
@@ -353,7 +355,7 @@ def test_without_pillow_pictures_are_shown_as_they_are_stored(monkeypatch: pytes
     store = MemoryStore()
     store.objects.update({"s3://b/1.jpg": body, "s3://b/2.jpg": b"RIFF\0\0\0\0WAVEfmt ", "s3://b/3.jpg": EPS})
     shown = [small_picture(Files(store), f"s3://b/{number}.jpg") for number in (1, 2, 3)]
-    assert [one and one.kind for one in shown] == ["jpeg", None, None]
+    assert [picture_shown and picture_shown.kind for picture_shown in shown] == ["jpeg", None, None]
     assert shown[0] is not None
     facts = facts_of(shown[0].body)
     assert facts is not None

@@ -43,15 +43,15 @@ def test_each_format_is_read(name: str) -> None:
     body = packed(*rows(form.fields))
     if not form.is_binary:
         body = "\r\n".join(" \t".join(map(str, row)) for row in rows(form.fields)).encode() + b"\n\n"
-    found = read_point_cloud(body, form, URI)
-    assert found.positions.dtype == np.float32
-    np.testing.assert_array_equal(found.positions, np.array([point[:3] for point in POINTS], dtype=np.float32))
-    assert (found.intensity is None) == ("i" not in form.fields)
-    if found.intensity is not None:
-        assert found.intensity.tolist() == [0.75, 1]
-    assert (found.colors is None) == ("r" not in form.fields)
-    if found.colors is not None:
-        assert found.colors.tolist() == [[255, 128, 0], [0, 7, 255]]
+    cloud = read_point_cloud(body, form, URI)
+    assert cloud.positions.dtype == np.float32
+    np.testing.assert_array_equal(cloud.positions, np.array([point[:3] for point in POINTS], dtype=np.float32))
+    assert (cloud.intensity is None) == ("i" not in form.fields)
+    if cloud.intensity is not None:
+        assert cloud.intensity.tolist() == [0.75, 1]
+    assert (cloud.colors is None) == ("r" not in form.fields)
+    if cloud.colors is not None:
+        assert cloud.colors.tolist() == [[255, 128, 0], [0, 7, 255]]
     assert beginning_problem(body, form, len(body)) == ""
 
 
@@ -121,8 +121,8 @@ def test_what_is_written_is_read(name: str) -> None:
     form = POINT_FORMATS[name]
     body = packed(*rows(form.fields))
     cloud = read_point_cloud(body, form, URI)
-    written, found = binary_point_cloud(cloud)
-    assert found == form
+    written, form_written = binary_point_cloud(cloud)
+    assert form_written == form
     # Colors were rounded.
     assert (written == body) == ("r" not in form.fields)
     again = read_point_cloud(written, form, URI)
@@ -151,6 +151,6 @@ def test_what_cant_be_written_is_told(cloud: PointCloud, words: str) -> None:
 def test_whatever_a_file_holds_is_read_or_told(body: bytes) -> None:
     for form in POINT_FORMATS.values():
         with contextlib.suppress(PointCloudError):
-            found = read_point_cloud(body, form, URI)
-            assert np.isfinite(found.positions).all()
+            cloud = read_point_cloud(body, form, URI)
+            assert np.isfinite(cloud.positions).all()
             assert beginning_problem(body, form, len(body)) == ""

@@ -26,10 +26,10 @@ WHERE = "s3://yard/in.manifest line 7"
 
 
 def test_a_line_describes_a_point_cloud() -> None:
-    found = read_point_frame(LINE, WHERE)
-    assert (found.uri, found.format.name, found.timestamp) == ("s3://yard/lidar/1.bin", "binary/xyzi", 1566861644.75)
-    assert found.pose == Pose((-2.5, 116.25, 1.8), (0, 0, 0.6, 0.8))
-    (image,) = found.images
+    frame = read_point_frame(LINE, WHERE)
+    assert (frame.uri, frame.format.name, frame.timestamp) == ("s3://yard/lidar/1.bin", "binary/xyzi", 1566861644.75)
+    assert frame.pose == Pose((-2.5, 116.25, 1.8), (0, 0, 0.6, 0.8))
+    (image,) = frame.images
     assert image.uri == "s3://yard/cameras/images/1.jpg"
     assert (image.model, image.focal, image.center, image.skew) == ("pinhole", (847.5, 850), (576, 317), 0)
     assert (image.radial, image.tangential) == ((0.25, 0, 0, 0), (0.125, 0))
@@ -39,21 +39,21 @@ def test_a_line_describes_a_point_cloud() -> None:
 
 def test_a_line_needs_only_a_time() -> None:
     line = {"source-ref": "s3://yard/1.TXT", "source-ref-metadata": {"unix-timestamp": 5}}
-    found = read_point_frame(line, WHERE)
-    assert (found.format.name, found.pose, found.images, found.number) == ("text/xyzi", None, (), None)
+    frame = read_point_frame(line, WHERE)
+    assert (frame.format.name, frame.pose, frame.images, frame.number) == ("text/xyzi", None, (), None)
     named = {"source-ref": "s3://yard/1.xyz", "source-ref-metadata": {"unix-timestamp": 5, "format": "text/xyzrgb"}}
     assert read_point_frame(named, WHERE).format.name == "text/xyzrgb"
 
 
 def test_a_sequence_keeps_the_order_of_its_file() -> None:
     document = sequence({"frame": "b.bin"}, {"frame": "a.txt", "frame-no": None, "format": "text/xyz"})
-    found = read_point_sequence(as_body(document), URI)
-    assert [(one.name, one.uri, one.number, one.format.name) for one in found.frames] == [
+    sequence_read = read_point_sequence(as_body(document), URI)
+    assert [(frame.name, frame.uri, frame.number, frame.format.name) for frame in sequence_read.frames] == [
         ("b.bin", "s3://yard/seq/b.bin", 0, "binary/xyzi"),
         ("a.txt", "s3://yard/seq/a.txt", None, "text/xyz"),
     ]
     # Without a folder of their own, pictures are in that of the sequence.
-    assert found.frames[0].images[0].uri == "s3://yard/seq/images/1.jpg"
+    assert sequence_read.frames[0].images[0].uri == "s3://yard/seq/images/1.jpg"
     own = read_point_sequence(as_body(sequence({"prefix": "s3://yard/cameras/"})), URI)
     assert own.frames[0].images[0].uri == "s3://yard/cameras/images/1.jpg"
 

@@ -44,32 +44,32 @@ def test_what_is_beyond_the_edge_is_cut() -> None:
 
 @given(MASKS)
 def test_the_outlines_of_a_mask_enclose_it_alone_and_joined(mask: np.ndarray) -> None:
-    found = outlines(mask)
+    rings = outlines(mask)
     rows, columns = mask.shape
     grid = (np.zeros(2), np.ones(2), columns, rows)
     enclosed = np.zeros_like(mask)
-    for one in found:
-        enclosed ^= covered(one, *grid)
+    for ring in rings:
+        enclosed ^= covered(ring, *grid)
     assert (enclosed == mask).all()
-    if found:
-        assert (covered(joined(found), *grid) == mask).all()
+    if rings:
+        assert (covered(joined(rings), *grid) == mask).all()
 
 
 def test_only_corners_are_kept_and_holes_go_the_other_way() -> None:
     mask = np.ones((9, 9), dtype=bool)
-    assert [sorted(one.tolist()) for one in outlines(mask)] == [[[0, 0], [0, 9], [9, 0], [9, 9]]]
+    assert [sorted(ring.tolist()) for ring in outlines(mask)] == [[[0, 0], [0, 9], [9, 0], [9, 9]]]
     mask[3:5, 3:5] = False
     around, hole = outlines(mask)
 
-    def turns(one: np.ndarray) -> float:
-        return float(np.sum(one[:, 0] * np.roll(one[:, 1], -1) - np.roll(one[:, 0], -1) * one[:, 1]))
+    def turns(ring: np.ndarray) -> float:
+        return float(np.sum(ring[:, 0] * np.roll(ring[:, 1], -1) - np.roll(ring[:, 0], -1) * ring[:, 1]))
 
     assert (turns(around), turns(hole)) == (162, -8)
 
 
 def test_pixels_that_touch_at_a_corner_are_different_parts() -> None:
     for mask in (np.eye(3, dtype=bool), np.eye(3, dtype=bool)[::-1]):
-        assert [len(one) for one in outlines(mask)] == [4, 4, 4]
+        assert [len(ring) for ring in outlines(mask)] == [4, 4, 4]
 
 
 def test_a_border_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,7 +89,7 @@ def tools(source: Path, folder: Path) -> dict[str, Callable[[], Any]]:
     places = {name: folder / name for name in "ab"}
 
     def split(attribute: str | None, by: Split) -> int:
-        return sum(one.objects for one in manifests.split(source, by, places, attribute).sets.values())
+        return sum(part.objects for part in manifests.split(source, by, places, attribute).sets.values())
 
     def measured() -> int:
         measure = Measure(Files(), "bird")
@@ -134,8 +134,8 @@ def test_every_tool_reads_a_line_rightly_or_tells_its_number(tmp_path: Path, lin
     finite(dict(report.classes))
     for problem in (*plain.problems, *report.problems):
         assert body[problem.offset :].split(b"\n")[0] == lines[problem.line - 2]
-    told = {problem.line for problem in report.problems}
-    assert {problem.line for problem in plain.problems} <= told
+    lines_told = {problem.line for problem in report.problems}
+    assert {problem.line for problem in plain.problems} <= lines_told
     for name, tool in tools(source, tmp_path).items():
         seen = plain if name in {"split", "new", "deduplicate", "shard", "merge"} else report
         count, problems = outcome(tool)
@@ -144,7 +144,7 @@ def test_every_tool_reads_a_line_rightly_or_tells_its_number(tmp_path: Path, lin
         elif name == "merge" and not seen.problems:
             assert "class" in str(problems), name
         else:
-            assert [one.line for one in problems] == [one.line for one in seen.problems], name
+            assert [problem.line for problem in problems] == [problem.line for problem in seen.problems], name
 
 
 def outcome(tool: Callable[[], Any]) -> tuple[Any, tuple[LineProblem, ...] | None]:
@@ -163,7 +163,7 @@ ANSWER = st.builds(
     st.builds(
         lambda key, value: f'{{"form": {{"{key}": {value}}}}}',
         st.sampled_from(["label", "labels", "boundingBoxes", "entities"]),
-        VALUES | BOX.map(lambda one: f"[{one}]") | SPAN.map(lambda one: f"[{one}]") | st.just('["a", "b"]'),
+        VALUES | BOX.map(lambda box: f"[{box}]") | SPAN.map(lambda span: f"[{span}]") | st.just('["a", "b"]'),
     )
     | VALUES,
     ATOMS,
@@ -186,9 +186,9 @@ def test_answers_and_golden_labels_are_measured_or_told(
     for number, several in enumerate(answers):
         uri = f"s3://b/job/annotations/worker-response/iteration-1/{number}/x.json"
         bucket.objects[uri] = f'{{"answers": [{", ".join(several)}]}}'.encode()
-        found = answer_file(uri)
-        assert found is not None
-        files.append(found)
+        answered = answer_file(uri)
+        assert answered is not None
+        files.append(answered)
     measure = Measure(Files(bucket), "bird")
     for step in (
         lambda: measure.add_golden("s3://b/golden", "bird"),
@@ -205,7 +205,7 @@ def test_answers_and_golden_labels_are_measured_or_told(
             quality.agreement,
             quality.golden_accuracy,
             quality.mean_confidence,
-            [one._asdict() for one in quality.workers],
+            [worker._asdict() for worker in quality.workers],
         ]
     )
     for share in (quality.golden_accuracy, quality.worker_accuracy):
@@ -221,6 +221,6 @@ def test_what_no_tool_can_hold_is_told_by_each(tmp_path: Path, atom: str) -> Non
     for name, tool in tools(source, tmp_path).items():
         with pytest.raises(ManifestError) as caught:
             tool()
-        assert next((one.line, one.offset) for one in caught.value.problems) == (2, len(GOOD)), name
-        assert [one.line for one in caught.value.problems] == [2, 4], name
-    assert [one.line for one in Manifests().check(source).problems] == [2, 4]
+        assert next((problem.line, problem.offset) for problem in caught.value.problems) == (2, len(GOOD)), name
+        assert [problem.line for problem in caught.value.problems] == [2, 4], name
+    assert [problem.line for problem in Manifests().check(source).problems] == [2, 4]

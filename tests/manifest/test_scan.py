@@ -91,7 +91,7 @@ def test_classes_of_texts_and_masks_are_counted(manifests: Manifests, tmp_path: 
 def test_a_damaged_manifest_is_an_error_with_its_line_or_loses_nothing(
     tmp_path: Path, damage: bytes, data: st.DataObject
 ) -> None:
-    whole = b"".join(json.dumps(one).encode() + b"\n" for one in MIXED * 50)
+    whole = b"".join(json.dumps(line).encode() + b"\n" for line in MIXED * 50)
     place = data.draw(st.integers(0, len(whole)))
     body = whole[:place] + damage + whole[place + data.draw(st.integers(0, 20)) :]
     source = store(tmp_path / "in", [body])
@@ -144,7 +144,7 @@ def test_a_bad_line_is_named_and_nothing_is_written(
         manifests.filter(source, "bird", Filter(), tmp_path / "out")
     assert (caught.value.problems[0].line, caught.value.problems[0].offset) == (301, offset)
     assert words in str(caught.value)
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["good", "in"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["good", "in"]
 
 
 def test_lines_with_windows_ends_whole_surrogate_pairs_and_repeated_keys_pass(
@@ -181,6 +181,6 @@ def test_a_line_of_a_hundred_megabytes_is_named_without_being_held(manifests: Ma
     report = manifests.check(source)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert [(one.line, one.offset) for one in report.problems] == [(2, 20), (3, 20 + 100_000_001)]
+    assert [(problem.line, problem.offset) for problem in report.problems] == [(2, 20), (3, 20 + 100_000_001)]
     assert "100,000,001 bytes" in report.problems[0].message
     assert peak < 10_000_000

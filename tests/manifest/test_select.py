@@ -30,7 +30,7 @@ def test_lines_are_kept_by_their_label(manifests: Manifests, tmp_path: Path, kee
     source = store(tmp_path / "in.manifest", MIXED)
     counts = manifests.filter(source, "bird", keep, tmp_path / "kept", tmp_path / "rest")
     assert load(tmp_path / "kept") == [MIXED[number] for number in kept]
-    assert load(tmp_path / "rest") == [one for number, one in enumerate(MIXED) if number not in kept]
+    assert load(tmp_path / "rest") == [line for number, line in enumerate(MIXED) if number not in kept]
     assert counts["kept"] == len(kept)
     assert counts.total() == len(MIXED)
 
@@ -40,7 +40,7 @@ def test_sets_have_their_shares_of_every_class_and_nobody_ever_moves(manifests: 
     lines = [image(number, **label(0 if number % 10 else 1)) for number in range(5000)]
     places = {name: tmp_path / name for name in split.names}
     counts = manifests.split(store(tmp_path / "in", lines), split, places, "bird").sets
-    assert sum(one.objects for one in counts.values()) == 5000
+    assert sum(part.objects for part in counts.values()) == 5000
     for name, share in {"train": 0.7, "validation": 0.2, "test": 0.1}.items():
         assert counts[name].classes["heron"] / 4500 == pytest.approx(share, abs=0.03)
         assert counts[name].classes["stork"] / 500 == pytest.approx(share, abs=0.06)
@@ -79,9 +79,9 @@ def test_pages_of_a_document_stay_in_one_set_unless_they_are_told_apart(manifest
     source = store(tmp_path / "in", [{**PAGES[0], "page": number} for number in range(300)])
     places = {name: tmp_path / name for name in "ab"}
     together = manifests.split(source, Split({"a": 0.5, "b": 0.5}), places).sets
-    assert sorted(one.objects for one in together.values()) == [0, 300]
+    assert sorted(part.objects for part in together.values()) == [0, 300]
     apart = manifests.split(source, Split({"a": 0.5, "b": 0.5}, object_keys=["source-ref", "page"]), places).sets
-    assert min(one.objects for one in apart.values()) > 100
+    assert min(part.objects for part in apart.values()) > 100
 
 
 def test_objects_that_are_only_a_source_keep_the_set_that_they_have_always_had(

@@ -26,14 +26,14 @@ GOOD = {"seq-no": 4, "prefix": "s3://yard/cam4/", "number-of-frames": 2, "frames
 
 def test_a_sequence_has_its_frames_in_the_order_of_their_names() -> None:
     document = sequence_document(4, "s3://yard/cam4/", ["f2.jpg", "f10.jpg", "é.jpg", "z.jpg"])
-    found = read_sequence(json.dumps(document), URI)
-    assert [(frame.number, frame.name) for frame in found.frames] == [
+    sequence = read_sequence(json.dumps(document), URI)
+    assert [(frame.number, frame.name) for frame in sequence.frames] == [
         (1, "f10.jpg"),
         (0, "f2.jpg"),
         (3, "z.jpg"),
         (2, "é.jpg"),
     ]
-    assert found.uri(found.frames[0]) == "s3://yard/cam4/f10.jpg"
+    assert sequence.uri(sequence.frames[0]) == "s3://yard/cam4/f10.jpg"
     assert read_sequence(json.dumps(GOOD).encode(), URI).frames[1].timestamp == 3.5
 
 
@@ -60,10 +60,10 @@ def test_a_sequence_has_its_frames_in_the_order_of_their_names() -> None:
     ],
 )
 def test_what_is_wrong_is_told_with_its_key(change: dict[str, Any], words: str) -> None:
-    with pytest.raises(SequenceError, match=words) as told:
+    with pytest.raises(SequenceError, match=words) as caught:
         read_sequence(json.dumps({**GOOD, **change}), URI)
-    assert str(told.value).startswith(f"{URI}: ")
-    assert pickle.loads(pickle.dumps(told.value)).problems == told.value.problems
+    assert str(caught.value).startswith(f"{URI}: ")
+    assert pickle.loads(pickle.dumps(caught.value)).problems == caught.value.problems
 
 
 def test_broken_json_is_told_with_its_line() -> None:
@@ -75,10 +75,10 @@ def test_broken_json_is_told_with_its_line() -> None:
 
 
 def test_a_hostile_file_has_few_problems_and_short_ones() -> None:
-    with pytest.raises(SequenceError) as told:
+    with pytest.raises(SequenceError) as caught:
         read_sequence(json.dumps({"prefix": "x" * 100_000, "frames": [{"frame": "y" * 900}] * 3_000}), URI)
-    assert len(told.value.problems) == 10
-    assert len(str(told.value)) < 2_000
+    assert len(caught.value.problems) == 10
+    assert len(str(caught.value)) < 2_000
 
 
 ANYTHING = st.recursive(
@@ -134,12 +134,12 @@ def test_amazons_label_is_read() -> None:
     """Source: developer guide, "Video Frame Object Tracking Output"."""
     attributes = {"label-category-attributes": {"occluded": "no"}}
     body = json.dumps(frame({**BOX, **attributes}, **{"frame-attributes": {"weather": "wet"}}))
-    found = read_sequence_label(body, URI, "trackingAnnotations", ["van"])
-    ((shape,),) = [one.shapes for one in found.frames]
+    labeled = read_sequence_label(body, URI, "trackingAnnotations", ["van"])
+    ((shape,),) = [frame.shapes for frame in labeled.frames]
     assert shape == ("van", {"left": 40, "top": 12, "width": 90, "height": 44}, "id", "van:1", {"occluded": "no"})
-    assert (found.frames[0].number, found.frames[0].attributes) == (0, {"weather": "wet"})
-    assert found.tool is not None
-    assert found.tool.name == "BoundingBox"
+    assert (labeled.frames[0].number, labeled.frames[0].attributes) == (0, {"weather": "wet"})
+    assert labeled.tool is not None
+    assert labeled.tool.name == "BoundingBox"
 
 
 @pytest.mark.parametrize(

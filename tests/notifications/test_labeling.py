@@ -33,9 +33,9 @@ def ended() -> dict[str, Any]:
 
 
 def test_counters_and_links_are_told(ended: dict[str, Any]) -> None:
-    told: list[tuple[str, str, Any]] = []
-    LabelingNotifier(send=lambda *message: told.append(message))(ended)
-    ((subject, text, context),) = told
+    sent: list[tuple[str, str, Any]] = []
+    LabelingNotifier(send=lambda *message: sent.append(message))(ended)
+    ((subject, text, context),) = sent
     assert subject == "Labeling birds-1: Completed"
     assert text.splitlines() == [
         "Labeling job birds-1 of dag.label, run manual__2026-01-01T00:00:00+00:00",
@@ -46,17 +46,17 @@ def test_counters_and_links_are_told(ended: dict[str, Any]) -> None:
 
 
 def test_a_job_that_stalls_is_told_with_its_reason(ended: dict[str, Any]) -> None:
-    told: list[tuple[str, str, Any]] = []
+    sent: list[tuple[str, str, Any]] = []
     failed = {**ended, "exception": LabelingJobStalledError("nothing moves")}
-    LabelingNotifier(send=lambda *message: told.append(message))(failed)
-    assert told[0][0] == "Labeling birds-1: has failed"
-    assert "LabelingJobStalledError: nothing moves" in told[0][1]
+    LabelingNotifier(send=lambda *message: sent.append(message))(failed)
+    assert sent[0][0] == "Labeling birds-1: has failed"
+    assert "LabelingJobStalledError: nothing moves" in sent[0][1]
 
 
 def test_a_task_that_failed_before_its_job_is_told_too() -> None:
-    told: list[tuple[str, str, Any]] = []
-    LabelingNotifier(send=lambda *message: told.append(message))({"ti": TaskInstance(), "exception": ValueError("no")})
-    assert told[0][0] == "Labeling no labeling job: has failed"
+    sent: list[tuple[str, str, Any]] = []
+    LabelingNotifier(send=lambda *message: sent.append(message))({"ti": TaskInstance(), "exception": ValueError("no")})
+    assert sent[0][0] == "Labeling no labeling job: has failed"
 
 
 def test_a_topic_gets_the_text(connected: Lab, ended: dict[str, Any]) -> None:

@@ -11,6 +11,8 @@ from tests.operators.tasks import operator
 
 def task(lab: Lab, automated: Any = True, count: int = 500, **arguments: Any) -> CreateLabelingJobOperator:
     animals = ["cat", "dog", "bird"]
-    lines = [{"source": f"a {animals[one % 3]}, number {one}", "truth": animals[one % 3]} for one in range(count)]
+    lines = [
+        {"source": f"a {animals[number % 3]}, number {number}", "truth": animals[number % 3]} for number in range(count)
+    ]
     settings = {"max_concurrent_objects": 80, "automated_labeling": automated}
     return operator(lab, lines, **{**settings, **arguments})

@@ -68,7 +68,7 @@ TEXTS = Samples(
 LABELS = Samples(
     (*TEXTS.good, ([{"label": "cat", "shortDisplayName": "c"}], [{"label": "cat", "shortDisplayName": "c"}])),
     TEXTS.texts,
-    tuple(one for one in TEXTS.bad if one != {"a"}),
+    tuple(text for text in TEXTS.bad if text != {"a"}),
 )
 SOURCE = Samples(
     (("s3://b/m", "s3://b/m"), ({"manifest_uri": "s3://b/m"}, {"manifest_uri": "s3://b/m"})),
@@ -203,17 +203,17 @@ def classes() -> Iterator[type[LabelingTask]]:
     for room in ("operators", "sensors"):
         package = import_module(f"labeling_provider.{room}")
         for module in iter_modules(package.__path__, f"{package.__name__}."):
-            for one in vars(import_module(module.name)).values():
-                own = isinstance(one, type) and one.__module__ == module.name
-                if own and issubclass(one, LabelingTask) and getattr(one, "template_fields", ()):
-                    yield one
+            for member in vars(import_module(module.name)).values():
+                own = isinstance(member, type) and member.__module__ == module.name
+                if own and issubclass(member, LabelingTask) and getattr(member, "template_fields", ()):
+                    yield member
 
 
 FIELDS = [
-    pytest.param(one, field, id=f"{one.__name__}-{field}")
-    for one in classes()
-    for field in one.template_fields  # type: ignore[attr-defined]
-    if not (issubclass(one, ApprovalOperator) and field in ApprovalOperator.template_fields)
+    pytest.param(operator, field, id=f"{operator.__name__}-{field}")
+    for operator in classes()
+    for field in operator.template_fields  # type: ignore[attr-defined]
+    if not (issubclass(operator, ApprovalOperator) and field in ApprovalOperator.template_fields)
 ]
 
 
@@ -244,11 +244,11 @@ def named(field: str) -> str:
 
 
 def test_every_operator_and_sensor_declares_the_kind_of_every_argument() -> None:
-    assert {one.__name__ for one in classes()} == set(NEEDED)
-    for one in classes():
-        fields = set(one.template_fields)  # type: ignore[attr-defined]
-        inherited = set(ApprovalOperator.template_fields) if issubclass(one, ApprovalOperator) else set()
-        assert fields - inherited == set(one.argument_kinds)
+    assert {operator_class.__name__ for operator_class in classes()} == set(NEEDED)
+    for operator_class in classes():
+        fields = set(operator_class.template_fields)  # type: ignore[attr-defined]
+        inherited = set(ApprovalOperator.template_fields) if issubclass(operator_class, ApprovalOperator) else set()
+        assert fields - inherited == set(operator_class.argument_kinds)
 
 
 @pytest.mark.parametrize("native", [False, True], ids=["texts", "objects"])
@@ -299,8 +299,8 @@ def test_nonsense_is_refused_with_the_arguments_name_before_anything_is_done(
         for call in (lambda task=task: task.execute(context()), lambda task=task: resumed(task)):
             with pytest.raises((InvalidArgumentsError, InvalidRequestError)) as caught:
                 call()
-            assert [one for one in caught.value.problems if one.field.startswith(named(field))], value
-            assert all(one.remedy for one in caught.value.problems)
+            assert [problem for problem in caught.value.problems if problem.field.startswith(named(field))], value
+            assert all(problem.remedy for problem in caught.value.problems)
 
 
 def resumed(task: Any) -> None:
@@ -328,7 +328,11 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     task.workers_per_object, task.automated_labeling = "many", "perhaps"
     with pytest.raises(InvalidRequestError) as caught:
         task.execute(context())
-    assert [one.field for one in caught.value.problems] == ["labels", "workers_per_object", "automated_labeling"]
+    assert [problem.field for problem in caught.value.problems] == [
+        "labels",
+        "workers_per_object",
+        "automated_labeling",
+    ]
 
 
 @pytest.mark.parametrize("native", [False, True], ids=["texts", "objects"])

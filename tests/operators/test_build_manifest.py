@@ -34,8 +34,8 @@ def test_everything_under_a_prefix_is_listed_in_order(connected: Lab) -> None:
     many = [f"many/{number:04}.png" for number in range(30)]
     prefix = folder(connected, [*names, *many])
     result = build(prefix_uri=prefix, suffixes=[".png", ".PNG"])
-    wanted = sorted(one for one in [*names, *many] if not one.endswith(("/", ".txt")))
-    assert sources(connected, result) == [prefix + one for one in wanted]
+    wanted = sorted(name for name in [*names, *many] if not name.endswith(("/", ".txt")))
+    assert sources(connected, result) == [prefix + name for name in wanted]
     assert (result["objects"], result["found"], result["known"], result["left_out"]) == (37, 37, 0, 0)
     json.dumps(result)
 
@@ -45,9 +45,9 @@ def test_listings_of_many_pages_are_whole(connected: Lab, monkeypatch: pytest.Mo
     task = BuildManifestOperator(task_id="build", manifest_uri=place(), prefix_uri=prefix)
     ask = task.hook.s3.list_objects_v2
     task.hook.s3.list_objects_v2 = lambda **arguments: ask(**arguments, MaxKeys=2)
-    found = sources(connected, dict(task.execute(context())))
-    assert len(found) == 61
-    assert found == sorted(found)
+    uris = sources(connected, dict(task.execute(context())))
+    assert len(uris) == 61
+    assert uris == sorted(uris)
 
 
 def test_texts_references_and_whole_lines_become_objects(connected: Lab) -> None:
@@ -121,9 +121,9 @@ def test_who_is_preferred_in_vain_and_dates_that_can_not_be_read_are_logged(
 
 
 def test_each_line_of_a_file_is_a_text(connected: Lab) -> None:
-    one = connected.put("texts/1.txt", "\ufeffgood\r\n\r\n  bad  \n".encode())
+    first = connected.put("texts/1.txt", "\ufeffgood\r\n\r\n  bad  \n".encode())
     two = connected.put("texts/2.txt", "größer")
-    result = build(text_uris=[one, two])
+    result = build(text_uris=[first, two])
     assert sources(connected, result) == ["good", "bad", "größer"]
     assert (result["found"], result["empty"]) == (3, 1)
     assert sources(connected, build(text_uris=two)) == ["größer"]
@@ -207,7 +207,7 @@ def test_a_manifest_beyond_the_quota_becomes_several(connected: Lab) -> None:
     uri = place("in.manifest")
     uris, counts = shards(objects=[f"text {number}" for number in range(7)], manifest_uri=uri, shard_size=3)
     assert uris == [uri, uri.replace("in.", "in-2."), uri.replace("in.", "in-3.")]
-    assert [len(lines_of(connected, one)) for one in uris] == [3, 3, 1]
+    assert [len(lines_of(connected, uri)) for uri in uris] == [3, 3, 1]
     assert sources_of(connected, uris) == [f"text {number}" for number in range(7)]
     assert counts["objects"] == 7
     assert shards(objects=["a"], manifest_uri=uri, shard_size=3)[0] == [uri]

@@ -230,9 +230,9 @@ def test_a_job_on_which_nothing_moves_fails_the_task_with_what_is_known(
     task = operator(connected, deferrable=deferrable, **arguments)
     with pytest.raises(LabelingJobStalledError) as caught:
         run_to_the_end(task, around)
-    told = str(caught.value)
+    message = str(caught.value)
     for words in ("InProgress, 0 of 6 objects labeled", "private-people", "no members", "CORS", "last change"):
-        assert words in told
+        assert words in message
     name = derive_job_name("dag", "label", around["ti"].run_id)
     assert connected.wait(name, {status})
 

@@ -24,29 +24,29 @@ def told(task: Any) -> Any:
 
 
 def names(datasets: list[Any]) -> list[str]:
-    return [f"{one.namespace}/{one.name}" for one in datasets]
+    return [f"{dataset.namespace}/{dataset.name}" for dataset in datasets]
 
 
 def test_a_labeling_job_reads_its_manifest_and_writes_labels(connected: Lab) -> None:
     manifest = connected.manifest(texts(4))
     task = operator(connected, manifest)
     result = task.execute(context(**run_id()))
-    found = told(task)
-    assert names(found.inputs) == [manifest]
-    assert names(found.outputs) == [result["output_manifest_uri"]]
-    facet = found.run_facets["labeling"]
+    lineage = told(task)
+    assert names(lineage.inputs) == [manifest]
+    assert names(lineage.outputs) == [result["output_manifest_uri"]]
+    facet = lineage.run_facets["labeling"]
     assert (facet.jobName, facet.status) == (result["job_name"], "Completed")
     assert (facet.counters["total_labeled"], facet.estimatedCostUsd) == (4, 0.32)
 
 
 def test_manifests_come_from_manifests(connected: Lab) -> None:
-    one, two = connected.manifest(texts(4)), connected.manifest(texts(6))
-    merge = MergeManifestsOperator(task_id="merge", manifest_uris=[one, two], merged_uri="s3://lab/lineage/merged")
+    first, two = connected.manifest(texts(4)), connected.manifest(texts(6))
+    merge = MergeManifestsOperator(task_id="merge", manifest_uris=[first, two], merged_uri="s3://lab/lineage/merged")
     split = SplitManifestOperator(
         task_id="split", manifest_uri=merge.execute(context()), output_uri="s3://lab/lineage", fractions={"a": 1}
     )
     split.execute(context())
-    assert (names(told(merge).inputs), names(told(merge).outputs)) == ([one, two], ["s3://lab/lineage/merged"])
+    assert (names(told(merge).inputs), names(told(merge).outputs)) == ([first, two], ["s3://lab/lineage/merged"])
     assert (names(told(split).inputs), names(told(split).outputs)) == (
         ["s3://lab/lineage/merged"],
         ["s3://lab/lineage/a.manifest"],

@@ -51,12 +51,12 @@ def test_a_manifest_is_divided_by_the_labels_confidence(connected: Lab) -> None:
         min_confidence=0.5,
     ).execute(context())
     assert result["manifest_uris"] == {"train": f"{uri}/train.manifest", "test": f"{uri}/test.manifest"}
-    found = {name: lines_of(connected, one) for name, one in result["manifest_uris"].items()}
-    assert sorted([*found["train"], *found["test"]], key=lines.index) == lines[50:]
+    parts = {name: lines_of(connected, uri) for name, uri in result["manifest_uris"].items()}
+    assert sorted([*parts["train"], *parts["test"]], key=lines.index) == lines[50:]
     assert result["left_out"] == 50
-    assert result["objects"] == {name: len(one) for name, one in found.items()}
-    for name, one in found.items():
-        assert sum(result["classes"][name].values()) == len(one)
+    assert result["objects"] == {name: len(part) for name, part in parts.items()}
+    for name, part in parts.items():
+        assert sum(result["classes"][name].values()) == len(part)
     json.dumps(result)
     with pytest.raises(ValueError, match="needs label_attribute_name"):
         SplitManifestOperator(task_id="x", manifest_uri="a", output_uri="b", fractions={}, min_confidence=1)
@@ -64,8 +64,8 @@ def test_a_manifest_is_divided_by_the_labels_confidence(connected: Lab) -> None:
 
 def test_a_large_manifest_is_written_in_parts_and_a_failure_leaves_nothing(connected: Lab) -> None:
     objects = [{"source": "x" * 90_000, "n": number} for number in range(220)]
-    for number, one in enumerate(objects):
-        one["source"] = f"{number} {one['source']}"
+    for number, line in enumerate(objects):
+        line["source"] = f"{number} {line['source']}"
     result = build(objects=objects)
     assert lines_of(connected, result["manifest_uri"]) == objects
     uri = place()
@@ -100,10 +100,10 @@ def test_a_manifest_is_checked_as_a_task(connected: Lab, logged: Callable[[], st
     bad = connected.put("bad.manifest", json.dumps({"source-ref": f"s3://{yard.bucket}/gone.png"}) + "\n{\n" * 30)
     with pytest.raises(InvalidManifestError, match=r"bad.manifest is not fit for labeling, 22 problems") as caught:
         check(bad)
-    told = [str(problem) for problem in caught.value.problems]
-    assert "line 2: not JSON" in told[0]
-    assert "39 more wrong lines" in told[20]
-    assert "gone.png does not exist" in told[21]
+    problems = [str(problem) for problem in caught.value.problems]
+    assert "line 2: not JSON" in problems[0]
+    assert "39 more wrong lines" in problems[20]
+    assert "gone.png does not exist" in problems[21]
     logged()
     assert len(check(bad, on_problems="warn")["problems"]) == 22
     assert "gone.png does not exist" in logged()

@@ -45,9 +45,9 @@ def test_workers_answers_are_measured_and_a_report_is_written(connected: Lab, la
     assert (result["objects"], result["labeled"], result["unlabeled"] + result["failed"]) == (40, 38, 2)
     assert result["classes"]["fish"] == 0
     assert sum(result["classes"].values()) == 38
-    assert (result["answers"], sum(one["answers"] for one in result["workers"])) == (114, 114)
+    assert (result["answers"], sum(worker["answers"] for worker in result["workers"])) == (114, 114)
     assert 0.3 < result["agreement"] < 0.9
-    assert all(0.4 < one["accuracy"] <= 1 and one["median_seconds"] is not None for one in result["workers"])
+    assert all(0.4 < worker["accuracy"] <= 1 and worker["median_seconds"] is not None for worker in result["workers"])
     root = labeled["output_manifest_uri"].removesuffix("/manifests/output/output.manifest")
     assert result["report_uri"] == f"{root}/quality/report.html"
     assert b"Krippendorff" in connected.get(result["report_uri"])
@@ -125,7 +125,7 @@ def test_a_verdict_chooses_its_branch(connected: Lab, labeled: dict[str, Any]) -
     around["ti"].task = operator
     with pytest.raises(DownstreamTasksSkipped) as skipped:
         operator.execute(around)
-    assert [one if isinstance(one, str) else one[0] for one in skipped.value.tasks] == ["keep"]
+    assert [task if isinstance(task, str) else task[0] for task in skipped.value.tasks] == ["keep"]
     assert around["ti"].pushed["return_value"]["verdict"] == "poor"
 
 
@@ -146,7 +146,7 @@ def test_an_adjustment_is_compared_with_the_labels_before(connected: Lab) -> Non
     assert (result["adjusted"], result["unadjusted"]) == (1, 1)
     assert result["adjustment_iou"] < 0.1
     assert (result["golden_accuracy_before"], result["golden_accuracy"] < 0.6) == (1, True)
-    assert [one["adjusted"] for one in result["workers"]].count(1) == 3
+    assert [worker["adjusted"] for worker in result["workers"]].count(1) == 3
     assert b"Labels that changed most" in connected.get(result["report_uri"])
     plain, _ = gate(adjusted)
     assert plain["adjusted"] is plain["adjustment_iou"] is None

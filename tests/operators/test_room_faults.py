@@ -43,7 +43,7 @@ def test_one_job_and_all_labels_whatever_goes_wrong_on_the_way(
     lines = [json.loads(line) for line in connected.get(result["output_manifest_uri"]).splitlines()]
     assert [line["source"] for line in lines] == [line["source"] for line in texts(12)]
     assert [line["label-metadata"]["class-name"] for line in lines] == [line["truth"] for line in texts(12)]
-    assert names(connected, result["rounds"][0]["job_name"]) == [one["job_name"] for one in result["rounds"]]
+    assert names(connected, result["rounds"][0]["job_name"]) == [turn["job_name"] for turn in result["rounds"]]
 
 
 @pytest.mark.parametrize("kind", FAULTS)

@@ -85,7 +85,7 @@ def test_a_task_may_be_given_itself_and_a_job_of_somebody_else_is_left_alone(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told", "quiet"),
+    ("arguments", "words", "quiet"),
     [
         ({"job_name": "None"}, "job_name is empty", {"job_name": None, "status": None}),
         ({"job_name": ""}, "job_name is empty", {"job_name": None, "status": None}),
@@ -99,13 +99,13 @@ def test_nothing_to_stop_is_an_error_unless_told_otherwise(
     monkeypatch: pytest.MonkeyPatch,
     states: dict[str, str],
     arguments: dict[str, str],
-    told: str,
+    words: str,
     quiet: dict[str, Any],
 ) -> None:
     run = run_id()["run_id"]
     tell_task_states(monkeypatch, run, states if arguments.get("of_task") != "nobody" else {})
     around = context(task_id="stop", run_id=run)
-    with pytest.raises(LabelingError, match=told):
+    with pytest.raises(LabelingError, match=words):
         stop(**arguments).execute(around)
     assert stop(**arguments, missing_ok=True).execute(around) == quiet
 

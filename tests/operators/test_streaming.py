@@ -65,7 +65,7 @@ def test_what_is_under_a_prefix_is_pushed_once_and_later_only_what_is_new(connec
 
 def test_a_manifest_and_a_queue_are_pushed_too(connected: Lab) -> None:
     yard = Yard(connected)
-    (told, *others) = yard.put("told.png", "1.png", "2.png")
+    (named, *others) = yard.put("told.png", "1.png", "2.png")
     manifest = connected.manifest([{"source-ref": uri} for uri in others])
     assert pushed(yard, manifest_uri=manifest) == {
         "published": 2,
@@ -78,7 +78,7 @@ def test_a_manifest_and_a_queue_are_pushed_too(connected: Lab) -> None:
     body = json.dumps({"Records": [{"eventName": "ObjectCreated:Put", "s3": place}]})
     yard.topic.sqs.send_message(QueueUrl=url, MessageBody=body)
     assert pushed(yard, queue_url=url)["published"] == 1
-    assert sorted(line["source-ref"] for line in yard.arrived(3)) == [*others, told]
+    assert sorted(line["source-ref"] for line in yard.arrived(3)) == [*others, named]
 
 
 def test_each_line_of_a_text_file_is_an_object_and_the_next_run_goes_on_inside_it(connected: Lab) -> None:
@@ -138,11 +138,11 @@ def test_two_who_push_the_same_do_not_fight(connected: Lab) -> None:
     uris = yard.put(*(f"{number:03}.png" for number in range(60)))
     results: list[dict[str, Any]] = []
     threads = [threading.Thread(target=lambda: results.append(pushed(yard))) for _ in range(2)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join(60)
-    assert [one["reason"] for one in results] == ["drained", "drained"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert [result["reason"] for result in results] == ["drained", "drained"]
     assert sorted(line["source-ref"] for line in yard.arrived(60)) == uris
 
 

@@ -35,7 +35,7 @@ def test_a_mapped_task_leaves_the_asset_of_the_output_to_whoever_puts_the_parts_
     output = f"s3://lab/{own_id().hex}"
     result = operator(connected, output_uri=output).execute(around)
     added = around["outlet_events"][AssetAlias(output)].added
-    assert [(one.uri, extra) for one, extra in added] == ([(output, result)] if map_index < 0 else [])
+    assert [(asset.uri, extra) for asset, extra in added] == ([(output, result)] if map_index < 0 else [])
 
 
 def tell_asset(monkeypatch: pytest.MonkeyPatch, name: str | None) -> None:
@@ -54,26 +54,26 @@ def tell_asset(monkeypatch: pytest.MonkeyPatch, name: str | None) -> None:
     monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Supervisor(), raising=False)
 
 
-@pytest.mark.parametrize(("name", "told"), [("birds", True), ("s3://lab/out", False), (None, False)])
+@pytest.mark.parametrize(("name", "hears"), [("birds", True), ("s3://lab/out", False), (None, False)])
 def test_an_asset_of_the_same_uri_and_another_name_hears_of_the_labels(
-    connected: Lab, monkeypatch: pytest.MonkeyPatch, logged: Callable[[], str], name: str | None, told: bool
+    connected: Lab, monkeypatch: pytest.MonkeyPatch, logged: Callable[[], str], name: str | None, hears: bool
 ) -> None:
     tell_asset(monkeypatch, name)
     around, task = context(**run_id()), operator(connected)
     result = task.execute(around)
     (alias,) = task.outlets
     assert around["outlet_events"][alias].added == [(Asset(name or "s3://lab/out", uri="s3://lab/out"), result)]
-    assert (f"with the name {name!r}" in logged()) is told
+    assert (f"with the name {name!r}" in logged()) is hears
 
 
 def test_a_job_that_has_ended_is_counted(connected: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = record_metrics(monkeypatch)
     operator(connected, [*texts(4), {"source": "nobody knows"}]).execute(context(**run_id()))
-    told = {name: value for name, value, _ in recorder.told if name.startswith("labeling.")}
-    assert told["labeling.objects.labeled"] == 4
-    assert told.get("labeling.objects.failed", 0) in (0, 1)
-    assert told["labeling.job.duration"].total_seconds() > 0
-    tags = next(tags for name, _, tags in recorder.told if name == "labeling.objects.labeled")
+    metrics = {name: value for name, value, _ in recorder.measured if name.startswith("labeling.")}
+    assert metrics["labeling.objects.labeled"] == 4
+    assert metrics.get("labeling.objects.failed", 0) in (0, 1)
+    assert metrics["labeling.job.duration"].total_seconds() > 0
+    tags = next(tags for name, _, tags in recorder.measured if name == "labeling.objects.labeled")
     assert tags == {"dag_id": "dag", "task_id": "label", "status": "Completed"}
 
 

@@ -29,9 +29,9 @@ def answer(worker: str, label: Any, seconds: float | None = 4.0) -> dict[str, An
 def answered(bucket: MemoryStore, object_id: int, *answers: dict[str, Any]) -> AnswerFile:
     uri = f"{OUT}/iteration-1/{object_id}/2026-01-01_00:00:00.json"
     bucket.objects[uri] = json.dumps({"answers": answers}).encode()
-    found = answer_file(uri)
-    assert found is not None
-    return found
+    file = answer_file(uri)
+    assert file is not None
+    return file
 
 
 FAILED = {"source": "failed", "bird-metadata": {"failure-reason": "No <b>answer</b>"}}

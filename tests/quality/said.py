@@ -8,9 +8,9 @@ from labeling_provider.quality import Judgement, judgement_of_answer
 
 
 def said(form: Any) -> Judgement:
-    found = judgement_of_answer({"element": form})
-    assert found is not None
-    return found
+    judgement = judgement_of_answer({"element": form})
+    assert judgement is not None
+    return judgement
 
 
 def chose(*names: str) -> Judgement:

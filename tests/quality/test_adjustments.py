@@ -50,20 +50,20 @@ def test_boxes_are_compared_with_those_before(bucket: MemoryStore) -> None:
         answered(bucket, 1, box_answer("w2", LEFT, initialValueModified=False)),
         answered(bucket, 2, box_answer("w1", LEFT), box_answer("w2", initialValueModified=True)),
     ]
-    found = measured(bucket, lines, *files, golden=[{"source-ref": "s3://marsh/0", **boxes("new", RIGHT)}])
-    changes = found.adjustments
+    quality = measured(bucket, lines, *files, golden=[{"source-ref": "s3://marsh/0", **boxes("new", RIGHT)}])
+    changes = quality.adjustments
     assert (changes.adjusted, changes.unadjusted, changes.compared) == (3, 1, 3)
     # A third, a half (one box of two), and nothing.
     assert changes.mean_overlap == pytest.approx((1 / 3 + 1 / 2 + 0) / 3)
-    assert [(one.line["source-ref"], one.overlap) for one in changes.changes] == [
+    assert [(change.line["source-ref"], change.overlap) for change in changes.changes] == [
         ("s3://marsh/3", 0),
         ("s3://marsh/0", pytest.approx(1 / 3)),
     ]
     assert changes.workers == {0: ["w1"], 2: ["w1", "w2"]}
-    first, second = sorted(found.workers)
+    first, second = sorted(quality.workers)
     assert (first.adjusted, first.adjustment_iou) == (2, pytest.approx((1 / 3 + 1 / 2) / 2))
     assert (second.adjusted, second.adjustment_iou) == (1, 0)
-    assert (changes.golden_accuracy, found.golden_accuracy) == (pytest.approx(1 / 3), 1)
+    assert (changes.golden_accuracy, quality.golden_accuracy) == (pytest.approx(1 / 3), 1)
 
 
 def test_masks_are_compared_by_class(bucket: MemoryStore) -> None:
@@ -100,14 +100,14 @@ def test_masks_are_compared_by_class(bucket: MemoryStore) -> None:
         answered(bucket, 0, mask_answer("w1", drawn, colors)),
         answered(bucket, 1, mask_answer("w2", drawn, {"water": "#0000ff", "reed": "red"})),
     ]
-    found = measured(bucket, lines, *files)
-    changes = found.adjustments
+    quality = measured(bucket, lines, *files)
+    changes = quality.adjustments
     assert (changes.adjusted, changes.unadjusted, changes.compared) == (3, 1, 2)
     assert changes.mean_overlap == pytest.approx(((4 / 8 + 2 / 6) / 2 + 0) / 2)
-    first, second = sorted(found.workers)
+    first, second = sorted(quality.workers)
     assert (first.adjusted, first.adjustment_iou) == (1, pytest.approx((1 + 1 / 2) / 2))
     assert (second.adjusted, second.adjustment_iou) == (0, None)
-    assert "line 3: s3://marsh/old-" in found.problems[0]
+    assert "line 3: s3://marsh/old-" in quality.problems[0]
 
 
 def test_without_labels_before_nothing_is_compared(bucket: MemoryStore) -> None:

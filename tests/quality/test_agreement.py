@@ -24,7 +24,9 @@ def alpha(*units: list[Judgement]) -> float | None:
 
 
 def test_alpha_is_that_of_the_textbook() -> None:
-    units = [[chose(one) for one in unit if one != "."] for unit in zip(*map(str.split, OBSERVERS), strict=True)]
+    units = [
+        [chose(choice) for choice in unit if choice != "."] for unit in zip(*map(str.split, OBSERVERS), strict=True)
+    ]
     assert alpha(*units) == pytest.approx(0.743, abs=0.0005)
 
 

@@ -37,7 +37,7 @@ def cuboid(
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "right"),
+    ("first", "other", "right"),
     [
         (cuboid(0, 0, 0), cuboid(0, 0, 0), 1),
         (cuboid(5e6, -5e6, 10), cuboid(5e6, -5e6, 10), 1),
@@ -56,29 +56,29 @@ def cuboid(
         (cuboid(0, 0, 0), cuboid(100, 0, 0), 0),
     ],
 )
-def test_cuboids_overlap_as_geometry_says(one: LabeledCuboid, other: LabeledCuboid, right: float) -> None:
-    assert overlap(one, other) == pytest.approx(right, abs=1e-6)
-    assert overlap(other, one) == pytest.approx(right, abs=1e-6)
+def test_cuboids_overlap_as_geometry_says(first: LabeledCuboid, other: LabeledCuboid, right: float) -> None:
+    assert overlap(first, other) == pytest.approx(right, abs=1e-6)
+    assert overlap(other, first) == pytest.approx(right, abs=1e-6)
 
 
-def halfspaces(one: LabeledCuboid) -> Any:
-    turned = Rotation.from_euler("ZYX", one.angles[::-1]).as_matrix()
+def halfspaces(box: LabeledCuboid) -> Any:
+    turned = Rotation.from_euler("ZYX", box.angles[::-1]).as_matrix()
     rows = []
-    for axis, side in enumerate(one.size):
+    for axis, side in enumerate(box.size):
         for sign in (1, -1):
             normal = sign * turned[:, axis]
-            rows.append([*normal, -(normal @ one.center + side / 2)])
+            rows.append([*normal, -(normal @ box.center + side / 2)])
     return rows
 
 
-def volume(one: LabeledCuboid, other: LabeledCuboid) -> float:
+def volume(first: LabeledCuboid, other: LabeledCuboid) -> float:
     """The volume that two cuboids share, by Qhull."""
-    rows = np.array(halfspaces(one) + halfspaces(other))
+    rows = np.array(halfspaces(first) + halfspaces(other))
     # The point that is farthest from all sides.
-    found = linprog([0, 0, 0, -1], A_ub=np.c_[rows[:, :3], np.ones(len(rows))], b_ub=-rows[:, 3], bounds=(None, None))
-    if found.status or found.x[3] < 1e-3:
+    inner = linprog([0, 0, 0, -1], A_ub=np.c_[rows[:, :3], np.ones(len(rows))], b_ub=-rows[:, 3], bounds=(None, None))
+    if inner.status or inner.x[3] < 1e-3:
         return 0
-    return float(ConvexHull(HalfspaceIntersection(rows, found.x[:3]).intersections).volume)
+    return float(ConvexHull(HalfspaceIntersection(rows, inner.x[:3]).intersections).volume)
 
 
 ANGLES = st.tuples(*[st.floats(-3, 3)] * 3)
@@ -90,14 +90,14 @@ CENTERS = st.tuples(*[st.floats(-1.5, 1.5)] * 3)
 def test_turned_cuboids_overlap_as_qhull_says(
     size: Any, other_size: Any, center: Any, angles: Any, others: Any
 ) -> None:
-    one, other = cuboid(0, 0, 0, size=size, angles=angles), cuboid(*center, size=other_size, angles=others)
-    shared = volume(one, other)
+    first, other = cuboid(0, 0, 0, size=size, angles=angles), cuboid(*center, size=other_size, angles=others)
+    shared = volume(first, other)
     right = shared / (math.prod(size) + math.prod(other_size) - shared)
-    assert overlap(one, other) == pytest.approx(right, abs=5e-3)
+    assert overlap(first, other) == pytest.approx(right, abs=5e-3)
 
 
 def frames(*cuboids: list[LabeledCuboid]) -> list[CuboidFrame]:
-    return [CuboidFrame(number, "", {}, tuple(one)) for number, one in enumerate(cuboids)]
+    return [CuboidFrame(number, "", {}, tuple(shown)) for number, shown in enumerate(cuboids)]
 
 
 def test_tracks_are_compared_over_time() -> None:
@@ -138,8 +138,8 @@ def test_linked_boxes_count_as_frames_and_have_the_partners_of_their_cuboids() -
 
 def test_hundreds_of_cuboids_over_each_other_are_matched_with_those_most_like_them() -> None:
     crowd = frames([cuboid(place / 50, 0, 0, who=str(place), angles=(0.1, 0, place)) for place in range(150)])
-    found = compare_cuboids(crowd, [crowd[0]._replace(cuboids=crowd[0].cuboids[::-1])])
-    assert found == SequenceAgreement(pytest.approx(1), 1, 150, 0, 0, 0)
+    agreed = compare_cuboids(crowd, [crowd[0]._replace(cuboids=crowd[0].cuboids[::-1])])
+    assert agreed == SequenceAgreement(pytest.approx(1), 1, 150, 0, 0, 0)
 
 
 def judged(line: dict[str, Any], kind: str, **about: Any) -> Any:
@@ -217,9 +217,9 @@ def answered_cuboid(x: float) -> dict[str, Any]:
 
 
 def test_answers_about_a_cloud_are_compared_with_its_label() -> None:
-    found = said({"boundingCuboids": [answered_cuboid(1)], "frameAttributes": {}})
+    judgement = said({"boundingCuboids": [answered_cuboid(1)], "frameAttributes": {}})
     label = judged({"x": {"annotations": [PLACE]}}, "point_cloud_object_detection")
-    assert found.distance(label) == pytest.approx(0.4)
+    assert judgement.distance(label) == pytest.approx(0.4)
     cuboid = answered_cuboid(1)
     for wrong in ([{**cuboid, "width": 0}], [{**cuboid, "centerY": 1e30}], [cuboid] * 501, [{}], 3):
         assert judgement_of_answer({"boundingCuboids": {"boundingCuboids": wrong}}) is None
@@ -233,11 +233,11 @@ def test_classes_of_points_are_compared_by_their_names(tmp_path: Path) -> None:
         kind = "point_cloud_single_frame_semantic_segmentation"
         return judged({"x": str(path)}, kind, **{"color-map": colors})
 
-    one = segmented([0, 0, 1, 1], ("road", "car"))
-    assert one.distance(segmented([1, 1, 0, 0], ("car", "road"))) == 0
+    first = segmented([0, 0, 1, 1], ("road", "car"))
+    assert first.distance(segmented([1, 1, 0, 0], ("car", "road"))) == 0
     # The road is 2 of 3 points, the car 1 of 2.
-    assert one.distance(segmented([0, 0, 0, 1], ("road", "car"))) == pytest.approx(1 - (2 / 3 + 1 / 2) / 2)
-    assert one.distance(segmented([0, 0, 1, 1, 1], ("road", "car"))) == 1
+    assert first.distance(segmented([0, 0, 0, 1], ("road", "car"))) == pytest.approx(1 - (2 / 3 + 1 / 2) / 2)
+    assert first.distance(segmented([0, 0, 1, 1, 1], ("road", "car"))) == 1
     assert segmented([], ()).distance(segmented([], ())) == 0
 
 

@@ -61,7 +61,7 @@ BOTH = picture((RED, 0, 0, 5, 10), (BLUE, 5, 0, 10, 10), mode="RGB")
 
 
 @pytest.mark.parametrize(
-    ("one", "another", "distance"),
+    ("first", "another", "distance"),
     [
         (shapes("polygons", ("a", SQUARE)), shapes("polygons", ("a", SQUARE)), 0),
         (shapes("polygons", ("a", SQUARE)), shapes("polygons", ("a", RIGHT)), 2 / 3),
@@ -88,9 +88,9 @@ BOTH = picture((RED, 0, 0, 5, 10), (BLUE, 5, 0, 10, 10), mode="RGB")
         (said(instances(HALF, ("a", RED))), painted(HALF, a=RED), 1),
     ],
 )
-def test_how_far_two_drawings_differ(one: Judgement, another: Judgement, distance: float) -> None:
-    assert one.distance(another) == pytest.approx(distance, abs=0.02)
-    assert another.distance(one) == pytest.approx(distance, abs=0.02)
+def test_how_far_two_drawings_differ(first: Judgement, another: Judgement, distance: float) -> None:
+    assert first.distance(another) == pytest.approx(distance, abs=0.02)
+    assert another.distance(first) == pytest.approx(distance, abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -140,15 +140,15 @@ def test_masks_of_labels_are_read_from_their_files() -> None:
     names = {0: "BACKGROUND", 7: "a"}
     semantic = read_label(mask(bucket, "x", numbers, names), "x")
     assert semantic is not None
-    found = judgement_of_label(semantic, Files(bucket))
-    assert found is not None
-    assert found.distance(painted(HALF, a=RED)) == 0
+    judged = judgement_of_label(semantic, Files(bucket))
+    assert judged is not None
+    assert judged.distance(painted(HALF, a=RED)) == 0
     assert judgement_of_label(semantic) is None, "nothing reads its file"
     bucket.objects["s3://marsh/i.png"] = numbers
-    things = label_of("instances", {"mask": "s3://marsh/i.png", "instances": [{"class_id": 0, "pixel_value": 7}]})
-    found = judgement_of_label(things, Files(bucket))
-    assert found is not None
-    assert found.distance(said(instances(HALF, ("a", RED)))) == 0
+    label = label_of("instances", {"mask": "s3://marsh/i.png", "instances": [{"class_id": 0, "pixel_value": 7}]})
+    judged = judgement_of_label(label, Files(bucket))
+    assert judged is not None
+    assert judged.distance(said(instances(HALF, ("a", RED)))) == 0
 
 
 def test_a_large_mask_is_compared_on_a_grid() -> None:
@@ -202,10 +202,10 @@ def test_a_distance_is_between_0_and_1_and_the_same_both_ways(data: st.DataObjec
     fewest, most = {"polygons": (3, 6), "polylines": (2, 6), "lines": (2, 2), "keypoints": (1, 1)}[kind]
     points: Any = POINTS if kind == "keypoints" else st.lists(POINTS, min_size=fewest, max_size=most)
     drawn = st.lists(st.tuples(st.sampled_from("ab"), points), max_size=3)
-    one, another = shapes(kind, *data.draw(drawn)), shapes(kind, *data.draw(drawn))
-    distance = one.distance(another)
+    first, another = shapes(kind, *data.draw(drawn)), shapes(kind, *data.draw(drawn))
+    distance = first.distance(another)
     assert 0 <= distance <= 1
-    assert another.distance(one) == pytest.approx(distance, abs=0.02)
+    assert another.distance(first) == pytest.approx(distance, abs=0.02)
 
 
 def test_workers_who_draw_are_compared_with_the_label_and_with_each_other() -> None:
@@ -223,12 +223,12 @@ def test_workers_who_draw_are_compared_with_the_label_and_with_each_other() -> N
         for number, left in enumerate((0, 50))
     ]
     measure.answers([AnsweredJob("s3://marsh/m", files, 2)])
-    found = measure.quality
-    assert (found.golden, found.golden_accuracy) == (2, pytest.approx(1))
-    good, poor = found.workers
+    quality = measure.quality
+    assert (quality.golden, quality.golden_accuracy) == (2, pytest.approx(1))
+    good, poor = quality.workers
     assert (good.accuracy, poor.accuracy) == (pytest.approx(1), pytest.approx(1 / 3, abs=0.02))
-    assert found.agreement is not None
-    assert 0 < found.agreement < 0.6
+    assert quality.agreement is not None
+    assert 0 < quality.agreement < 0.6
 
 
 def drawn_label(left: float) -> dict[str, Any]:
@@ -253,8 +253,8 @@ def test_workers_who_paint_are_compared_even_if_the_label_can_not_be_read() -> N
     measure.labels(put(bucket, "m", lines))
     painters = [mask_answer("half", HALF, {"a": RED}), mask_answer("whole", WHOLE, {"a": RED})]
     measure.answers([AnsweredJob("s3://marsh/m", [answered(bucket, number, *painters) for number in range(2)], 2)])
-    found = measure.quality
-    half, whole = found.workers
+    quality = measure.quality
+    half, whole = quality.workers
     assert (half.answers, half.accuracy, whole.accuracy) == (2, pytest.approx(1), pytest.approx(1 / 2))
-    assert found.agreement is not None
-    assert "can't be read as a picture" in found.problems[0]
+    assert quality.agreement is not None
+    assert "can't be read as a picture" in quality.problems[0]

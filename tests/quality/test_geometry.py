@@ -44,28 +44,29 @@ def test_the_distance_of_paths_is_that_of_all_their_points() -> None:
 def test_the_middle_of_outlines_is_within_what_they_are(outlines: list[np.ndarray], data: st.DataObject) -> None:
     base = data.draw(st.integers(0, len(outlines) - 1))
     turned = [
-        np.roll(one, data.draw(st.integers(0, 3)), axis=0)[:: data.draw(st.sampled_from([1, -1]))] for one in outlines
+        np.roll(outline, data.draw(st.integers(0, 3)), axis=0)[:: data.draw(st.sampled_from([1, -1]))]
+        for outline in outlines
     ]
-    found = middle(turned, base, closed=True)
-    assert len(found) >= 3
+    between = middle(turned, base, closed=True)
+    assert len(between) >= 3
     low, high = np.min(outlines, axis=(0, 1)), np.max(outlines, axis=(0, 1))
-    assert (found >= low - 1e-6).all()
-    assert (found <= high + 1e-6).all()
-    assert overlap(found, SQUARE) > 0.8
+    assert (between >= low - 1e-6).all()
+    assert (between <= high + 1e-6).all()
+    assert overlap(between, SQUARE) > 0.8
 
 
 def test_the_middle_of_three_is_not_drawn_away_by_one() -> None:
-    found = middle([SQUARE, SQUARE, np.add(SQUARE, (9, 0))], 0, closed=True)
-    assert overlap(found, SQUARE) == pytest.approx(1, abs=0.05)
+    between = middle([SQUARE, SQUARE, np.add(SQUARE, (9, 0))], 0, closed=True)
+    assert overlap(between, SQUARE) == pytest.approx(1, abs=0.05)
     path = np.array([[0, 0], [50, 20], [100, 0]], dtype=float)
-    found = middle([path, path[[0, 1]], path], 0, closed=False)
-    assert distance(found, path) < 1
-    assert found[0].tolist() == [0, 0]
-    assert found[-1].tolist() == [100, 0]
+    between = middle([path, path[[0, 1]], path], 0, closed=False)
+    assert distance(between, path) < 1
+    assert between[0].tolist() == [0, 0]
+    assert between[-1].tolist() == [100, 0]
 
 
 def test_corners_that_are_none_are_left_out() -> None:
     sides = zip(SQUARE, np.roll(SQUARE, -1, axis=0), strict=True)
-    more = np.concatenate([np.linspace(one, other, 20, endpoint=False) for one, other in sides])
-    found = middle([more, SQUARE], 0, closed=True)
-    assert sorted(found.round().tolist()) == sorted(SQUARE.tolist())
+    more = np.concatenate([np.linspace(start, other, 20, endpoint=False) for start, other in sides])
+    between = middle([more, SQUARE], 0, closed=True)
+    assert sorted(between.round().tolist()) == sorted(SQUARE.tolist())

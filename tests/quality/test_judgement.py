@@ -11,7 +11,7 @@ from tests.quality.said import chose, drew, marked, said
 
 
 @pytest.mark.parametrize(
-    ("one", "another", "distance"),
+    ("first", "another", "distance"),
     [
         (chose("a"), chose("a"), 0),
         (chose("a"), chose("b"), 1),
@@ -32,9 +32,9 @@ from tests.quality.said import chose, drew, marked, said
         (chose("a"), marked(), 1),
     ],
 )
-def test_how_far_two_judgements_differ(one: Judgement, another: Judgement, distance: float) -> None:
-    assert one.distance(another) == pytest.approx(distance)
-    assert another.distance(one) == pytest.approx(distance)
+def test_how_far_two_judgements_differ(first: Judgement, another: Judgement, distance: float) -> None:
+    assert first.distance(another) == pytest.approx(distance)
+    assert another.distance(first) == pytest.approx(distance)
 
 
 NUMBERS = st.floats(-100, 100)
@@ -49,7 +49,7 @@ JUDGEMENTS = st.one_of(
 
 
 @given(JUDGEMENTS, JUDGEMENTS)
-def test_a_distance_is_between_0_and_1_and_the_same_both_ways(one: Judgement, another: Judgement) -> None:
-    distance = one.distance(another)
+def test_a_distance_is_between_0_and_1_and_the_same_both_ways(first: Judgement, another: Judgement) -> None:
+    distance = first.distance(another)
     assert 0 <= distance <= 1
-    assert another.distance(one) == pytest.approx(distance)
+    assert another.distance(first) == pytest.approx(distance)

@@ -25,30 +25,42 @@ def test_labels_are_counted(bucket: MemoryStore) -> None:
     ]
     measure = Measure(Files(bucket), "bird", ["a", "b", "c"])
     measure.labels(put(bucket, "m", lines))
-    found = measure.quality
-    assert (found.objects, found.labeled, found.failed, found.unlabeled, found.machine.labels) == (5, 3, 1, 1, 1)
-    assert found.classes == {"a": 2, "b": 1, "c": 0}
-    assert (found.labeled_share, found.class_share) == (0.6, 0)
-    assert found.people.labels == 2
-    assert found.mean_confidence == pytest.approx(0.5), "a model's confidence is something else"
-    assert found.machine.mean_confidence == pytest.approx(0.95)
-    people, machine = found.people.histogram, found.machine.histogram
+    quality = measure.quality
+    assert (quality.objects, quality.labeled, quality.failed, quality.unlabeled, quality.machine.labels) == (
+        5,
+        3,
+        1,
+        1,
+        1,
+    )
+    assert quality.classes == {"a": 2, "b": 1, "c": 0}
+    assert (quality.labeled_share, quality.class_share) == (0.6, 0)
+    assert quality.people.labels == 2
+    assert quality.mean_confidence == pytest.approx(0.5), "a model's confidence is something else"
+    assert quality.machine.mean_confidence == pytest.approx(0.95)
+    people, machine = quality.people.histogram, quality.machine.histogram
     assert (people[0], people[19], sum(people)) == (1, 1, 2)
     assert (machine[19], sum(machine)) == (1, 1)
-    assert found.reasons == {"No <b>answer</b>": 1}
-    assert [one.line["source"] for one in found.samples] == ["3", "1", "2"]
+    assert quality.reasons == {"No <b>answer</b>": 1}
+    assert [sample.line["source"] for sample in quality.samples] == ["3", "1", "2"]
 
 
 def test_nothing_can_be_said_of_nothing(bucket: MemoryStore) -> None:
     measure = Measure(Files(bucket), "bird")
     measure.labels(put(bucket, "m", []))
     measure.answers([])
-    found = measure.quality
-    assert found.objects == 0
-    shares = (found.labeled_share, found.class_share, found.mean_confidence, found.agreement, found.worker_accuracy)
+    quality = measure.quality
+    assert quality.objects == 0
+    shares = (
+        quality.labeled_share,
+        quality.class_share,
+        quality.mean_confidence,
+        quality.agreement,
+        quality.worker_accuracy,
+    )
     assert shares == (None,) * 5
     assert b"Quality of <bdi>nothing</bdi>" in report_html(
-        found, Files(bucket), title="nothing", label_attribute="bird"
+        quality, Files(bucket), title="nothing", label_attribute="bird"
     )
 
 
@@ -62,14 +74,14 @@ def test_workers_are_compared_with_the_labels_and_each_other(bucket: MemoryStore
     ]
     measure = Measure(Files(bucket), "bird")
     measure.answers([AnsweredJob(manifest, files, 7)])
-    found = measure.quality
-    first, second, third = found.workers
+    quality = measure.quality
+    first, second, third = quality.workers
     assert (first.worker_id, first.answers, first.accuracy, first.median_seconds) == ("w1", 4, 1, 4.5)
     assert (second.worker_id, second.answers, second.accuracy) == ("w2", 3, 1)
     assert (third.worker_id, third.answers, third.accuracy, third.median_seconds) == ("w3", 3, 0.5, 4)
-    assert (found.answers, found.answered, found.worker_accuracy) == (10, 7, 0.5)
+    assert (quality.answers, quality.answered, quality.worker_accuracy) == (10, 7, 0.5)
     # Observed: one object of three answers in which one differs; expected: values a, a, b, b, b, b, c, c.
-    assert found.agreement == pytest.approx(1 - (2 / 8) / (2 * (2 * 4 + 2 * 2 + 4 * 2) / (8 * 7)))
+    assert quality.agreement == pytest.approx(1 - (2 / 8) / (2 * (2 * 4 + 2 * 2 + 4 * 2) / (8 * 7)))
 
 
 def test_answers_that_can_not_be_read_are_counted_and_told(bucket: MemoryStore) -> None:
@@ -114,16 +126,16 @@ def test_numbers_that_can_be_none_of_their_kind_spoil_no_measure(bucket: MemoryS
     manifest = put(bucket, "m", lines)
     measure = Measure(Files(bucket), "bird")
     measure.labels(manifest, 0.5, "s3://marsh/again")
-    found = measure.quality
-    assert (found.people.rated, found.mean_confidence, found.relabel, found.unreadable) == (1, 0.25, 1, 3)
-    assert found.problems[1] == f"{manifest}, line 2: the confidence 95 is not between 0 and 1"
+    quality = measure.quality
+    assert (quality.people.rated, quality.mean_confidence, quality.relabel, quality.unreadable) == (1, 0.25, 1, 3)
+    assert quality.problems[1] == f"{manifest}, line 2: the confidence 95 is not between 0 and 1"
     huge = {"label": "a", "left": -1e308, "top": 0, "width": 1.7e308, "height": 1.7e308}
     boxes = [{"workerId": worker, "answerContent": {"x": {"boundingBoxes": [huge]}}} for worker in ("w1", "w2")]
     files = [answered(bucket, 0, *boxes), answered(bucket, 1, answer("w1", "a", 1e308), answer("w1", "a", 1e308))]
     measure.answers([AnsweredJob(manifest, files, 2)])
-    assert found.agreement is not None
-    assert found.agreement <= 1
-    assert [one.median_seconds for one in found.workers] == [None, None]
+    assert quality.agreement is not None
+    assert quality.agreement <= 1
+    assert [worker.median_seconds for worker in quality.workers] == [None, None]
 
 
 def test_pages_of_a_document_are_compared_with_their_own_golden_labels(bucket: MemoryStore) -> None:
@@ -131,9 +143,9 @@ def test_pages_of_a_document_are_compared_with_their_own_golden_labels(bucket: M
     measure = Measure(Files(bucket), "bird")
     measure.add_golden(put(bucket, "g", pages[:3]), "bird")
     measure.labels(put(bucket, "m", list(reversed(pages))))
-    found = measure.quality
-    assert (found.golden, found.golden_accuracy, found.golden_apart) == (3, 1, 1)
-    page = report_html(found, Files(bucket), title="m", label_attribute="bird").decode()
+    quality = measure.quality
+    assert (quality.golden, quality.golden_accuracy, quality.golden_apart) == (3, 1, 1)
+    page = report_html(quality, Files(bucket), title="m", label_attribute="bird").decode()
     assert "with a golden object&#39;s source" in page
     named = Measure(Files(bucket), "bird", object_keys=["page"])
     named.add_golden(put(bucket, "g", pages), "bird")
@@ -190,9 +202,9 @@ def test_what_is_left_out_of_a_comparison_is_counted_by_reason(bucket: MemorySto
     measure.add_golden(put(bucket, "g", golden), "bird")
     labels = [boxed("typed", **kind, **names), boxed("untyped", **kind, **names), boxed("twice", type="mine")]
     measure.labels(put(bucket, "m", labels))
-    found = measure.quality
-    assert (found.golden, found.golden_accuracy) == (2, 1), "what has no type is compared by its structure"
-    assert found.uncompared == {
+    quality = measure.quality
+    assert (quality.golden, quality.golden_accuracy) == (2, 1), "what has no type is compared by its structure"
+    assert quality.uncompared == {
         'golden labels without "type" in bird-metadata, and without the structure of any type': 1,
         "golden labels of the type 'mine', which can't be compared": 1,
         "golden labels that are missing": 1,
@@ -200,7 +212,7 @@ def test_what_is_left_out_of_a_comparison_is_counted_by_reason(bucket: MemorySto
         "labels of golden objects of the type 'mine', which can't be compared": 1,
         "golden objects that are not among the labeled objects": 1,
     }
-    page = report_html(found, Files(bucket), title="m", label_attribute="bird").decode()
+    page = report_html(quality, Files(bucket), title="m", label_attribute="bird").decode()
     assert "golden labels of the type &#39;mine&#39;, which can&#39;t be compared" in page
     with pytest.raises(LabelingError, match=r"no label 'bird' to compare labels with.* 1 golden labels of the type"):
         Measure(Files(bucket), "bird").add_golden(put(bucket, "g", golden[3:4]), "bird")

@@ -20,9 +20,9 @@ SQUARES = st.lists(
 )
 
 
-def meet(one: Extent, other: Extent, margin: float) -> bool:
-    axes = zip(one.low, one.high, other.low, other.high, strict=True)
-    return one.label == other.label and all(a <= d + margin and c <= b + margin for a, b, c, d in axes)
+def meet(first: Extent, other: Extent, margin: float) -> bool:
+    axes = zip(first.low, first.high, other.low, other.high, strict=True)
+    return first.label == other.label and all(a <= d + margin and c <= b + margin for a, b, c, d in axes)
 
 
 @given(SQUARES, SQUARES, st.integers(0, 5))
@@ -33,19 +33,19 @@ def test_few_shapes_are_compared_with_all_that_they_meet(first: Any, second: Any
         for other, theirs in enumerate(second)
         if meet(mine, theirs, margin)
     ]
-    found = near_pairs(first, second, margin).pairs
-    assert set(found) <= set(expected)
+    pairs = near_pairs(first, second, margin).pairs
+    assert set(pairs) <= set(expected)
     if len(first) <= NEAREST or len(second) <= NEAREST:
-        assert found == expected
-    assert near_pairs(second, first, margin).pairs == sorted((other, own) for own, other in found)
+        assert pairs == expected
+    assert near_pairs(second, first, margin).pairs == sorted((other, own) for own, other in pairs)
 
 
 def test_of_many_over_each_other_each_is_compared_with_those_most_like_it() -> None:
     squares = [square(left / 10) for left in range(300)]
-    found = near_pairs(squares, squares[::-1])
-    assert len(found.pairs) <= 2 * NEAREST * 300
-    assert {(own, 299 - own) for own in range(300)} <= set(found.pairs)
-    assert found.examined <= 300 * 300
+    near = near_pairs(squares, squares[::-1])
+    assert len(near.pairs) <= 2 * NEAREST * 300
+    assert {(own, 299 - own) for own in range(300)} <= set(near.pairs)
+    assert near.examined <= 300 * 300
 
 
 def test_one_that_is_nobodys_nearest_is_compared_for_its_own_sake() -> None:
@@ -56,6 +56,6 @@ def test_one_that_is_nobodys_nearest_is_compared_for_its_own_sake() -> None:
 
 def test_what_is_far_apart_is_not_even_looked_at() -> None:
     squares = [square(40 * place) for place in range(500)]
-    found = near_pairs(squares, squares)
-    assert found.pairs == [(place, place) for place in range(500)]
-    assert found.examined < 1_500
+    near = near_pairs(squares, squares)
+    assert near.pairs == [(place, place) for place in range(500)]
+    assert near.examined < 1_500

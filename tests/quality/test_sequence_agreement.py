@@ -22,7 +22,7 @@ def box(left: float, object_id: str = "", label: str = "van") -> Shape:
 
 
 def frames(*shapes: list[Shape]) -> list[LabeledFrame]:
-    return [LabeledFrame(number, f"{number}.jpg", {}, tuple(one)) for number, one in enumerate(shapes)]
+    return [LabeledFrame(number, f"{number}.jpg", {}, tuple(drawn)) for number, drawn in enumerate(shapes)]
 
 
 def test_the_same_labels_agree() -> None:
@@ -32,15 +32,15 @@ def test_the_same_labels_agree() -> None:
 
 
 def test_what_only_one_has_counts_as_nothing() -> None:
-    found = compare(frames([box(0), box(40)], [box(0)]), frames([box(0)]), BOX)
-    assert found == SequenceAgreement(pytest.approx(0.25), 2, 1, 2, 0, 0)
+    agreed = compare(frames([box(0), box(40)], [box(0)]), frames([box(0)]), BOX)
+    assert agreed == SequenceAgreement(pytest.approx(0.25), 2, 1, 2, 0, 0)
     assert compare(frames([box(0)]), frames([box(0, label="bus")]), BOX).overlap == 0
 
 
 def test_the_overlap_is_the_mean_of_the_frames() -> None:
     # A box that is a quarter of its width aside shares 7.5 of 12.5 columns.
-    found = compare(frames([box(0)], [box(0)]), frames([box(0)], [box(2.5)]), BOX)
-    assert found.overlap == pytest.approx((1 + 0.6) / 2)
+    agreed = compare(frames([box(0)], [box(0)]), frames([box(0)], [box(2.5)]), BOX)
+    assert agreed.overlap == pytest.approx((1 + 0.6) / 2)
 
 
 def test_an_object_that_goes_over_to_another_is_a_switch() -> None:
@@ -69,10 +69,10 @@ def test_comparing_crowds_is_not_endless(tool: str, monkeypatch: pytest.MonkeyPa
     """Of frames with hundreds of shapes over each other, some are compared, and of their pairs those most alike."""
     asked = 0
 
-    def likeness(one: Shape, other: Shape, tool: Any, size: Any) -> float:
+    def likeness(first: Shape, other: Shape, tool: Any, size: Any) -> float:
         nonlocal asked
         asked += 1
-        return float(one == other)
+        return float(first == other)
 
     monkeypatch.setattr(sequence_agreement, "likeness", likeness)
     monkeypatch.setattr(sequence_agreement, "MAX_EFFORT", 3_000)
@@ -83,19 +83,21 @@ def test_comparing_crowds_is_not_endless(tool: str, monkeypatch: pytest.MonkeyPa
         return Shape("van", {"x": 0, "y": place / 10} if tool == "Keypoint" else given, str(place), "", {})
 
     crowd = frames(*[[shape(place) for place in range(100)]] * 200)
-    found = compare(crowd, crowd, TOOLS[tool])
-    assert 1 <= found.frames < 200
-    assert asked <= found.frames * 2 * NEAREST * 100
-    assert (found.overlap, found.matched, found.id_switches) == (1.0, 100 * found.frames, 0)
+    agreed = compare(crowd, crowd, TOOLS[tool])
+    assert 1 <= agreed.frames < 200
+    assert asked <= agreed.frames * 2 * NEAREST * 100
+    assert (agreed.overlap, agreed.matched, agreed.id_switches) == (1.0, 100 * agreed.frames, 0)
 
 
 def test_the_frames_that_are_compared_are_spread_over_the_sequence(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    monkeypatch.setattr(sequence_agreement, "likeness", lambda one, other, *_: seen.append(one.geometry["left"]) or 1.0)
+    monkeypatch.setattr(
+        sequence_agreement, "likeness", lambda shape, other, *_: seen.append(shape.geometry["left"]) or 1.0
+    )
     monkeypatch.setattr(sequence_agreement, "MAX_EFFORT", 0.4)
     labels = frames(*([box(place)] for place in range(64)))
-    found = compare(labels, labels, BOX)
-    assert 4 <= found.frames <= 16
+    agreed = compare(labels, labels, BOX)
+    assert 4 <= agreed.frames <= 16
     assert {int(left) // 16 for left in seen} == {0, 1, 2, 3}
 
 

@@ -27,7 +27,7 @@ def test_polygons_below_a_least_overlap_are_not_alike() -> None:
 @pytest.mark.parametrize("kind", LIKENESS)
 def test_a_shape_is_like_itself_and_less_so_the_farther_it_moves(kind: str) -> None:
     shape = {"lines": SQUARE[:2], "keypoints": SQUARE[:1]}.get(kind, SQUARE)
-    found = [LIKENESS[kind](shape, moved(shape, right), SIZE) for right in (0, 1, 2, 11)]
-    assert found[0] == 1
-    assert found == sorted(set(found), reverse=True)
-    assert found[-1] == 0
+    likenesses = [LIKENESS[kind](shape, moved(shape, right), SIZE) for right in (0, 1, 2, 11)]
+    assert likenesses[0] == 1
+    assert likenesses == sorted(set(likenesses), reverse=True)
+    assert likenesses[-1] == 0

@@ -81,4 +81,4 @@ def test_a_choice_of_files_is_the_same_in_any_order(numbers: list[int], most: in
     chosen, count = chosen_files(uris, most)
     assert (len(chosen), count) == (min(most, len(uris)), len(uris))
     assert chosen == chosen_files(sorted(uris), most)[0]
-    assert [answer_file(one.uri) for one in chosen] == chosen
+    assert [answer_file(answers.uri) for answers in chosen] == chosen

@@ -40,26 +40,26 @@ def drawn(folder: Path, line: dict[str, Any], kind: str, **about: Any) -> str:
 def test_cuboids_are_seen_from_above(tmp_path: Path) -> None:
     cloud(tmp_path, [[x, y, 0, 0.5] for x in range(20) for y in range(30)])
     label = {"annotations": [{**CAR, "class-id": 1, "object-name": "<car>:1"}]}
-    found = drawn(tmp_path, {"x": label}, "object_detection", class_map={"0": "van", "1": "<car>"})
+    page = drawn(tmp_path, {"x": label}, "object_detection", class_map={"0": "van", "1": "<car>"})
     # It drives up the picture: 2 meters wide, 4 long.
-    assert 'points="9.00,-22.00 9.00,-18.00 11.00,-18.00 11.00,-22.00"' in found
-    assert 'points="10.00,-20.00 10.00,-22.00"' in found
-    assert found.count("h0") == 600
-    assert "M3.00 -4.00h0" in found
-    left, top, width, height = map(float, re.search('viewBox="([^"]+)"', found)[1].split())  # type: ignore[index]
+    assert 'points="9.00,-22.00 9.00,-18.00 11.00,-18.00 11.00,-22.00"' in page
+    assert 'points="10.00,-20.00 10.00,-22.00"' in page
+    assert page.count("h0") == 600
+    assert "M3.00 -4.00h0" in page
+    left, top, width, height = map(float, re.search('viewBox="([^"]+)"', page)[1].split())  # type: ignore[index]
     assert left < 0 < 19 < left + width
     assert top < -29 < 0 < top + height
-    assert "&lt;car&gt;:1" in found
-    assert "<car>" not in found
+    assert "&lt;car&gt;:1" in page
+    assert "<car>" not in page
 
 
 def test_of_large_clouds_few_points_are_drawn_and_what_is_far_out_is_not(tmp_path: Path) -> None:
     points = np.random.default_rng(1).random((100_000, 4)) * 10
     points[:100, :2] = 1e6
     cloud(tmp_path, points)
-    found = drawn(tmp_path, {"x": {"annotations": []}}, "object_detection")
-    assert 0.9 * MAX_DOTS < found.count("h0") <= MAX_DOTS
-    assert float(re.search('viewBox="[^ ]+ [^ ]+ ([^ ]+)', found)[1]) < 20  # type: ignore[index]
+    page = drawn(tmp_path, {"x": {"annotations": []}}, "object_detection")
+    assert 0.9 * MAX_DOTS < page.count("h0") <= MAX_DOTS
+    assert float(re.search('viewBox="[^ ]+ [^ ]+ ([^ ]+)', page)[1]) < 20  # type: ignore[index]
 
 
 def test_of_a_sequence_the_fullest_frame_is_shown_with_the_ways_of_objects(tmp_path: Path) -> None:
@@ -71,13 +71,16 @@ def test_of_a_sequence_the_fullest_frame_is_shown_with_the_ways_of_objects(tmp_p
         return {**CAR, "center-x": x, "class-id": 0, "object-id": who, "object-name": f"car:{who}"}
 
     given = [[car(10, "a")], [car(12, "a"), car(30, "b")], [car(14, "a")]]
-    frames = [{"frame-number": place, "frame-name": "?", "annotations": one} for place, one in enumerate(given)]
+    frames = [
+        {"frame-number": place, "frame-name": "?", "annotations": annotations}
+        for place, annotations in enumerate(given)
+    ]
     (tmp_path / "SeqLabel.json").write_text(json.dumps({"tracking-annotations": frames}))
-    found = drawn(tmp_path, {"x": "s3://lab/SeqLabel.json"}, "object_tracking", **{"class-map": {"0": "car"}})
-    assert "<bdi>lidar/1.bin</bdi>" in found
-    assert "M5.00 -6.00h0" in found
-    assert 'points="10.00,-20.00 12.00,-20.00 14.00,-20.00"' in found
-    assert found.count("<polygon") == 2
+    page = drawn(tmp_path, {"x": "s3://lab/SeqLabel.json"}, "object_tracking", **{"class-map": {"0": "car"}})
+    assert "<bdi>lidar/1.bin</bdi>" in page
+    assert "M5.00 -6.00h0" in page
+    assert 'points="10.00,-20.00 12.00,-20.00 14.00,-20.00"' in page
+    assert page.count("<polygon") == 2
 
 
 def test_linked_boxes_are_drawn_in_their_pictures(tmp_path: Path) -> None:
@@ -100,10 +103,10 @@ def test_linked_boxes_are_drawn_in_their_pictures(tmp_path: Path) -> None:
     camera = {"tracking-annotations": [{"frame-no": 1, "frame": "1-1.jpg", "annotations": [drawn_box]}]}
     label = {"lidar": {"tracking-annotations": frames}, "camera-1": camera}
     (tmp_path / "SeqLabel.json").write_text(json.dumps(label))
-    found = drawn(tmp_path, {"x": "s3://lab/SeqLabel.json"}, "object_tracking", **{"class-map": {"0": "<car>"}})
-    assert "<bdi>lidar/1.bin</bdi>" in found, "that with the box"
-    assert re.findall('href="([^"]+)"', found) == ["s3://lab/cam/1-1.jpg?200"]
-    (rect,) = re.findall("<rect[^>]+>.*?</rect>", found)
+    page = drawn(tmp_path, {"x": "s3://lab/SeqLabel.json"}, "object_tracking", **{"class-map": {"0": "<car>"}})
+    assert "<bdi>lidar/1.bin</bdi>" in page, "that with the box"
+    assert re.findall('href="([^"]+)"', page) == ["s3://lab/cam/1-1.jpg?200"]
+    (rect,) = re.findall("<rect[^>]+>.*?</rect>", page)
     assert 'x="20" y="30" width="40" height="50"' in rect
     assert "&lt;car&gt;:1" in rect
 
@@ -116,8 +119,8 @@ def test_classes_of_points_have_their_colors(tmp_path: Path) -> None:
         (tmp_path / "x.zlib").write_bytes(zlib.compress(bytes(numbers)))
         return drawn(tmp_path, {"x": "s3://lab/x.zlib"}, "single_frame_semantic_segmentation", **colors)
 
-    found = segmented([0, 3, 7])
-    titles = re.findall(r'd="(M[^"]+)" stroke="(#\w+)".*?<title>(.*?)</title>', found)
+    page = segmented([0, 3, 7])
+    titles = re.findall(r'd="(M[^"]+)" stroke="(#\w+)".*?<title>(.*?)</title>', page)
     assert [(path, title) for path, _, title in titles] == [
         ("M0.00 -0.00h0", "road"),
         ("M1.00 -1.00h0", "&lt;tree&gt;"),
@@ -145,9 +148,9 @@ def test_cuboids_are_drawn_in_the_pictures_that_show_them(tmp_path: Path) -> Non
     about = {"unix-timestamp": 1, "prefix": "s3://lab/cam/", "images": [behind, far, ahead]}
     label = {"annotations": [{**CAR, "class-id": 0, "object-name": "car:1"}]}
     line = {"x": label, "source-ref-metadata": about}
-    found = drawn(tmp_path, line, "object_detection", class_map={"0": "car"})
-    assert re.findall('href="([^"]+)"', found) == ["s3://lab/cam/ahead.jpg?200"]
+    page = drawn(tmp_path, line, "object_detection", class_map={"0": "car"})
+    assert re.findall('href="([^"]+)"', page) == ["s3://lab/cam/ahead.jpg?200"]
     # Its back is 18 meters away and two wide.
-    points = [pair.split(",") for pair in re.findall(r"[-0-9.]+,[-0-9.]+", found.partition("<image")[2])]
+    points = [pair.split(",") for pair in re.findall(r"[-0-9.]+,[-0-9.]+", page.partition("<image")[2])]
     assert min(float(x) for x, _ in points) == pytest.approx(100 - 100 / 18, abs=0.1)
     assert max(float(y) for _, y in points) == pytest.approx(50 + 75 / 18, abs=0.1)

@@ -62,9 +62,9 @@ def test_shapes_are_drawn_as_labels_and_as_answers_have_them(kind: str) -> None:
     consolidated = label({"image_size": [{"width": 640, "height": 480}], kind: [{"class_id": 0, **shape}]}, **about)
     size = {"width": 640, "height": 480}
     answer = label({kind: [{"label": "<b>roof</b>", **shape}], "inputImageProperties": size}, type="groundtruth/custom")
-    for one in (consolidated, answer):
-        assert size_of(one) == (640, 480)
-        drawn = drawn_picture("p", one)
+    for shown in (consolidated, answer):
+        assert size_of(shown) == (640, 480)
+        drawn = drawn_picture("p", shown)
         assert 'viewBox="0 0 640 480"' in drawn
         assert tag in drawn
         assert "<title>&lt;b&gt;roof&lt;/b&gt;</title></" in drawn
@@ -73,8 +73,8 @@ def test_shapes_are_drawn_as_labels_and_as_answers_have_them(kind: str) -> None:
 def test_instances_are_laid_over_their_picture() -> None:
     about = {"type": drawing_type("instances"), "class-map": {"0": "roof"}}
     value = {"image_size": [{"width": 640, "height": 480}], "mask": "s3://b/m.png"}
-    things = label({**value, "instances": [{"class_id": 0, "pixel_value": 1}]}, **about)
-    drawn = drawn_picture("p", things, "m&n")
+    instances = label({**value, "instances": [{"class_id": 0, "pixel_value": 1}]}, **about)
+    drawn = drawn_picture("p", instances, "m&n")
     assert 'viewBox="0 0 640 480"' in drawn
     assert '<image class="mask" href="m&amp;n" width="640" height="480"/>' in drawn
     nothing = label({**value, "image_size": [{"width": 0, "height": 0}], "instances": []}, **about)

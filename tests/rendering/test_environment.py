@@ -35,11 +35,21 @@ def test_half_surrogates_are_replaced() -> None:
 def test_there_is_one_environment_and_one_style_sheet() -> None:
     makes_one = [path for path in PACKAGE.rglob("*.py") if re.search(r"\bEnvironment\(", path.read_text())]
     assert makes_one == [PACKAGE / "rendering" / "environment.py"]
-    sheets = [path for path in PACKAGE.rglob("*.css") if path.parent != BUILT]
-    assert sheets == [PACKAGE / "rendering" / "static" / "labeling.css"]
+    sheets = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.css") if path.parent != BUILT}
+    assert sheets == {"rendering/static/labeling.css", "rendering/static/palette.css"}
     assert style_sheet() in render("service/web/templates/page.html", title="a", text="b", refresh=False, person=None)
     styled = [path for path in _sources() if "<style" in path.read_text()]
     assert styled == [PACKAGE / "rendering" / "templates" / "page.html"]
+
+
+def test_the_colors_of_all_pages_stand_in_one_palette() -> None:
+    palette = PACKAGE / "rendering" / "static" / "palette.css"
+    colors = re.findall(r"(--labeling-\w+):", palette.read_text())
+    others = [palette.with_name("labeling.css"), *(ROOT / "frontend" / "src").rglob("*.css")]
+    used = {name for path in others for name in re.findall(r"var\((--labeling-\w+)\)", path.read_text())}
+    assert len(colors) == len(used) == 7
+    assert used == set(colors)
+    assert [path.name for path in others if re.search(rf"({'|'.join(colors)}):", path.read_text())] == []
 
 
 def test_every_class_of_a_template_is_in_the_style_sheet() -> None:
@@ -69,7 +79,17 @@ OURS = re.compile(
 """Numbers, times, our own words, and what is isolated."""
 MARKUP = {"card", "card.shown", "card.names", "change.shown[0]", "change.shown[1]", "start"}
 MARKUP |= {f'change.names[{place}] or "nothing"' for place in (0, 1)}
-WORDS = {"title", "text", "words", "figure", "whose", "name", "status", "chart.span", "one if count == 1 else many"}
+WORDS = {
+    "title",
+    "text",
+    "words",
+    "figure",
+    "whose",
+    "name",
+    "status",
+    "chart.span",
+    "singular if count == 1 else plural",
+}
 NUMBERS = {"number", "pages", "wanted.page", "training.iteration", "job.facts.workers_per_object"}
 KEYS = {"made.access_key_id", "made.secret_access_key", "key.access_key_id", 'key.rights|join(", ")', "right", "most"}
 KEYS |= {"person.worker_id"}
@@ -85,6 +105,6 @@ ALONE = {
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.html")), ids=lambda path: path.name)
 def test_no_page_shows_what_comes_from_outside_without_isolating_it(path: Path) -> None:
     tag = r"<(?:[^<>{}]|\{\{.*?\}\}|\{%.*?%\})*>"
-    text = re.sub(tag, lambda found: found[0] if found[0] == "<bdi>" else "<>", path.read_text())
-    shown = {found[1].strip() for found in re.finditer(r"(?<!<bdi>)(?<!<bdi>“)\{\{(.*?)\}\}", text)}
-    assert {one for one in shown if not OURS.match(one)} <= MARKUP | WORDS | NUMBERS | KEYS | ALONE
+    text = re.sub(tag, lambda match: match[0] if match[0] == "<bdi>" else "<>", path.read_text())
+    shown = {match[1].strip() for match in re.finditer(r"(?<!<bdi>)(?<!<bdi>“)\{\{(.*?)\}\}", text)}
+    assert {value for value in shown if not OURS.match(value)} <= MARKUP | WORDS | NUMBERS | KEYS | ALONE

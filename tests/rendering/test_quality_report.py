@@ -90,11 +90,11 @@ def test_what_comes_from_outside_is_shown_as_data(bucket: MemoryStore) -> None:
 
 def test_instances_are_shown_over_their_pictures(bucket: MemoryStore) -> None:
     bucket.objects["s3://marsh/1"] = bucket.objects["s3://marsh/mask"] = picture(size=(9, 9))
-    things = {"image_size": [{"width": 9, "height": 9}], "mask": "s3://marsh/mask"}
+    painted = {"image_size": [{"width": 9, "height": 9}], "mask": "s3://marsh/mask"}
     about = {"type": drawing_type("instances"), "class-map": {"0": "heron"}, "objects": [{"confidence": 0.3}]}
     line = {
         "source-ref": "s3://marsh/1",
-        "bird": {**things, "instances": [{"class_id": 0, "pixel_value": 1}]},
+        "bird": {**painted, "instances": [{"class_id": 0, "pixel_value": 1}]},
         "bird-metadata": about,
     }
     assert page_of(bucket, [line]).count("data:image/png;base64,") == 2
@@ -143,7 +143,7 @@ def test_what_an_adjustment_has_changed_is_shown_before_and_after(bucket: Memory
     changed = {**boxes("old", old), **verdict, **boxes("new", new, **{"adjustment-status": "adjusted"})}
     names = {1: "water"}
     masks = {**mask(bucket, "old", picture(), names), **mask(bucket, "new", picture((1, 0, 0, 9, 9)), names)}
-    lines = [{"source-ref": "s3://marsh/1.png", **one} for one in (changed, masks)]
+    lines = [{"source-ref": "s3://marsh/1.png", **labels} for labels in (changed, masks)]
     manifest = put(bucket, "m", lines)
     measure = Measure(Files(bucket), "new", audited_attribute="old")
     measure.labels(manifest)

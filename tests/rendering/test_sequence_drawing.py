@@ -54,14 +54,14 @@ def test_some_frames_are_shown_with_boxes_and_the_ways_of_objects(tmp_path: Path
         {"frame-no": str(number), "frame": f"{number}.png", "annotations": [{**box, "left": number}] if number else []}
         for number in range(9)
     ]
-    found = drawn(tmp_path, label(tmp_path, "tracking", frames))
-    shown = [number for number in range(9) if f"s3://lab/yard/{number}.png?80x60" in found]
+    page = drawn(tmp_path, label(tmp_path, "tracking", frames))
+    shown = [number for number in range(9) if f"s3://lab/yard/{number}.png?80x60" in page]
     assert shown == [1, 3, 5, 8], "not the first, in which nothing is"
-    assert found.count("<rect") == found.count("<polyline") == 4
-    assert 'viewBox="0 0 80 60"' in found
-    assert 'points="6.0,10.0 7.0,10.0' in found
-    assert "&lt;van&gt;:1" in found
-    assert "<van>" not in found
+    assert page.count("<rect") == page.count("<polyline") == 4
+    assert 'viewBox="0 0 80 60"' in page
+    assert 'points="6.0,10.0 7.0,10.0' in page
+    assert "&lt;van&gt;:1" in page
+    assert "<van>" not in page
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,9 @@ def test_what_is_no_label_is_told_and_what_is_no_picture_left_out(tmp_path: Path
     sequence(tmp_path, 2)
     (tmp_path / "yard" / "0.png").write_bytes(b"nothing")
     frames = [{"frame-no": number, "frame": f"{number}.png"} for number in range(2)]
-    found = drawn(tmp_path, label(tmp_path, "detection", frames))
-    assert "0.png" not in found
-    assert "1.png" in found
+    page = drawn(tmp_path, label(tmp_path, "detection", frames))
+    assert "0.png" not in page
+    assert "1.png" in page
     broken = label(tmp_path, "detection", [3])
     with pytest.raises(LabelingError, match=r"detection-annotations\[0\] is a number"):
         drawn(tmp_path, broken)

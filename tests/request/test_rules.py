@@ -183,7 +183,7 @@ def test_reserved_attribute_names_are_refused(name: str, wrong: bool) -> None:
 )
 def test_labels_are_held_against_their_task_types_rules(task_type: str, labels: list[str], words: str) -> None:
     document = {"labels": [{"label": label} for label in labels]}
-    assert any(words in str(one) for one in category_problems(document, TASK_TYPES[task_type]))
+    assert any(words in str(problem) for problem in category_problems(document, TASK_TYPES[task_type]))
 
 
 def test_segmentation_has_fewer_labels_with_automated_labeling() -> None:

@@ -24,10 +24,10 @@ WRITTEN = [name for name, row in TASK_TYPES.items() if has_worker_template(row)]
 class Tags(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
+        self.elements.append((tag, dict(attrs)))
 
 
 def test_there_is_a_page_for_each_of_the_task_types_that_are_promised_one() -> None:
@@ -52,9 +52,9 @@ def test_a_page_holds_the_element_its_data_and_its_labels(task_type: str) -> Non
     page = worker_template(row, "Which?", "Look.")
     tags = Tags()
     tags.feed(page)
-    names = [tag for tag, _ in tags.found]
+    names = [tag for tag, _ in tags.elements]
     assert names.count("crowd-form") == 1
-    (element,) = [attributes for tag, attributes in tags.found if tag == row.element]
+    (element,) = [attributes for tag, attributes in tags.elements if tag == row.element]
     assert element["name"] == row.answer_key
     assert element["header"] == "Which?"
     assert "task.input.labels" in (element.get("categories") or element.get("labels") or "")
@@ -71,7 +71,7 @@ def test_what_the_caller_writes_adds_no_markup_and_no_liquid(title: str, instruc
     tags, expected = Tags(), Tags()
     tags.feed(page.replace("<br>", ""))
     expected.feed(plain)
-    assert [tag for tag, _ in tags.found] == [tag for tag, _ in expected.found]
+    assert [tag for tag, _ in tags.elements] == [tag for tag, _ in expected.elements]
 
 
 @given(st.lists(st.text(max_size=20), max_size=3), st.text(max_size=20))
@@ -79,7 +79,7 @@ def test_a_page_to_draw_on_has_the_labels_whatever_they_are(labels: list[str], t
     page = drawing_template(title, "Look.", "polygons", labels)
     tags = Tags()
     tags.feed(page)
-    (element,) = [attributes for tag, attributes in tags.found if tag == "crowd-polygon"]
+    (element,) = [attributes for tag, attributes in tags.elements if tag == "crowd-polygon"]
     assert json.loads(element["labels"] or "") == labels
     assert (page.count("{{"), page.count("{%")) == (1, 0)
 

@@ -36,8 +36,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database, on each kind of database."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'labeling.sqlite'}"
-    found: str = request.getfixturevalue("postgresql_url")
-    return found
+    url: str = request.getfixturevalue("postgresql_url")
+    return url
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])

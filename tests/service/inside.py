@@ -101,7 +101,7 @@ class Inside:
 
         self._loop.run_until_complete(self.service(scope, receive, send))
         answered = {name.decode(): value.decode("latin-1") for name, value in sent[0]["headers"]}
-        return sent[0]["status"], answered, b"".join(one.get("body", b"") for one in sent[1:])
+        return sent[0]["status"], answered, b"".join(message.get("body", b"") for message in sent[1:])
 
     @cache  # noqa: B019 -- a client takes long to make, and there are few
     def client(self, name: str, addressing_style: str = "auto") -> Any:
@@ -209,19 +209,19 @@ _BUCKET_QUESTIONS = (
 def _buckets(inside: Inside) -> dict[str, Any]:
     s3 = inside.client("s3")
     listed = _asked(s3.list_buckets)
-    found: dict[str, Any] = {"listed": listed}
-    for bucket in (one["Name"] for one in listed["Buckets"]):
+    objects: dict[str, Any] = {"listed": listed}
+    for bucket in (entry["Name"] for entry in listed["Buckets"]):
         answers = {name: _asked(getattr(s3, name), Bucket=bucket) for name in _BUCKET_QUESTIONS}
         versions = answers["list_object_versions"]
         asked: set[tuple[str, str | None]] = set()
-        for one in [*versions.get("Versions", ()), *versions.get("DeleteMarkers", ())]:
-            asked |= {(one["Key"], None), (one["Key"], one["VersionId"])}
+        for listed_version in [*versions.get("Versions", ()), *versions.get("DeleteMarkers", ())]:
+            asked |= {(listed_version["Key"], None), (listed_version["Key"], listed_version["VersionId"])}
         for key, version in sorted(asked, key=str):
             where = {"Bucket": bucket, "Key": key, **({"VersionId": version} if version else {})}
             for name in ("get_object", "get_object_tagging", "get_object_acl") if version else ("get_object",):
                 answers[f"{name} {key} {version}"] = _asked(getattr(s3, name), **where)
-        found[bucket] = answers
-    return found
+        objects[bucket] = answers
+    return objects
 
 
 _WITH_RECEIVERS = ("ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessages")
@@ -229,29 +229,32 @@ _WITH_RECEIVERS = ("ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOf
 
 def _messaging(inside: Inside) -> dict[str, Any]:
     sns, sqs = inside.client("sns"), inside.client("sqs")
-    topics = [one["TopicArn"] for one in sns.list_topics()["Topics"]]
+    topics = [topic["TopicArn"] for topic in sns.list_topics()["Topics"]]
     queues = sqs.list_queues().get("QueueUrls", [])
     subscriptions = sns.list_subscriptions()["Subscriptions"]
-    found: dict[str, Any] = {"topics": sorted(topics), "queues": sorted(queues)}
+    seen: dict[str, Any] = {"topics": sorted(topics), "queues": sorted(queues)}
     for arn in topics:
-        found[arn] = [
+        seen[arn] = [
             _asked(sns.get_topic_attributes, TopicArn=arn),
             _asked(sns.list_tags_for_resource, ResourceArn=arn),
-            sorted(one["SubscriptionArn"] for one in sns.list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"]),
+            sorted(
+                subscription["SubscriptionArn"]
+                for subscription in sns.list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"]
+            ),
         ]
-    for one in subscriptions:
-        arn = one["SubscriptionArn"]
-        found[arn] = one, _asked(sns.get_subscription_attributes, SubscriptionArn=arn)
+    for subscription in subscriptions:
+        arn = subscription["SubscriptionArn"]
+        seen[arn] = subscription, _asked(sns.get_subscription_attributes, SubscriptionArn=arn)
     for url in queues:
         name = url.rpartition("/")[2]
         attributes = _asked(sqs.get_queue_attributes, QueueUrl=url, AttributeNames=["All"])
         for left_out in _WITH_RECEIVERS:
             attributes.get("Attributes", {}).pop(left_out, None)
         attributes.pop("headers", None)
-        found[url] = [
+        seen[url] = [
             attributes,
             _asked(sqs.list_queue_tags, QueueUrl=url),
             sorted(sqs.list_dead_letter_source_queues(QueueUrl=url)["queueUrls"]),
             inside.depth(name),
         ]
-    return found
+    return seen

@@ -13,15 +13,15 @@ def boxes_of(label: dict[str, Any], labels: Sequence[str]) -> list[Box]:
     return [{**box, "label": labels[box["class_id"]]} for box in label["annotations"]]
 
 
-def likeness(found: Sequence[Box], truth: Sequence[Box]) -> float:
+def likeness(boxes: Sequence[Box], truth: Sequence[Box]) -> float:
     """The mean intersection over union of boxes and those of the truth, best pairs of a class first.
 
     :return: 0 to 1; a box without a partner on either side counts as 0.
     """
-    if not found and not truth:
+    if not boxes and not truth:
         return 1.0
     pairs = sorted(
-        ((shared(one, other), n, m) for n, one in enumerate(found) for m, other in enumerate(truth)), reverse=True
+        ((shared(box, other), n, m) for n, box in enumerate(boxes) for m, other in enumerate(truth)), reverse=True
     )
     total, taken, matched = 0.0, set[int](), set[int]()
     for share, n, m in pairs:
@@ -29,16 +29,16 @@ def likeness(found: Sequence[Box], truth: Sequence[Box]) -> float:
             taken.add(n)
             matched.add(m)
             total += share
-    return total / max(len(found), len(truth))
+    return total / max(len(boxes), len(truth))
 
 
-def shared(one: Box, other: Box) -> float:
+def shared(box: Box, other: Box) -> float:
     """The intersection over union of two boxes; 0 if they are of different classes."""
-    if one["label"] != other["label"]:
+    if box["label"] != other["label"]:
         return 0.0
     width, height = (
-        min(one[start] + one[size], other[start] + other[size]) - max(one[start], other[start])
+        min(box[start] + box[size], other[start] + other[size]) - max(box[start], other[start])
         for start, size in (("left", "width"), ("top", "height"))
     )
     common = max(width, 0) * max(height, 0)
-    return float(common / (one["width"] * one["height"] + other["width"] * other["height"] - common))
+    return float(common / (box["width"] * box["height"] + other["width"] * other["height"] - common))

@@ -96,9 +96,9 @@ def test_what_is_wrong_is_told_in_one_line(options: list[str], named: str, capsy
     assert status == 2
     said = capsys.readouterr()
     assert said.out == ""
-    told = [line for line in said.err.splitlines() if line.startswith("labeling local: ")]
-    assert len(told) == 1
-    assert named in told[0]
+    lines = [line for line in said.err.splitlines() if line.startswith("labeling local: ")]
+    assert len(lines) == 1
+    assert named in lines[0]
 
 
 @pytest.mark.usefixtures("folder")

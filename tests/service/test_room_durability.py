@@ -58,7 +58,7 @@ def test_a_job_goes_on_after_any_kill_and_counts_every_answer_once(own: Lab) -> 
         workers = [answer["workerId"] for answer in answers]
         assert len(workers) == len(set(workers)) == 3
     payloads = [key for key in own.keys("out/survivor/") if "/consolidation-request/" in key]
-    objects = [one["datasetObjectId"] for key in payloads for one in json.loads(own.get(f"s3://lab/{key}"))]
+    objects = [entry["datasetObjectId"] for key in payloads for entry in json.loads(own.get(f"s3://lab/{key}"))]
     assert len(objects) == len(set(objects)) == 150
 
 
@@ -82,13 +82,13 @@ def test_buckets_objects_and_settings_survive_a_kill(own: Lab) -> None:
     own.service.start()
     own.connect()
     assert sorted(own.keys("")) == ["copy.txt", "dir/ä b+c.txt", "large.bin"]
-    found = own.s3.get_object(Bucket="lab", Key="dir/ä b+c.txt")
-    assert (found["Body"].read(), found["ContentType"], found["Metadata"]) == (b"kept", "text/plain", {"who": "me"})
-    assert found["ETag"] == before["ETag"]
-    assert found["LastModified"] == before["LastModified"]
+    answer = own.s3.get_object(Bucket="lab", Key="dir/ä b+c.txt")
+    assert (answer["Body"].read(), answer["ContentType"], answer["Metadata"]) == (b"kept", "text/plain", {"who": "me"})
+    assert answer["ETag"] == before["ETag"]
+    assert answer["LastModified"] == before["LastModified"]
     assert len(own.get("s3://lab/large.bin")) == 6_000_000
     assert own.s3.get_bucket_cors(Bucket="lab")["CORSRules"] == [rule]
-    assert [one["Name"] for one in own.s3.list_buckets()["Buckets"]] == ["lab"]
+    assert [bucket["Name"] for bucket in own.s3.list_buckets()["Buckets"]] == ["lab"]
 
 
 def test_what_was_acknowledged_in_any_spelling_survives_a_kill(own: Lab) -> None:
@@ -122,7 +122,7 @@ def test_what_was_acknowledged_in_any_spelling_survives_a_kill(own: Lab) -> None
     assert len(own.s3.get_bucket_acl(Bucket="lab")["Grants"]) == 2
     assert own.get("s3://lab/versions") == b"first"
     listed = own.s3.list_object_versions(Bucket="lab", Prefix="versions")["Versions"]
-    assert [one["VersionId"] for one in listed] == [first]
+    assert [version["VersionId"] for version in listed] == [first]
     listed = own.s3.list_object_versions(Bucket="lab", Prefix="marked")
     assert (len(listed["Versions"]), len(listed["DeleteMarkers"])) == (1, 1)
 
@@ -165,22 +165,24 @@ def test_queues_and_topics_of_every_kind_survive_a_kill(own: Lab) -> None:
         # The first answer comes when nobody hears it any more.
         return 200 if count > 1 or killed.wait(60) else 500
 
-    with answering(status) as (url, told):
+    with answering(status) as (url, posted):
         sns.subscribe(TopicArn=over_http, Protocol="http", Endpoint=url)
         for number in range(2):
             sns.publish(TopicArn=over_http, Message=f"message {number}")
-        wait_until(lambda: told, 30, "the first message is on its way", 0.02)
+        wait_until(lambda: posted, 30, "the first message is on its way", 0.02)
         own.service.kill()
         killed.set()
         own.service.start()
-        wait_until(lambda: len(told) == 3, 10, "both are told after the kill", 0.02)
-    assert told[1] == told[0], "whoever hears it again knows it by its id"
-    assert [message["Message"] for message in told] == ["message 0", "message 0", "message 1"]
+        wait_until(lambda: len(posted) == 3, 10, "both are told after the kill", 0.02)
+    assert posted[1] == posted[0], "whoever hears it again knows it by its id"
+    assert [message["Message"] for message in posted] == ["message 0", "message 0", "message 1"]
     sqs, sns = own.service.client("sqs"), own.service.client("sns")
 
     def bodies(name: str) -> list[str]:
         url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
-        return [one["Body"] for one in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])]
+        return [
+            message["Body"] for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        ]
 
     assert {name: bodies(name) for name in ("widow", "itself", "again", "empty", "lined.fifo")} == {
         "widow": ["widow"],

@@ -99,11 +99,11 @@ def test_bounding_boxes_are_averaged_over_the_workers(lab: Lab) -> None:
     _, output = lab.run(lines, task_type="bounding-box", label_attribute_name="boxes")
     value, metadata = output[0]["boxes"], output[0]["boxes-metadata"]
     assert value["image_size"] == [{"width": 60, "height": 40, "depth": 3}]
-    (found,) = value["annotations"]
-    assert found["class_id"] == 1
-    assert abs(found["left"] - 10) < 1
-    assert abs(found["top"] - 5) < 1
-    assert (found["width"], found["height"]) == (20, 20)
+    (audited,) = value["annotations"]
+    assert audited["class_id"] == 1
+    assert abs(audited["left"] - 10) < 1
+    assert abs(audited["top"] - 5) < 1
+    assert (audited["width"], audited["height"]) == (20, 20)
     assert metadata["class-map"] == {"1": "dog"}
     assert len(metadata["objects"]) == 1
     assert metadata["objects"][0]["confidence"] > 0.5
@@ -113,7 +113,7 @@ def test_bounding_boxes_are_averaged_over_the_workers(lab: Lab) -> None:
 
 def reviewed(lab: Lab, kind: str, lines: list[dict[str, Any]], old: str, new: str) -> list[dict[str, Any]]:
     """The output lines after labels have been verified and all of them adjusted."""
-    verified, told = lab.run(
+    verified, verdicts = lab.run(
         lines,
         task_type=f"verification-{kind}",
         labels=["right", "wrong"],
@@ -121,7 +121,7 @@ def reviewed(lab: Lab, kind: str, lines: list[dict[str, Any]], old: str, new: st
         audited_attribute=old,
     )
     assert verified["LabelCounters"]["TotalLabeled"] == len(lines)
-    again = [{**line, "truth": given["truth"]} for line, given in zip(told, lines, strict=True)]
+    again = [{**line, "truth": given["truth"]} for line, given in zip(verdicts, lines, strict=True)]
     _, output = lab.run(again, task_type=f"adjustment-{kind}", label_attribute_name=new, audited_attribute=old)
     return output
 
@@ -158,7 +158,7 @@ def test_masks_are_verified_and_adjusted(lab: Lab) -> None:
     assert [line["verdict-metadata"]["class-name"] for line in (first, second)] == ["wrong", "right"]
     assert first["verdict-metadata"]["worker-feedback"][0] == {"comment": "To correct: cat, class 3."}
     metadata = [line["adjusted-ref-metadata"] for line in (first, second)]
-    assert [one["adjustment-status"] for one in metadata] == ["adjusted", "unadjusted"]
+    assert [about["adjustment-status"] for about in metadata] == ["adjusted", "unadjusted"]
     for line, truth in zip((first, second), truths[::-1], strict=True):
         assert np.array_equal(np.asarray(Image.open(BytesIO(lab.get(line["adjusted-ref"])))), truth)
     assert list(metadata[0]["internal-color-map"]) == ["0", "3"]
@@ -273,8 +273,8 @@ def test_the_output_folder_is_laid_out_as_on_amazon(lab: Lab) -> None:
     }
     requests = [key for key in keys if "/consolidation-request/" in key]
     assert len(requests) == len([key for key in keys if "/consolidation-response/" in key])
-    payload = [one for key in requests for one in json.loads(lab.get(f"s3://{lab.bucket}/{prefix}{key}"))]
-    assert sorted(int(one["datasetObjectId"]) for one in payload) == list(range(70))
+    payload = [entry for key in requests for entry in json.loads(lab.get(f"s3://{lab.bucket}/{prefix}{key}"))]
+    assert sorted(int(entry["datasetObjectId"]) for entry in payload) == list(range(70))
     assert set(payload[0]) == {"datasetObjectId", "dataObject", "annotations"}
     content = json.loads(payload[0]["annotations"][0]["annotationData"]["content"])
     assert set(content["crowd-classifier"]) == {"label"}
@@ -342,8 +342,8 @@ def test_a_job_whose_output_bucket_is_gone_fails_with_that_reason(lab: Lab) -> N
     files = {"labels": None, "category_uri": categories, "instructions": None, "ui_template_uri": template}
     name = lab.create(texts(3), workforce=people, output_uri="s3://short-lived/out", description="d", **files)
     lab.wait(name, {"InProgress"})
-    for one in lab.s3.list_objects_v2(Bucket="short-lived")["Contents"]:
-        lab.s3.delete_object(Bucket="short-lived", Key=one["Key"])
+    for entry in lab.s3.list_objects_v2(Bucket="short-lived")["Contents"]:
+        lab.s3.delete_object(Bucket="short-lived", Key=entry["Key"])
     lab.s3.delete_bucket(Bucket="short-lived")
     lab.sagemaker.stop_labeling_job(LabelingJobName=name)
     description = lab.wait(name)

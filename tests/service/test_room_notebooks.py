@@ -38,7 +38,7 @@ def start(
 ) -> str:
     """The notebook's request, with its settings; the job's name once it is InProgress."""
     name = f"GroundTruth-Streaming-{own_id().hex[:8]}"
-    categories = {"document-version": "2018-11-28", "labels": [{"label": one} for one in LABELS]}
+    categories = {"document-version": "2018-11-28", "labels": [{"label": label} for label in LABELS]}
     request = {
         "InputConfig": {"DataSource": {"SnsDataSource": {"SnsTopicArn": source.arn}}},
         "HumanTaskConfig": {
@@ -107,15 +107,15 @@ def test_the_notebook_on_chained_streaming_jobs(lab: Lab) -> None:
     first = start(lab, source, between, team="hasty")
     second = start(lab, between, output, "AdjustmentBoundingBox")
     sent = [message(lab, number) for number in range(6)]
-    for one in sent:
-        source.publish(one)
-    told = {line["source-ref"]: line for line in output.heard(6)}
-    assert told.keys() == {one["source-ref"] for one in sent}
+    for data_object in sent:
+        source.publish(data_object)
+    heard = {line["source-ref"]: line for line in output.heard(6)}
+    assert heard.keys() == {line["source-ref"] for line in sent}
     wait_until(lambda: lab.describe(second)["LabelCounters"]["TotalLabeled"] == 6, 30, "the second job has counted")
-    statuses = {line[f"{second}-metadata"]["adjustment-status"] for line in told.values()}
+    statuses = {line[f"{second}-metadata"]["adjustment-status"] for line in heard.values()}
     assert "adjusted" in statuses, "the first job's workers are hasty"
     for line in stopped(lab, first):
-        adjusted = told[line["source-ref"]]
+        adjusted = heard[line["source-ref"]]
         assert {key: adjusted[key] for key in line} == line, "what the first job says is kept"
         assert adjusted["dataset-objectid-attribute-name"] == f"${first}-object-id"
         assert adjusted[f"{second}-metadata"]["job-name"] == f"labeling-job/{second.lower()}"
@@ -123,7 +123,7 @@ def test_the_notebook_on_chained_streaming_jobs(lab: Lab) -> None:
         status = "adjusted" if is_changed else "unadjusted"
         assert adjusted[f"{second}-metadata"]["adjustment-status"] == status
         assert right(adjusted, second) > (0.6 if right(adjusted, first) > 0.6 else 0.9)
-    assert {one["source-ref"]: one for one in stopped(lab, second)} == told
+    assert {line["source-ref"]: line for line in stopped(lab, second)} == heard
 
 
 def answers(lab: Lab, name: str) -> list[tuple[str, dict[str, Any]]]:
@@ -131,9 +131,9 @@ def answers(lab: Lab, name: str) -> list[tuple[str, dict[str, Any]]]:
     description = lab.describe(name)
     place = urlsplit(f"{description['OutputConfig']['S3OutputPath'].strip('/')}/{name}/annotations/worker-response/")
     pages = lab.s3.get_paginator("list_objects").paginate(Bucket=place.netloc, Prefix=place.path.lstrip("/"))
-    keys = [one["Key"] for page in pages for one in page["Contents"] if one["Key"].endswith(".json")]
-    found = [(key.split("/")[-2], json.loads(lab.get(f"s3://{place.netloc}/{key}"))) for key in keys]
-    return [(number, answer) for number, response in found for answer in response["answers"]]
+    keys = [entry["Key"] for page in pages for entry in page["Contents"] if entry["Key"].endswith(".json")]
+    responses = [(key.split("/")[-2], json.loads(lab.get(f"s3://{place.netloc}/{key}"))) for key in keys]
+    return [(number, answer) for number, response in responses for answer in response["answers"]]
 
 
 def test_the_notebook_on_the_contribution_of_workers(lab: Lab) -> None:
@@ -147,22 +147,22 @@ def test_the_notebook_on_the_contribution_of_workers(lab: Lab) -> None:
     lab.sagemaker.stop_labeling_job(LabelingJobName=job.name)
     lab.wait(job.name, {"Stopped"})
     identities = [answer["workerMetadata"]["identityData"] for _, answer in answers(lab, job.name)]
-    assert {one["identityProviderType"] for one in identities} == {"Cognito"}
-    (issuer,) = {one["issuer"] for one in identities}
+    assert {identity["identityProviderType"] for identity in identities} == {"Cognito"}
+    (issuer,) = {identity["issuer"] for identity in identities}
     pool = issuer.split("/")[-1]
     cognito = lab.service.client("cognito-idp")
     counted: Counter[str] = Counter()
-    for sub, count in Counter(one["sub"] for one in identities).items():
+    for sub, count in Counter(identity["sub"] for identity in identities).items():
         (user,) = cognito.list_users(UserPoolId=pool, Filter=f'sub="{sub}"')["Users"]
         counted[user["Username"]] += count
     assert counted == contributions
     workteam = lab.sagemaker.describe_workteam(WorkteamName="private-people")["Workteam"]
-    (member,) = (one["CognitoMemberDefinition"] for one in workteam["MemberDefinitions"])
+    (member,) = (definition["CognitoMemberDefinition"] for definition in workteam["MemberDefinitions"])
     workforce = lab.sagemaker.describe_workforce(WorkforceName=workteam["WorkforceArn"].split("/")[-1])["Workforce"]
     assert pool == member["UserPool"] == workforce["CognitoConfig"]["UserPool"]
     assert issuer == f"https://cognito-idp.us-east-1.amazonaws.com/{pool}"
     group = cognito.list_users_in_group(UserPoolId=pool, GroupName=member["UserGroup"])["Users"]
-    assert counted.keys() <= {one["Username"] for one in group}
+    assert counted.keys() <= {user["Username"] for user in group}
 
 
 def test_the_notebook_on_the_accuracy_of_workers_on_texts(lab: Lab) -> None:

@@ -63,7 +63,7 @@ def run(
 
     :param name: the job's; which objects come first follows from it.
     """
-    categories = json.dumps({"labels": [{"label": one} for one in labels]})
+    categories = json.dumps({"labels": [{"label": label} for label in labels]})
     request = {
         "InputConfig": {
             "DataSource": {"S3DataSource": {"ManifestS3Uri": lab.manifest(lines)}},
@@ -113,12 +113,12 @@ def by_people(lab: Lab, folder: str) -> Counter[int]:
 
 def by_machine(lab: Lab, folder: str) -> dict[int, dict[int, dict[str, Any]]]:
     """The labels of the model by object, by iteration, which is the second folder above the file."""
-    found = {}
+    iterations = {}
     for key in lab.keys(f"{folder}/activelearning/"):
         if key.endswith("auto_annotator_output.txt"):
             lines = [line.partition(" ") for line in lab.get(f"s3://lab/{key}").decode().splitlines()]
-            found[int(key.split("/")[-3])] = {int(number): json.loads(label) for number, _, label in lines}
-    return found
+            iterations[int(key.split("/")[-3])] = {int(number): json.loads(label) for number, _, label in lines}
+    return iterations
 
 
 def trainings(lab: Lab, folder: str, mark: str) -> list[tuple[int, bytes, int, list[float]]]:
@@ -127,7 +127,7 @@ def trainings(lab: Lab, folder: str, mark: str) -> list[tuple[int, bytes, int, l
     :param mark: what comes before a figure in the log.
     """
     logs, group = lab.service.client("logs"), "/aws/sagemaker/TrainingJobs"
-    found = []
+    trainings = []
     for key in lab.keys(f"{folder}/training/"):
         if not key.endswith("/model.tar.gz"):
             continue
@@ -135,21 +135,25 @@ def trainings(lab: Lab, folder: str, mark: str) -> list[tuple[int, bytes, int, l
         streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=parts[-3])["logStreams"]
         stream = {"logGroupName": group, "logStreamName": streams[0]["logStreamName"], "startFromHead": True}
         page = logs.get_log_events(**stream)
-        told = [event["message"] for event in page["events"]]
+        messages = [event["message"] for event in page["events"]]
         again = logs.get_log_events(**stream, nextToken=page["nextForwardToken"])
         assert again["nextForwardToken"] == page["nextForwardToken"], "there is no more"
         (samples,) = (
-            int(one.split("num_training_samples': u'")[1].split("'")[0]) for one in told if "Final conf" in one
+            int(message.split("num_training_samples': u'")[1].split("'")[0])
+            for message in messages
+            if "Final conf" in message
         )
-        figures = [float(one.split(mark)[1].rstrip(")")) for one in told if mark in one]
-        found.append((int(parts[-5]), lab.get(f"s3://lab/{key}"), samples, figures))
-    return sorted(found, key=lambda one: one[0])
+        figures = [float(message.split(mark)[1].rstrip(")")) for message in messages if mark in message]
+        trainings.append((int(parts[-5]), lab.get(f"s3://lab/{key}"), samples, figures))
+    return sorted(trainings, key=lambda training: training[0])
 
 
 @pytest.fixture(scope="module")
 def classified(notebook: Lab) -> tuple[str, dict[str, Any]]:
     """A job over some digits, from unlabeled data."""
-    return run(notebook, "demo-classify", pictures(notebook, 0, 500), [str(one) for one in range(10)], *CLASSIFICATION)
+    return run(
+        notebook, "demo-classify", pictures(notebook, 0, 500), [str(digit) for digit in range(10)], *CLASSIFICATION
+    )
 
 
 CLASSIFICATION = ("ImageMultiClass", "image-classification", 40)
@@ -190,21 +194,21 @@ def test_images_are_classified_from_unlabeled_data_to_a_model(
     model = load_model(archive)
     fresh = digits()[1000:1060]
     said = model.predict([model.read(picture) for picture, _ in fresh])
-    right = [model.labels[one.answer] == digit for one, (_, digit) in zip(said, fresh, strict=True)]
+    right = [model.labels[prediction.answer] == digit for prediction, (_, digit) in zip(said, fresh, strict=True)]
     assert sum(right) / len(right) > 0.7
     name = description["LabelingJobName"]
     events = notebook.service.client("logs").get_log_events(
         logGroupName="/aws/sagemaker/LabelingJobs", logStreamName=name, startFromHead=True
     )["events"]
-    told = [json.loads(event["message"]) for event in events]
-    assert {one["labeling-job-name"] for one in told} == {name}
-    assert [told[0]["event-log-message"], told[-1]["event-log-message"]] == ["Created", "Completed"]
+    messages = [json.loads(event["message"]) for event in events]
+    assert {message["labeling-job-name"] for message in messages} == {name}
+    assert [messages[0]["event-log-message"], messages[-1]["event-log-message"]] == ["Created", "Completed"]
 
 
 def test_a_model_labels_more_of_the_next_data(notebook: Lab, classified: tuple[str, dict[str, Any]]) -> None:
     arn = classified[1]["LabelingJobOutput"]["FinalActiveLearningModelArn"]
     assert notebook.sagemaker.describe_model(ModelName=arn.rpartition("/")[2])["ModelArn"] == arn
-    lines, labels = pictures(notebook, 500, 1000), [str(one) for one in range(10)]
+    lines, labels = pictures(notebook, 500, 1000), [str(digit) for digit in range(10)]
     folder, reused = run(notebook, "demo-reuse", lines, labels, *CLASSIFICATION, InitialActiveLearningModelArn=arn)
     config = reused["LabelingJobAlgorithmsConfig"]
     assert config["InitialActiveLearningModelArn"] == arn
@@ -218,8 +222,8 @@ def test_a_model_labels_more_of_the_next_data(notebook: Lab, classified: tuple[s
 def test_objects_are_detected_and_the_boxes_of_people_and_machine_are_read(notebook: Lab) -> None:
     scenes = [scene(number) for number in range(160)]
     lines = [
-        {"source-ref": notebook.put(f"demo/scene-{number}.png", one.picture), "truth": one.boxes}
-        for number, one in enumerate(scenes)
+        {"source-ref": notebook.put(f"demo/scene-{number}.png", scene.picture), "truth": scene.boxes}
+        for number, scene in enumerate(scenes)
     ]
     folder, description = run(notebook, "demo-boxes", lines, SCENE_LABELS, "BoundingBox", "object-detection", 40)
     machine = by_machine(notebook, folder)
@@ -230,15 +234,15 @@ def test_objects_are_detected_and_the_boxes_of_people_and_machine_are_read(noteb
     output = notebook.output(description)
     labeled = {number: label for labels in machine.values() for number, label in labels.items()}
     right: dict[str, list[float]] = {"yes": [], "no": []}
-    for number, (line, one) in enumerate(zip(output, scenes, strict=True)):
+    for number, (line, shown) in enumerate(zip(output, scenes, strict=True)):
         label, metadata = line["category"], line["category-metadata"]
         assert label["image_size"] == [{"width": 160, "height": 120, "depth": 3}]
         assert len(metadata["objects"]) == len(label["annotations"])
-        assert all(0 <= one["confidence"] <= 1 for one in metadata["objects"])
+        assert all(0 <= entry["confidence"] <= 1 for entry in metadata["objects"])
         by = metadata["human-annotated"]
         assert (by == "no") == (number in labeled)
         assert by == "yes" or labeled[number]["category"] == label
-        right[by].append(likeness(boxes_of(label, SCENE_LABELS), one.boxes))
+        right[by].append(likeness(boxes_of(label, SCENE_LABELS), shown.boxes))
     assert min(right["yes"]) > 0.9, "these workers are right"
     assert mean(right["no"]) > 0.7
     answered = set()
@@ -283,7 +287,7 @@ def test_a_recipe_of_ones_own_labels_what_its_functions_say(notebook: Lab, tmp_p
     for name, line in zip(species, output, strict=True):
         if not line["known"]:
             said = line["species"]
-            assert [one["answer"] for one in said["annotations"]] == [{"label": name}] * 2
-            assert len({one["workerId"] for one in said["annotations"]}) == 2
+            assert [answer["answer"] for answer in said["annotations"]] == [{"label": name}] * 2
+            assert len({answer["workerId"] for answer in said["annotations"]}) == 2
             assert 0 < said["millis"] <= 900_000, "Lambda's 15 minutes"
     assert description["LabelCounters"]["HumanLabeled"] == 11

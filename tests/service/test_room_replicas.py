@@ -67,8 +67,8 @@ class Anyone:
                 service = next(self._turns)
                 try:
                     client = self._client(service, name, service.endpoint_url)
-                    told: dict[str, Any] = getattr(client, operation)(**arguments)
-                    return told
+                    answer: dict[str, Any] = getattr(client, operation)(**arguments)
+                    return answer
                 except BotoCoreError:
                     continue
                 except ClientError as error:
@@ -86,11 +86,11 @@ class Anyone:
 
     def received(self, url: str) -> list[Any]:
         """The messages of a queue, as JSON; taken away."""
-        found = []
-        for one in self.ask("sqs", "receive_message", QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-            found.append(json.loads(one["Body"]))
-            self.ask("sqs", "delete_message", QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
-        return found
+        messages = []
+        for message in self.ask("sqs", "receive_message", QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+            messages.append(json.loads(message["Body"]))
+            self.ask("sqs", "delete_message", QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return messages
 
 
 def text(number: int) -> dict[str, Any]:
@@ -112,10 +112,10 @@ def check_job(lab: Lab, name: str, count: int) -> None:
         workers = [answer["workerId"] for answer in json.loads(lab.get(f"s3://lab/{key}"))["answers"]]
         assert len(workers) == len(set(workers)) == 3
     asked = [
-        one["datasetObjectId"]
+        entry["datasetObjectId"]
         for key in written
         if "/consolidation-request/" in key
-        for one in json.loads(lab.get(f"s3://lab/{key}"))
+        for entry in json.loads(lab.get(f"s3://lab/{key}"))
     ]
     assert len(asked) == len(set(asked)) == count
 
@@ -145,7 +145,9 @@ def restricted(postgres: PostgreSQL, url: str, connections: int) -> str:
 
 def look_at_once(services: Sequence[Service]) -> None:
     """See that many people get their page although each service has few connections to the database."""
-    pages = [f"{one.endpoint_url}{path}" for one in services for path in ("/_labeling/", "/portal/sign-in")] * 25
+    pages = [
+        f"{replica.endpoint_url}{path}" for replica in services for path in ("/_labeling/", "/portal/sign-in")
+    ] * 25
     with ThreadPoolExecutor(len(pages)) as people:
         assert set(people.map(lambda page: urlopen(page, timeout=60).status, pages)) == {200}
 
@@ -168,12 +170,12 @@ def test_services_that_are_killed_again_and_again_do_each_thing_once(
         for part in ("serve", "work")
     )
     try:
-        labs = [Lab(one, s3.client("s3")) for one in serving]
+        labs = [Lab(replica, s3.client("s3")) for replica in serving]
         anyone = Anyone(serving)
-        topic, told = (anyone.ask("sns", "create_topic", Name=name)["TopicArn"] for name in ("new", "told"))
+        topic, labels_topic = (anyone.ask("sns", "create_topic", Name=name)["TopicArn"] for name in ("new", "told"))
         heard, heard_arn = anyone.queue("heard")
-        anyone.ask("sns", "subscribe", TopicArn=told, Protocol="sqs", Endpoint=heard_arn)
-        anyone.ask("sns", "subscribe", TopicArn=told, Protocol="http", Endpoint=endpoint[0])
+        anyone.ask("sns", "subscribe", TopicArn=labels_topic, Protocol="sqs", Endpoint=heard_arn)
+        anyone.ask("sns", "subscribe", TopicArn=labels_topic, Protocol="http", Endpoint=endpoint[0])
         ended, ended_arn = anyone.queue("ended")
         anyone.ask("events", "put_rule", Name="ends", EventPattern='{"source": ["aws.sagemaker"]}')
         anyone.ask("events", "put_targets", Rule="ends", Targets=[{"Id": "1", "Arn": ended_arn}])
@@ -186,7 +188,7 @@ def test_services_that_are_killed_again_and_again_do_each_thing_once(
         stream = labs[0].create(
             *(None, "stream"),
             input_topic_arn=topic,
-            output_topic_arn=told,
+            output_topic_arn=labels_topic,
             workers_per_object=1,
             max_concurrent_objects=10,
         )
@@ -227,9 +229,9 @@ def test_services_that_are_killed_again_and_again_do_each_thing_once(
         ends: set[str] = set()
 
         def all_told() -> bool:
-            for one in anyone.received(heard):
-                labels[json.loads(one["Message"])["source"]].add(one["MessageId"])
-            ends.update(one["resources"][0].rpartition("/")[2] for one in anyone.received(ended))
+            for message in anyone.received(heard):
+                labels[json.loads(message["Message"])["source"]].add(message["MessageId"])
+            ends.update(message["resources"][0].rpartition("/")[2] for message in anyone.received(ended))
             return labels.keys() == set(sources) and ends == {*names, stream}
 
         wait_until(all_told, 30, "everything was told")
@@ -237,19 +239,19 @@ def test_services_that_are_killed_again_and_again_do_each_thing_once(
 
         def over_http() -> dict[str, set[str]]:
             ids = defaultdict(set)
-            for one in endpoint[1]:
-                ids[json.loads(one["Message"])["source"]].add(one["MessageId"])
+            for message in endpoint[1]:
+                ids[json.loads(message["Message"])["source"]].add(message["MessageId"])
             return ids
 
         wait_until(lambda: over_http() == labels, 30, "everything was told over HTTP, with the same ids")
         check_workers(postgresql_url)
-        for one in (*serving, *working):
-            log = one.group.log.read_text()
+        for replica in (*serving, *working):
+            log = replica.group.log.read_text()
             assert "too many connections" not in log
             assert "--database-connections" not in log
     finally:
-        for one in (*serving, *working, s3):
-            one.stop()
+        for replica in (*serving, *working, s3):
+            replica.stop()
 
 
 class Clients:
@@ -280,9 +282,9 @@ def check_what_both_change(both: Sequence[Clients]) -> None:
         list(pool.map(change, range(2)))
     for mine in both:
         targets = mine.events.list_targets_by_rule(Rule="common")["Targets"]
-        assert sorted(one["Id"] for one in targets) == sorted(names)
+        assert sorted(target["Id"] for target in targets) == sorted(names)
         assert sorted(mine.iam.list_role_policies(RoleName="common")["PolicyNames"]) == sorted(names)
-        assert sorted(one["Key"] for one in mine.sns.list_tags_for_resource(ResourceArn=topic)["Tags"]) == sorted(names)
+        assert sorted(tag["Key"] for tag in mine.sns.list_tags_for_resource(ResourceArn=topic)["Tags"]) == sorted(names)
     first.events.remove_targets(Rule="common", Ids=names)
     first.events.delete_rule(Name="common")
 
@@ -295,7 +297,7 @@ def check_subscriber(both: Sequence[Any]) -> None:
         sent = [both[number % 2].publish(TopicArn=topic, Message="hello")["MessageId"] for number in range(30)]
         wait_until(lambda: len(heard) > len(sent), 30, "all are told", 0.05)
         both[1].delete_topic(TopicArn=topic)
-    assert [one["MessageId"] for one in heard] == [*sent[:5], *sent[4:]]
+    assert [message["MessageId"] for message in heard] == [*sent[:5], *sent[4:]]
 
 
 def upgrade(url: str) -> None:
@@ -324,7 +326,7 @@ def test_jobs_of_a_process_that_died_go_on_within_ten_seconds_and_everybody_answ
     working = [Service(tmp_path / "work-0", *where, env=env, part="work")]
     signed = {"aws_access_key_id": "owner", "aws_secret_access_key": "the owner's secret"}
     try:
-        sqs = [one.client("sqs", **signed) for one in serving]
+        sqs = [replica.client("sqs", **signed) for replica in serving]
         queue = sqs[0].create_queue(QueueName="heard")["QueueUrl"]
         waiting: list[Any] = []
         where_asked = queue.replace(serving[0].endpoint_url, serving[1].endpoint_url)
@@ -335,10 +337,10 @@ def test_jobs_of_a_process_that_died_go_on_within_ten_seconds_and_everybody_answ
         large = "ä" * 100_000
         sqs[0].send_message(QueueUrl=queue, MessageBody=large)
         polled.join(60)
-        assert [one["Body"] for one in waiting] == [large]
+        assert [message["Body"] for message in waiting] == [large]
         assert "Messages" not in sqs[0].receive_message(QueueUrl=queue), "it is with a receiver"
         sqs[0].delete_message(QueueUrl=queue, ReceiptHandle=waiting[0]["ReceiptHandle"])
-        check_what_both_change([Clients(one, signed) for one in serving])
+        check_what_both_change([Clients(replica, signed) for replica in serving])
         # Who only works has no API.
         probes = working[0].ready["probes_url"]
         assert urlopen(f"{probes}/readyz").status == 200
@@ -356,12 +358,12 @@ def test_jobs_of_a_process_that_died_go_on_within_ten_seconds_and_everybody_answ
 
         wait_until(lambda: labeled() > 20, 60, "it is under way", 0.1)
         working.append(Service(tmp_path / "work-1", *where, env=env, part="work"))
-        check_subscriber([one.client("sns", **signed) for one in serving])
+        check_subscriber([replica.client("sns", **signed) for replica in serving])
         working[0].kill()
         before = labeled()
         wait_until(lambda: labeled() > before, 10, "it goes on", 0.1)
         lab.sagemaker.stop_labeling_job(LabelingJobName=name)
         lab.wait(name, {"Stopped"})
     finally:
-        for one in (*serving, *working, s3):
-            one.stop()
+        for replica in (*serving, *working, s3):
+            replica.stop()

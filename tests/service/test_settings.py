@@ -36,7 +36,7 @@ def test_what_may_be_given_more_than_once_adds_up() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "told"),
+    ("variable", "value", "words"),
     [
         ("PORT", "many", "LABELING_LOCAL_PORT: invalid int value: 'many'"),
         ("LOG_FORMAT", "xml", "LABELING_LOCAL_LOG_FORMAT: invalid choice: 'xml'"),
@@ -44,14 +44,14 @@ def test_what_may_be_given_more_than_once_adds_up() -> None:
         ("TRUTH", "'a", "LABELING_LOCAL_TRUTH: "),
     ],
 )
-def test_a_wrong_variable_is_named(variable: str, value: str, told: str) -> None:
+def test_a_wrong_variable_is_named(variable: str, value: str, words: str) -> None:
     with pytest.raises(StartError) as error:
         read(**{f"LABELING_LOCAL_{variable}": value})
-    assert str(error.value).startswith(told)
+    assert str(error.value).startswith(words)
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "words"),
     [
         ('port = "many"', "port: invalid int value: 'many'"),
         ("port = [1]", "port: [1] must be a text or a number"),
@@ -67,7 +67,7 @@ def test_a_wrong_variable_is_named(variable: str, value: str, told: str) -> None
     ],
 )
 def test_a_wrong_file_is_named_and_what_is_wrong_with_it(
-    content: str | bytes | None, told: str, tmp_path: Path
+    content: str | bytes | None, words: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "settings.toml"
     if content is not None:
@@ -75,7 +75,7 @@ def test_a_wrong_file_is_named_and_what_is_wrong_with_it(
     with pytest.raises(StartError) as error:
         read("--settings", str(file))
     assert str(file) in str(error.value)
-    assert told in str(error.value)
+    assert words in str(error.value)
 
 
 def test_variables_that_are_no_settings_are_left_alone() -> None:
@@ -99,9 +99,9 @@ def test_a_service_starts_by_its_environment_alone(tmp_path: Path) -> None:
     try:
         assert service.endpoint_url.endswith(f":{port}")
         assert "mine" in service.ready["workteams"]
-        (told,) = [json.loads(line) for line in service.group.log.read_text().splitlines()]
+        (entry,) = [json.loads(line) for line in service.group.log.read_text().splitlines()]
         assert (
-            told["message"] == "the environment variable LABELING_LOCAL_SERVICE_HOST is not a setting of this service"
+            entry["message"] == "the environment variable LABELING_LOCAL_SERVICE_HOST is not a setting of this service"
         )
     finally:
         service.stop()

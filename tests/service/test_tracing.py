@@ -47,7 +47,9 @@ class Collector:
     def take(self, request: Any) -> None:
         for resource in request.resource_spans:
             self.services |= {
-                one.value.string_value for one in resource.resource.attributes if one.key == "service.name"
+                attribute.value.string_value
+                for attribute in resource.resource.attributes
+                if attribute.key == "service.name"
             }
             self.spans += [span for scope in resource.scope_spans for span in scope.spans]
 
@@ -63,7 +65,7 @@ def collector() -> Iterator[Collector]:
 
 
 def attributes(span: Any) -> dict[str, str]:
-    return {one.key: one.value.string_value for one in span.attributes}
+    return {attribute.key: attribute.value.string_value for attribute in span.attributes}
 
 
 def test_requests_and_steps_are_traced_where_the_environment_says(collector: Collector, tmp_path: Path) -> None:
@@ -90,7 +92,7 @@ def test_requests_and_steps_are_traced_where_the_environment_says(collector: Col
 
 
 @pytest.mark.parametrize(
-    ("environment", "told"),
+    ("environment", "words"),
     [
         ({"OTEL_TRACES_EXPORTER": "zipkin"}, "OTEL_TRACES_EXPORTER is 'zipkin'; this service has otlp and none"),
         (
@@ -99,8 +101,8 @@ def test_requests_and_steps_are_traced_where_the_environment_says(collector: Col
         ),
     ],
 )
-def test_what_there_is_not_is_said_at_the_start(environment: dict[str, str], told: str) -> None:
-    with pytest.raises(StartError, match=told):
+def test_what_there_is_not_is_said_at_the_start(environment: dict[str, str], words: str) -> None:
+    with pytest.raises(StartError, match=words):
         set_up_tracing(environment)
 
 

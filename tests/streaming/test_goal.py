@@ -72,13 +72,13 @@ def test_a_wait_that_is_taken_up_again_is_the_same_wait(
         return
     whole, part = Goal(**limits, idle_for=idle_for), Goal(**limits, idle_for=idle_for)
     now = 1e9
-    for number, (one, seconds) in enumerate(seen):
+    for number, (state, seconds) in enumerate(seen):
         if number == interrupted:
             memory = json.loads(json.dumps(part.memory))
             part = Goal(**limits, idle_for=idle_for)
             part.recall(memory)
         now += seconds
-        assert whole.reached(one, now) == part.reached(one, now)
+        assert whole.reached(state, now) == part.reached(state, now)
 
 
 def test_a_job_is_seen_with_its_queue_and_without_it_once_it_has_ended(

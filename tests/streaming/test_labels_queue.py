@@ -18,12 +18,16 @@ JSON = st.recursive(
 )
 
 
-@given(st.text() | JSON.map(json.dumps) | JSON.map(lambda one: json.dumps({"Type": "Notification", "Message": one})))
+@given(
+    st.text()
+    | JSON.map(json.dumps)
+    | JSON.map(lambda message: json.dumps({"Type": "Notification", "Message": message}))
+)
 def test_no_message_makes_it_stumble(body: str) -> None:
     line = label_line(body)
     assert line is None or "-metadata" in line
-    found = created_objects(body)
-    assert found is None or isinstance(found, list)
+    objects = created_objects(body)
+    assert objects is None or isinstance(objects, list)
 
 
 @pytest.mark.parametrize("body", ["[" * 100_000, '{"Type": "Notification", "Message": "%s"}' % ("[" * 100_000)])
@@ -51,8 +55,8 @@ def test_the_newest_label_is_found_however_its_date_is_written() -> None:
 
 def test_classes_of_boxes_are_counted_too() -> None:
     boxes = {"image_size": [{"width": 9, "height": 9}], "annotations": []}
-    one = {"class_id": 1, "left": 1, "top": 1, "width": 2, "height": 2}
+    box = {"class_id": 1, "left": 1, "top": 1, "width": 2, "height": 2}
     about = {"type": "groundtruth/object-detection", "class-map": {"0": "heron", "1": "stork"}, "job-name": "a/birds"}
-    lines = [{"y": {**boxes, "annotations": [one, one]}, "y-metadata": about}, {"y": boxes, "y-metadata": about}]
+    lines = [{"y": {**boxes, "annotations": [box, box]}, "y-metadata": about}, {"y": boxes, "y-metadata": about}]
     lines.append({"y": "crooked", "y-metadata": about})
     assert _counts(lines) == {"label_attribute_name": "y", "job_name": "birds", "classes": {"stork": 1}}

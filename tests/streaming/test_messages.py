@@ -44,10 +44,10 @@ def test_a_line_that_names_its_id_keeps_it() -> None:
 def test_batches_hold_everything_in_order_and_are_never_too_large(sizes: list[int]) -> None:
     messages = [Message("", size, str(number)) for number, size in enumerate(sizes)]
     made = list(batches(messages))
-    assert [one for batch in made for one in batch] == messages
+    assert [message for batch in made for message in batch] == messages
     for batch in made:
         assert 1 <= len(batch) <= MAX_BATCH
-        assert sum(one.size for one in batch) <= MAX_MESSAGE_BYTES
+        assert sum(message.size for message in batch) <= MAX_MESSAGE_BYTES
 
 
 @given(st.dictionaries(st.from_regex(r"[A-Za-z.0-9]+", fullmatch=True), st.text(min_size=1)))

@@ -35,7 +35,7 @@ class FussyTopic:
 
             def do_POST(self) -> None:
                 form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-                told = {"Successful": "", "Failed": ""}
+                entries = {"Successful": "", "Failed": ""}
                 for number in range(1, 11):
                     name = f"PublishBatchRequestEntries.member.{number}"
                     if f"{name}.Id" not in form:
@@ -43,13 +43,13 @@ class FussyTopic:
                     (key,), (text,) = form[f"{name}.Id"], form[f"{name}.Message"]
                     if text in seen:
                         outer.taken.append(text)
-                        told["Successful"] += f"<member><Id>{key}</Id><MessageId>1</MessageId></member>"
+                        entries["Successful"] += f"<member><Id>{key}</Id><MessageId>1</MessageId></member>"
                     elif "bad" in text:
-                        told["Failed"] += failed(key, "InvalidParameter", "true")
+                        entries["Failed"] += failed(key, "InvalidParameter", "true")
                     elif "silent" not in text:
-                        told["Failed"] += failed(key, "InternalError", "false")
+                        entries["Failed"] += failed(key, "InternalError", "false")
                     seen.add(text)
-                lists = "".join(f"<{name}>{content}</{name}>" for name, content in told.items())
+                lists = "".join(f"<{name}>{content}</{name}>" for name, content in entries.items())
                 body = f"<PublishBatchResponse><PublishBatchResult>{lists}</PublishBatchResult></PublishBatchResponse>"
                 self.send_response_only(200)
                 self.send_header("Content-Length", str(len(body)))
@@ -90,7 +90,7 @@ def test_each_entry_is_sent_until_it_is_taken_or_refused(fussy: FussyTopic) -> N
         refused = publisher.publish([*bad, *wanted])
     finally:
         publisher.close()
-    assert sorted(fussy.taken) == sorted(one.text for one in wanted)
+    assert sorted(fussy.taken) == sorted(message.text for message in wanted)
     assert sorted(refused) == [
         Refused("bad", "InvalidParameter: no"),
         Refused(

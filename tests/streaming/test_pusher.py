@@ -45,7 +45,7 @@ def test_what_can_not_be_pushed_is_told_and_the_rest_is_published(lab: Lab, clie
     uri = lab.put(f"{yard.folder}m.manifest", '{"source-ref": "s3://lab/1.png"}\n{broken\n')
     with yard.pusher(client, Manifest(client, uri, None)) as pusher:
         step = pusher.step()
-    assert (step.published, [one.about for one in step.refused]) == (1, [f"{uri}#2"])
+    assert (step.published, [refusal.about for refusal in step.refused]) == (1, [f"{uri}#2"])
     assert isinstance(step.refused[0], Refused)
     assert [line["source-ref"] for line in yard.arrived(1)] == ["s3://lab/1.png"]
 

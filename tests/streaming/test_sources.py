@@ -38,19 +38,19 @@ def test_pages_of_a_document_have_ids_of_their_own(lab: Lab, client: GroundTruth
         {"source-ref": "s3://lab/half \ud800.pdf"},
     ]
     uri = lab.manifest(lines)
-    found = Manifest(client, uri, None).take(10)
-    ids = [one.object_id for one in found]
+    taken = Manifest(client, uri, None).take(10)
+    ids = [item.object_id for item in taken]
     # What is only a source keeps the id that it has in jobs that run.
     assert ids[0] == ids[4] == document
     assert ids[5:] == [f"{uri}#6", f"{uri}#7"]
     assert len(set(ids[1:4])) == 3
-    assert len({message_of(one.line, one.object_id).text for one in found[:4]}) == 4
-    assert [bool(one.problem) for one in found] == [False] * 6 + [True]
-    by_page = [one.object_id for one in Manifest(client, uri, None, ["source-ref", "page"]).take(10)]
+    assert len({message_of(item.line, item.object_id).text for item in taken[:4]}) == 4
+    assert [bool(item.problem) for item in taken] == [False] * 6 + [True]
+    by_page = [item.object_id for item in Manifest(client, uri, None, ["source-ref", "page"]).take(10)]
     assert by_page[1] == by_page[3] != by_page[2]
     assert by_page[0] == document
     again = Manifest(client, lab.manifest(list(reversed(lines[:4]))), None).take(10)
-    assert [one.object_id for one in again] == ids[3::-1]
+    assert [item.object_id for item in again] == ids[3::-1]
 
 
 @pytest.fixture
@@ -65,14 +65,14 @@ def put(lab: Lab, folder: str, *keys: str, body: bytes | str = b"picture") -> li
 
 def refs(source: Source, most: int = 100) -> list[str]:
     """References of the objects that a source hands out next; they are published then."""
-    found = source.take(most)
+    taken = source.take(most)
     source.settle()
-    assert not [one for one in found if one.problem]
-    return [one.line["source-ref"] for one in found]
+    assert not [item for item in taken if item.problem]
+    return [item.line["source-ref"] for item in taken]
 
 
 def texts_of(source: Source, most: int = 100) -> list[str]:
-    return [one.line["source"] for one in source.take(most) if not one.problem]
+    return [item.line["source"] for item in source.take(most) if not item.problem]
 
 
 def test_what_is_under_a_prefix_is_found_in_order_and_later_only_what_is_new(
@@ -115,9 +115,9 @@ def test_an_object_that_was_written_again_is_another_one_if_that_is_asked_for(
     put(lab, folder, "a.png", "b.png")
     known, changed = ObjectSettings(), ObjectSettings(relabel_changed=True)
     sources = {asked: S3Prefix(client, folder, asked, None, 3600) for asked in (known, changed)}
-    before = {asked: [one.object_id for one in source.take(9)] for asked, source in sources.items()}
+    before = {asked: [item.object_id for item in source.take(9)] for asked, source in sources.items()}
     (uri,) = put(lab, folder, "a.png", body=b"another picture")
-    after = {asked: [one.object_id for one in source.take(9)] for asked, source in sources.items()}
+    after = {asked: [item.object_id for item in source.take(9)] for asked, source in sources.items()}
     assert after[known] == before[known][:1] == [uri], "the job labels an id once"
     assert len(after[changed]) == 1
     assert not set(after[changed]) & set(before[changed])
@@ -132,8 +132,8 @@ def test_each_line_of_a_text_file_is_an_object_and_the_next_one_goes_on_inside_i
     source = S3Prefix(client, folder, ObjectSettings(text=True), None, 3600)
     assert texts_of(source, 2) == ["one", "two"]
     rest = S3Prefix(client, folder, ObjectSettings(text=True), source.position, 3600).take(50)
-    assert [one.line.get("source") for one in rest] == ["three", "four", None, None, "five"]
-    assert [(one.object_id, one.problem) for one in rest if one.problem] == [
+    assert [item.line.get("source") for item in rest] == ["three", "four", None, None, "five"]
+    assert [(item.object_id, item.problem) for item in rest if item.problem] == [
         (f"{folder}b.txt#2", "byte 1 of the line is not UTF-8"),
         (f"{folder}b.txt#3", "the line is longer than 100,000 characters"),
     ]
@@ -147,26 +147,26 @@ def test_the_lines_of_a_manifest_are_found_once(lab: Lab, client: GroundTruth) -
     source = Manifest(client, uri, None)
     first = source.take(2)
     rest = Manifest(client, uri, json.loads(json.dumps(source.position))).take(100)
-    assert [one.line["source"][:6] for one in (*first, *rest) if not one.problem] == [
+    assert [item.line["source"][:6] for item in (*first, *rest) if not item.problem] == [
         *("text 1", "text 1", "text 2", "text 9", "éééééé")
     ]
-    assert [(one.object_id, "not JSON" in one.problem) for one in rest if one.problem] == [(f"{uri}#4", True)]
+    assert [(item.object_id, "not JSON" in item.problem) for item in rest if item.problem] == [(f"{uri}#4", True)]
 
 
 def notifications(lab: Lab, way: str) -> tuple[str, str]:
     """A bucket that tells a queue of its new objects in some way; both names."""
     name = f"told-{own_id().hex[:8]}"
     lab.s3.create_bucket(Bucket=name)
-    sqs, sns, events = (lab.service.client(one) for one in ("sqs", "sns", "events"))
+    sqs, sns, events = (lab.service.client(service) for service in ("sqs", "sns", "events"))
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    told = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
+    kinds = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
     if way == "topic":
         topic = sns.create_topic(Name=name)["TopicArn"]
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-        configuration: dict[str, Any] = {"TopicConfigurations": [{"TopicArn": topic, "Events": told}]}
+        configuration: dict[str, Any] = {"TopicConfigurations": [{"TopicArn": topic, "Events": kinds}]}
     elif way == "queue":
-        configuration = {"QueueConfigurations": [{"QueueArn": arn, "Events": told}]}
+        configuration = {"QueueConfigurations": [{"QueueArn": arn, "Events": kinds}]}
     else:
         pattern = {"source": ["aws.s3"], "detail": {"bucket": {"name": [name]}}}
         events.put_rule(Name=name, EventPattern=json.dumps(pattern))
@@ -191,8 +191,8 @@ def test_what_a_queue_is_told_of_is_found(lab: Lab, client: GroundTruth, way: st
     lab.service.client("sqs").send_message(QueueUrl=url, MessageBody="not for us")
     source = Notifications(client, url, ObjectSettings([".png"]))
     wait_until(lambda: in_queue(lab, url) >= 7, 30, "all is told", 0.05)
-    found = [one.line["source-ref"] for one in source.take(100)]
-    assert sorted(found) == [f"s3://{bucket}/new/2.png", *[f"s3://{bucket}/new/ä b+c.png"] * 2]
+    uris = [item.line["source-ref"] for item in source.take(100)]
+    assert sorted(uris) == [f"s3://{bucket}/new/2.png", *[f"s3://{bucket}/new/ä b+c.png"] * 2]
     assert source.exhausted
     assert source.position is None
     assert in_queue(lab, url) >= 7, "what is not published yet stays in the queue"

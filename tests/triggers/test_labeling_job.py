@@ -90,20 +90,20 @@ def test_a_users_kill_stops_the_job_if_it_should(
     task_instance = FakeTaskInstance()
     tell_task_state(monkeypatch, task_instance, state)
     monkeypatch.setattr(compat, "read_xcom", lambda ti_key, key: task_instance.try_number)
-    one = trigger(name, stop_job_on_kill=stop)
-    one.task_instance = task_instance  # type: ignore[assignment]
-    asyncio.run(one.on_kill())
+    stopped = trigger(name, stop_job_on_kill=stop)
+    stopped.task_instance = task_instance  # type: ignore[assignment]
+    asyncio.run(stopped.on_kill())
     assert connected.wait(name, {status})
 
 
 def test_being_cancelled_alone_leaves_the_job_running(connected: Lab) -> None:
     name = connected.create(texts(5), workforce=PrivateWorkteam(connected.team("private-people")))
     connected.wait(name, {"InProgress"})
-    one = trigger(name)
+    waiting = trigger(name)
 
     async def cancel() -> None:
         async def run() -> None:
-            async for _ in one.run():
+            async for _ in waiting.run():
                 pass
 
         task = asyncio.create_task(run())

@@ -43,8 +43,8 @@ class Stream:
 
     def in_queue(self) -> int:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        found = self.output.sqs.get_queue_attributes(QueueUrl=self.output.url, AttributeNames=names)["Attributes"]
-        return sum(map(int, found.values()))
+        counts = self.output.sqs.get_queue_attributes(QueueUrl=self.output.url, AttributeNames=names)["Attributes"]
+        return sum(map(int, counts.values()))
 
 
 async def next_event(events: AsyncIterator[Any]) -> dict[str, Any]:
@@ -136,17 +136,17 @@ def test_messages_go_when_airflow_has_stored_the_event_and_only_then(connected: 
     of.publish(1, 2, 3)
 
     async def scenario() -> None:
-        one, other = of.trigger(batch_size=3), of.trigger(batch_size=3)
-        assert one.shared_stream_key() == other.shared_stream_key()
-        assert one.shared_stream_key() != of.trigger(batch_size=4).shared_stream_key()
-        producer = LabelsArrivedTrigger.create_shared_stream_producer(one.serialize()[1])
+        first, other = of.trigger(batch_size=3), of.trigger(batch_size=3)
+        assert first.shared_stream_key() == other.shared_stream_key()
+        assert first.shared_stream_key() != of.trigger(batch_size=4).shared_stream_key()
+        producer = LabelsArrivedTrigger.create_shared_stream_producer(first.serialize()[1])
         events = producer.open_stream()
         event, payload = await asyncio.wait_for(anext(events), 30)
 
         async def raw() -> AsyncIterator[Any]:
             yield event
 
-        assert (await next_event(one.filter_shared_stream(raw())))["count"] == 3
+        assert (await next_event(first.filter_shared_stream(raw())))["count"] == 3
         outcome = AdvanceOutcome(acked=1, failed=0) if stored else AdvanceOutcome(acked=1, failed=1)
         await producer.advance([AdvanceItem(payload, outcome)])
         await events.aclose()

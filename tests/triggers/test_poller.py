@@ -27,7 +27,7 @@ def test_many_triggers_are_answered_by_one_listing_per_sweep(connected: Lab, bet
     names = waiting_jobs(connected, 30)
 
     async def scenario() -> list[dict[str, Any]]:
-        tasks = [asyncio.create_task(event_of(one)) for one in watch(connected, names)]
+        tasks = [asyncio.create_task(event_of(watching)) for watching in watch(connected, names)]
         await sweeps(between, 5)
         assert between.operations == {"ListLabelingJobs": between.looks}
         before = between.looks
@@ -52,7 +52,7 @@ def test_a_listing_ends_where_the_youngest_watched_job_was_created(connected: La
     wait_until(the_clock_has_moved_on, 30, "younger jobs are outside the window", 0.02)
 
     async def scenario() -> None:
-        tasks = [asyncio.create_task(event_of(one)) for one in watch(connected, names)]
+        tasks = [asyncio.create_task(event_of(watching)) for watching in watch(connected, names)]
         await sweeps(between, 4)
         assert set(between.operations) == {"ListLabelingJobs"}
         await asyncio.to_thread(stop, connected, names)
@@ -67,7 +67,7 @@ def test_a_trigger_that_is_cancelled_takes_nobody_along_and_the_last_one_ends_th
     names = waiting_jobs(connected, 4)
 
     async def scenario() -> None:
-        tasks = [asyncio.create_task(event_of(one)) for one in watch(connected, names)]
+        tasks = [asyncio.create_task(event_of(watching)) for watching in watch(connected, names)]
         tasks[0].cancel()
         await sweeps(between, 1)
         tasks[1].cancel()
@@ -76,14 +76,14 @@ def test_a_trigger_that_is_cancelled_takes_nobody_along_and_the_last_one_ends_th
         assert (await tasks[2])["state"]["status"] == "Stopped"
         tasks[3].cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        threads = [one for one in threading.enumerate() if one.name.startswith("labeling-poller")]
-        await asyncio.to_thread(lambda: [one.join(10) for one in threads])
+        threads = [thread for thread in threading.enumerate() if thread.name.startswith("labeling-poller")]
+        await asyncio.to_thread(lambda: [thread.join(10) for thread in threads])
         before = between.looks
         await asyncio.sleep(0.3)
         assert between.looks == before
 
     asyncio.run(scenario())
-    assert not [one for one in threading.enumerate() if one.name.startswith("labeling-poller")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("labeling-poller")]
 
 
 def test_whoever_may_not_list_jobs_is_answered_job_by_job(connected: Lab, between: Proxy) -> None:
@@ -91,7 +91,7 @@ def test_whoever_may_not_list_jobs_is_answered_job_by_job(connected: Lab, betwee
     names = waiting_jobs(connected, 4)
 
     async def scenario() -> list[dict[str, Any]]:
-        tasks = [asyncio.create_task(event_of(one)) for one in watch(connected, names)]
+        tasks = [asyncio.create_task(event_of(watching)) for watching in watch(connected, names)]
         await sweeps(between, 8)
         await asyncio.to_thread(stop, connected, names)
         return await asyncio.gather(*tasks)
@@ -104,7 +104,7 @@ def test_a_job_that_is_not_there_is_the_trouble_of_its_own_trigger_only(connecte
     names = waiting_jobs(connected, 3)
 
     async def scenario() -> list[dict[str, Any]]:
-        tasks = [asyncio.create_task(event_of(one)) for one in [*watch(connected, names), trigger("nobody")]]
+        tasks = [asyncio.create_task(event_of(watching)) for watching in [*watch(connected, names), trigger("nobody")]]
         assert "the labeling job no longer exists" in (await tasks[3])["error"]
         await asyncio.to_thread(stop, connected, names)
         return await asyncio.gather(*tasks[:3])
@@ -117,7 +117,7 @@ def test_throttling_slows_everybody_down_and_fails_nobody(connected: Lab, betwee
 
     async def scenario() -> list[dict[str, Any]]:
         between.trouble = ["ThrottlingException", "truncated", "drop", "skew", "InternalFailure"]
-        tasks = [asyncio.create_task(event_of(one)) for one in watch(connected, names)]
+        tasks = [asyncio.create_task(event_of(watching)) for watching in watch(connected, names)]
         await sweeps(between, 7)
         await asyncio.to_thread(stop, connected, names)
         return await asyncio.gather(*tasks)
@@ -144,7 +144,7 @@ def test_a_hiccup_of_the_credentials_endpoint_fails_nobody(
     async def scenario() -> list[dict[str, Any]]:
         with credentials_endpoint() as statuses:
             statuses.extend([500] * 12)
-            tasks = [asyncio.create_task(event_of(one)) for one in watch(connected, names)]
+            tasks = [asyncio.create_task(event_of(watching)) for watching in watch(connected, names)]
             await asyncio.to_thread(wait_until, lambda: not statuses, 30, "the endpoint has failed often enough")
             await sweeps(between, 1)
             await asyncio.to_thread(stop, connected, names)
@@ -161,11 +161,11 @@ def test_keys_that_are_replaced_in_the_connection_are_taken_up_by_all_who_wait(
 
     async def scenario() -> list[dict[str, Any]]:
         early, late = names[:3], names[3:]
-        tasks = [asyncio.create_task(event_of(one)) for one in watch(connected, early)]
+        tasks = [asyncio.create_task(event_of(watching)) for watching in watch(connected, early)]
         await sweeps(between, 2)
         between.keys = {"new"}
         await asyncio.to_thread(wait_until, lambda: between.spoilt["key"] > 2, 30, "the old key is refused")
-        tasks += [asyncio.create_task(event_of(one)) for one in watch(connected, late)]
+        tasks += [asyncio.create_task(event_of(watching)) for watching in watch(connected, late)]
         await asyncio.sleep(0)
         monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(between.url, key="new"))
         await asyncio.to_thread(stop, connected, names)
@@ -203,9 +203,9 @@ def test_an_event_is_seen_long_before_the_next_sweep_and_what_is_not_ours_stays_
     (other,) = waiting_jobs(connected, 1)
 
     async def scenario() -> dict[str, Any]:
-        (one,) = watch(connected, [name], poll_interval=3600, events_queue_url=url)
-        task = asyncio.create_task(event_of(one))
-        await asyncio.to_thread(wait_until, lambda: between.told, 30, "the first sweep is over")
+        (watching,) = watch(connected, [name], poll_interval=3600, events_queue_url=url)
+        task = asyncio.create_task(event_of(watching))
+        await asyncio.to_thread(wait_until, lambda: between.answers_given, 30, "the first sweep is over")
         await asyncio.to_thread(stop, connected, [other])
         await asyncio.to_thread(wait_until, lambda: messages("NotVisible") == 2, 30, "both were read and left")
         await asyncio.to_thread(stop, connected, [name])
@@ -224,8 +224,10 @@ def test_without_its_queue_a_trigger_goes_by_the_sweep(connected: Lab) -> None:
     (name,) = waiting_jobs(connected, 1)
 
     async def scenario() -> dict[str, Any]:
-        (one,) = watch(connected, [name], events_queue_url=f"{connected.service.endpoint_url}/123456789012/no-queue")
-        task = asyncio.create_task(event_of(one))
+        (watching,) = watch(
+            connected, [name], events_queue_url=f"{connected.service.endpoint_url}/123456789012/no-queue"
+        )
+        task = asyncio.create_task(event_of(watching))
         await asyncio.sleep(1)
         await asyncio.to_thread(stop, connected, [name])
         async with asyncio.timeout(30):
@@ -253,7 +255,7 @@ def test_no_client_is_made_and_nothing_is_asked_in_the_event_loops_thread(
     async def scenario() -> None:
         noting(botocore.client.ClientCreator, "create_client")
         noting(botocore.client.BaseClient, "_make_api_call")
-        tasks = [asyncio.create_task(event_of(one)) for one in triggers]
+        tasks = [asyncio.create_task(event_of(watching)) for watching in triggers]
         async with asyncio.timeout(30):
             while len(threads) < 1:
                 await asyncio.sleep(0.05)
@@ -275,8 +277,8 @@ def test_a_message_is_kept_until_its_job_has_been_looked_at(connected: Lab, monk
         monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(between.url))
 
         async def scenario() -> dict[str, Any]:
-            (one,) = watch(connected, [name], poll_interval=3600, events_queue_url=url)
-            task = asyncio.create_task(event_of(one))
+            (watching,) = watch(connected, [name], poll_interval=3600, events_queue_url=url)
+            task = asyncio.create_task(event_of(watching))
             await sweeps(between, 1)
             between.trouble = ["InternalFailure"]
             await asyncio.to_thread(stop, connected, [name])

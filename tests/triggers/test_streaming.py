@@ -53,7 +53,7 @@ def test_a_watcher_waits_for_a_job_goes_on_for_ever_and_remembers_with_its_asset
         await events.aclose()  # type: ignore[attr-defined]
         return seen
 
-    assert [one["published"] for one in asyncio.run(scenario())] == [2, 1]
+    assert [event["published"] for event in asyncio.run(scenario())] == [2, 1]
     (kept,) = store.kept.values()
     assert json.loads(kept)["threshold"] > 0
     lines = yard.arrived(3)
@@ -79,7 +79,7 @@ def test_a_position_is_of_one_source_and_topic_and_of_what_is_asked_of_them() ->
         {"prefix_uri": "s3://b/p", "text": True},
         {"prefix_uri": "s3://b/p", "relabel_changed": True},
     ]
-    keys = [trigger(**one).position_key for one in others]
+    keys = [trigger(**arguments).position_key for arguments in others]
     assert len(set(keys)) == len(keys)
     assert trigger(prefix_uri="s3://b/p", max_backlog=7, suffixes=()).position_key == keys[0]
 

@@ -27,9 +27,9 @@ def trigger(name: str, **arguments: Any) -> LabelingJobTrigger:
     return LabelingJobTrigger(name, **{**defaults, **arguments})
 
 
-def fire(one: LabelingJobTrigger) -> dict[str, Any]:
+def fire(waiting: LabelingJobTrigger) -> dict[str, Any]:
     async def first() -> dict[str, Any]:
-        async for event in one.run():
+        async for event in waiting.run():
             return dict(event.payload)
         raise AssertionError("the trigger did not fire")
 
@@ -47,11 +47,11 @@ def waiting_jobs(lab: Lab, count: int) -> list[str]:
 
 
 def watch(lab: Lab, names: list[str], **arguments: Any) -> list[LabelingJobTrigger]:
-    return [trigger(one, created=lab.describe(one)["CreationTime"].timestamp(), **arguments) for one in names]
+    return [trigger(name, created=lab.describe(name)["CreationTime"].timestamp(), **arguments) for name in names]
 
 
-async def event_of(one: LabelingJobTrigger) -> dict[str, Any]:
-    async for event in one.run():
+async def event_of(waiting: LabelingJobTrigger) -> dict[str, Any]:
+    async for event in waiting.run():
         return dict(event.payload)
     raise AssertionError("the trigger did not fire")
 

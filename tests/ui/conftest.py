@@ -148,10 +148,10 @@ def pages(signed_in: Callable[[str], Pages]) -> Pages:
 @pytest.fixture
 def jobs(pages: Pages) -> Iterator[Jobs]:
     """Airflow's database, without any XCom before and after."""
-    one = Jobs()
-    one.clear()
-    yield one
-    one.clear()
+    made = Jobs()
+    made.clear()
+    yield made
+    made.clear()
 
 
 @pytest.fixture

@@ -168,9 +168,9 @@ def test_a_job_tells_who_is_at_work_and_what_they_report(lab: Lab, jobs: Jobs, p
     jobs.add(facts_of(name), run=task["run_id"])
     assert "Nobody is at work." in pages.shows("/job/people", **task)
     ada = Browser(lab.service.endpoint_url).sign_in("Ada Lovelace")
-    found = re.search(r"/portal/jobs/(\d+)", ada.ask("GET", f"/portal/labeling-jobs/{name}")[1]["location"])
-    assert found
-    at = ada.next(int(found[1]))["task"]["id"]
+    job_id = re.search(r"/portal/jobs/(\d+)", ada.ask("GET", f"/portal/labeling-jobs/{name}")[1]["location"])
+    assert job_id
+    at = ada.next(int(job_id[1]))["task"]["id"]
     ada.move(f"/tasks/{at}/remark", {"text": EVIL})
     ada.move(f"/tasks/{at}/remark", {"text": "A second one"})
     page = pages.shows("/job/people", **task)
@@ -183,7 +183,7 @@ def test_a_job_tells_who_is_at_work_and_what_they_report(lab: Lab, jobs: Jobs, p
     assert "private.us-east-1." in page
     assert "Lovelace" not in page
     assert f'href="{lab.service.endpoint_url}/_labeling/jobs/{name}"' in page
-    ada.move(f"/tasks/{at}/decline", {"reason": "Too blurred", "job": int(found[1])})
+    ada.move(f"/tasks/{at}/decline", {"reason": "Too blurred", "job": int(job_id[1])})
     page = pages.shows("/job/people", **task)
     assert "1 task was declined." in page
     assert "Declined: <bdi>Too blurred</bdi>" in page

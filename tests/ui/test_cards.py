@@ -69,8 +69,8 @@ def test_only_pictures_of_the_job_itself_are_signed(lab: Lab, jobs: Jobs, pages:
     body = "".join(json.dumps(line) + "\n" for line in lines)
     lab.put(f"out/{name}/manifests/output/output.manifest", body)
     page = pages.shows("/job/labels", **task)
-    addresses = [unescape(one) for one in re.findall(r'href="(picture\?[^"]*)"', page)]
-    signed = {parse_qs(one.partition("?")[2])["uri"][0] for one in addresses}
+    addresses = [unescape(address) for address in re.findall(r'href="(picture\?[^"]*)"', page)]
+    signed = {parse_qs(address.partition("?")[2])["uri"][0] for address in addresses}
     assert signed == {*refs, far, beside, good_mask}
     assert page.count("Its mask is not part of the job") == sum(isinstance(mask, str) for mask in masks) - 1
     assert page.count("Its picture is not part of the job") == len(sources) - 3
@@ -93,9 +93,9 @@ def test_pictures_that_are_stored_turned_are_shown_as_their_labels_have_them(
     name = job_of(lab, task, lines, task_type="bounding-box")
     jobs.add(facts_of(name), run=task["run_id"])
     labels = [line["label"]["image_size"][0] for line in lab.output(lab.describe(name))]
-    assert [(one["width"], one["height"]) for one in labels] == [(60, 40), (1_200, 800)]
+    assert [(label["width"], label["height"]) for label in labels] == [(60, 40), (1_200, 800)]
     page = pages.shows("/job/labels", **task)
-    addresses = [unescape(one) for one in re.findall(r'href="(picture\?[^"]*)"', page)]
+    addresses = [unescape(address) for address in re.findall(r'href="(picture\?[^"]*)"', page)]
     assert len(addresses) == 2
     for address in addresses:
         # As a browser shows it.
@@ -128,8 +128,8 @@ def test_frames_of_a_sequence_are_shown_with_their_labels(lab: Lab, jobs: Jobs, 
     name = job_of(lab, task, [line], workers_per_object=1, **arguments)
     jobs.add(facts_of(name), run=task["run_id"])
     page = pages.shows("/job/labels", **task)
-    addresses = [unescape(one) for one in re.findall(r'href="(picture\?[^"]*)"', page)]
-    assert [parse_qs(one.partition("?")[2])["uri"][0] for one in addresses] == frames[:2]
+    addresses = [unescape(address) for address in re.findall(r'href="(picture\?[^"]*)"', page)]
+    assert [parse_qs(address.partition("?")[2])["uri"][0] for address in addresses] == frames[:2]
     assert page.count("<rect") == 2
     assert "van:1" in page
     assert pages.client.get(addresses[0]).status_code == 200

@@ -28,8 +28,8 @@ def many(jobs: Jobs) -> list[str]:
         for task, index in (("b", 2), ("b", 10), ("a", -1), ("c", -1))[: 1 + run % 4]:
             name = f"{dag}-{run}-{task}-{index + 1}"
             facts = {"job_name": name, "aws_conn_id": None, "status": ("Completed", "InProgress")[run % 2]}
-            told = {"job_name": name, "total": run}
-            last = jobs.add(facts, told, dag=dag, task=task, index=index, run=last)["run_id"]
+            progress = {"job_name": name, "total": run}
+            last = jobs.add(facts, progress, dag=dag, task=task, index=index, run=last)["run_id"]
             if dag in DAGS:
                 names.append((-run, task, index, name))
         jobs.add("x", dag=dag, task="z", run=last, key="return_value")
@@ -75,7 +75,7 @@ def test_jobs_are_counted_while_they_are_few(many: list[str], monkeypatch: pytes
 
 def test_a_job_is_found_by_its_task(many: list[str], jobs: Jobs) -> None:
     task = jobs.add({"job_name": "this", "aws_conn_id": "x"}, {"job_name": "earlier", "total": 7}, index=3)
-    found = find_job(TaskKey(**task))
-    assert found is not None
-    assert (found.name, found.count("total")) == ("this", 0), "counters of an earlier job are not this one's"
+    newest = find_job(TaskKey(**task))
+    assert newest is not None
+    assert (newest.name, newest.count("total")) == ("this", 0), "counters of an earlier job are not this one's"
     assert find_job(TaskKey(**{**task, "map_index": 4})) is None

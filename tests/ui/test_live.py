@@ -61,18 +61,18 @@ def test_the_list_tells_nothing_of_such_a_job(lab: Lab, jobs: Jobs, pages: Pages
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("connection", "words"),
     [
         ({"aws_conn_id": "nowhere"}, "not have the connection 'nowhere'"),
         ({"verify": "/no/such/bundle"}, "not have the CA bundle '/no/such/bundle'"),
     ],
 )
 def test_a_connection_that_is_missing_is_told_and_no_other_is_taken(
-    lab: Lab, jobs: Jobs, signed_in: Callable[[str], Pages], path: str, told: dict[str, Any], words: str
+    lab: Lab, jobs: Jobs, signed_in: Callable[[str], Pages], path: str, connection: dict[str, Any], words: str
 ) -> None:
     task = jobs.add(None)
     name = job_of(lab, task, texts(4))
-    jobs.add(facts_of(name, **told), run=task["run_id"])
+    jobs.add(facts_of(name, **connection), run=task["run_id"])
     body = asked(signed_in("admin"), path, task)
     assert words in body
     assert "4 of 4" not in body

@@ -35,8 +35,8 @@ def read(lines: list[Any], **wanted: Any) -> Labels:
     return read_labels(Files(store), "s3://b/m", "x", Wanted(**wanted))
 
 
-def numbers(found: Labels) -> list[int]:
-    return [one.number for one in found.shown]
+def numbers(labels: Labels) -> list[int]:
+    return [label.number for label in labels.shown]
 
 
 LINES = [
@@ -50,12 +50,12 @@ LINES = [
 
 
 def test_the_least_sure_objects_come_first() -> None:
-    found = read(LINES)
-    assert (numbers(found), found.matching) == ([2, 5, 1], 3)
-    assert found.classes == {"a": 2, "b": 1}
-    assert found.reasons == {"declined": (2, 3)}
-    assert found.points == [(0, 1, 0), (1 / 60, 2, 1), (2, 3, 1)]
-    assert [one.by_people for one in found.shown] == [False, True, True]
+    labels = read(LINES)
+    assert (numbers(labels), labels.matching) == ([2, 5, 1], 3)
+    assert labels.classes == {"a": 2, "b": 1}
+    assert labels.reasons == {"declined": (2, 3)}
+    assert labels.points == [(0, 1, 0), (1 / 60, 2, 1), (2, 3, 1)]
+    assert [label.by_people for label in labels.shown] == [False, True, True]
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_a_late_page_holds_no_more_lines_than_an_early_one() -> None:
 
     def peak(page: int) -> int:
         tracemalloc.start()
-        found = read_labels(Files(store), "s3://b/m", "x", Wanted(page=page))
-        assert numbers(found) == list(range((page - 1) * PAGE + 1, page * PAGE + 1))
+        labels = read_labels(Files(store), "s3://b/m", "x", Wanted(page=page))
+        assert numbers(labels) == list(range((page - 1) * PAGE + 1, page * PAGE + 1))
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return most
@@ -101,16 +101,16 @@ def test_classes_without_number_or_end_are_not_all_held() -> None:
     lines = [classed(0, "a", 0.5) for _ in range(200)]
     for number, line in enumerate(lines):
         line["x-metadata"]["class-name"] = f"{number}" + "y" * 50_000
-    found = read(lines)
-    assert max(map(len, found.classes)) == 300
-    assert found.matching == 200
+    labels = read(lines)
+    assert max(map(len, labels.classes)) == 300
+    assert labels.matching == 200
 
 
 def test_what_can_not_be_read_is_counted_or_told() -> None:
     odd = {"source": "1", "x": [], "x-metadata": {"type": "groundtruth/object-detection"}}
-    found = read([b"{\n", odd, classed(0, "a", 0.5, **{"creation-date": "yesterday"})])
-    assert (found.unreadable, found.matching, found.points) == (1, 2, [])
-    assert "x" in next(one for one in found.shown if one.number == 2).problem
+    labels = read([b"{\n", odd, classed(0, "a", 0.5, **{"creation-date": "yesterday"})])
+    assert (labels.unreadable, labels.matching, labels.points) == (1, 2, [])
+    assert "x" in next(label for label in labels.shown if label.number == 2).problem
 
 
 def test_chosen_lines_lose_their_label() -> None:

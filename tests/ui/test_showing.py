@@ -25,8 +25,8 @@ def job(**counters: Any) -> TaskJob:
     return TaskJob(TASK, facts, Counters("job", status="InProgress", **counters))
 
 
-def shown(one: TaskJob) -> str:
-    return render_page("progress_part.html", job=one)
+def shown(task_job: TaskJob) -> str:
+    return render_page("progress_part.html", job=task_job)
 
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
@@ -77,12 +77,12 @@ def test_nothing_to_count_breaks_no_bar() -> None:
 
 def people(**others: Any) -> str:
     counts = {"at_work": 0, "in_hand": 0, "declined": 0, "remarks": 0, "waits": False, "latest": []}
-    told = JobPeople(**{**counts, **others})
-    return render_page("people_part.html", job=job(), page="http://here/_labeling/jobs/job", people=told)
+    facts = JobPeople(**{**counts, **others})
+    return render_page("people_part.html", job=job(), page="http://here/_labeling/jobs/job", people=facts)
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("facts", "words"),
     [
         ({"waits": True}, "Nobody is at work."),
         ({"at_work": 1, "in_hand": 1, "waits": True}, "1 person is at work</b>, with 1 task in hand."),
@@ -93,8 +93,8 @@ def people(**others: Any) -> str:
         ({"waits": True}, "See the job on the service"),
     ],
 )
-def test_people_are_told_in_words(told: dict[str, Any], words: str) -> None:
-    assert words in people(**told)
+def test_people_are_told_in_words(facts: dict[str, Any], words: str) -> None:
+    assert words in people(**facts)
 
 
 def test_a_job_without_people_shows_nothing_of_them() -> None:
@@ -117,13 +117,13 @@ def test_a_chart_stays_in_its_box(points: list[tuple[float, int, int]], total: i
     rising = sorted((hours, max(labels, machine), min(labels, machine)) for hours, labels, machine in points)
     counts = sorted(labels for _, labels, _ in rising)
     rising = [(hours, count, min(count, machine)) for (hours, _, machine), count in zip(rising, counts, strict=True)]
-    found = chart(Labels(points=rising), job(total=total))
+    drawn = chart(Labels(points=rising), job(total=total))
     if len(rising) < 2:
-        assert found is None
+        assert drawn is None
         return
-    assert found is not None
-    assert (found["last"], found["most"] >= total) == (rising[-1][1], True)
-    for lines in (found["points"], found["machine_points"]):
+    assert drawn is not None
+    assert (drawn["last"], drawn["most"] >= total) == (rising[-1][1], True)
+    for lines in (drawn["points"], drawn["machine_points"]):
         for point in lines.split():
             across, down = map(float, point.split(","))
             assert 0 <= across <= 600
@@ -172,7 +172,7 @@ def test_examples_that_airflow_has_are_not_to_be_copied() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("asked", "words"),
     [
         ({"query": {"text": "owl"}}, "No labeling jobs match these filters."),
         ({"query": {"dag_id": "birds", "status": "Failed"}}, "No labeling jobs match these filters."),
@@ -182,9 +182,9 @@ def test_examples_that_airflow_has_are_not_to_be_copied() -> None:
         ({"further": "after_run=1", "query": {"text": "owl"}}, "There are older jobs."),
     ],
 )
-def test_an_empty_list_says_why_it_is_empty(asked: dict[str, Any], told: str) -> None:
+def test_an_empty_list_says_why_it_is_empty(asked: dict[str, Any], words: str) -> None:
     page = render_page("jobs.html", **{**EMPTY, **asked, "query": {**EMPTY["query"], **asked.get("query", {})}})
-    assert told in page
+    assert words in page
     assert "No Dag has created" not in page
 
 

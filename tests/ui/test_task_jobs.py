@@ -69,7 +69,7 @@ def check_all_are_shown(jobs: Jobs, pages: Pages, odd: list[tuple[Any, Any]]) ->
     jobs.clear()
     jobs.add(FACTS, COUNTERS, task="first")
     run = jobs.add(FACTS, COUNTERS, task="last")["run_id"]
-    tasks = [jobs.add(facts, told, task=f"odd_{number}", run=run) for number, (facts, told) in enumerate(odd)]
+    tasks = [jobs.add(facts, progress, task=f"odd_{number}", run=run) for number, (facts, progress) in enumerate(odd)]
     for query in ({}, {"part": "true"}, {"text": "manual"}):
         body = pages.shows("/", **query)
         for task in ("first", "last", *(task["task_id"] for task in tasks)):
@@ -88,7 +88,9 @@ def test_an_xcom_that_is_odd_is_shown_as_bad(jobs: Jobs, pages: Pages, odd: tupl
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(values | changed(FACTS), st.none() | values | changed(COUNTERS)), min_size=5, max_size=10))
 def test_whatever_xcoms_hold_all_jobs_are_shown(jobs: Jobs, pages: Pages, odd: list[tuple[Any, Any]]) -> None:
-    check_all_are_shown(jobs, pages, [(json.dumps(facts), told and json.dumps(told)) for facts, told in odd])
+    check_all_are_shown(
+        jobs, pages, [(json.dumps(facts), progress and json.dumps(progress)) for facts, progress in odd]
+    )
 
 
 @pytest.mark.parametrize(

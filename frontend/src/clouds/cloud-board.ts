@@ -41,7 +41,7 @@ const cloudsStyle = css`
   .photo { position: relative; max-width: 60rem; margin-top: .3rem; }
   .photo.draws { cursor: crosshair; touch-action: none; }
   .photo img { display: block; width: 100%; border-radius: .4rem; image-orientation: none; }
-  .numbers { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: .3rem; margin: .4rem 0; padding: .4rem; border: 1px solid var(--crowd-line); border-radius: .35rem; min-width: 0; }
+  .numbers { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: .3rem; margin: .4rem 0; padding: .4rem; border: 1px solid var(--labeling-line); border-radius: .35rem; min-width: 0; }
   .image .numbers { grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr)); }
   .numbers legend { font-size: .95rem; font-weight: 600; padding: 0 .3rem; }
   .numbers label { font-size: .85rem; min-width: 0; }

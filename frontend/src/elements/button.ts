@@ -29,7 +29,7 @@ export class CrowdButton extends CrowdElement {
         display: inline-flex; align-items: center; justify-content: center; gap: .4rem; min-height: 2.1rem; padding: .25rem .8rem;
         border-radius: .35rem; text-decoration: none; border: 1px solid var(--crowd-control-line); color: inherit;
       }
-      .link { border-color: transparent; background: none; color: var(--crowd-accent); text-decoration: underline; min-height: 2.1rem; padding: .25rem .8rem; }
+      .link { border-color: transparent; background: none; color: var(--labeling-accent); text-decoration: underline; min-height: 2.1rem; padding: .25rem .8rem; }
       .icon { border-color: transparent; background: none; padding: .25rem; }
       .right { flex-direction: row-reverse; }
       img { width: 1.4em; height: 1.4em; }

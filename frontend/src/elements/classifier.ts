@@ -19,11 +19,11 @@ const style = css`
   fieldset { border: 0; padding: 0; margin: 0; min-width: 0; }
   .options { display: grid; gap: .4rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr)); max-height: 60vh; overflow: auto; padding: 3px; margin: -3px; }
   .option {
-    display: flex; gap: .6rem; align-items: center; min-height: 2.6rem; padding: .35rem .7rem; border: 1px solid var(--crowd-line);
+    display: flex; gap: .6rem; align-items: center; min-height: 2.6rem; padding: .35rem .7rem; border: 1px solid var(--labeling-line);
     border-radius: .5rem; cursor: pointer; content-visibility: auto; contain-intrinsic-size: auto 2.6rem;
   }
-  .option:has(:checked) { background: var(--crowd-chosen); border-color: var(--crowd-accent); }
-  .option:has(:focus-visible) { outline: 2px solid var(--crowd-accent); outline-offset: 1px; }
+  .option:has(:checked) { background: var(--crowd-chosen); border-color: var(--labeling-accent); }
+  .option:has(:focus-visible) { outline: 2px solid var(--labeling-accent); outline-offset: 1px; }
   .option :focus-visible { outline: none; }
   .option.off { opacity: .55; cursor: default; }
   .option span { flex: 1; min-width: 0; }

@@ -28,7 +28,7 @@ export class CrowdForm extends CrowdElement {
     base,
     paneStyle,
     css`
-      footer { position: sticky; bottom: 0; z-index: 5; margin-top: .6rem; padding: .6rem 0; background: var(--crowd-back); box-shadow: 0 0 0 .3rem var(--crowd-back); }
+      footer { position: sticky; bottom: 0; z-index: 5; margin-top: .6rem; padding: .6rem 0; background: var(--labeling-back); box-shadow: 0 0 0 .3rem var(--labeling-back); }
       footer:not(:has(*)) { display: none; }
       .problem { margin: 0 0 .5rem; }
       /* A portal with its own button hides this one. */

@@ -10,12 +10,12 @@ export const drawingStyle = css`
   .labels { display: flex; flex-direction: column; gap: .3rem; max-height: 36vh; overflow: auto; padding: 3px; }
   .labels button { display: flex; align-items: center; gap: .45rem; text-align: start; flex: none; }
   .labels span { flex: 1; min-width: 0; }
-  .labels button[aria-pressed=true] { background: var(--crowd-chosen); border-color: var(--crowd-accent); box-shadow: inset 0 0 0 1px var(--crowd-accent); }
+  .labels button[aria-pressed=true] { background: var(--crowd-chosen); border-color: var(--labeling-accent); box-shadow: inset 0 0 0 1px var(--labeling-accent); }
   i { width: .9rem; height: .9rem; border-radius: .25rem; flex: none; border: 1px solid var(--crowd-control-line); }
-  i.dashed { border: 2px dashed var(--crowd-text); }
+  i.dashed { border: 2px dashed var(--labeling-text); }
   .find { width: 100%; margin-bottom: .4rem; }
   .stage {
-    position: relative; overflow: hidden; width: 100%; max-height: min(68vh, 46rem); min-height: 14rem; border: 1px solid var(--crowd-line); border-radius: .5rem;
+    position: relative; overflow: hidden; width: 100%; max-height: min(68vh, 46rem); min-height: 14rem; border: 1px solid var(--labeling-line); border-radius: .5rem;
     background: repeating-conic-gradient(light-dark(#f4f4f5, #1c1c1f) 0 25%, light-dark(#fff, #111) 0 50%) 0 0 / 20px 20px;
     cursor: grab; user-select: none; -webkit-user-select: none;
   }
@@ -30,14 +30,14 @@ export const drawingStyle = css`
   }
   .given { display: none; image-orientation: none; }
   canvas { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events: none; }
-  .state { position: absolute; inset: 0; display: grid; place-content: center; gap: .6rem; padding: 1rem; text-align: center; background: var(--crowd-soft); }
+  .state { position: absolute; inset: 0; display: grid; place-content: center; gap: .6rem; padding: 1rem; text-align: center; background: var(--labeling-soft); }
   .tools { display: flex; flex-wrap: wrap; gap: .4rem .8rem; align-items: center; margin-top: .4rem; }
   .tools label, .nothing { display: flex; gap: .4rem; align-items: center; font-size: .9rem; min-height: 2rem; }
   .tools input[type=range] { width: 6rem; }
   .paint { margin: 0 0 .4rem; }
   .group { display: flex; flex-wrap: wrap; gap: .3rem; }
   .group button, .acts button { display: inline-flex; align-items: center; gap: .4rem; }
-  .group button[aria-pressed=true] { background: var(--crowd-chosen); border-color: var(--crowd-accent); box-shadow: inset 0 0 0 1px var(--crowd-accent); }
+  .group button[aria-pressed=true] { background: var(--crowd-chosen); border-color: var(--labeling-accent); box-shadow: inset 0 0 0 1px var(--labeling-accent); }
   .width { min-width: 4em; }
   .labels svg { width: 1.1rem; height: 1.1rem; flex: none; fill: currentColor; }
   .relabel { display: block; margin-top: .5rem; font-size: .9rem; }

@@ -43,7 +43,7 @@ export class CrowdEntityAnnotation extends Annotator {
     css`
       .labels { display: flex; flex-wrap: wrap; gap: .4rem; margin: 0 0 .6rem; max-height: 30vh; overflow: auto; padding: 3px; }
       .labels button { display: inline-flex; align-items: center; gap: .45rem; min-height: 2.3rem; }
-      .labels button[aria-pressed=true] { background: var(--crowd-chosen); border-color: var(--crowd-accent); box-shadow: inset 0 0 0 1px var(--crowd-accent); }
+      .labels button[aria-pressed=true] { background: var(--crowd-chosen); border-color: var(--labeling-accent); box-shadow: inset 0 0 0 1px var(--labeling-accent); }
       .labels i { width: .9rem; height: .9rem; border-radius: .25rem; flex: none; }
       .tools { display: flex; flex-wrap: wrap; gap: .4rem 1rem; align-items: center; margin: .5rem 0; font-size: .92rem; }
       .tools label { display: flex; gap: .35rem; align-items: center; min-height: 2rem; }

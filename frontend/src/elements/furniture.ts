@@ -13,11 +13,11 @@ export class CrowdAlert extends CrowdElement {
     base,
     css`
       .alert { display: flex; gap: .75rem; align-items: flex-start; padding: .6rem .9rem; margin: .4rem 0; border: 1px solid; border-inline-start-width: .35rem; border-radius: .4rem; }
-      .alert > div { flex: 1; min-width: 0; color: var(--crowd-text); }
-      .info { border-color: var(--crowd-accent); }
+      .alert > div { flex: 1; min-width: 0; color: var(--labeling-text); }
+      .info { border-color: var(--labeling-accent); }
       .success { border-color: var(--crowd-success); }
       .warning { border-color: var(--crowd-warning); }
-      .error { border-color: var(--crowd-trouble); }
+      .error { border-color: var(--labeling-trouble); }
     `,
   ];
 
@@ -88,9 +88,9 @@ export class CrowdInstructions extends Opener {
     ...Opener.styles,
     css`
       .tabs { display: flex; flex-wrap: wrap; gap: .3rem; margin: .4rem 0 .8rem; }
-      [role=tab][aria-selected=true] { background: var(--crowd-chosen); border-color: var(--crowd-accent); }
+      [role=tab][aria-selected=true] { background: var(--crowd-chosen); border-color: var(--labeling-accent); }
       .good, .bad { padding-inline-start: .8rem; margin: .6rem 0; border-inline-start: .35rem solid var(--crowd-success); }
-      .bad { border-color: var(--crowd-trouble); }
+      .bad { border-color: var(--labeling-trouble); }
       slot { display: block; }
     `,
   ];
@@ -138,7 +138,7 @@ export class CrowdCard extends CrowdElement {
   static override styles = [
     base,
     css`
-      :host { border: 1px solid var(--crowd-line); border-radius: .5rem; background: var(--crowd-back); overflow: hidden; box-shadow: 0 1px 3px rgb(0 0 0 / .15); }
+      :host { border: 1px solid var(--labeling-line); border-radius: .5rem; background: var(--labeling-back); overflow: hidden; box-shadow: 0 1px 3px rgb(0 0 0 / .15); }
       img { display: block; width: 100%; }
       h2 { margin-bottom: 0; }
       .inside { padding: .7rem .9rem; }
@@ -165,7 +165,7 @@ export class CrowdTabs extends CrowdElement {
     base,
     css`
       .tabs { display: flex; flex-wrap: wrap; gap: .3rem; margin-bottom: .6rem; }
-      [role=tab][aria-selected=true] { background: var(--crowd-chosen); border-color: var(--crowd-accent); }
+      [role=tab][aria-selected=true] { background: var(--crowd-chosen); border-color: var(--labeling-accent); }
     `,
   ];
 
@@ -255,7 +255,7 @@ export class CrowdToast extends CrowdElement {
     css`
       .toast {
         position: fixed; z-index: 1000; inset: auto 1rem 1rem 1rem; max-width: 30rem; margin: auto; padding: .7rem 1rem; border-radius: .5rem;
-        background: var(--crowd-text); color: var(--crowd-back); box-shadow: 0 2px 10px rgb(0 0 0 / .4);
+        background: var(--labeling-text); color: var(--labeling-back); box-shadow: 0 2px 10px rgb(0 0 0 / .4);
       }
     `,
   ];
@@ -305,7 +305,7 @@ export class CrowdBadge extends CrowdElement {
     css`
       :host { display: inline-block; }
       .badge {
-        display: inline-grid; place-items: center; min-width: 1.4rem; height: 1.4rem; padding: 0 .3rem; border-radius: .7rem; background: var(--crowd-accent);
+        display: inline-grid; place-items: center; min-width: 1.4rem; height: 1.4rem; padding: 0 .3rem; border-radius: .7rem; background: var(--labeling-accent);
         color: var(--crowd-on-accent); font-size: .75rem; font-weight: 600;
       }
       .badge.at { position: absolute; z-index: 10; pointer-events: none; }

@@ -11,9 +11,9 @@ const style = css`
   :host { margin-bottom: .6rem; }
   label, .label { display: block; margin-bottom: .2rem; font-weight: 600; }
   input, textarea { width: 100%; }
-  input[aria-invalid=true], textarea[aria-invalid=true] { border-color: var(--crowd-trouble); }
+  input[aria-invalid=true], textarea[aria-invalid=true] { border-color: var(--labeling-trouble); }
   .below { display: flex; justify-content: space-between; gap: 1rem; }
-  .count { margin-inline-start: auto; color: var(--crowd-quiet); font-size: .85em; }
+  .count { margin-inline-start: auto; color: var(--labeling-quiet); font-size: .85em; }
 `;
 
 /** One field for text, with a label above and what is wrong below. */

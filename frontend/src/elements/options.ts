@@ -118,14 +118,14 @@ export class CrowdToggleButton extends Option {
     css`
       input[role=switch] {
         appearance: none; position: relative; width: 2.2rem; height: 1.2rem; border: 1px solid var(--crowd-control-line);
-        border-radius: .6rem; background: var(--crowd-soft); cursor: pointer;
+        border-radius: .6rem; background: var(--labeling-soft); cursor: pointer;
       }
       input[role=switch]::after {
         content: ""; position: absolute; inset: .13rem auto auto .15rem; width: .8rem; height: .8rem; border-radius: 50%; background: var(--crowd-control-line);
       }
-      input[role=switch]:checked { background: var(--crowd-accent); border-color: var(--crowd-accent); }
+      input[role=switch]:checked { background: var(--labeling-accent); border-color: var(--labeling-accent); }
       input[role=switch]:checked::after { inset-inline-start: 1.1rem; background: var(--crowd-on-accent); }
-      :host([invalid]) input { border-color: var(--crowd-trouble); }
+      :host([invalid]) input { border-color: var(--labeling-trouble); }
     `,
   ];
 

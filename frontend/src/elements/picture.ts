@@ -33,7 +33,7 @@ export class CrowdPicture extends CrowdElement {
     base,
     css`
       .view {
-        position: relative; overflow: hidden; width: 100%; max-height: min(60vh, 36rem); min-height: 12rem; border: 1px solid var(--crowd-line); border-radius: .5rem;
+        position: relative; overflow: hidden; width: 100%; max-height: min(60vh, 36rem); min-height: 12rem; border: 1px solid var(--labeling-line); border-radius: .5rem;
         background: repeating-conic-gradient(light-dark(#f4f4f5, #1c1c1f) 0 25%, light-dark(#fff, #111) 0 50%) 0 0 / 20px 20px; cursor: grab;
       }
       .view.held { cursor: grabbing; }
@@ -51,7 +51,7 @@ export class CrowdPicture extends CrowdElement {
       .tools input[type=range] { width: 7rem; }
       .legend { display: flex; flex-wrap: wrap; gap: .3rem .9rem; margin: .4rem 0 0; padding: 0; list-style: none; font-size: .9rem; }
       .legend i { display: inline-block; width: .9em; height: .9em; margin-inline-end: .35em; border-radius: .2em; border: 1px solid var(--crowd-control-line); vertical-align: -.1em; }
-      .state { position: absolute; inset: 0; display: grid; place-content: center; gap: .6rem; padding: 1rem; text-align: center; background: var(--crowd-soft); }
+      .state { position: absolute; inset: 0; display: grid; place-content: center; gap: .6rem; padding: 1rem; text-align: center; background: var(--labeling-soft); }
     `,
   ];
 

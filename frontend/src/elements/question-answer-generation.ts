@@ -26,7 +26,7 @@ export class CrowdQuestionAnswerGeneration extends Annotator {
     ...Annotator.styles,
     textStyle,
     css`
-      .pair { border: 1px solid var(--crowd-line); border-radius: .5rem; padding: .7rem .9rem; margin: .8rem 0; min-width: 0; }
+      .pair { border: 1px solid var(--labeling-line); border-radius: .5rem; padding: .7rem .9rem; margin: .8rem 0; min-width: 0; }
       .pair label { display: block; margin: .4rem 0 .6rem; }
       .pair textarea { display: block; width: 100%; }
       .passages { margin: .4rem 0; padding: 0; list-style: none; }

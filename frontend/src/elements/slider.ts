@@ -17,8 +17,8 @@ export class CrowdSlider extends Control {
       .row { display: flex; gap: .75rem; align-items: flex-start; max-width: 30rem; margin: .2rem .6rem; }
       .track { position: relative; flex: 1; min-width: 8rem; }
       input[type=range] { display: block; width: 100%; margin: 0; height: 2rem; }
-      .second { position: absolute; inset: calc(1rem - 1px) auto auto 0; height: 3px; background: var(--crowd-accent); opacity: .35; pointer-events: none; }
-      .labels { position: relative; display: block; min-height: 1.5rem; margin: 0 .5rem; font-size: .9em; color: var(--crowd-quiet); }
+      .second { position: absolute; inset: calc(1rem - 1px) auto auto 0; height: 3px; background: var(--labeling-accent); opacity: .35; pointer-events: none; }
+      .labels { position: relative; display: block; min-height: 1.5rem; margin: 0 .5rem; font-size: .9em; color: var(--labeling-quiet); }
       .labels.none { display: none; }
       output { min-width: 2.5ch; line-height: 2rem; text-align: end; font-variant-numeric: tabular-nums; }
       .unset input[type=range] { opacity: .6; }

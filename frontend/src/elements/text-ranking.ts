@@ -21,11 +21,11 @@ export class CrowdTextRanking extends Annotator {
   static override styles = [
     ...Annotator.styles,
     css`
-      .source, .response { padding: .6rem .8rem; border-radius: .5rem; background: var(--crowd-soft); white-space: pre-wrap; max-height: 40vh; overflow: auto; }
+      .source, .response { padding: .6rem .8rem; border-radius: .5rem; background: var(--labeling-soft); white-space: pre-wrap; max-height: 40vh; overflow: auto; }
       h3 { font-size: 1rem; margin: 1rem 0 .35rem; }
       .responses { display: grid; gap: .8rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 18rem), 1fr)); padding: 0; margin: 0; list-style: none; }
       section { margin-top: 1rem; }
-      .rank { display: flex; flex-wrap: wrap; gap: .3rem 1rem; align-items: center; padding: .25rem 0; border: 0; margin: 0; border-top: 1px solid var(--crowd-line); }
+      .rank { display: flex; flex-wrap: wrap; gap: .3rem 1rem; align-items: center; padding: .25rem 0; border: 0; margin: 0; border-top: 1px solid var(--labeling-line); }
       .rank legend { float: inline-start; width: 8rem; padding: 0; }
       .rank label { display: inline-flex; gap: .35rem; align-items: center; min-width: 2.6rem; min-height: 2.2rem; cursor: pointer; }
     `,

@@ -10,17 +10,17 @@ export const framesStyle = css`
   .frames label { display: flex; gap: .4rem; align-items: center; }
   .number, .object-number { width: 6rem; }
   .bar { flex: 1 1 12rem; min-width: 8rem; }
-  .marks { position: relative; flex: 1 0 100%; height: .5rem; border-radius: .25rem; background: var(--crowd-soft); overflow: hidden; }
+  .marks { position: relative; flex: 1 0 100%; height: .5rem; border-radius: .25rem; background: var(--labeling-soft); overflow: hidden; }
   .marks i { position: absolute; inset-block: 0; width: auto; height: auto; min-width: 1px; border: 0; border-radius: 0; background: var(--crowd-control-line); }
-  .marks i.hand { background: var(--crowd-trouble); }
+  .marks i.hand { background: var(--labeling-trouble); }
   .field { margin: .3rem 0 .6rem; font-size: .9rem; }
   .field label { display: block; }
   .field :is(select, input) { width: 100%; margin-top: .2rem; }
   .elsewhere { max-height: 20vh; overflow: auto; }
-  .elsewhere button[aria-pressed=true] { background: var(--crowd-chosen); border-color: var(--crowd-accent); }
+  .elsewhere button[aria-pressed=true] { background: var(--crowd-chosen); border-color: var(--labeling-accent); }
   .ranges { display: flex; gap: .3rem; align-items: center; margin-top: .3rem; }
   .ranges input { flex: 1; min-width: 0; margin: 0; }
-  .field summary { cursor: pointer; color: var(--crowd-quiet); }
+  .field summary { cursor: pointer; color: var(--labeling-quiet); }
 `;
 
 /** A field for an attribute. @param ranges what sets it in other frames, if anything can */

@@ -13,7 +13,8 @@ from tempfile import TemporaryFile
 from typing import IO, Any, ClassVar, NamedTuple, cast
 
 from labeling_provider.groundtruth.facts import Quota
-from labeling_provider.groundtruth.frame_tools import BOX, DETECTION, KEYS
+from labeling_provider.groundtruth.frame_tools import BOX, DETECTION
+from labeling_provider.groundtruth.task_types import FRAME_KEYS
 from labeling_provider.manifest.export.base import Example, Format, csv_row, json_bytes, stem_of
 from labeling_provider.manifest.export.boxes import segmentation
 from labeling_provider.manifest.export.shown import box_inside, polygon_inside
@@ -50,7 +51,7 @@ class VideoFormat(Format[dict[str, int]]):
     batch = 4
     tools: ClassVar[tuple[str, ...]]
     """The shapes that it can store, by the names of the tools."""
-    keys: ClassVar[tuple[str, ...]] = tuple(KEYS.values())
+    keys: ClassVar[tuple[str, ...]] = tuple(FRAME_KEYS.values())
     """The keys of the answers that it can store."""
 
     def read(self, example: Example) -> dict[str, int]:
@@ -60,7 +61,7 @@ class VideoFormat(Format[dict[str, int]]):
         """
         label = cast(SequenceLabel, example.label)
         kind = str((label.metadata or {}).get("type"))
-        if KEYS.get(kind.lower()) not in self.keys:
+        if FRAME_KEYS.get(kind.lower()) not in self.keys:
             raise LabelError(f"{label.attribute}: this format can't store labels of {kind[:80]}")
         numbers = self.classes.numbers(label, label.class_names)
         return {label.class_names[number]: own for number, own in numbers.items()}
@@ -68,7 +69,7 @@ class VideoFormat(Format[dict[str, int]]):
     def fetch(self, example: Example) -> _Video:
         """Read the labels, the sequence file, and the size of the first frame."""
         label, files = cast(SequenceLabel, example.label), self.folder.files
-        key = KEYS[str((label.metadata or {})["type"]).lower()]
+        key = FRAME_KEYS[str((label.metadata or {})["type"]).lower()]
         body = files.whole(label.uri, MAX_LABEL_BYTES)
         labeled = read_sequence_label(body, label.uri, key, label.class_names)
         if labeled.tool is not None and labeled.tool.name not in self.tools:
@@ -193,7 +194,7 @@ class Mot(VideoFormat):
     """
 
     tools = ("BoundingBox",)
-    keys = tuple(key for key in KEYS.values() if key != DETECTION)
+    keys = tuple(key for key in FRAME_KEYS.values() if key != DETECTION)
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)

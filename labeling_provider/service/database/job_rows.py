@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.job import RUNNING, JobStatus
 from labeling_provider.service.database.database import Database, now
 from labeling_provider.service.database.paging import ALWAYS, Between, PageRequest, has_part, read_page
@@ -56,7 +57,7 @@ class JobRow:
     failure_reason: str | None
     created: float
     modified: float
-    request: dict[str, Any]
+    request: JobRequest
     lines: int
     given: int
     labeled: int
@@ -325,7 +326,7 @@ def _rows() -> sa.Select[Any]:
 def _job(row: sa.Row[Any]) -> JobRow:
     """A job of a row that begins with what :func:`_rows` selects."""
     values = list(row[: len(JobRow.__slots__)])
-    values[_REQUEST] = json.loads(values[_REQUEST])
+    values[_REQUEST] = JobRequest(json.loads(values[_REQUEST]))
     return JobRow(*values)
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling_provider.groundtruth.facts import Quota
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.job import RUNNING
 from labeling_provider.service.database.schema import jobs, tasks
 from labeling_provider.service.database.states import UNDECIDED, TaskState
@@ -72,7 +72,4 @@ def undecided_tasks(connection: Connection) -> list[TasksOfJob]:
 def lifetimes(connection: Connection, job_ids: Iterable[int]) -> dict[int, float]:
     """How many seconds the tasks of jobs are available, by job."""
     rows = connection.execute(sa.select(jobs.c.id, jobs.c.request).where(jobs.c.id.in_(list(job_ids))))
-    humans = {job_id: json.loads(request)["HumanTaskConfig"] for job_id, request in rows}
-    # Jobs of 0.1 may lack it.
-    name, default = "TaskAvailabilityLifetimeInSeconds", Quota.AVAILABILITY_SECONDS
-    return {job_id: float(human.get(name, default)) for job_id, human in humans.items()}
+    return {job_id: float(JobRequest(json.loads(request)).availability_seconds) for job_id, request in rows}

@@ -9,7 +9,6 @@ from itertools import groupby
 from typing import Any, Final
 
 from labeling_provider.groundtruth import layout
-from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.service.clock import Clock
@@ -113,10 +112,10 @@ class Results:
     def _worker_responses(self, run: Run, rows: Sequence[Row], answers: Answers) -> dict[str, tuple[bytes, str]]:
         documents: dict[int, list[dict[str, Any]]] = defaultdict(list)
         subs = {worker.worker_id: worker.sub for worker in run.team}
-        is_public = JobRequest(run.job.request).workforce_kind == "public"
+        is_public = run.request.workforce_kind == "public"
         with self._database.read() as connection:
             subs |= identities(connection, {task.worker_id for task, _ in answers} - subs.keys())
-            provider = identity_provider(connection, run.job.request["HumanTaskConfig"]["WorkteamArn"])
+            provider = identity_provider(connection, run.request.workteam_arn or "")
         for task, content in answers:
             spent = self._clock.passed(task.due - task.accepted) if task.spent is None else task.spent
             answer = {
@@ -207,7 +206,7 @@ class Results:
             "labelingJobArn": job.arn,
             "labelCategories": job.labels,
             "labelAttributeName": job.attribute,
-            "roleArn": job.request["RoleArn"],
+            "roleArn": job.request.role_arn,
             "payload": {"s3Uri": payload},
             "outputConfig": join_s3_uri(job.output, "annotations"),
             "maxHumanWorkersPerDataObject": job.workers_per_object,

@@ -6,7 +6,6 @@ import logging
 import threading
 from typing import Final
 
-from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.service.cloud.messaging import Messaging
 from labeling_provider.service.cloud.object_store import ObjectStore
@@ -45,7 +44,7 @@ class Deletion:
             raise DeletionError(f"There is no labeling job named {name}.")
         if job.runs:
             raise DeletionError(f"{job.name} is {job.status}: stop it first.")
-        request = JobRequest(job.request)
+        request = job.request
         deleted = self._object_store.delete_below(f"{request.output_uri}/") if with_output else 0
         if request.input_topic_arn:
             self._messaging.delete_queue(queue_name(job.name))

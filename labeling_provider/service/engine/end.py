@@ -7,7 +7,7 @@ import logging
 
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import plain
-from labeling_provider.groundtruth.job import JobStatus, is_streaming
+from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.database import announcement_rows, lease_rows, object_rows
 from labeling_provider.service.database.database import Database, Row
@@ -75,7 +75,7 @@ class End:
     def _label_answered(self, lease: Lease, job: Row) -> None:
         with self._database.read() as connection:
             unlabeled = object_rows.count(connection, job.id, ObjectState.OUT, ObjectState.ANSWERED)
-        streams = is_streaming(json.loads(job.request))
+        streams = _request(job).is_streaming
         if job.lines and (streams or unlabeled):
             run = self._runs.of(lease, job)
             with self._database.write() as connection:
@@ -91,7 +91,7 @@ class End:
 
         Labels that a streaming job has published, or a model has learned from, no longer change.
         """
-        request = JobRequest(json.loads(job.request))
+        request = _request(job)
         if request.is_streaming or request.is_automated or request.workers_per_object == 1:
             return
         with self._database.read() as connection:
@@ -102,9 +102,13 @@ class End:
                 self._output.write_set(run, iteration)
 
     def _leave_stream(self, _: Lease, job: Row) -> None:
-        if is_streaming(json.loads(job.request)):
+        if _request(job).is_streaming:
             self._stream.close(job.name)
 
     def _write(self, lease: Lease, job: Row) -> None:
         if job.lines:
-            self._output.write_manifest(lease, json.loads(job.request))
+            self._output.write_manifest(lease, _request(job))
+
+
+def _request(job: Row) -> JobRequest:
+    return JobRequest(json.loads(job.request))

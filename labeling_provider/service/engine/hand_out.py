@@ -133,7 +133,7 @@ class HandOut:
 
         :return: what templates get as input, as JSON, and why objects are kept from people, by object id.
         """
-        arn = run.human.get("PreHumanTaskLambdaArn", "")
+        arn = run.request.pre_annotation_arn or ""
         inputs: dict[int, str] = {}
         refused: dict[int, str] = {}
         for row in chosen if arn in self._functions else ():

@@ -10,7 +10,7 @@ from typing import IO, Any, Final
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import as_json, is_unicode
 from labeling_provider.manifest import ManifestError, read_manifest
-from labeling_provider.request import TaskType, task_type_of_request
+from labeling_provider.request import TaskType
 from labeling_provider.request.rules import category_problems
 from labeling_provider.request.templates import label_names, parse_category_document
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
@@ -43,21 +43,20 @@ class Inputs:
     def __init__(self, object_store: ObjectStore) -> None:
         self._object_store = object_store
 
-    def check(self, request: dict[str, Any]) -> None:
+    def check(self, request: JobRequest) -> None:
         """Check that the category file and the worker template exist, and that the categories are valid."""
         categories = self.categories(request)
         if categories:
-            is_automated = JobRequest(request).is_automated
-            problems = category_problems(categories, task_type_of_request(request), automated=is_automated)
+            problems = category_problems(categories, request.task_type, automated=request.is_automated)
             if problems:
                 raise JobFailure(f"ClientError: {problems[0]}")
-        template = JobRequest(request).template_uri
+        template = request.template_uri
         if template:
             self._read(template, "the worker template")
 
-    def categories(self, request: dict[str, Any]) -> dict[str, Any]:
+    def categories(self, request: JobRequest) -> dict[str, Any]:
         """The label category document; empty if the request has none."""
-        uri = JobRequest(request).category_uri
+        uri = request.category_uri
         if not uri:
             return {}
         try:
@@ -70,13 +69,13 @@ class Inputs:
         return document
 
     @contextmanager
-    def manifest(self, request: dict[str, Any]) -> Iterator[InputManifest]:
+    def manifest(self, request: JobRequest) -> Iterator[InputManifest]:
         """The input manifest as it is now; empty if the request has none, as in a streaming job."""
-        uri = JobRequest(request).manifest_uri
+        uri = request.manifest_uri
         with SpooledTemporaryFile(_MAX_IN_MEMORY) as file:
             if uri:
                 self._copy(uri, file)
-                _check_manifest(uri, InputManifest(file).raw(), task_type_of_request(request))
+                _check_manifest(uri, InputManifest(file).raw(), request.task_type)
             yield InputManifest(file)
 
     def _copy(self, uri: str, file: IO[bytes]) -> None:

@@ -33,7 +33,7 @@ class Output:
     def __init__(self, database: Database, object_store: ObjectStore) -> None:
         self._database, self._object_store = database, object_store
 
-    def write_input(self, request: dict[str, Any], rows: Iterable[Mapping[str, Any]]) -> None:
+    def write_input(self, request: JobRequest, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write the first output manifest of a new job: its input lines.
 
         :param rows: the job's objects, each with ``line`` and ``result``.
@@ -42,7 +42,7 @@ class Output:
         with _written(_manifest((row["line"], row["result"]) for row in rows)) as (file, _):
             self._write_manifest(_manifest_uri(request), file)
 
-    def write_manifest(self, lease: Lease, request: dict[str, Any]) -> None:
+    def write_manifest(self, lease: Lease, request: JobRequest) -> None:
         """Write the output manifest: one line per input line, with its label if there is one.
 
         :raises JobFailure: if the output bucket does not exist.
@@ -140,8 +140,8 @@ class Output:
             raise JobFailure(f"ClientError: cannot write {missing}: the bucket does not exist") from None
 
 
-def _manifest_uri(request: dict[str, Any]) -> str:
-    return layout.output_manifest_uri(JobRequest(request).output_uri)
+def _manifest_uri(request: JobRequest) -> str:
+    return layout.output_manifest_uri(request.output_uri)
 
 
 def _manifest(rows: Iterable[tuple[str, str | None]]) -> Iterator[str]:

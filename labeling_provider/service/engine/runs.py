@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 from labeling_provider.groundtruth.description import JobRequest
-from labeling_provider.request import task_type_of_request
 from labeling_provider.request.templates import label_names
 from labeling_provider.service.cloud.object_store import ObjectStore
 from labeling_provider.service.database import object_rows
@@ -34,28 +33,26 @@ class Kinds:
     def __init__(self, object_store: ObjectStore, functions: Functions, inputs: Inputs) -> None:
         self._object_store, self._functions, self._inputs = object_store, functions, inputs
 
-    def of(self, name: str, arn: str, request: dict[str, Any]) -> Kind:
+    def of(self, name: str, arn: str, request: JobRequest) -> Kind:
         """The kind of a job, which has learned nothing yet.
 
         :param name: the name of the job.
         :param request: the CreateLabelingJob request.
         :raises JobFailure: if its label categories can't be read.
         """
-        task_type = task_type_of_request(request)
+        task_type = request.task_type
         categories = self._inputs.categories(request)
-        members = JobRequest(request)
-        human = request["HumanTaskConfig"]
-        consolidation = human.get("AnnotationConsolidationConfig", {}).get("AnnotationConsolidationLambdaArn", "")
+        consolidation = request.consolidation_arn or ""
         return KINDS[task_type.name](
             JobFacts(
                 name=name,
                 arn=arn,
-                attribute=members.label_attribute,
+                attribute=request.label_attribute,
                 task_type=task_type,
                 labels=label_names(categories) if categories else [],
                 categories=categories,
-                workers_per_object=members.workers_per_object,
-                output=members.output_uri,
+                workers_per_object=request.workers_per_object,
+                output=request.output_uri,
                 request=request,
                 object_store=self._object_store,
                 consolidation_function=consolidation if consolidation in self._functions else "",
@@ -83,7 +80,7 @@ class Runs:
 
     def _resume(self, lease: Lease, job: Row) -> Run:
         """Read a job from the database, and let its kind learn from earlier answers."""
-        kind = self._kinds.of(job.name, job.arn, json.loads(job.request))
+        kind = self._kinds.of(job.name, job.arn, JobRequest(json.loads(job.request)))
         with self._database.read() as connection:
             labeled = object_rows.labeled(connection, job.id, kind.remembers)
             while rows := list(islice(labeled, _AT_ONCE)):

@@ -10,8 +10,7 @@ from typing import Any, Final
 
 from labeling_provider.errors import counted
 from labeling_provider.groundtruth.description import JobRequest
-from labeling_provider.groundtruth.job import JobStatus, is_streaming
-from labeling_provider.request import task_type_of_request
+from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.service.database import lease_rows, object_rows
 from labeling_provider.service.database.database import Database, Row
 from labeling_provider.service.database.lease_rows import Lease
@@ -42,21 +41,21 @@ class Start:
         :raises JobFailure: if an input is missing or can't be used.
         :raises LeaseLost: if another process has taken the job.
         """
-        request = json.loads(job.request)
+        request = JobRequest(json.loads(job.request))
         self._inputs.check(request)
         with self._inputs.manifest(request) as manifest:
-            if is_streaming(request):
+            if request.is_streaming:
                 self._output.write_input(request, ())
                 self._stream.open(job, request, list(manifest))
                 self._begin(lease, job.id, request, Counter(), Counter())
             else:
                 self._take_in(lease, job, request, manifest)
 
-    def _take_in(self, lease: Lease, job: Row, request: dict[str, Any], manifest: InputManifest) -> None:
+    def _take_in(self, lease: Lease, job: Row, request: JobRequest, manifest: InputManifest) -> None:
         """Store the objects of a job in the database, and begin."""
         states: Counter[ObjectState] = Counter()
         reasons: Counter[str] = Counter()
-        attribute, metadata_type = JobRequest(request).label_attribute, task_type_of_request(request).metadata_type
+        attribute, metadata_type = request.label_attribute, request.task_type.metadata_type
 
         def rows() -> Iterator[dict[str, Any]]:
             for number, line in enumerate(manifest):
@@ -87,7 +86,7 @@ class Start:
         self,
         lease: Lease,
         job_id: int,
-        request: dict[str, Any],
+        request: JobRequest,
         states: Counter[ObjectState],
         reasons: Counter[str],
     ) -> None:
@@ -100,7 +99,7 @@ class Start:
             if lease_rows.hold(connection, lease) != JobStatus.INITIALIZING:
                 object_rows.clear(connection, job_id)
                 return
-            if JobRequest(request).is_automated:
+            if request.is_automated:
                 ids = object_rows.ids(connection, job_id, ObjectState.WAITING)
                 waiting = ({"object_id": object_id, "state": ObjectState.WAITING} for object_id in ids)
                 self._learning.open(connection, job_id, request, waiting)
@@ -108,5 +107,5 @@ class Start:
             counts = {"lines": states.total(), "given": given, "failed": failed}
             update_job(connection, job_id, status=JobStatus.IN_PROGRESS, **counts)
             what = f"{counted(states.total(), 'object')}, {given:,} already labeled"
-            note(connection, job_id, f"InProgress: {'waiting for messages' if is_streaming(request) else what}")
+            note(connection, job_id, f"InProgress: {'waiting for messages' if request.is_streaming else what}")
             note_failures(connection, job_id, reasons.elements())

@@ -49,18 +49,17 @@ class Stream:
         elif queue.startswith(queue_name("")):
             lease_rows.wake(connection, lease_rows.has_queue(queue))
 
-    def open(self, row: Row, request: dict[str, Any], lines: Sequence[str]) -> None:
+    def open(self, row: Row, request: JobRequest, lines: Sequence[str]) -> None:
         """Create the job's queue, subscribe it to the input topic, and put the lines of the initial manifest into it.
 
         This can be repeated after a crash.
 
         :raises JobFailure: if a topic does not exist.
         """
-        members = JobRequest(request)
-        output = members.output_topic_arn
+        output = request.output_topic_arn
         if output and not self._messaging.has_topic(output):
             raise JobFailure(f"ClientError: the output topic {output} does not exist")
-        topic = self._input_topic(members)
+        topic = self._input_topic(request)
         name = queue_name(row.name)
         self._messaging.open_queue(name, topic)
         self._messaging.put(name, ((f"{_line_prefix(row.id)}{number}", line) for number, line in enumerate(lines, 1)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any, Final
 
-from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.manifest import Label, LabelError, audited_attribute, audited_label
 from labeling_provider.service.cloud.object_store import MissingObject
 from labeling_provider.service.kinds.kind import KINDS, Auditable, JobFacts
@@ -27,7 +26,7 @@ class Audited:
     @cached_property
     def _attribute(self) -> str | None:
         """The label attribute that the job's files name; None for the last label of the right type."""
-        uri, template = JobRequest(self._job.request).template_uri, b""
+        uri, template = self._job.request.template_uri, b""
         if uri:
             try:
                 template = self._job.object_store.beginning(uri, _MAX_TEMPLATE_BYTES)

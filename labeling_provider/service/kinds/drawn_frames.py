@@ -290,7 +290,7 @@ def shared_input(kind: Kind, line: dict[str, Any]) -> dict[str, Any]:
     return {
         "taskObject": kind.source(line),
         "labels": job.labels,
-        "header": job.request["HumanTaskConfig"]["TaskTitle"],
+        "header": job.request.title,
         "instructions": job.categories.get("instructions", {}),
         "answerKey": kind.key,
         "categories": {key: value for key, value in job.categories.items() if key != "instructions"},

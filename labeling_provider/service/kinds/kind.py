@@ -14,6 +14,7 @@ from functools import cached_property
 from random import Random
 from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import TOO_DEEP, as_json, is_deep, trouble_with
 from labeling_provider.groundtruth.layout import data_object
 from labeling_provider.groundtruth.task_types import TASK_TYPES, TaskType
@@ -102,7 +103,7 @@ class JobFacts:
     categories: dict[str, Any]
     workers_per_object: int
     output: str
-    request: dict[str, Any]
+    request: JobRequest
     object_store: ObjectStore
     consolidation_function: str = ""
 

@@ -63,7 +63,7 @@ class TextSpans(OneByOne):
         return {
             "taskObject": self.source(line),
             "labels": self.job.categories["labels"],
-            "header": self.job.request["HumanTaskConfig"]["TaskTitle"],
+            "header": self.job.request.title,
             "instructions": self.job.categories.get("instructions", {}),
         }
 

@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple
 
 from labeling_provider.errors import counted
 from labeling_provider.groundtruth import layout
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.service.cloud.object_store import ObjectStore
@@ -32,7 +33,7 @@ from labeling_provider.service.failures import JobFailure
 from labeling_provider.service.kinds.kind import Learnable
 from labeling_provider.service.learning.learner import Learner, LearningSample, Material, TrainingOutcome
 from labeling_provider.service.learning.models import ModelFailure
-from labeling_provider.service.learning.registry import CONFIG, ModelRegistry
+from labeling_provider.service.learning.registry import ModelRegistry
 from labeling_provider.service.learning.threshold import Judged
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.workforce import WorkforceFile
@@ -84,23 +85,21 @@ class ActiveLearning:
 
     # Before a job runs
 
-    def check_size(self, request: dict[str, Any], count: int) -> None:
+    def check_size(self, request: JobRequest, count: int) -> None:
         """Check that a job is large enough for automated labeling.
 
         :param count: how many of its objects have no label.
         :raises JobFailure: if it is not.
         """
-        if CONFIG in request and count < self._minimum:
+        if request.is_automated and count < self._minimum:
             raise JobFailure(
                 f"ClientError: automated data labeling needs at least {self._minimum:,} objects without a label, "
                 f"but the job has {count:,}"
             )
 
-    def open(
-        self, connection: Connection, job_id: int, request: dict[str, Any], rows: Iterable[dict[str, Any]]
-    ) -> None:
+    def open(self, connection: Connection, job_id: int, request: JobRequest, rows: Iterable[dict[str, Any]]) -> None:
         """Register a new job's unlabeled objects, within the caller's transaction."""
-        is_automated = CONFIG in request
+        is_automated = request.is_automated
         waiting = [row["object_id"] for row in rows if is_automated and row["state"] == ObjectState.WAITING]
         learning_rows.take_in(connection, job_id, waiting)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from labeling_provider.groundtruth import layout
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import plain
 from labeling_provider.groundtruth.facts import Arn
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
@@ -19,9 +20,6 @@ from labeling_provider.service.learning.hosted import HostedModel, ModelProcess
 from labeling_provider.service.learning.models import BUILT_IN, Model, import_model, pack, unpack
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.workforce import WorkforceFile, WorkforceFileError
-
-CONFIG = "LabelingJobAlgorithmsConfig"
-"""The part of a request that asks for automated labeling."""
 
 
 class ModelRegistry:
@@ -50,20 +48,19 @@ class ModelRegistry:
             raise validation_error(f'Could not find model "{name}".')
         return model.description
 
-    def check_request(self, request: dict[str, Any]) -> None:
+    def check_request(self, request: JobRequest) -> None:
         """Check the initial model that a request names, if any.
 
         :raises ApiError: if it does not exist or is for another algorithm.
         """
-        config = request.get(CONFIG, {})
-        arn = config.get("InitialActiveLearningModelArn")
+        arn = request.initial_model_arn
         if arn is None:
             return
         with self._database.read() as connection:
             model = model_rows.find_by_arn(connection, arn)
         if model is None:
             raise validation_error(f"Could not find model {arn}.")
-        algorithm = config["LabelingJobAlgorithmSpecificationArn"].rpartition("/")[2]
+        algorithm = str(request.algorithm_arn).rpartition("/")[2]
         if model.algorithm != algorithm:
             raise validation_error(f"The model {arn} is for {model.algorithm}, not for {algorithm}.")
 
@@ -73,7 +70,7 @@ class ModelRegistry:
         Source: developer guide, "Chain labeling jobs": a chained job with the same label attribute continues with the
         earlier job's model.
         """
-        arn: str | None = run.job.request[CONFIG].get("InitialActiveLearningModelArn")
+        arn = run.request.initial_model_arn
         if arn is None and run.former_model is None:
             run.former_model = self._former_arn(run) or ""
         return arn or run.former_model or None
@@ -128,12 +125,12 @@ class ModelRegistry:
     def register(self, connection: Connection, job: JobFacts, iteration: int, arn: str) -> None:
         """Register a stored model, within the caller's transaction."""
         at, algorithm, place = now(), job.task_type.algorithm or "", Arn.parse(arn)
-        vpc = job.request[CONFIG].get("LabelingJobResourceConfig", {}).get("VpcConfig")
+        vpc = job.request.vpc_config
         description = {
             "ModelName": _name(job, iteration),
             "ModelArn": arn,
             "CreationTime": at,
-            "ExecutionRoleArn": job.request["RoleArn"],
+            "ExecutionRoleArn": job.request.role_arn,
             "PrimaryContainer": {
                 "Image": f"{place.account}.dkr.ecr.{place.region}.amazonaws.com/{algorithm}:local",
                 "Mode": "SingleModel",

@@ -12,11 +12,12 @@ from http import HTTPStatus
 from typing import Any
 
 from labeling_provider.groundtruth import layout
-from labeling_provider.groundtruth.description import ECHOED, JobRequest
-from labeling_provider.groundtruth.facts import Arn, Quota, workforce_kind
+from labeling_provider.groundtruth.description import JobRequest
+from labeling_provider.groundtruth.facts import Arn
 from labeling_provider.groundtruth.job import queue_name
+from labeling_provider.groundtruth.request_edits import EditableRequest
 from labeling_provider.groundtruth.uris import split_s3_uri
-from labeling_provider.request.rules import Surroundings, check_request, task_type_of_request
+from labeling_provider.request.rules import Surroundings, check_request
 from labeling_provider.service.database import job_rows, key_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.job_rows import JobFilter, JobRow, JobScope, NameTaken
@@ -52,17 +53,15 @@ class LabelingJobs:
 
     def create(self, request: dict[str, Any], who: Requester) -> dict[str, Any]:
         """CreateLabelingJob."""
-        self._check_own(request, who)
+        job = EditableRequest(request)
+        self._check_own(job, who)
         problems = check_request(request, Surroundings(region=self._region))
         if problems:
             raise validation_error("; ".join(str(problem) for problem in problems))
-        self._check_can_run(request)
-        name, human = request["LabelingJobName"], request["HumanTaskConfig"]
+        self._check_can_run(job)
+        job.fill_defaults()
+        name = job.name
         arn = f"arn:aws:sagemaker:{self._region}:{self._account}:labeling-job/{name}"
-        human.setdefault("MaxConcurrentTaskCount", Quota.CONCURRENT_OBJECTS_DEFAULT)
-        public = workforce_kind(human["WorkteamArn"]) == "public"
-        lifetime = Quota.PUBLIC_AVAILABILITY_DEFAULT if public else Quota.AVAILABILITY_SECONDS
-        human.setdefault("TaskAvailabilityLifetimeInSeconds", lifetime)
         code = "".join(random.choices(string.ascii_lowercase + string.digits, k=16))  # noqa: S311 - not a secret
         try:
             with self._database.write() as connection:
@@ -71,7 +70,7 @@ class LabelingJobs:
                     name=name,
                     arn=arn,
                     reference_code=self._account + code,
-                    workteam_arn=human["WorkteamArn"],
+                    workteam_arn=str(job.workteam_arn),
                     request={key: value for key, value in request.items() if key != "Tags"},
                     requester="" if who.is_administrator else who.name,
                 )
@@ -87,43 +86,40 @@ class LabelingJobs:
         self._engine.wake(job_id)
         return {"LabelingJobArn": arn}
 
-    def _check_can_run(self, request: dict[str, Any]) -> None:
+    def _check_can_run(self, job: JobRequest) -> None:
         """Refuse a job that this service can't run.
 
         :raises ApiError: naming what is missing.
         """
-        task_type = task_type_of_request(request)
-        human = request["HumanTaskConfig"]
-        self._models.check_request(request)
-        if not self._has_workteam(human["WorkteamArn"]):
-            raise validation_error(_no_workteam(human["WorkteamArn"]))
-        for arn in (human.get("PreHumanTaskLambdaArn"), _consolidation_arn(human)):
-            if arn and not task_type.function and arn not in self._workforce.functions:
+        self._models.check_request(job)
+        team = str(job.workteam_arn)
+        if not self._has_workteam(team):
+            raise validation_error(_no_workteam(team))
+        for arn in job.function_arns if not job.task_type.function else ():
+            if arn not in self._workforce.functions:
                 raise validation_error(
                     f"The function {arn} is not known here: map it to a Python callable under "
                     '"functions" of the workforce file.'
                 )
-        role = Arn.parse(request["RoleArn"])
+        role = Arn.parse(str(job.role_arn))
         if role.account == self._account and not self._role_exists(role.resource.rpartition("/")[2]):
-            raise validation_error(f"Could not assume the role {request['RoleArn']}: it does not exist.")
+            raise validation_error(f"Could not assume the role {job.role_arn}: it does not exist.")
 
     def _has_workteam(self, arn: str) -> bool:
         with self._database.read() as connection:
             return find_workteam_by_arn(connection, arn) is not None
 
-    def _check_own(self, request: dict[str, Any], who: Requester) -> None:
+    def _check_own(self, job: JobRequest, who: Requester) -> None:
         """Refuse a requester's job that is outside the key's scope, or uses what is not the requester's.
 
         :raises ApiError: if it is refused.
         """
         if who.is_administrator:
             return
-        tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
-        if not who.covers(request["HumanTaskConfig"]["WorkteamArn"], tags):
+        if not who.covers(job.workteam_arn or "", job.tags):
             limits = [f"workteams {', '.join(sorted(who.teams))}"] if who.teams else []
             limits += [f"jobs tagged {name}={value}" for name, value in sorted(who.tags.items())]
             raise _denied(f"The key of {who.name} is for {' and '.join(limits)} only.")
-        job = JobRequest(request)
         uris = filter(None, (job.manifest_uri, job.output_uri, job.category_uri, job.template_uri))
         buckets = {split_s3_uri(uri)[0] for uri in uris if uri.startswith("s3://")} - who.buckets
         arns = {f"arn:aws:s3:::{bucket}" for bucket in buckets}
@@ -140,16 +136,12 @@ class LabelingJobs:
     def describe(self, request: dict[str, Any], who: Requester) -> dict[str, Any]:
         """DescribeLabelingJob."""
         with self._database.read() as connection:
-            job = self._job(connection, request["LabelingJobName"], who)
+            job = self._job(connection, JobRequest(request).name, who)
             own_tags = list_tags(connection, job.arn)
             model_arn = job_rows.final_model_arn(connection, job.id)
-        summary = _summary(job)
-        if model_arn:
-            summary["LabelingJobOutput"]["FinalActiveLearningModelArn"] = model_arn
-        job.request["OutputConfig"].setdefault("KmsKeyId", "")
         return {
-            **summary,
-            **{key: job.request[key] for key in ECHOED if key in job.request},
+            **_summary(job, model_arn),
+            **job.request.echo(),
             "JobReferenceCode": job.reference_code,
             "Tags": own_tags,
         }
@@ -193,13 +185,13 @@ class LabelingJobs:
             "WorkRequesterAccountId": self._account,
             "CreationTime": job.created,
             "LabelCounters": {"HumanLabeled": job.labeled, "PendingHuman": pending, "Total": job.lines},
-            "NumberOfHumanWorkersPerDataObject": job.request["HumanTaskConfig"]["NumberOfHumanWorkersPerDataObject"],
+            "NumberOfHumanWorkersPerDataObject": job.request.workers_per_object,
         }
 
     def stop(self, request: dict[str, Any], who: Requester) -> dict[str, Any]:
         """StopLabelingJob. A job that has ended does not change."""
         with self._database.write() as connection:
-            job = self._job(connection, request["LabelingJobName"], who)
+            job = self._job(connection, JobRequest(request).name, who)
             job_rows.request_stop(connection, job.id)
         self._engine.wake(job.id)
         return {}
@@ -228,14 +220,14 @@ def _no_workteam(arn: str) -> str:
     return f"The workteam {arn} does not exist."
 
 
-def _consolidation_arn(human: dict[str, Any]) -> str | None:
-    arn: str | None = human.get("AnnotationConsolidationConfig", {}).get("AnnotationConsolidationLambdaArn")
-    return arn
+def _summary(job: JobRow, model_arn: str | None = None) -> dict[str, Any]:
+    """The members that Describe and List have in common.
 
-
-def _summary(job: JobRow) -> dict[str, Any]:
-    """The members that Describe and List have in common."""
-    summary = {
+    :param model_arn: ARN of the last model of automated labeling, which List leaves out.
+    """
+    model = {"FinalActiveLearningModelArn": model_arn} if model_arn else {}
+    output = {"OutputDatasetS3Uri": layout.output_manifest_uri(job.request.output_uri), **model} if job.lines else None
+    return {
         "LabelingJobName": job.name,
         "LabelingJobArn": job.arn,
         "LabelingJobStatus": job.status,
@@ -248,25 +240,20 @@ def _summary(job: JobRow) -> dict[str, Any]:
             "FailedNonRetryableError": job.failed,
             "Unlabeled": job.unlabeled,
         },
+        **({"FailureReason": job.failure_reason} if job.failure_reason else {}),
+        **({"LabelingJobOutput": output} if output else {}),
     }
-    if job.failure_reason:
-        summary["FailureReason"] = job.failure_reason
-    if job.lines:
-        output = JobRequest(job.request).output_uri
-        summary["LabelingJobOutput"] = {"OutputDatasetS3Uri": layout.output_manifest_uri(output)}
-    return summary
 
 
 def _list_entry(job: JobRow) -> dict[str, Any]:
     """A LabelingJobSummary."""
-    human = job.request["HumanTaskConfig"]
     functions = {
-        "PreHumanTaskLambdaArn": human.get("PreHumanTaskLambdaArn"),
-        "AnnotationConsolidationLambdaArn": _consolidation_arn(human),
+        "PreHumanTaskLambdaArn": job.request.pre_annotation_arn,
+        "AnnotationConsolidationLambdaArn": job.request.consolidation_arn,
     }
     return {
         **_summary(job),
         "WorkteamArn": job.workteam_arn,
-        "InputConfig": job.request["InputConfig"],
+        "InputConfig": job.request.input_config,
         **{name: arn for name, arn in functions.items() if arn},
     }

@@ -22,7 +22,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.groundtruth.layout import output_manifest_uri
 from labeling_provider.rendering.environment import render
@@ -142,10 +141,9 @@ class _JobPages:
     def overview(self, request: Request) -> Response:
         """A job's settings, its progress, and what automated labeling has done."""
         job = job_of(self._database, request)
-        job_request = JobRequest(job.request)
         with self._database.read() as connection:
             trainings = job_rows.latest_trainings(connection, job.id, MAX_TRAININGS)
-            waiting = job_rows.messages_waiting(connection, queue_name(job.name)) if job_request.is_streaming else 0
+            waiting = job_rows.messages_waiting(connection, queue_name(job.name)) if job.request.is_streaming else 0
             workers = task_rows.workers_at_work(connection, job.id, time.time())
             at_work = sorted(people_rows.names(connection, workers).values(), key=str.casefold)
             remarks = people_rows.latest_remarks(connection, job.id, MAX_REMARKS)
@@ -158,13 +156,13 @@ class _JobPages:
             "Unlabeled": f"{job.unlabeled:,}",
             "Workteam": job.workteam_arn,
             "People at work": ", ".join(at_work),
-            "Workers per object": job_request.workers_per_object,
-            "Title": job.request["HumanTaskConfig"]["TaskTitle"],
-            "Input manifest": job_request.manifest_uri,
-            "Input topic": job_request.input_topic_arn,
-            "Waiting in the queue": f"{waiting:,}" if job_request.is_streaming else "",
-            "Output topic": job_request.output_topic_arn,
-            "Output manifest": output_manifest_uri(job_request.output_uri),
+            "Workers per object": job.request.workers_per_object,
+            "Title": job.request.title,
+            "Input manifest": job.request.manifest_uri,
+            "Input topic": job.request.input_topic_arn,
+            "Waiting in the queue": f"{waiting:,}" if job.request.is_streaming else "",
+            "Output topic": job.request.output_topic_arn,
+            "Output manifest": output_manifest_uri(job.request.output_uri),
             "Created": _time(job.created),
             "Last modified": _time(job.modified),
         }
@@ -192,7 +190,7 @@ class _JobPages:
     def output(self, request: Request) -> Response:
         """The first lines of a job's output manifest."""
         job = job_of(self._database, request)
-        uri = output_manifest_uri(JobRequest(job.request).output_uri)
+        uri = output_manifest_uri(job.request.output_uri)
         values: dict[str, Any] = {"title": job.name, "refresh": job.runs, "job": job, "uri": uri}
         try:
             beginning = self._object_store.beginning(uri, MAX_OUTPUT_BYTES)

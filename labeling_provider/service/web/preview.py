@@ -20,6 +20,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from labeling_provider.errors import LabelingError, counted, printable
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import strict_json
 from labeling_provider.groundtruth.task_types import TASK_TYPES
 from labeling_provider.request.templates import label_names, parse_category_document
@@ -176,7 +177,7 @@ class PreviewSource:
             categories=categories,
             workers_per_object=1,
             output="",
-            request={"HumanTaskConfig": {"TaskTitle": self.template.stem}},
+            request=JobRequest({"HumanTaskConfig": {"TaskTitle": self.template.stem}}),
             object_store=FolderObjects(None, None),
         )
         try:

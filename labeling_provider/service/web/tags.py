@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from labeling_provider.groundtruth.tag_lists import read_tags, write_tags
 from labeling_provider.service.database import tag_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.failures import ApiError, not_found
@@ -43,7 +44,7 @@ class Tags:
 
 def list_tags(connection: Connection, arn: str) -> list[dict[str, str]]:
     """All tags of a resource, as the API returns them."""
-    return [{"Key": key, "Value": value} for key, value in tag_rows.read_tags(connection, arn).items()]
+    return write_tags(tag_rows.read_tags(connection, arn))
 
 
 def add_tags(connection: Connection, arn: str, given: Iterable[dict[str, str]]) -> None:
@@ -51,7 +52,7 @@ def add_tags(connection: Connection, arn: str, given: Iterable[dict[str, str]]) 
 
     :raises ApiError: if there would be too many.
     """
-    new = {tag["Key"]: tag["Value"] for tag in given}
+    new = read_tags(given)
     count = len(tag_rows.read_tags(connection, arn).keys() | new.keys())
     if count > MAX_TAGS:
         raise ApiError("ResourceLimitExceeded", f"{count} tags, at most {MAX_TAGS} are allowed.")

@@ -73,7 +73,7 @@ class TaskPages:
             log.warning("the worker template of %s can't be rendered: %s", name, error)
             message = f"The page of this task can't be shown. Tell the requester of {name}: {error}"
             return message_page(message, HTTPStatus.UNPROCESSABLE_ENTITY)
-        title = task.kind.job.request["HumanTaskConfig"]["TaskTitle"]
+        title = task.kind.job.request.title
         return frame_page(rendered, self._assets, base, objects=links.given, title=title, language=language)
 
     def fresh_link(self, task: ShownTask, base: str, url: str) -> str | None:
@@ -93,7 +93,7 @@ class TaskPages:
 
     def _rendered(self, task: ShownTask, base: str) -> tuple[str, Links]:
         request = task.kind.job.request
-        seconds = float(request["HumanTaskConfig"]["TaskTimeLimitInSeconds"])
+        seconds = float(request.task_seconds)
         links = self._signer.links(base, seconds)
         source = self._templates.of(request)
         try:
@@ -141,14 +141,14 @@ class Templates:
         self._object_store = object_store
         self._kept = _KeptLinks[str](_KEPT_TEMPLATES)
 
-    def of(self, request: dict[str, Any]) -> str:
+    def of(self, request: JobRequest) -> str:
         """The template of a CreateLabelingJob request.
 
         :raises TemplateError: if there is none, or it can't be read.
         """
-        uri = JobRequest(request).template_uri
+        uri = request.template_uri
         if not uri:
-            arn = request["HumanTaskConfig"]["UiConfig"].get("HumanTaskUiArn", "")
+            arn = request.human_task_ui_arn or ""
             hosted = hosted_template(arn)
             if hosted is None:
                 raise TemplateError("SyntaxError", f"There is no page for the interface {arn} yet.")

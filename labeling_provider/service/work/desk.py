@@ -104,14 +104,12 @@ class JobAtDesk:
     name: str
     workteam_arn: str
     kind: Kind
-    request: JobRequest
     time_limit: float
 
     @property
-    def human(self) -> dict[str, Any]:
-        """HumanTaskConfig."""
-        config: dict[str, Any] = self.kind.job.request["HumanTaskConfig"]
-        return config
+    def request(self) -> JobRequest:
+        """The CreateLabelingJob request."""
+        return self.kind.job.request
 
 
 @dataclass(frozen=True)
@@ -172,7 +170,7 @@ class Desk:
     def __init__(
         self,
         database: Database,
-        kind_of: Callable[[str, str, dict[str, Any]], Kind],
+        kind_of: Callable[[str, str, JobRequest], Kind],
         clock: Clock,
         wake: Callable[..., None],
     ) -> None:
@@ -195,8 +193,7 @@ class Desk:
                 in_hand = task_rows.in_hand(connection, job.id, person.worker_id, now) is not None
                 others = task_rows.workers_at_work(connection, job.id, now) - {person.worker_id}
                 left = open_now + waiting
-                is_streaming = JobRequest(job.request).is_streaming
-                why = None if left or in_hand else self._waits_for(connection, person, job.id, is_streaming)
+                why = None if left or in_hand else self._waits_for(connection, person, job.id, job.request.is_streaming)
                 # A job may end meanwhile.
                 if why not in _OVER.values():
                     offered.append(OfferedJob(job, left, in_hand, len(others), why))
@@ -253,7 +250,7 @@ class Desk:
         """
         job_id, line = self._line(person, task_id)
         job, prepared = self.job(person, job_id), None
-        if "PreHumanTaskLambdaArn" in job.human and job.kind.job.task_type.function is None:
+        if job.request.pre_annotation_arn and job.kind.job.task_type.function is None:
             with self._database.read() as connection:
                 prepared = task_inputs.of_task(connection, task_id)
         return job, json.loads(line), prepared
@@ -387,10 +384,8 @@ class Desk:
             row = running.find(connection, job_id)
         if row is None:
             return None
-        kind = self._kind_of(row.name, row.arn, json.loads(row.request))
-        request = JobRequest(kind.job.request)
-        time_limit = float(kind.job.request["HumanTaskConfig"]["TaskTimeLimitInSeconds"])
-        job = JobAtDesk(row.id, row.name, row.workteam_arn, kind, request, time_limit)
+        kind = self._kind_of(row.name, row.arn, JobRequest(json.loads(row.request)))
+        job = JobAtDesk(row.id, row.name, row.workteam_arn, kind, float(kind.job.request.task_seconds))
         with self._changing:
             self._jobs[job_id] = job
             if len(self._jobs) > _MAX_JOBS:

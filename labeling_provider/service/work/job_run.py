@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from labeling_provider.groundtruth.description import JobRequest
-from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.service.database.lease_rows import Lease
 from labeling_provider.service.kinds.kind import Kind
 from labeling_provider.service.work.workforce import SimulatedWorker
@@ -24,9 +21,8 @@ class Run:
         self.kind = kind
         self.job = kind.job
         self.team = team
-        self.request = JobRequest(self.job.request)
+        self.request = self.job.request
         self.streams = self.request.is_streaming
-        self.human: dict[str, Any] = self.job.request["HumanTaskConfig"]
         self.refreshed = 0.0
         self.changed = False
         self.output_is_gone = False
@@ -44,16 +40,14 @@ class Run:
     @property
     def lifetime(self) -> float:
         """How many seconds a task stays available to workers."""
-        public = self.request.workforce_kind == "public"
-        default = Quota.PUBLIC_AVAILABILITY_DEFAULT if public else Quota.AVAILABILITY_SECONDS
-        return float(self.human.get("TaskAvailabilityLifetimeInSeconds", default))
+        return float(self.request.availability_seconds)
 
     @property
     def time_limit(self) -> float:
         """How many seconds a worker has for one task."""
-        return float(self.human["TaskTimeLimitInSeconds"])
+        return float(self.request.task_seconds)
 
     @property
     def set_size(self) -> int:
         """How many objects may be with workers at once."""
-        return int(self.human.get("MaxConcurrentTaskCount", Quota.CONCURRENT_OBJECTS_DEFAULT))
+        return self.request.max_concurrent_objects

@@ -56,7 +56,7 @@ for name in ("named", "declared"):
         def hear(triggering_asset_events: Any = None) -> list[str]:
             """The jobs that made the labels; each event stands under its asset, and under its alias again."""
             heard = [events for key, events in triggering_asset_events.items() if isinstance(key, Asset)]
-            return [one.extra["job_name"] for events in heard for one in events]
+            return [event.extra["job_name"] for events in heard for event in events]
 
         hear()
 

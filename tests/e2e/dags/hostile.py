@@ -23,7 +23,7 @@ with DAG("hostile", schedule=None):
         from labeling_provider.hooks.labeling import LabelingHook
 
         texts = [{"source": f"{EVIL} {number}", "truth": (EVIL, "b")[number % 2]} for number in range(6)]
-        LabelingHook().write_text("s3://lab/in/hostile.manifest", "".join(json.dumps(one) + "\n" for one in texts))
+        LabelingHook().write_text("s3://lab/in/hostile.manifest", "".join(json.dumps(text) + "\n" for text in texts))
         return "s3://lab/in/hostile.manifest"
 
     label = CreateLabelingJobOperator(

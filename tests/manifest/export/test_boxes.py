@@ -17,16 +17,19 @@ def test_coco_is_read_by_its_own_library(export: Exporting) -> None:
     from pycocotools.coco import COCO
 
     lines = [boxed("a.jpg", (0, 10, 20, 30, 40), (2, 0, 0, 50, 10.5)), FAILED, boxed("b.jpg"), WAITING]
-    found = export("coco", *lines)
-    assert (found.objects, found.failed, found.unlabeled, found.left_out) == ({"train": 2}, 1, 1, 0)
-    assert found.classes == ["heron", "unused-1", "stork"]
+    exported = export("coco", *lines)
+    assert (exported.objects, exported.failed, exported.unlabeled, exported.left_out) == ({"train": 2}, 1, 1, 0)
+    assert exported.classes == ["heron", "unused-1", "stork"]
     read = COCO(str(export.folder / "out/train.json"))
-    assert {one["id"]: one["name"] for one in read.loadCats(read.getCatIds())} == {1: "heron", 3: "stork"}
+    assert {category["id"]: category["name"] for category in read.loadCats(read.getCatIds())} == {
+        1: "heron",
+        3: "stork",
+    }
     first, second = read.loadImgs(read.getImgIds())
     assert (first["file_name"], first["width"], first["height"]) == ("a.jpg", 200, 100)
     assert second["coco_url"] == "s3://marsh/b.jpg"
     boxes = read.loadAnns(read.getAnnIds(imgIds=[first["id"]]))
-    assert [(one["category_id"], one["bbox"], one["area"]) for one in boxes] == [
+    assert [(box["category_id"], box["bbox"], box["area"]) for box in boxes] == [
         (1, [10, 20, 30, 40], 1200),
         (3, [0, 0, 50, 10.5], 525),
     ]
@@ -35,8 +38,8 @@ def test_coco_is_read_by_its_own_library(export: Exporting) -> None:
 
 def test_each_set_has_its_file_and_all_have_the_same_numbers(export: Exporting) -> None:
     sets = {"train": [boxed("a.jpg", (0, 1, 1, 5, 5))], "test": [boxed("a.jpg", (2, 1, 1, 5, 5))], "none": []}
-    found = export("coco", sets=sets)
-    assert found.objects == {"train": 1, "test": 1, "none": 0}
+    exported = export("coco", sets=sets)
+    assert exported.objects == {"train": 1, "test": 1, "none": 0}
     (box,) = json.loads(export.read("test.json"))["annotations"]
     assert box["category_id"] == 3
     assert json.loads(export.read("none.json"))["annotations"] == []
@@ -44,9 +47,9 @@ def test_each_set_has_its_file_and_all_have_the_same_numbers(export: Exporting) 
 
 def test_boxes_are_cut_at_the_edge_and_told(export: Exporting) -> None:
     beyond = [(0, 190, 90, 40, 40), (0, -5, -5, 10, 10), (0, 200, 0, 9, 9), (0, 5, 5, 0, 9), (0, 0, 0, 200, 100)]
-    found = export("coco", boxed("a.jpg", *beyond))
-    assert found.notes == {"boxes_cut": 2, "boxes_left_out": 2}
-    boxes = [one["bbox"] for one in json.loads(export.read("train.json"))["annotations"]]
+    exported = export("coco", boxed("a.jpg", *beyond))
+    assert exported.notes == {"boxes_cut": 2, "boxes_left_out": 2}
+    boxes = [box["bbox"] for box in json.loads(export.read("train.json"))["annotations"]]
     assert boxes == [[190, 90, 10, 10], [0, 0, 5, 5], [0, 0, 200, 100]]
 
 
@@ -56,7 +59,7 @@ def test_boxes_inside_keep_their_own_numbers(export: Exporting, format_name: str
     export.picture("a.jpg")
     export(format_name, boxed("a.jpg", (0, 9.75, 10.27, 40, 30)), copy_pictures=True)
     if format_name == "coco":
-        (box,) = [one["bbox"] for one in json.loads(export.read("train.json"))["annotations"]]
+        (box,) = [box["bbox"] for box in json.loads(export.read("train.json"))["annotations"]]
     else:
         (box,) = export.lines("train/metadata.jsonl")[0]["objects"]["bbox"]
     assert box == [9.75, 10.27, 40, 30]
@@ -66,8 +69,8 @@ def test_yolo(export: Exporting) -> None:
     for name in ("x/a.png", "y/a.png"):
         export.picture(name)
     lines = [boxed("x/a.png", (2, 50, 25, 100, 50)), boxed("y/a.png")]
-    found = export("yolo", sets={"train": lines, "validation": []}, copy_pictures=True)
-    assert found.objects == {"train": 2, "validation": 0}
+    exported = export("yolo", sets={"train": lines, "validation": []}, copy_pictures=True)
+    assert exported.objects == {"train": 2, "validation": 0}
     assert export.read("labels/train/a.txt") == "2 0.500000 0.500000 0.500000 0.500000\n"
     assert export.read("labels/train/a-2.txt") == ""
     assert Image.open(export.folder / "out/images/train/a-2.png").size == (200, 100)
@@ -85,20 +88,22 @@ def test_pascal_voc(export: Exporting) -> None:
     assert (root.findtext("filename"), root.findtext("path")) == ("a_b_c.jpg", "s3://marsh/a&b<c.jpg")
     assert [root.findtext(f"size/{side}") for side in ("width", "height", "depth")] == ["200", "100", "3"]
     corners = [
-        [box.findtext(f"bndbox/{one}") for one in ("xmin", "ymin", "xmax", "ymax")] for box in root.iter("object")
+        [box.findtext(f"bndbox/{side}") for side in ("xmin", "ymin", "xmax", "ymax")] for box in root.iter("object")
     ]
     assert corners == [["11", "21", "40", "60"], ["200", "1", "200", "1"]]
     assert [box.findtext("name") for box in root.iter("object")] == ["heron", "stork"]
 
 
 def test_a_name_that_xml_can_not_hold_is_told(export: Exporting) -> None:
-    found = export("pascal-voc", boxed("a.jpg", (0, 1, 1, 5, 5), names={"0": "he\x00ron"}))
-    assert (found.objects, found.left_out) == ({"train": 0}, 1)
-    assert "XML does not allow the class name" in reasons(found)[0][1]
+    exported = export("pascal-voc", boxed("a.jpg", (0, 1, 1, 5, 5), names={"0": "he\x00ron"}))
+    assert (exported.objects, exported.left_out) == ({"train": 0}, 1)
+    assert "XML does not allow the class name" in reasons(exported)[0][1]
 
 
 def categories(export: Exporting, set_name: str) -> list[tuple[int, str]]:
-    return [(one["id"], one["name"]) for one in json.loads(export.read(f"{set_name}.json"))["categories"]]
+    return [
+        (category["id"], category["name"]) for category in json.loads(export.read(f"{set_name}.json"))["categories"]
+    ]
 
 
 def test_all_sets_of_coco_have_the_categories_of_the_whole_export(export: Exporting) -> None:
@@ -108,9 +113,9 @@ def test_all_sets_of_coco_have_the_categories_of_the_whole_export(export: Export
         "validation": [boxed("c.jpg", (7, *BOX), names={"7": "crane", "8": "swan"})],
         "none": [],
     }
-    found = export("coco", sets=sets)
+    exported = export("coco", sets=sets)
     assert [categories(export, name) for name in sets] == [[(1, "heron"), (3, "stork"), (8, "crane")]] * 4
-    assert found.classes[:3] == ["heron", "unused-1", "stork"]
+    assert exported.classes[:3] == ["heron", "unused-1", "stork"]
     export("coco", sets=sets, classes=["swan", "stork", "heron", "crane"])
     wanted = [(1, "swan"), (2, "stork"), (3, "heron"), (4, "crane")]
     assert [categories(export, name) for name in sets] == [wanted] * 4
@@ -122,10 +127,10 @@ def test_all_sets_of_coco_have_the_categories_of_the_whole_export(export: Export
 @pytest.mark.parametrize("format_name", ["coco", "yolo", "pascal-voc", "sagemaker-pipe"])
 def test_classes_are_those_of_the_boxes_and_not_of_the_class_map(export: Exporting, format_name: str) -> None:
     everything = {str(number): f"class {number}" for number in range(80)}
-    found = export(format_name, boxed("a.jpg", (3, *BOX), names=everything), classes=["class 5", "class 3"])
-    assert (found.objects, found.left_out, found.classes) == ({"train": 1}, 0, ["class 5", "class 3"])
-    found = export(format_name, boxed("a.jpg", (3, *BOX), names=everything))
-    assert found.classes == ["unused-0", "unused-1", "unused-2", "class 3"]
+    exported = export(format_name, boxed("a.jpg", (3, *BOX), names=everything), classes=["class 5", "class 3"])
+    assert (exported.objects, exported.left_out, exported.classes) == ({"train": 1}, 0, ["class 5", "class 3"])
+    exported = export(format_name, boxed("a.jpg", (3, *BOX), names=everything))
+    assert exported.classes == ["unused-0", "unused-1", "unused-2", "class 3"]
 
 
 @pytest.mark.parametrize("format_name", ["coco", "yolo", "pascal-voc"])
@@ -142,8 +147,8 @@ def test_numbers_beyond_all_pictures_are_told(export: Exporting, format_name: st
     line = boxed("a.jpg", (0, *BOX))
     line["bird"]["image_size"] = [{"width": size[0], "height": size[1], "depth": 3}]
     line["bird"]["annotations"][0].update(box)
-    found = export(format_name, boxed("b.jpg", (0, *BOX)), line)
-    assert (found.objects, found.left_out) == ({"train": 1}, 1)
-    ((number, message),) = reasons(found)
+    exported = export(format_name, boxed("b.jpg", (0, *BOX)), line)
+    assert (exported.objects, exported.left_out) == ({"train": 1}, 1)
+    ((number, message),) = reasons(exported)
     assert number == 2
     assert len(message) < 200

@@ -77,8 +77,8 @@ def kitti_corners(fields: list[float]) -> Any:
 @pytest.mark.parametrize("pose", [POSE, None, {**POSE, "heading": {"qx": 0, "qy": 0, "qz": 0, "qw": -1}}])
 def test_kitti_leads_back_to_the_cloud_and_to_the_picture(export: Exporting, yaw: float, pose: Any) -> None:
     about = {**LINE["source-ref-metadata"], "ego-vehicle-pose": pose}
-    found = export("kitti", detected("1.bin", cuboid(0, CENTER, yaw), cuboid(2, (5, 130, 1), 0), about=about))
-    assert (found.objects, found.notes, found.problems) == ({"train": 1}, {}, [])
+    exported = export("kitti", detected("1.bin", cuboid(0, CENTER, yaw), cuboid(2, (5, 130, 1), 0), about=about))
+    assert (exported.objects, exported.notes, exported.problems) == ({"train": 1}, {}, [])
     first, second = export.read("train/label_2/1.txt").splitlines()
     assert second.startswith("Road_sign -1 -1 ")
     name, *rest = first.split()
@@ -117,8 +117,8 @@ def test_kitti_without_a_picture_says_so(export: Exporting) -> None:
         detected("3.bin", behind, about=changed(LINE["source-ref-metadata"], "images", [fisheye])),
         detected("4.bin"),
     ]
-    found = export("kitti", *lines)
-    assert (found.objects, found.notes, found.problems) == ({"train": 4}, {"cuboids_leveled": 2}, [])
+    exported = export("kitti", *lines)
+    assert (exported.objects, exported.notes, exported.problems) == ({"train": 4}, {"cuboids_leveled": 2}, [])
     alone = export.read("train/label_2/1.txt").split()
     # Its length lies across: the camera looks along y, and the bottom is at the height of the camera.
     assert [float(field) for field in alone[4:]] == [-1, -1, -1, -1, 1.5, 2, 4, 1, 0, 10, 0]
@@ -129,8 +129,8 @@ def test_kitti_without_a_picture_says_so(export: Exporting) -> None:
 
 def test_kitti_has_tracks(export: Exporting) -> None:
     first, second = cuboid(0, CENTER, 0.3, "x"), cuboid(2, (5, 130, 1), 0, "y")
-    found = export("kitti", tracked(export, [second], [first, second]))
-    assert (found.objects, found.problems) == ({"train": 1}, [])
+    exported = export("kitti", tracked(export, [second], [first, second]))
+    assert (exported.objects, exported.problems) == ({"train": 1}, [])
     rows = [line.split() for line in export.read("train/label_02/seq.txt").splitlines()]
     assert [row[:3] for row in rows] == [["0", "0", "Road_sign"], ["1", "1", "Car"], ["1", "0", "Road_sign"]]
     seen = (
@@ -147,7 +147,7 @@ def linked(export: Exporting, *clouds: list[Any], **cameras: list[list[Any]]) ->
     :param cameras: boxes by camera and frame.
     """
     fisheye = {**IMAGE, "camera-model": "fisheye", "p1": 0}
-    images = [{**one, "image-path": f"{number}.jpg"} for number, one in enumerate((IMAGE, IMAGE, fisheye))]
+    images = [{**image, "image-path": f"{number}.jpg"} for number, image in enumerate((IMAGE, IMAGE, fisheye))]
     line = tracked(export, *clouds, images=images)
     lidar = json.loads(export.bucket.objects["s3://marsh/SeqLabel.json"])
     parts = {
@@ -170,8 +170,8 @@ def box(left: int, who: str = "x", **more: Any) -> dict[str, Any]:
 def test_kitti_has_the_boxes_that_are_linked_to_cuboids(export: Exporting) -> None:
     car = cuboid(0, CENTER, 0.3, "x")
     line = linked(export, [car], [car], camera_1=[[box(10), box(70, "y")], []], camera_2=[[], [box(90)]])
-    found = export("kitti", line)
-    assert (found.problems, found.notes) == ([], {"boxes_left_out": 2})
+    exported = export("kitti", line)
+    assert (exported.problems, exported.notes) == ([], {"boxes_left_out": 2})
     rows = [line.split() for line in export.read("train/label_02/seq.txt").splitlines()]
     boxes = [[float(field) for field in row[6:10]] for row in rows]
     assert boxes == [[10, 20, 40, 60], [-1, -1, -1, -1]]
@@ -182,18 +182,18 @@ def test_nuscenes_has_the_boxes_that_are_linked_to_cuboids(export: Exporting) ->
     car, parked = cuboid(0, CENTER, 0.3, "x"), {"label-category-attributes": {"parked": "no"}}
     boxes = [[box(10, **parked), box(70, "alone")], [box(50)]]
     line = linked(export, [car], [], camera_1=boxes, camera_2=[[box(90)], []])
-    found = export("nuscenes", line)
-    assert (found.problems, found.notes) == ([], {"fisheye_images_left_out": 2, "boxes_left_out": 1})
+    exported = export("nuscenes", line)
+    assert (exported.problems, exported.notes) == ([], {"fisheye_images_left_out": 2, "boxes_left_out": 1})
     tables = Tables(export)
     tables.check()
     first, alone, later = tables.rows["image_annotations"]
-    assert [one["bbox_corners"] for one in (first, alone, later)] == [
+    assert [row["bbox_corners"] for row in (first, alone, later)] == [
         [10, 20, 40, 60],
         [70, 20, 100, 60],
         [50, 20, 80, 60],
     ]
     (instance,) = tables.rows["instance"]
-    assert [one["instance_token"] for one in (first, alone, later)] == [instance["token"], "", instance["token"]]
+    assert [row["instance_token"] for row in (first, alone, later)] == [instance["token"], "", instance["token"]]
     assert first["sample_annotation_token"] == instance["first_annotation_token"]
     assert (later["sample_annotation_token"], later["category_name"]) == ("", "Car"), "no cuboid in its frame"
     data = tables.get("sample_data", first["sample_data_token"])
@@ -203,8 +203,8 @@ def test_nuscenes_has_the_boxes_that_are_linked_to_cuboids(export: Exporting) ->
 
 @pytest.mark.parametrize(("camera", "place"), [("camera_0", 1), ("camera_7", 0)])
 def test_boxes_in_pictures_that_are_not_there_are_told(export: Exporting, camera: str, place: int) -> None:
-    found = export("kitti", linked(export, [], **{camera: [*[[], []][:place], [box(10)]]}))
-    ((_, reason),) = reasons(found)
+    exported = export("kitti", linked(export, [], **{camera: [*[[], []][:place], [box(10)]]}))
+    ((_, reason),) = reasons(exported)
     assert f"frame {place} of {camera.replace('_', '-')} is not in the sequence" in reason
 
 
@@ -243,8 +243,8 @@ def placed(row: Any) -> tuple[Any, Any]:
 def test_nuscenes_has_tracks_that_lead_from_frame_to_frame(export: Exporting) -> None:
     first, second = cuboid(0, CENTER, 0.3, "x", roll=0.1, pitch=-0.2), cuboid(2, (5, 130, 1), 0, "y")
     marked = {**first, "label-category-attributes": {"parked": "no"}}
-    found = export("nuscenes", tracked(export, [second], [marked, second], []))
-    assert (found.objects, found.notes, found.problems) == ({"train": 1}, {}, [])
+    exported = export("nuscenes", tracked(export, [second], [marked, second], []))
+    assert (exported.objects, exported.notes, exported.problems) == ({"train": 1}, {}, [])
     tables = Tables(export)
     tables.check()
     assert set(tables.rows) == {
@@ -259,10 +259,11 @@ def test_nuscenes_has_tracks_that_lead_from_frame_to_frame(export: Exporting) ->
         sample = tables.get("sample", sample["next"]) if sample["next"] else None
     assert times == [100_500_000, 101_500_000, 102_500_000]
     counts = {
-        tables.get("category", one["category_token"])["name"]: one["nbr_annotations"] for one in tables.rows["instance"]
+        tables.get("category", instance["category_token"])["name"]: instance["nbr_annotations"]
+        for instance in tables.rows["instance"]
     }
     assert counts == {"Car": 1, "Road sign": 2}
-    (car,) = [one for one in tables.rows["sample_annotation"] if one["attribute_tokens"]]
+    (car,) = [row for row in tables.rows["sample_annotation"] if row["attribute_tokens"]]
     assert tables.get("attribute", car["attribute_tokens"][0])["name"] == "parked.no"
     assert car["size"] == [2, 4, 1.5]
     turned, center = placed(car)
@@ -273,7 +274,7 @@ def test_nuscenes_has_tracks_that_lead_from_frame_to_frame(export: Exporting) ->
 def test_nuscenes_places_clouds_and_cameras(export: Exporting) -> None:
     export("nuscenes", tracked(export, [cuboid(0, CENTER, 0.3, "x")], []))
     tables = Tables(export)
-    data = {one["filename"]: one for one in tables.rows["sample_data"]}
+    data = {row["filename"]: row for row in tables.rows["sample_data"]}
     assert set(data) == {"s3://yard/seq/lidar/0.bin", "s3://yard/seq/lidar/1.bin", "s3://yard/seq/images/1.jpg"}
     cloud, picture = data["s3://yard/seq/lidar/0.bin"], data["s3://yard/seq/images/1.jpg"]
     heading = Rotation.from_quat([IMAGE["heading"][key] for key in ("qx", "qy", "qz", "qw")])
@@ -288,28 +289,28 @@ def test_nuscenes_places_clouds_and_cameras(export: Exporting) -> None:
         np.testing.assert_allclose(driven.apply(moved) + where, right[1], atol=1e-9)
     intrinsic = tables.get("calibrated_sensor", picture["calibrated_sensor_token"])["camera_intrinsic"]
     assert intrinsic == [[847.5, 0, 576], [0, 850, 317], [0, 0, 1]]
-    assert [one["channel"] for one in tables.rows["sensor"]] == ["CAM_0", "LIDAR"]
+    assert [sensor["channel"] for sensor in tables.rows["sensor"]] == ["CAM_0", "LIDAR"]
 
 
 def test_nuscenes_has_clouds_of_their_own_and_sets_apart(export: Exporting) -> None:
     fisheye = {**IMAGE, "camera-model": "fisheye", "p1": 0}
     about = {**FRAME, "prefix": "s3://yard/cameras/", "images": [IMAGE, fisheye]}
     line = detected("1.bin", cuboid(0, CENTER, 0), cuboid(0, CENTER, 0), about=about)
-    found = export("nuscenes", sets={"train": [line], "test": [], "val": [detected("1.bin", about=None)]})
-    assert (found.objects, found.notes) == ({"train": 1, "test": 0, "val": 1}, {"fisheye_images_left_out": 1})
+    exported = export("nuscenes", sets={"train": [line], "test": [], "val": [detected("1.bin", about=None)]})
+    assert (exported.objects, exported.notes) == ({"train": 1, "test": 0, "val": 1}, {"fisheye_images_left_out": 1})
     train, test, val = (Tables(export, name) for name in ("train", "test", "val"))
     for tables in (train, test, val):
         tables.check()
-        assert [one["name"] for one in tables.rows["category"]] == ["Car"]
-    assert [one["nbr_annotations"] for one in train.rows["instance"]] == [1, 1]
+        assert [category["name"] for category in tables.rows["category"]] == ["Car"]
+    assert [instance["nbr_annotations"] for instance in train.rows["instance"]] == [1, 1]
     assert (test.rows["scene"], len(val.rows["scene"]), val.rows["sample"][0]["timestamp"]) == ([], 1, 0)
 
 
 def test_frames_that_amazon_names_otherwise_are_found_by_their_place(export: Exporting) -> None:
     export("nuscenes", tracked(export, [], [cuboid(0, CENTER, 0, "x")], names=["0.txt.pcd", "1.txt.pcd"]))
     tables = Tables(export)
-    (one,) = tables.rows["sample_annotation"]
-    assert tables.get("sample", one["sample_token"])["timestamp"] == 101_500_000
+    (annotation,) = tables.rows["sample_annotation"]
+    assert tables.get("sample", annotation["sample_token"])["timestamp"] == 101_500_000
 
 
 @pytest.mark.parametrize("name", ["kitti", "nuscenes"])
@@ -324,11 +325,11 @@ def test_what_cant_be_written_is_left_out_and_told(export: Exporting, name: str)
         {**good, "bird": "s3://marsh/lost.json"},
         {**good, "bird-metadata": metadata("video-object-tracking")},
     ]
-    found = export(name, *lines)
-    assert (found.objects, found.left_out) == ({"train": 0}, 5)
-    told = dict(reasons(found))
-    assert told[1] == "bird.annotations[0].length is -1; a cuboid has a length, a width and a height"
-    assert told[2] == "bird.annotations[0].class-id is '7', which is not a class of the label"
-    assert told[3].startswith("s3://marsh/3.bin: source-ref-metadata.unix-timestamp is 'now'")
-    assert told[4] == "s3://marsh/lost.json: the frame 7 ('') is not in the sequence"
-    assert told[5] == "bird: this format can't store labels of groundtruth/video-object-tracking"
+    exported = export(name, *lines)
+    assert (exported.objects, exported.left_out) == ({"train": 0}, 5)
+    complaints = dict(reasons(exported))
+    assert complaints[1] == "bird.annotations[0].length is -1; a cuboid has a length, a width and a height"
+    assert complaints[2] == "bird.annotations[0].class-id is '7', which is not a class of the label"
+    assert complaints[3].startswith("s3://marsh/3.bin: source-ref-metadata.unix-timestamp is 'now'")
+    assert complaints[4] == "s3://marsh/lost.json: the frame 7 ('') is not in the sequence"
+    assert complaints[5] == "bird: this format can't store labels of groundtruth/video-object-tracking"

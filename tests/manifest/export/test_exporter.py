@@ -24,12 +24,12 @@ def test_texts_are_read_where_a_line_only_names_them(export: Exporting) -> None:
     for name, line in zip("abcd", lines, strict=True):
         del line["source"]
         line["source-ref"] = f"s3://marsh/{name}.txt"
-    found = export("jsonl", *lines)
-    assert [one["text"] for one in export.lines("train.jsonl")] == ["größer"]
-    assert [line for line, _ in reasons(found)] == [2, 3, 4]
-    assert "is not UTF-8" in reasons(found)[0][1]
-    assert "can't be read" in reasons(found)[1][1]
-    assert "longer than 400,000 bytes" in reasons(found)[2][1]
+    exported = export("jsonl", *lines)
+    assert [row["text"] for row in export.lines("train.jsonl")] == ["größer"]
+    assert [line for line, _ in reasons(exported)] == [2, 3, 4]
+    assert "is not UTF-8" in reasons(exported)[0][1]
+    assert "can't be read" in reasons(exported)[1][1]
+    assert "longer than 400,000 bytes" in reasons(exported)[2][1]
 
 
 def test_labels_of_other_jobs_are_left_alone(export: Exporting) -> None:
@@ -40,9 +40,11 @@ def test_labels_of_other_jobs_are_left_alone(export: Exporting) -> None:
         "odd-metadata": {**metadata("object-detection"), "confidence": "high", "class-map": []},
         "failed-metadata": {"failure-reason": "another job's"},
     }
-    found = export("coco", {**others, **boxed("a.jpg", (2, 1, 1, 5, 5))}, {**others, "source-ref": "s3://marsh/b.jpg"})
-    assert (found.objects, found.unlabeled, found.failed, found.left_out) == ({"train": 1}, 1, 0, 0)
-    assert found.classes == ["unused-0", "unused-1", "stork"]
+    exported = export(
+        "coco", {**others, **boxed("a.jpg", (2, 1, 1, 5, 5))}, {**others, "source-ref": "s3://marsh/b.jpg"}
+    )
+    assert (exported.objects, exported.unlabeled, exported.failed, exported.left_out) == ({"train": 1}, 1, 0, 0)
+    assert exported.classes == ["unused-0", "unused-1", "stork"]
     kept = export("sagemaker-pipe", {**others, **boxed("a.jpg")})
     assert (kept.objects, export.lines("train.manifest")[0]["odd"]) == ({"train": 1}, others["odd"])
 
@@ -71,17 +73,22 @@ def test_labels_of_other_jobs_are_left_alone(export: Exporting) -> None:
 )
 def test_what_can_not_be_exported_is_counted_and_told(export: Exporting, line: Any, words: str) -> None:
     good = boxed("good.jpg", (0, 1, 1, 5, 5), (2, 1, 1, 5, 5))
-    found = export("coco", good, line, good)
-    assert (found.objects, found.left_out, found.more_problems) == ({"train": 2}, 1, 0)
-    ((number, message),) = reasons(found)
+    exported = export("coco", good, line, good)
+    assert (exported.objects, exported.left_out, exported.more_problems) == ({"train": 2}, 1, 0)
+    ((number, message),) = reasons(exported)
     assert number == 2
     assert words in message
-    assert found.classes == ["heron", "unused-1", "stork"]
+    assert exported.classes == ["heron", "unused-1", "stork"]
 
 
 def test_more_problems_than_are_told_are_counted(export: Exporting) -> None:
-    found = export("csv", *[b"{\n"] * 25, *[classed("a", 0, "heron")], *[boxed("b")] * 15)
-    assert (found.objects, found.left_out, len(found.problems), found.more_problems) == ({"train": 1}, 40, 20, 20)
+    exported = export("csv", *[b"{\n"] * 25, *[classed("a", 0, "heron")], *[boxed("b")] * 15)
+    assert (exported.objects, exported.left_out, len(exported.problems), exported.more_problems) == (
+        {"train": 1},
+        40,
+        20,
+        20,
+    )
 
 
 def test_wrong_arguments_are_refused_before_anything_is_read(export: Exporting) -> None:
@@ -123,9 +130,9 @@ def test_every_line_goes_out_or_is_counted(
     format_name: str, lines: list[Any], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     export = Exporting(tmp_path_factory.mktemp("export"))
-    found = export(format_name, *lines)
+    exported = export(format_name, *lines)
     count = b"".join(map(raw, lines)).count(b"\n")
-    assert found.objects["train"] + found.failed + found.unlabeled + found.left_out == count
+    assert exported.objects["train"] + exported.failed + exported.unlabeled + exported.left_out == count
     for name in export.names:
         assert ".." not in name
         if name.endswith(".json"):

@@ -36,8 +36,8 @@ def test_arrays_are_read_by_numpy(export: Exporting) -> None:
         cloud(export, "a/1.bin", bytes([0, 3, 1])),
         cloud(export, "b/1.txt", bytes(2), colored, format="text/xyzrgb"),
     ]
-    found = export("numpy", *lines)
-    assert (found.objects, found.problems, found.classes) == (
+    exported = export("numpy", *lines)
+    assert (exported.objects, exported.problems, exported.classes) == (
         {"train": 2},
         [],
         ["Background", "Car", "unused-2", "Tree"],
@@ -72,8 +72,8 @@ def test_given_classes_have_their_numbers(export: Exporting) -> None:
 def test_what_does_not_belong_together_is_told(
     export: Exporting, labels: bytes, body: bytes | None, words: str
 ) -> None:
-    found = export("numpy", cloud(export, "1.bin", labels, body))
-    ((line, message),) = reasons(found)
+    exported = export("numpy", cloud(export, "1.bin", labels, body))
+    ((line, message),) = reasons(exported)
     assert line == 1
     assert words in message
 

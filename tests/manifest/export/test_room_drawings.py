@@ -23,8 +23,8 @@ def coco(export: Exporting) -> Any:
 
 
 def test_cocos_library_reads_polygons(export: Exporting) -> None:
-    found = export("coco", drawn("a.jpg", "polygons", (0, SQUARE), (2, TRIANGLE)), drawn("b.jpg", "polygons"))
-    assert (found.objects, found.left_out, found.notes) == ({"train": 2}, 0, {})
+    exported = export("coco", drawn("a.jpg", "polygons", (0, SQUARE), (2, TRIANGLE)), drawn("b.jpg", "polygons"))
+    assert (exported.objects, exported.left_out, exported.notes) == ({"train": 2}, 0, {})
     read = coco(export)
     first, second = read.loadAnns(read.getAnnIds(imgIds=[1]))
     assert (first["category_id"], first["bbox"], first["area"]) == (1, [10, 20, 40, 40], 1600)
@@ -41,19 +41,19 @@ def test_cocos_library_reads_masks(export: Exporting, kind: str) -> None:
     numbers = pixels()
     export.mask("a.jpg", numbers)
     line = drawn("a.jpg", "instances", *INSTANCES) if kind == "instances" else segmented("a.jpg")
-    found = export("coco", line)
-    assert (found.objects, found.left_out, found.notes) == ({"train": 1}, 0, {})
+    exported = export("coco", line)
+    assert (exported.objects, exported.left_out, exported.notes) == ({"train": 1}, 0, {})
     read = coco(export)
     annotations = read.loadAnns(read.getAnnIds(imgIds=[1]))
     assert len(annotations) == 3
-    for value, one in enumerate(annotations, 1):
-        assert (read.annToMask(one) == (numbers == value)).all()
+    for value, annotation in enumerate(annotations, 1):
+        assert (read.annToMask(annotation) == (numbers == value)).all()
         rows, columns = np.nonzero(numbers == value)
         box = [columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1]
-        assert (one["bbox"], one["area"]) == (box, (numbers == value).sum())
-    names = {one["id"]: one["name"] for one in read.loadCats(read.getCatIds())}
+        assert (annotation["bbox"], annotation["area"]) == (box, (numbers == value).sum())
+    names = {category["id"]: category["name"] for category in read.loadCats(read.getCatIds())}
     wanted = ["heron", "stork", "heron" if kind == "instances" else "crane"]
-    assert [names[one["category_id"]] for one in annotations] == wanted
+    assert [names[annotation["category_id"]] for annotation in annotations] == wanted
     assert (read.loadImgs([1])[0]["width"], read.loadImgs([1])[0]["height"]) == (WIDTH, HEIGHT)
 
 
@@ -61,7 +61,7 @@ def test_masks_may_have_16_bits(export: Exporting) -> None:
     export.mask("a.jpg", pixels().astype(np.uint16) * 300)
     export("coco", drawn("a.jpg", "instances", (0, 300), (2, 600)))
     read = coco(export)
-    assert [int(read.annToMask(one).sum()) for one in read.loadAnns(read.getAnnIds())] == [1400, 480]
+    assert [int(read.annToMask(annotation).sum()) for annotation in read.loadAnns(read.getAnnIds())] == [1400, 480]
 
 
 def test_cocos_library_reads_keypoints(export: Exporting) -> None:
@@ -70,8 +70,8 @@ def test_cocos_library_reads_keypoints(export: Exporting) -> None:
         drawn("b.jpg", "keypoints", (3, [(5, 5)]), names={"3": "crane"}),
         drawn("c.jpg", "keypoints"),
     ]
-    found = export("coco", *lines)
-    assert (found.objects, found.left_out) == ({"train": 3}, 0)
+    exported = export("coco", *lines)
+    assert (exported.objects, exported.left_out) == ({"train": 3}, 0)
     read = coco(export)
     (category,) = read.loadCats(read.getCatIds())
     assert category["keypoints"] == ["heron", "unused-1", "stork", "crane"]
@@ -86,8 +86,8 @@ def test_cocos_own_evaluation_takes_the_keypoints(export: Exporting) -> None:
 
     export("coco", drawn("a.jpg", "keypoints", (0, [(10, 20)]), (1, [(60, 50)]), names={"0": "beak", "1": "tail"}))
     read = coco(export)
-    told = [{**one, "score": 0.9} for one in read.loadAnns(read.getAnnIds())]
-    evaluation = COCOeval(read, read.loadRes(told), "keypoints")
+    scored = [{**annotation, "score": 0.9} for annotation in read.loadAnns(read.getAnnIds())]
+    evaluation = COCOeval(read, read.loadRes(scored), "keypoints")
     evaluation.params.kpt_oks_sigmas = np.array([0.05, 0.05])
     evaluation.evaluate()
     evaluation.accumulate()
@@ -97,7 +97,7 @@ def test_cocos_own_evaluation_takes_the_keypoints(export: Exporting) -> None:
 
 def yolo_masks(text: str, size: tuple[int, int] = (WIDTH, HEIGHT)) -> list[tuple[int, Any]]:
     """An independent reader: class, and pixels whose centers the outline encloses, four times as fine."""
-    found = []
+    masks = []
     for line in text.splitlines():
         number, *values = line.split()
         assert len(values) % 2 == 0
@@ -108,8 +108,8 @@ def yolo_masks(text: str, size: tuple[int, int] = (WIDTH, HEIGHT)) -> list[tuple
         ]
         image = Image.new("1", (size[0] * 4, size[1] * 4))
         ImageDraw.Draw(image).polygon(points, fill=1)
-        found.append((int(number), np.asarray(image)[2::4, 2::4]))
-    return found
+        masks.append((int(number), np.asarray(image)[2::4, 2::4]))
+    return masks
 
 
 def test_a_yolo_reader_finds_polygons_and_masks(export: Exporting) -> None:
@@ -122,8 +122,8 @@ def test_a_yolo_reader_finds_polygons_and_masks(export: Exporting) -> None:
     assert triangle.sum() == pytest.approx(3200, rel=0.02)
     numbers = pixels()
     export.mask("a.jpg", numbers)
-    found = export("yolo", drawn("a.jpg", "instances", *INSTANCES))
-    assert found.notes == {"parts_joined": 2}
+    exported = export("yolo", drawn("a.jpg", "instances", *INSTANCES))
+    assert exported.notes == {"parts_joined": 2}
     for value, (number, mask) in enumerate(yolo_masks(export.read("labels/train/a.txt")), 1):
         assert number == INSTANCES[value - 1][0]
         assert (mask != (numbers == value)).sum() <= 40, "a reader may draw the lines that connect parts"
@@ -160,8 +160,8 @@ def test_a_voc_reader_finds_masks(export: Exporting, kind: str) -> None:
         export.mask("a.jpg", numbers)
         line = drawn("a.jpg", kind, *INSTANCES) if kind == "instances" else segmented("a.jpg")
         wanted, classes = numbers, [1, 3, 1] if kind == "instances" else [2, 3, 4]
-    found = export("pascal-voc", line)
-    assert found.left_out == 0, reasons(found)
+    exported = export("pascal-voc", line)
+    assert exported.left_out == 0, reasons(exported)
     read = {
         name: np.asarray(Image.open(io.BytesIO((export.folder / f"out/Segmentation{name}/train/a.png").read_bytes())))
         for name in ("Class", "Object")
@@ -172,7 +172,7 @@ def test_a_voc_reader_finds_masks(export: Exporting, kind: str) -> None:
     root = ElementTree.fromstring(export.read("annotations/train/a.xml"))
     names = export.read("classes.txt").splitlines()
     assert root.findtext("segmented") == "1"
-    assert [names.index(str(one.findtext("name"))) for one in root.iter("object")] == classes
+    assert [names.index(str(item.findtext("name"))) for item in root.iter("object")] == classes
     assert names[0] == "background"
     palette = Image.open(export.folder / "out/SegmentationClass/train/a.png").getpalette()
     assert palette is not None

@@ -18,12 +18,12 @@ def test_polygons_are_cut_at_the_edge_and_told(export: Exporting, format_name: s
     export.picture("a.png")
     beyond = [(x + 170, y - 40) for x, y in SQUARE]
     gone, flat = [(x + 500, y) for x, y in SQUARE], [(1, 1), (5, 5), (9, 9)]
-    found = export(format_name, drawn("a.png", "polygons", (0, beyond), (0, gone), (2, flat)))
-    assert found.notes["shapes_cut"] == 1
-    assert found.notes["shapes_left_out"] == 2
+    exported = export(format_name, drawn("a.png", "polygons", (0, beyond), (0, gone), (2, flat)))
+    assert exported.notes["shapes_cut"] == 1
+    assert exported.notes["shapes_left_out"] == 2
     if format_name == "coco":
-        (one,) = json.loads(export.read("train.json"))["annotations"]
-        assert (one["bbox"], one["area"]) == ([180, 0, 20, 20], 400)
+        (annotation,) = json.loads(export.read("train.json"))["annotations"]
+        assert (annotation["bbox"], annotation["area"]) == ([180, 0, 20, 20], 400)
 
 
 @pytest.mark.parametrize("format_name", ["coco", "yolo"])
@@ -32,20 +32,20 @@ def test_points_outside_are_left_out_and_two_of_a_class_are_told(export: Exporti
         drawn("a.jpg", "keypoints", (0, [(201, 1)]), (2, [(1, 1)])),
         drawn("b.jpg", "keypoints", (0, [(1, 1)]), (0, [(9, 9)])),
     ]
-    found = export(format_name, *lines)
-    assert (found.objects, found.notes) == ({"train": 1}, {"shapes_left_out": 1})
-    ((number, message),) = reasons(found)
+    exported = export(format_name, *lines)
+    assert (exported.objects, exported.notes) == ({"train": 1}, {"shapes_left_out": 1})
+    ((number, message),) = reasons(exported)
     assert (number, "keypoints[1]: 'heron' occurs twice" in message) == (2, True)
 
 
 @pytest.mark.parametrize("format_name", ["coco", "yolo", "pascal-voc"])
 def test_an_export_has_one_kind_of_label(export: Exporting, format_name: str) -> None:
     lines = [drawn("a.jpg", "polygons", (0, SQUARE)), drawn("b.jpg", "instances", (0, 1)), drawn("c.jpg", "lines")]
-    found = export(format_name, *lines)
-    assert (found.objects, found.left_out) == ({"train": 1}, 2)
-    told = [message for _, message in reasons(found)]
-    assert "an export has one kind of label" in told[0]
-    assert "can't store labels of labeling/lines" in told[1]
+    exported = export(format_name, *lines)
+    assert (exported.objects, exported.left_out) == ({"train": 1}, 2)
+    complaints = [message for _, message in reasons(exported)]
+    assert "an export has one kind of label" in complaints[0]
+    assert "can't store labels of labeling/lines" in complaints[1]
 
 
 @pytest.mark.parametrize(
@@ -65,16 +65,16 @@ def test_masks_that_can_not_be_read_are_told(export: Exporting, change: Any, mes
     export.mask("a.jpg", pixels())
     line = drawn("a.jpg", "instances", (0, 1))
     change(export.bucket.objects, line)
-    found = export("coco", line)
-    ((_, told),) = reasons(found)
-    assert message in told
-    assert found.objects == {"train": 0}
+    exported = export("coco", line)
+    ((_, complaint),) = reasons(exported)
+    assert message in complaint
+    assert exported.objects == {"train": 0}
 
 
 def test_a_thing_without_pixels_is_left_out_and_told(export: Exporting) -> None:
     export.mask("a.jpg", pixels())
-    found = export("coco", drawn("a.jpg", "instances", (0, 1), (0, 9)))
-    assert (found.objects, found.notes) == ({"train": 1}, {"shapes_left_out": 1})
+    exported = export("coco", drawn("a.jpg", "instances", (0, 1), (0, 9)))
+    assert (exported.objects, exported.notes) == ({"train": 1}, {"shapes_left_out": 1})
 
 
 def test_copies_are_turned_as_the_label_has_it(export: Exporting) -> None:
@@ -83,8 +83,8 @@ def test_copies_are_turned_as_the_label_has_it(export: Exporting) -> None:
         size = (HEIGHT, WIDTH) if turned else (WIDTH, HEIGHT)
         export.bucket.objects["s3://marsh/a.jpg"] = stored_turned("JPEG")
         line = drawn("a.jpg", "polygons", (0, TRIANGLE), size=dict(zip(("width", "height"), size, strict=True)))
-        found = export("coco", line, copy_pictures=True)
-        assert found.notes[note] == 1
+        exported = export("coco", line, copy_pictures=True)
+        assert exported.notes[note] == 1
         with Image.open(export.folder / "out/images/train/a.jpg") as copy:
             assert copy.size == size
             assert copy.getexif().get(0x0112, 1) == 1
@@ -100,9 +100,9 @@ def test_numbers_beyond_all_pictures_are_told(export: Exporting, format_name: st
     for name in ("a.png", "b.png"):
         export.picture(name)
     lines = [drawn("a.png", "polygons", (0, SQUARE)), drawn("b.png", "polygons", (0, [*SQUARE, (1, value)]))]
-    found = export(format_name, *lines)
-    assert found.objects == {"train": 1}
-    ((number, message),) = reasons(found)
+    exported = export(format_name, *lines)
+    assert exported.objects == {"train": 1}
+    ((number, message),) = reasons(exported)
     assert (number, len(message) < 200) == (2, True)
     lines[1] = drawn("b.png", "polygons", (0, SQUARE), size={"width": value, "height": 100})
     assert export(format_name, *lines).left_out == 1
@@ -111,7 +111,7 @@ def test_numbers_beyond_all_pictures_are_told(export: Exporting, format_name: st
 def test_masks_of_voc_are_not_larger_than_pictures_may_be(export: Exporting) -> None:
     lines = [drawn("a.jpg", "polygons", (0, SQUARE), size={"width": 10**6, "height": 10**6})]
     lines.append(drawn("b.jpg", "polygons", (254, SQUARE), names={"254": "last"}))
-    found = export("pascal-voc", *lines)
-    told = [message for _, message in reasons(found)]
-    assert "at most 100,000,000 pixels can be masks" in told[0]
-    assert "a mask has at most 254 classes and instances" in told[1]
+    exported = export("pascal-voc", *lines)
+    complaints = [message for _, message in reasons(exported)]
+    assert "at most 100,000,000 pixels can be masks" in complaints[0]
+    assert "a mask has at most 254 classes and instances" in complaints[1]

@@ -23,8 +23,8 @@ def test_csv_and_parquet_have_a_row_for_each_class(export: Exporting) -> None:
         several("both", {"0": "heron", "1": "stork"}),
         several("none", {}),
     ]
-    found = export("csv", *lines)
-    assert (found.objects, found.classes) == ({"train": 4}, ["heron", "stork"])
+    exported = export("csv", *lines)
+    assert (exported.objects, exported.classes) == ({"train": 4}, ["heron", "stork"])
     with (export.folder / "out/train.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["object"], row["class_name"], row["class_id"], row["confidence"]) for row in rows] == [
@@ -82,8 +82,8 @@ def cells(export: Exporting) -> list[str]:
 
 def test_no_text_of_a_csv_is_a_formula_unless_that_is_asked_for(export: Exporting) -> None:
     lines = [classed(text, number, text or "none") for number, text in enumerate([*FORMULAS, *HARMLESS])]
-    found = export("csv", *lines)
-    assert found.notes == {"formulas_quoted": 2 * (len(FORMULAS) - 1)}
+    exported = export("csv", *lines)
+    assert exported.notes == {"formulas_quoted": 2 * (len(FORMULAS) - 1)}
     read = cells(export)
     assert read[: len(FORMULAS)] == [f"'{text}" if text[0] != "a" else text for text in FORMULAS]
     assert read[len(FORMULAS) :] == HARMLESS

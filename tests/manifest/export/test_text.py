@@ -24,7 +24,7 @@ def words(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [
         ("नमस्ते दुनिया।", ["नमस्ते", "दुनिया", "।"]),
         ("สวัสดีครับ กรุงเทพ", ["สวัสดีครับ", "กรุงเทพ"]),
@@ -39,14 +39,14 @@ def words(text: str) -> list[str]:
         (" \n\t", []),
     ],
 )
-def test_words_are_those_of_unicode(text: str, found: list[str]) -> None:
-    assert words(text) == found
+def test_words_are_those_of_unicode(text: str, expected: list[str]) -> None:
+    assert words(text) == expected
 
 
 @given(SCRIPTS)
 def test_words_lose_nothing_but_blanks(text: str) -> None:
     assert "".join(words(text)) == "".join(text.split())
-    assert not any(one.split() != [one] for one in words(text))
+    assert not any(word.split() != [word] for word in words(text))
 
 
 def test_a_long_row_of_flags_is_read_as_quickly_as_other_text() -> None:
@@ -57,40 +57,43 @@ def test_a_long_row_of_flags_is_read_as_quickly_as_other_text() -> None:
 def columns(export: Exporting) -> list[list[tuple[str, str]]]:
     """The texts of a CoNLL file as its readers see them: blocks of lines of two columns."""
     blocks = export.read("train.conll").split("\n\n")
-    return [[tuple(line.split(" ")) for line in one.split("\n")] for one in blocks if one.strip("\n")]  # type: ignore[misc]
+    return [[tuple(line.split(" ")) for line in block.split("\n")] for block in blocks if block.strip("\n")]  # type: ignore[misc]
 
 
 def test_no_script_has_its_words_split(export: Exporting) -> None:
     hindi, thai, accent = "राम दिल्ली में", "ฉันรักกรุงเทพมาก", "le cafe\u0301 noir"
     lines = [spanned(hindi, (4, 10, "city")), spanned(thai, (6, 13, "city")), spanned(accent, (3, 8, "place"))]
-    found = export("conll", *lines)
+    exported = export("conll", *lines)
     assert columns(export) == [
         [("राम", "O"), ("दिल्ली", "B-city"), ("में", "O")],
         [("ฉันรัก", "O"), ("กรุงเทพ", "B-city"), ("มาก", "O")],
         [("le", "O"), ("cafe\u0301", "B-place"), ("noir", "O")],
     ]
-    assert found.notes == {"words_divided": 1}
+    assert exported.notes == {"words_divided": 1}
 
 
 @pytest.mark.parametrize("format_name", ["jsonl", "conll", "huggingface"])
 def test_blanks_at_the_ends_of_spans_are_trimmed_and_told(export: Exporting, format_name: str) -> None:
     text = "to  Oslo \n now"
-    found = export(format_name, spanned(text, (2, 11, "city"), (8, 9, "blank"), (11, 14, "time")))
-    assert found.objects == {"train": 1}
-    assert found.notes == {"spans_trimmed": 1, "spans_left_out": 1}
-    assert found.classes == ["city", "time"]
+    exported = export(format_name, spanned(text, (2, 11, "city"), (8, 9, "blank"), (11, 14, "time")))
+    assert exported.objects == {"train": 1}
+    assert exported.notes == {"spans_trimmed": 1, "spans_left_out": 1}
+    assert exported.classes == ["city", "time"]
     if format_name == "conll":
         assert columns(export) == [[("to", "O"), ("Oslo", "B-city"), ("now", "B-time")]]
     else:
         (row,) = export.lines("train.jsonl")
         spans = row["spans" if format_name == "jsonl" else "entities"]
-        assert [(text[one["start"] : one["end"]], one["label"]) for one in spans] == [("Oslo", "city"), ("now", "time")]
+        assert [(text[span["start"] : span["end"]], span["label"]) for span in spans] == [
+            ("Oslo", "city"),
+            ("now", "time"),
+        ]
 
 
 @pytest.mark.parametrize("format_name", ["jsonl", "conll"])
 def test_a_span_without_a_label_is_told(export: Exporting, format_name: str) -> None:
-    found = export(format_name, spanned("a b", (0, 1, " ")))
-    assert reasons(found) == [(1, "bird.annotations.entities[0]: has no label")]
+    exported = export(format_name, spanned("a b", (0, 1, " ")))
+    assert reasons(exported) == [(1, "bird.annotations.entities[0]: has no label")]
 
 
 @given(
@@ -104,8 +107,8 @@ def test_columns_hold_all_spans(text: str, drawn: list[Any], tmp_path_factory: p
             spans.append((start, end, label))
             free = end
     export = Exporting(tmp_path_factory.mktemp("export"))
-    found = export("conll", spanned(text, *spans))
-    assert found.objects == {"train": 1}
+    exported = export("conll", spanned(text, *spans))
+    assert exported.objects == {"train": 1}
     rows = [row for block in columns(export) for row in block]
     assert "".join(token for token, _ in rows) == "".join(text.split())
     solid = [("".join(text[start:end].split()), label.replace(" ", "_")) for start, end, label in spans]
@@ -116,18 +119,18 @@ def test_columns_hold_all_spans(text: str, drawn: list[Any], tmp_path_factory: p
         elif tag.startswith("I-"):
             read[-1] = (read[-1][0] + token, read[-1][1])
             assert read[-1][1] == tag[2:]
-    assert read == [one for one in solid if one[0]]
-    assert found.notes.get("spans_left_out", 0) == len(solid) - len(read)
+    assert read == [span for span in solid if span[0]]
+    assert exported.notes.get("spans_left_out", 0) == len(solid) - len(read)
 
 
 def test_entities_as_json_lines_and_as_columns(export: Exporting) -> None:
     text = "The Aurora left Tromsø, early."
     line = spanned(text, (16, 22, "a port"), (4, 10, "ship"), (11, 13, "part"))
-    found = export("jsonl", line, spanned("nothing here"))
-    assert found.classes == ["ship", "part", "a port"]
+    exported = export("jsonl", line, spanned("nothing here"))
+    assert exported.classes == ["ship", "part", "a port"]
     first, second = export.lines("train.jsonl")
     assert first["text"] == text
-    assert [(text[one["start"] : one["end"]], one["label"]) for one in first["spans"]] == [
+    assert [(text[span["start"] : span["end"]], span["label"]) for span in first["spans"]] == [
         ("Aurora", "ship"),
         ("le", "part"),
         ("Tromsø", "a port"),
@@ -141,9 +144,9 @@ def test_entities_as_json_lines_and_as_columns(export: Exporting) -> None:
 
 def test_spans_that_do_not_fit_are_told(export: Exporting) -> None:
     beyond, twice = spanned("short", (0, 6, "all")), spanned("twice in it", (0, 8, "a"), (6, 11, "b"))
-    found = export("conll", beyond, twice, spanned("fine", (0, 4, "all")))
-    assert (found.objects, found.left_out) == ({"train": 1}, 2)
-    assert reasons(found) == [
+    exported = export("conll", beyond, twice, spanned("fine", (0, 4, "all")))
+    assert (exported.objects, exported.left_out) == ({"train": 1}, 2)
+    assert reasons(exported) == [
         (1, "bird.annotations.entities[0]: ends at character 6, but the text has 5"),
         (2, "bird: characters 6 to 11 overlap another span, which CoNLL does not allow; export as jsonl"),
     ]

@@ -28,29 +28,29 @@ from tests.manifest.exports import (
 
 
 def masked(name: str, colors: dict[str, str]) -> dict[str, Any]:
-    told = {number: {"class-name": one, "hex-color": "#ffffff"} for number, one in colors.items()}
-    about = metadata("semantic-segmentation", **{"internal-color-map": told})
+    palette = {number: {"class-name": name, "hex-color": "#ffffff"} for number, name in colors.items()}
+    about = metadata("semantic-segmentation", **{"internal-color-map": palette})
     return {"source-ref": f"s3://marsh/{name}", "bird": f"s3://marsh/{name}.mask.png", "bird-metadata": about}
 
 
 def pipe(export: Exporting, *lines: Any, **more: Any) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    found = export("sagemaker-pipe", *lines, **more)
-    assert found.left_out == 0, found.problems
-    return export.lines("train.manifest"), found.training["hyperparameters"]
+    exported = export("sagemaker-pipe", *lines, **more)
+    assert exported.left_out == 0, exported.problems
+    return export.lines("train.manifest"), exported.training["hyperparameters"]
 
 
 def test_lines_of_a_channel_have_the_numbers_that_are_given(export: Exporting) -> None:
     order = ["crane", "stork", "heron"]
     kept = {"source-ref": "s3://marsh/a.jpg", "other": {"class_id": 2}}
-    (line,), told = pipe(export, {**boxed("a.jpg", (0, *BOX), (2, *BOX), (0, *BOX)), **kept}, classes=order)
-    assert [one["class_id"] for one in line["bird"]["annotations"]] == [2, 1, 2]
+    (line,), parameters = pipe(export, {**boxed("a.jpg", (0, *BOX), (2, *BOX), (0, *BOX)), **kept}, classes=order)
+    assert [box["class_id"] for box in line["bird"]["annotations"]] == [2, 1, 2]
     assert line["bird-metadata"]["class-map"] == {"2": "heron", "1": "stork"}
     assert {key: line[key] for key in kept} == kept
     assert line["bird"]["image_size"] == [{"width": 200, "height": 100, "depth": 3}]
-    assert told["num_classes"] == "3"
-    (line,), told = pipe(export, classed("text", 0, "heron"), classes=order)
+    assert parameters["num_classes"] == "3"
+    (line,), parameters = pipe(export, classed("text", 0, "heron"), classes=order)
     assert (line["bird"], line["bird-metadata"]["class-name"]) == (2, "heron")
-    assert told["num_classes"] == "3"
+    assert parameters["num_classes"] == "3"
     (line,), _ = pipe(export, several("text", {"0": "heron", "2": "stork"}), classes=order)
     assert line["bird"] == [2, 1]
     assert line["bird-metadata"]["class-map"] == {"2": "heron", "1": "stork"}
@@ -66,34 +66,36 @@ def test_numbers_of_a_channel_mean_the_same_as_before(
 ) -> None:
     export = Exporting(tmp_path_factory.mktemp("export"))
     names = {str(number): name for number, name in enumerate("abcd")}
-    (line,), told = pipe(export, boxed("a.jpg", *[(one, *BOX) for one in drawn], names=names), classes=order)
-    numbers = [one["class_id"] for one in line["bird"]["annotations"]]
-    assert [order[number] for number in numbers] == ["abcd"[one] for one in drawn]
+    (line,), parameters = pipe(
+        export, boxed("a.jpg", *[(number, *BOX) for number in drawn], names=names), classes=order
+    )
+    numbers = [box["class_id"] for box in line["bird"]["annotations"]]
+    assert [order[number] for number in numbers] == ["abcd"[index] for index in drawn]
     assert all(line["bird-metadata"]["class-map"][str(number)] == order[number] for number in numbers)
-    assert max(numbers) < int(told["num_classes"]) == 4
+    assert max(numbers) < int(parameters["num_classes"]) == 4
 
 
 @pytest.mark.parametrize("names", [("train", "validation"), ("validation", "train"), ("test", "Training")])
 def test_the_training_set_is_counted_whatever_the_order(export: Exporting, names: tuple[str, str]) -> None:
     sizes = {"train": 3, "Training": 3}
     sets = {name: [classed("a", 0, "heron")] * sizes.get(name, 1) for name in names}
-    found = export("sagemaker-pipe", sets=sets)
-    assert found.training["hyperparameters"]["num_training_samples"] == "3"
+    exported = export("sagemaker-pipe", sets=sets)
+    assert exported.training["hyperparameters"]["num_training_samples"] == "3"
 
 
 def test_sets_of_which_none_is_for_training_have_no_count_of_it(export: Exporting) -> None:
     line = classed("a", 0, "heron")
-    found = export("sagemaker-pipe", sets={"spring": [line], "autumn": [line]})
-    assert found.training["hyperparameters"] == {"num_classes": "1"}
+    exported = export("sagemaker-pipe", sets={"spring": [line], "autumn": [line]})
+    assert exported.training["hyperparameters"] == {"num_classes": "1"}
     assert export("sagemaker-pipe", sets={"spring": [line]}).training["hyperparameters"]["num_training_samples"] == "1"
 
 
 def test_channels_of_masks_have_the_number_of_classes(export: Exporting) -> None:
     colors = {"0": "BACKGROUND", "1": "water", "3": "reed"}
     lines = [masked("a.jpg", colors), masked("b.jpg", {"0": "BACKGROUND"})]
-    found = export("sagemaker-pipe", *lines)
-    assert found.training["hyperparameters"] == {"num_classes": "4", "num_training_samples": "2"}
-    assert found.classes == ["BACKGROUND", "water", "unused-2", "reed"]
+    exported = export("sagemaker-pipe", *lines)
+    assert exported.training["hyperparameters"] == {"num_classes": "4", "num_training_samples": "2"}
+    assert exported.classes == ["BACKGROUND", "water", "unused-2", "reed"]
     kept = export("sagemaker-pipe", *lines, classes=["BACKGROUND", "water", "mud", "reed"])
     assert (kept.left_out, kept.training["hyperparameters"]["num_classes"]) == (0, "4")
     assert export.read("train.manifest").count("a.jpg.mask.png") == 1
@@ -126,8 +128,8 @@ def test_sets_that_hugging_face_can_not_read_together_are_told(export: Exporting
     for name in ("1.png", "2.png"):
         export.picture(name)
     sets = {"train": [boxed("1.png", (0, 1, 1, 5, 5))], "test": [boxed("2.png")]}
-    found = export("huggingface", sets=sets)
-    assert (found.objects, found.notes) == ({"train": 1, "test": 1}, {"sets_without_boxes": 1})
+    exported = export("huggingface", sets=sets)
+    assert (exported.objects, exported.notes) == ({"train": 1, "test": 1}, {"sets_without_boxes": 1})
     with pytest.raises(ValueError, match="different features"):
         load(export.folder)
     assert export("huggingface", sets={"train": [boxed("1.png")], "test": [boxed("2.png")]}).notes == {}
@@ -155,8 +157,8 @@ def test_hugging_face_reads_classes_of_texts(export: Exporting) -> None:
 def test_hugging_face_reads_pictures_with_boxes(export: Exporting) -> None:
     for name in ("1.png", "2.png"):
         export.picture(name)
-    found = export("huggingface", boxed("1.png", (2, 190, 90, 40, 40)), boxed("2.png"), boxed("gone.png"))
-    assert (found.objects, found.left_out, found.notes) == ({"train": 2}, 1, {"boxes_cut": 1})
+    exported = export("huggingface", boxed("1.png", (2, 190, 90, 40, 40)), boxed("2.png"), boxed("gone.png"))
+    assert (exported.objects, exported.left_out, exported.notes) == ({"train": 2}, 1, {"boxes_cut": 1})
     read = load(export.folder)["train"]
     assert read[0]["image"].size == (200, 100)
     assert read[0]["objects"] == {"bbox": [[190, 90, 10, 10]], "category": [2]}
@@ -182,11 +184,17 @@ def test_hugging_face_reads_classes_of_pictures_and_entities(export: Exporting, 
 
 def test_channels_of_a_training(export: Exporting) -> None:
     lines = [boxed("a.jpg", (0, 1, 1, 5, 5), (0, 9, 9, 5, 5), (2, 1, 1, 5, 5)), FAILED, WAITING, boxed("b.jpg")]
-    found = export("sagemaker-pipe", sets={"train": lines, "validation": [boxed("c.jpg", (0, 1, 1, 5, 5))], "none": []})
-    train, validation = found.training["channels"]
+    exported = export(
+        "sagemaker-pipe", sets={"train": lines, "validation": [boxed("c.jpg", (0, 1, 1, 5, 5))], "none": []}
+    )
+    train, validation = exported.training["channels"]
     assert train["DataSource"]["S3DataSource"]["AttributeNames"] == ["source-ref", "bird"]
     assert validation["DataSource"]["S3DataSource"]["S3Uri"] == str(export.folder / "out/validation.manifest")
-    assert found.training["hyperparameters"] == {"label_width": "17", "num_classes": "3", "num_training_samples": "2"}
+    assert exported.training["hyperparameters"] == {
+        "label_width": "17",
+        "num_classes": "3",
+        "num_training_samples": "2",
+    }
     assert [line["source-ref"] for line in export.lines("train.manifest")] == ["s3://marsh/a.jpg", "s3://marsh/b.jpg"]
     assert export.read("train.manifest").splitlines()[0].encode() + b"\n" == raw(lines[0])
     import botocore.session
@@ -194,11 +202,11 @@ def test_channels_of_a_training(export: Exporting) -> None:
 
     model = botocore.session.get_session().get_service_model("sagemaker")
     shape = model.operation_model("CreateTrainingJob").input_shape.members["InputDataConfig"]
-    assert not ParamValidator().validate(found.training["channels"], shape).has_errors()
+    assert not ParamValidator().validate(exported.training["channels"], shape).has_errors()
 
 
 def test_classes_of_texts_as_channels(export: Exporting) -> None:
-    found = export("sagemaker-pipe", classed("good", 1, "praise"), classed("s3://marsh/a.txt", 0, "blame"))
-    assert found.left_out == 1
-    assert found.training["channels"][0]["DataSource"]["S3DataSource"]["AttributeNames"] == ["source", "bird"]
-    assert found.training["hyperparameters"] == {"num_classes": "2", "num_training_samples": "1"}
+    exported = export("sagemaker-pipe", classed("good", 1, "praise"), classed("s3://marsh/a.txt", 0, "blame"))
+    assert exported.left_out == 1
+    assert exported.training["channels"][0]["DataSource"]["S3DataSource"]["AttributeNames"] == ["source", "bird"]
+    assert exported.training["hyperparameters"] == {"num_classes": "2", "num_training_samples": "1"}

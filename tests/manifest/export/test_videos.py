@@ -50,26 +50,26 @@ def test_coco_with_videos_is_read_by_cocos_own_library(export: Exporting) -> Non
         [],
         [box(0, 180, 20, 40, 40, "x", parked="no"), box(2, 0, 0, 9, 9, "y")],
     )
-    found = export("coco-video", first, video(export, "b", [box(2, 1, 1, 5, 5, "x"), box(2, 300, 1, 5, 5, "z")]))
-    assert (found.objects, found.notes, found.problems) == (
+    exported = export("coco-video", first, video(export, "b", [box(2, 1, 1, 5, 5, "x"), box(2, 300, 1, 5, 5, "z")]))
+    assert (exported.objects, exported.notes, exported.problems) == (
         {"train": 2},
         {"boxes_cut": 1, "boxes_left_out": 1},
         [],
     )
     read = COCO(str(export.folder / "out/train.json"))
-    assert {one["id"]: one["name"] for one in read.loadCats(read.getCatIds())} == {1: "van", 3: "bus"}
-    assert [one["name"] for one in read.dataset["videos"]] == ["seq", "seq-2"]
+    assert {category["id"]: category["name"] for category in read.loadCats(read.getCatIds())} == {1: "van", 3: "bus"}
+    assert [row["name"] for row in read.dataset["videos"]] == ["seq", "seq-2"]
     images = read.loadImgs(read.getImgIds())
-    assert [(one["video_id"], one["frame_id"], one["file_name"]) for one in images] == [
+    assert [(row["video_id"], row["frame_id"], row["file_name"]) for row in images] == [
         (1, 0, "seq/000.png"),
         (1, 1, "seq/001.png"),
         (1, 2, "seq/002.png"),
         (2, 0, "seq-2/000.png"),
     ]
-    assert {(one["width"], one["height"]) for one in images} == {(200, 100)}
+    assert {(row["width"], row["height"]) for row in images} == {(200, 100)}
     assert images[2]["coco_url"] == "s3://marsh/a/002.png"
     boxes = read.loadAnns(read.getAnnIds(imgIds=[images[2]["id"]]))
-    assert [(one["category_id"], one["bbox"], one["instance_id"]) for one in boxes] == [
+    assert [(row["category_id"], row["bbox"], row["instance_id"]) for row in boxes] == [
         (1, [180, 20, 20, 40], 1),
         (3, [0, 0, 9, 9], 2),
     ]
@@ -94,8 +94,8 @@ def test_coco_has_polygons_of_videos_and_detected_boxes(export: Exporting) -> No
 
 def test_mot(export: Exporting) -> None:
     frames = [[box(0, 10, 20, 30, 40, "x")], [], [box(2, -4.5, 0, 9, 9, "y"), box(0, 11, 20, 30, 40, "x")]]
-    found = export("mot", video(export, "a", *frames))
-    assert (found.objects, found.notes, found.classes) == ({"train": 1}, {}, ["van", "unused-1", "bus"])
+    exported = export("mot", video(export, "a", *frames))
+    assert (exported.objects, exported.notes, exported.classes) == ({"train": 1}, {}, ["van", "unused-1", "bus"])
     rows = np.loadtxt(export.folder / "out/train/seq/gt/gt.txt", delimiter=",", ndmin=2)
     assert rows.tolist() == [
         [1, 1, 11, 21, 30, 40, 1, 1, 1],
@@ -129,19 +129,19 @@ def test_what_cant_be_written_is_left_out_and_told(export: Exporting) -> None:
     export.bucket.objects["s3://marsh/c/000.png"] = b"no picture"
     lost = {"frame-no": 9, "frame": "9.png", "annotations": [box(0, 1, 1, 5, 5, "x")]}
     export.bucket.objects["s3://marsh/out/f/SeqLabel.json"] = json.dumps({"tracking-annotations": [lost]}).encode()
-    found = export("coco-video", *lines)
-    assert (found.objects, found.left_out) == ({"train": 0}, 6)
-    told = dict(reasons(found))
-    assert told[1].endswith("this format can store BoundingBox and Polygon, not Keypoint")
-    assert "annotations[0].class-id is '7', which is not a class of the label" in told[2]
-    assert told[3] == "s3://marsh/c/000.png is not a picture; the export needs the size of the frames"
-    assert "gone.json" in told[4]
-    assert told[5] == "bird: this format can't store labels of groundtruth/point_cloud_object_tracking"
-    assert told[6] == "s3://marsh/out/f/SeqLabel.json: the frame 9.png is not in the sequence"
+    exported = export("coco-video", *lines)
+    assert (exported.objects, exported.left_out) == ({"train": 0}, 6)
+    complaints = dict(reasons(exported))
+    assert complaints[1].endswith("this format can store BoundingBox and Polygon, not Keypoint")
+    assert "annotations[0].class-id is '7', which is not a class of the label" in complaints[2]
+    assert complaints[3] == "s3://marsh/c/000.png is not a picture; the export needs the size of the frames"
+    assert "gone.json" in complaints[4]
+    assert complaints[5] == "bird: this format can't store labels of groundtruth/point_cloud_object_tracking"
+    assert complaints[6] == "s3://marsh/out/f/SeqLabel.json: the frame 9.png is not in the sequence"
 
 
 def test_mot_has_only_tracks(export: Exporting) -> None:
-    found = export("mot", video(export, "a", [box(0, 1, 1, 5, 5)], kind="detection"))
-    assert reasons(found) == [(1, "bird: this format can't store labels of groundtruth/video-object-detection")]
+    exported = export("mot", video(export, "a", [box(0, 1, 1, 5, 5)], kind="detection"))
+    assert reasons(exported) == [(1, "bird: this format can't store labels of groundtruth/video-object-detection")]
     with pytest.raises(ValueError, match="mot has no place for pictures"):
         export("mot", copy_pictures=True)

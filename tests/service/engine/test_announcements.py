@@ -23,10 +23,10 @@ class Killed(BaseException):
 @pytest.fixture
 def database(url: str) -> Iterator[Database]:
     """A database with two jobs that have just ended."""
-    one = Database(url)
-    fill(one)
-    yield one
-    one.close()
+    made = Database(url)
+    fill(made)
+    yield made
+    made.close()
 
 
 def fill(database: Database, *numbers: int) -> None:
@@ -51,11 +51,11 @@ def test_whoever_is_killed_before_it_was_told_tells_it_after(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timing, "CLAIM_SECONDS", 0.0)
-    told: list[tuple[str, str]] = []
+    announced: list[tuple[str, str]] = []
 
     def announce(arn: str, status: str, /) -> None:
-        told.append((arn, status))
-        if len(told) == 2:
+        announced.append((arn, status))
+        if len(announced) == 2:
             raise Killed
 
     tell = Announcements(database, announce).tell
@@ -63,17 +63,17 @@ def test_whoever_is_killed_before_it_was_told_tells_it_after(
         tell()
     tell()
     tell()
-    assert told == [("job-2", "Completed"), ("job-1", "Stopped"), ("job-1", "Stopped")]
+    assert announced == [("job-2", "Completed"), ("job-1", "Stopped"), ("job-1", "Stopped")]
 
 
 def test_what_somebody_tells_nobody_else_tells_meanwhile(postgresql_url: str) -> None:
     first, second = (Database(postgresql_url, shared=True) for _ in range(2))
     fill(first)
-    told: list[str] = []
-    other = Announcements(second, lambda arn, _: told.append(f"the other: {arn}"))
+    announced: list[str] = []
+    other = Announcements(second, lambda arn, _: announced.append(f"the other: {arn}"))
 
     def announce(arn: str, _: str, /) -> None:
-        told.append(arn)
+        announced.append(arn)
         # Another thread must be able to write: it may have what is needed to tell it.
         thread = threading.Thread(target=lambda: fill(first, 3), daemon=True)
         thread.start()
@@ -82,6 +82,6 @@ def test_what_somebody_tells_nobody_else_tells_meanwhile(postgresql_url: str) ->
         other.tell()
 
     Announcements(first, announce).tell()
-    assert told == ["job-2", "the other: job-1", "the other: job-3"]
+    assert announced == ["job-2", "the other: job-1", "the other: job-3"]
     first.close()
     second.close()

@@ -20,9 +20,9 @@ LINES = b'{"source": "it purrs", "truth": "cat"}\n'
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[InProcess]:
-    one = InProcess(tmp_path)
-    yield one
-    one.close()
+    made = InProcess(tmp_path)
+    yield made
+    made.close()
 
 
 def deletion_of(engine: InProcess) -> Deletion:
@@ -70,8 +70,8 @@ def test_jobs_are_kept_for_as_long_as_the_operator_says(engine: InProcess) -> No
     Retention(engine.store, deletion_of(engine), audit, 2.0).sweep()
     with engine.store.read() as connection:
         assert connection.execute(sa.select(jobs.c.name)).scalars().all() == ["job-1"]
-    told = [(row["role"], row["what"], row["target"]) for row in audit.latest(9, None, 0.0)]
-    assert sorted(told) == [("service", "jobs delete", "job-0"), ("service", "jobs delete", "job-2")]
+    entries = [(row["role"], row["what"], row["target"]) for row in audit.latest(9, None, 0.0)]
+    assert sorted(entries) == [("service", "jobs delete", "job-0"), ("service", "jobs delete", "job-2")]
     retention = Retention(engine.store, deletion_of(engine), audit, 0.0)
     retention.stop()
     retention.sweep()

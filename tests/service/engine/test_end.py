@@ -27,9 +27,9 @@ AWAY = EndpointConnectionError(endpoint_url="http://s3.example")
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[InProcess]:
-    one = InProcess(tmp_path, team=CROWD)
-    yield one
-    one.close()
+    made = InProcess(tmp_path, team=CROWD)
+    yield made
+    made.close()
 
 
 def begin(service: InProcess, manifest: str, **arguments: Any) -> str:
@@ -41,25 +41,25 @@ def begin(service: InProcess, manifest: str, **arguments: Any) -> str:
 def entries(service: InProcess, name: str, folder: str) -> list[dict[str, Any]]:
     """What the consolidation files of a job hold, in their order."""
     files = sorted(uri for uri in service.storage.objects if f"/{name}/" in uri and folder in uri)
-    return [one for uri in files for one in json.loads(service.storage.objects[uri])]
+    return [entry for uri in files for entry in json.loads(service.storage.objects[uri])]
 
 
 def together(service: InProcess, name: str, task_type: str) -> dict[int, dict[str, Any]]:
     """The labels that a job's answers make if they all come at once."""
     batch = [
         Answered(
-            int(one["datasetObjectId"]),
+            int(entry["datasetObjectId"]),
             {"source": "text"},
             [
                 WorkerAnswer(said["workerId"], json.loads(said["annotationData"]["content"]))
-                for said in one["annotations"]
+                for said in entry["annotations"]
             ],
         )
-        for one in entries(service, name, "/consolidation-request/")
+        for entry in entries(service, name, "/consolidation-request/")
     ]
-    found = make_kind(task_type).consolidate(batch, "2026-01-02T03:04:05.000006")
-    assert found is not None
-    return {object_id: {"label": label.value, **label.metadata} for object_id, label in found.labels.items()}
+    consolidated = make_kind(task_type).consolidate(batch, "2026-01-02T03:04:05.000006")
+    assert consolidated is not None
+    return {object_id: {"label": label.value, **label.metadata} for object_id, label in consolidated.labels.items()}
 
 
 def check_agreement(service: InProcess, name: str, task_type: str) -> None:
@@ -68,18 +68,18 @@ def check_agreement(service: InProcess, name: str, task_type: str) -> None:
     uri = f"s3://lab/out/{name}/manifests/output/output.manifest"
     output = [json.loads(line) for line in service.storage.objects[uri].splitlines()]
     for number, line in enumerate(output):
-        told = {"label": line["label"], **line["label-metadata"]}
-        assert {key: told[key] for key in expected[number]} == expected[number]
-    told = {number: {key: line[key] for key in ("label", "label-metadata")} for number, line in enumerate(output)}
+        labeled = {"label": line["label"], **line["label-metadata"]}
+        assert {key: labeled[key] for key in expected[number]} == expected[number]
+    labeled = {number: {key: line[key] for key in ("label", "label-metadata")} for number, line in enumerate(output)}
     responses = entries(service, name, "/consolidation-response/")
-    assert {int(one["datasetObjectId"]): one["consolidatedAnnotation"]["content"] for one in responses} == told
+    assert {int(entry["datasetObjectId"]): entry["consolidatedAnnotation"]["content"] for entry in responses} == labeled
     assert len(responses) == len(output)
     sets = [body for uri, body in service.storage.objects.items() if f"/{name}/annotations/intermediate/" in uri]
     finished = [json.loads(line) for body in sets for line in body.splitlines()]
-    assert {int(one["datasetObjectId"]): one["consolidatedAnnotation"]["content"] for one in finished} == told
+    assert {int(entry["datasetObjectId"]): entry["consolidatedAnnotation"]["content"] for entry in finished} == labeled
     with service.store.read() as connection:
         rows = connection.execute(sa.select(objects.c.object_id, objects.c.result)).all()
-    assert {row.object_id: json.loads(row.result) for row in rows} == told
+    assert {row.object_id: json.loads(row.result) for row in rows} == labeled
 
 
 @pytest.mark.parametrize(

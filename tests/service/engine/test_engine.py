@@ -31,9 +31,9 @@ PEOPLE = "arn:aws:sagemaker:us-east-1:123456789012:workteam/private-crowd/privat
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[InProcess]:
-    one = InProcess(tmp_path)
-    yield one
-    one.close()
+    made = InProcess(tmp_path)
+    yield made
+    made.close()
 
 
 def waits_for_people(engine: InProcess, each: int = 1) -> str:
@@ -136,8 +136,8 @@ def test_answers_of_a_job_that_is_stopped_before_its_next_step_become_labels(tmp
         for stopped, labeled in ((name, 1), (other, 0)):
             description = second.wait(stopped)
             assert description["LabelingJobStatus"] == "Stopped"
-            told = {"HumanLabeled": labeled, "FailedNonRetryableError": 0, "Unlabeled": 30 - labeled}
-            assert told.items() <= description["LabelCounters"].items()
+            counters = {"HumanLabeled": labeled, "FailedNonRetryableError": 0, "Unlabeled": 30 - labeled}
+            assert counters.items() <= description["LabelCounters"].items()
             output = second.storage.objects[description["LabelingJobOutput"]["OutputDatasetS3Uri"]]
             assert output.count(b'"class-name": "dog"') == labeled
             assert output.count(b"\n") == 30

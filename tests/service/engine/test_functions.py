@@ -36,10 +36,10 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcess]:
     folder = tmp_path_factory.mktemp("engine")
     os.environ[PIDS] = str(folder)
     known = {name: {"handler": f"{HERE}:{name}", "timeout_seconds": 2} for name in (*BAD, "prints", "says_whether")}
-    one = InProcess(folder, known)
-    one.storage.objects["s3://lab/template.liquid"] = b"<crowd-form></crowd-form>"
-    yield one
-    one.close()
+    made = InProcess(folder, known)
+    made.storage.objects["s3://lab/template.liquid"] = b"<crowd-form></crowd-form>"
+    yield made
+    made.close()
 
 
 CUSTOM = {"task_type": "custom", "labels": None, "instructions": None, "ui_template_uri": "s3://lab/template.liquid"}
@@ -58,7 +58,7 @@ def test_a_function_that_misbehaves_fails_its_job_and_is_named(engine: InProcess
 @pytest.mark.parametrize("key", ["isHumanAnnotationRequired", "humanAnnotationRequired"])
 def test_a_function_says_in_any_spelling_whether_people_are_needed(engine: InProcess, key: str) -> None:
     said = [False, "false", "FALSE", "False", True, "true", "TRUE", None]
-    lines = [{"source": "a", "truth": {"form": 1}, "key": key, "said": one} for one in said]
+    lines = [{"source": "a", "truth": {"form": 1}, "key": key, "said": answer} for answer in said]
     manifest = "".join(json.dumps(line) + "\n" for line in lines).encode()
     description, output = engine.run(manifest, **CUSTOM, pre_annotation_function=FUNCTION + "says_whether")
     assert description["LabelingJobStatus"] == "Completed"
@@ -85,7 +85,7 @@ def test_functions_that_never_return_hold_up_no_other_job(engine: InProcess) -> 
 
 def test_a_job_whose_function_is_slow_can_be_stopped(engine: InProcess) -> None:
     name = engine.create(LINE * 50, **CUSTOM, pre_annotation_function=FUNCTION + "hangs")
-    engine.wait(name, lambda one: one["LabelingJobStatus"] == "InProgress")
+    engine.wait(name, lambda description: description["LabelingJobStatus"] == "InProgress")
     engine.operations.call("StopLabelingJob", {"LabelingJobName": name})
     assert engine.wait(name)["LabelingJobStatus"] in {"Stopped", "Failed"}
 
@@ -97,24 +97,24 @@ def test_what_a_function_prints_is_not_its_answer(engine: InProcess) -> None:
 
 
 def test_what_the_pre_annotation_function_makes_of_an_object_is_what_its_page_shows(tmp_path: Path) -> None:
-    one = InProcess(tmp_path, {"pre": "tests.functions:pre", "deep": f"{HERE}:makes_deep_input"})
-    one.storage.objects["s3://lab/template.liquid"] = b"<crowd-form></crowd-form>"
+    service = InProcess(tmp_path, {"pre": "tests.functions:pre", "deep": f"{HERE}:makes_deep_input"})
+    service.storage.objects["s3://lab/template.liquid"] = b"<crowd-form></crowd-form>"
     try:
         lines = b"".join(json.dumps({"source": text, "truth": {"form": 1}}).encode() + b"\n" for text in ("a", "é<"))
-        name = one.create(lines, **CUSTOM, pre_annotation_function=FUNCTION + "pre")
-        assert one.wait(name)["LabelingJobStatus"] == "Completed"
-        with one.store.read() as connection:
+        name = service.create(lines, **CUSTOM, pre_annotation_function=FUNCTION + "pre")
+        assert service.wait(name)["LabelingJobStatus"] == "Completed"
+        with service.store.read() as connection:
             job = find_job(connection, name)
             assert job is not None
             inputs = [task_inputs.of_object(connection, job.id, number) for number in range(3)]
             first = in_order(connection, job.id)[0]
             assert task_inputs.of_task(connection, first) == {"text": "a"}
         assert inputs == [{"text": "a"}, {"text": "é<"}, None]
-        description, _ = one.run(LINE, **CUSTOM, pre_annotation_function=FUNCTION + "deep")
+        description, _ = service.run(LINE, **CUSTOM, pre_annotation_function=FUNCTION + "deep")
         assert description["LabelingJobStatus"] == "Failed"
         assert "nested more than" in description["FailureReason"]
     finally:
-        one.close()
+        service.close()
 
 
 def in_order(connection: Connection, job_id: int) -> list[int]:
@@ -139,13 +139,13 @@ def test_a_process_serves_again_and_one_that_is_gone_is_replaced() -> None:
 
 def test_a_call_ends_with_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PIDS, str(tmp_path))
-    one = InProcess(tmp_path, {"hangs": f"{HERE}:hangs"})
-    one.storage.objects["s3://lab/template.liquid"] = b"<crowd-form></crowd-form>"
-    name = one.create(LINE, **CUSTOM, consolidation_function=FUNCTION + "hangs")
+    service = InProcess(tmp_path, {"hangs": f"{HERE}:hangs"})
+    service.storage.objects["s3://lab/template.liquid"] = b"<crowd-form></crowd-form>"
+    name = service.create(LINE, **CUSTOM, consolidation_function=FUNCTION + "hangs")
     (pid,) = wait_until(lambda: list(tmp_path.glob("[0-9]*")), 30, "the function hangs", 0.02)
-    one.close()
+    service.close()
     wait_until(lambda: is_gone(pid.name), 30, "its process ends", 0.02)
-    assert one.describe(name)["LabelingJobStatus"] == "InProgress", "it goes on at the next start"
+    assert service.describe(name)["LabelingJobStatus"] == "InProgress", "it goes on at the next start"
 
 
 def is_gone(pid: str) -> bool:

@@ -75,7 +75,7 @@ class Replica:
     :param fate: what happens to it before each write.
     """
 
-    def __init__(self, beside: InProcess, fate: Callable[[], None], told: list[tuple[str, str]]) -> None:
+    def __init__(self, beside: InProcess, fate: Callable[[], None], announced: list[tuple[str, str]]) -> None:
         database, store = Held(beside.store, fate), HeldStore(beside.storage, fate)
         registry = ModelRegistry(database, store, beside.workforce)
         learning = ActiveLearning(database, store, beside.workforce, registry, 0)
@@ -85,7 +85,7 @@ class Replica:
             beside.workforce,
             Truth((), store),
             EmbeddedMessaging(beside.store, ACCOUNT, REGION),
-            lambda arn, status: told.append((arn, status)),
+            lambda arn, status: announced.append((arn, status)),
             learning,
             Clock(),
             shared=True,
@@ -97,11 +97,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InProcess]
     """A database and files, where the API makes jobs, but no engine of its own does their steps."""
     monkeypatch.setattr(timing, "LEASE_SECONDS", 0.4)
     monkeypatch.setattr(timing, "POLL_SECONDS", 0.05)
-    one = InProcess(tmp_path)
-    one.engine.stop()
-    one.engine.wake = lambda _: None  # type: ignore[method-assign]
-    yield one
-    one.store.close()
+    made = InProcess(tmp_path)
+    made.engine.stop()
+    made.engine.wake = lambda _: None  # type: ignore[method-assign]
+    yield made
+    made.store.close()
 
 
 def lines(count: int) -> bytes:
@@ -125,10 +125,10 @@ def check(home: InProcess, name: str, count: int) -> None:
         workers = [answer["workerId"] for answer in json.loads(files[uri])["answers"]]
         assert len(workers) == len(set(workers)) == 2
     asked = [
-        one["datasetObjectId"]
+        entry["datasetObjectId"]
         for uri, body in files.items()
         if "/consolidation-request/" in uri
-        for one in json.loads(body)
+        for entry in json.loads(body)
     ]
     assert len(asked) == len(set(asked)) == count
 
@@ -137,7 +137,7 @@ def check(home: InProcess, name: str, count: int) -> None:
 def test_engines_that_are_killed_and_held_up_do_each_thing_once(
     home: InProcess, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    chance, told = Random(seed), []
+    chance, announced = Random(seed), []
     blows, lock = [12], threading.Lock()
     dead: list[int] = []
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
@@ -166,7 +166,7 @@ def test_engines_that_are_killed_and_held_up_do_each_thing_once(
         return fate
 
     names = [home.create(lines(40), workers_per_object=2, max_concurrent_objects=15) for _ in range(3)]
-    replicas = {number: Replica(home, fate_of(number), told) for number in range(2)}
+    replicas = {number: Replica(home, fate_of(number), announced) for number in range(2)}
 
     def start(replica: Replica) -> None:
         with suppress(Killed):
@@ -179,14 +179,14 @@ def test_engines_that_are_killed_and_held_up_do_each_thing_once(
         while dead:
             number = dead.pop()
             replicas[number].engine.stop()
-            replicas[number] = Replica(home, fate_of(number), told)
+            replicas[number] = Replica(home, fate_of(number), announced)
             start(replicas[number])
         return all(home.describe(name)["LabelingJobStatus"] not in RUNNING for name in names)
 
     arns = {home.describe(name)["LabelingJobArn"] for name in names}
     try:
         wait_until(ended, 120, "the jobs end", 0.05)
-        wait_until(lambda: ended() and {arn for arn, _ in told} == arns, 30, "every end is told", 0.05)
+        wait_until(lambda: ended() and {arn for arn, _ in announced} == arns, 30, "every end is told", 0.05)
     finally:
         for replica in replicas.values():
             replica.engine.stop()
@@ -199,15 +199,15 @@ def test_a_job_of_a_process_that_is_gone_is_taken_by_another(home: InProcess) ->
     name = home.create(lines(5), workers_per_object=2)
     with home.store.write() as connection:
         assert lease_rows.take(connection, 1, "gone", time.time(), time.time() + 0.3)
-    told: list[Any] = []
-    replica = Replica(home, lambda: None, told)
+    announced: list[Any] = []
+    replica = Replica(home, lambda: None, announced)
     replica.engine.start()
     try:
-        wait_until(lambda: told, 60, "the job has ended", 0.05)
+        wait_until(lambda: announced, 60, "the job has ended", 0.05)
     finally:
         replica.engine.stop()
     check(home, name, 5)
-    assert [status for _, status in told] == [JobStatus.COMPLETED]
+    assert [status for _, status in announced] == [JobStatus.COMPLETED]
 
 
 def test_who_is_told_of_a_job_goes_on_with_it_unless_another_one_knows_it_better(home: InProcess) -> None:

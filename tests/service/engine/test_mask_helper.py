@@ -23,21 +23,21 @@ FUNCTION = Function("tests.functions:mask_of_box", 20)
 
 @pytest.fixture(scope="module")
 def helper() -> Iterator[MaskHelper]:
-    one = MaskHelper(MaskFunction(FUNCTION, PROMPTS))
-    yield one
-    one.close()
+    made = MaskHelper(MaskFunction(FUNCTION, PROMPTS))
+    yield made
+    made.close()
 
 
 def test_a_box_is_answered_with_a_mask_and_the_box_around_it(helper: MaskHelper) -> None:
-    found = helper.mask(KIND, LINE, "private.a", {"box": BOX, "points": [{"x": 5, "y": 6, "inside": True}]})
-    assert found[:4] == (3, 4, 10, 5)
-    assert (np.asarray(Image.open(BytesIO(found.png))) == np.full((5, 10), 255)).all()
+    mask = helper.mask(KIND, LINE, "private.a", {"box": BOX, "points": [{"x": 5, "y": 6, "inside": True}]})
+    assert mask[:4] == (3, 4, 10, 5)
+    assert (np.asarray(Image.open(BytesIO(mask.png))) == np.full((5, 10), 255)).all()
 
 
 def test_whatever_is_not_0_belongs_to_the_thing_in_a_mask_of_16_bits_too(helper: MaskHelper) -> None:
-    found = helper.mask(KIND, LINE, "private.a", {"box": BOX, "points": [{"x": 6, "y": 6}]})
-    assert found[:4] == (3, 4, 10, 5)
-    assert (np.asarray(Image.open(BytesIO(found.png))) == 255).all()
+    mask = helper.mask(KIND, LINE, "private.a", {"box": BOX, "points": [{"x": 6, "y": 6}]})
+    assert mask[:4] == (3, 4, 10, 5)
+    assert (np.asarray(Image.open(BytesIO(mask.png))) == 255).all()
 
 
 def test_a_function_is_asked_only_by_what_it_takes() -> None:

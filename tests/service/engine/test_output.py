@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.service.database import lease_rows
 from labeling_provider.service.database.running import find
 from labeling_provider.service.engine.output import LINES_PER_SECOND, REFRESH_SECONDS, Output
@@ -64,7 +65,7 @@ def test_the_more_objects_a_job_has_the_less_often_are_its_labels_so_far_written
         assert taken
         assert row
         known: Any = SimpleNamespace(**{**row._mapping, "lines": objects})
-        facts: Any = SimpleNamespace(job=SimpleNamespace(request=request, output="s3://lab/out/Cats"))
+        facts: Any = SimpleNamespace(job=SimpleNamespace(request=JobRequest(request), output="s3://lab/out/Cats"))
         run = Run(taken[0], facts, [])
         output, written = Output(service.store, service.storage), service.storage.objects
         written.clear()

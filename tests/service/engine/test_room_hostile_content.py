@@ -29,15 +29,15 @@ LONE = "\ud800"
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcess]:
     folder = tmp_path_factory.mktemp("engine")
     os.environ[ANSWER] = str(folder / "answer.pickle")
-    one = InProcess(folder, {"any": "tests.bad_functions:answers"})
-    yield one
-    one.close()
+    made = InProcess(folder, {"any": "tests.bad_functions:answers"})
+    yield made
+    made.close()
 
 
 def _values() -> st.SearchStrategy[Any]:
     numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.just(10**4200)
     atoms = st.none() | st.booleans() | numbers | ANY_TEXT | st.sampled_from(["cat", "s3://lab/none.png", "s3://"])
-    return st.recursive(atoms, lambda one: st.lists(one, max_size=4) | st.dictionaries(ANY_TEXT, one, max_size=4))
+    return st.recursive(atoms, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ANY_TEXT, inner, max_size=4))
 
 
 VALUES = _values()
@@ -121,7 +121,7 @@ def test_every_job_ends_with_every_line(engine: InProcess, task_type: str, drawn
 @SETTINGS
 @given(
     manifest=st.binary(max_size=200)
-    | st.text(st.characters(codec=None), max_size=200).map(lambda one: one.encode(errors="surrogatepass"))
+    | st.text(st.characters(codec=None), max_size=200).map(lambda text: text.encode(errors="surrogatepass"))
 )
 @example(b'{"source": "a", "n": 1e999}\n')
 @example(b'{"source": "a", "n": NaN}\n')
@@ -209,12 +209,12 @@ def test_labels_that_are_no_unicode_fail_the_job(lab: Lab) -> None:
     ids=range(11),
 )
 def test_a_job_whose_truth_is_anything_ends(tmp_path: Path, entry: bytes) -> None:
-    one = InProcess(tmp_path, truth=["s3://lab/truth.jsonl"])
-    one.storage.objects.update({"s3://lab/template.liquid": b"<crowd-form>", "s3://lab/truth.jsonl": entry})
+    service = InProcess(tmp_path, truth=["s3://lab/truth.jsonl"])
+    service.storage.objects.update({"s3://lab/template.liquid": b"<crowd-form>", "s3://lab/truth.jsonl": entry})
     try:
-        description, output = one.run(b'{"source": "a"}\n', **job("custom"))
+        description, output = service.run(b'{"source": "a"}\n', **job("custom"))
     finally:
-        one.close()
+        service.close()
     if description["LabelingJobStatus"] == "Failed":
         assert "s3://lab/truth.jsonl line 1" in description["FailureReason"]
     else:

@@ -47,16 +47,18 @@ def test_no_job_fails_because_postgresql_or_s3_is_gone_for_ten_minutes(
                 requests = [service.prepare(b"".join(LINES), name=name) for name in names]
                 for request in requests[:2]:
                     service.operations.call("CreateLabelingJob", request)
-                service.wait(names[1], lambda told: told["LabelingJobStatus"] == "InProgress")
-                service.wait(names[0], lambda told: told["LabelCounters"]["TotalLabeled"] > 0)
+                service.wait(names[1], lambda description: description["LabelingJobStatus"] == "InProgress")
+                service.wait(names[0], lambda description: description["LabelCounters"]["TotalLabeled"] > 0)
                 service.operations.call("StopLabelingJob", {"LabelingJobName": names[1]})
                 service.operations.call("CreateLabelingJob", requests[2])
                 gone.kill()
                 time.sleep(OUTAGE_MINUTES * MINUTE_SECONDS)
                 gone.start()
                 for name in names:
-                    told = service.wait(name)
-                    assert told["LabelingJobStatus"] == ("Stopped" if name == names[1] else "Completed"), told
-                    assert told["LabelCounters"]["FailedNonRetryableError"] == 0
+                    description = service.wait(name)
+                    assert description["LabelingJobStatus"] == ("Stopped" if name == names[1] else "Completed"), (
+                        description
+                    )
+                    assert description["LabelCounters"]["FailedNonRetryableError"] == 0
         finally:
             service.close()

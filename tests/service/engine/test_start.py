@@ -17,8 +17,9 @@ from labeling_provider.service.engine import start
 from tests.service.in_process import InProcess
 
 MANIFEST = b"".join(
-    json.dumps({"source": f"text {one}", "truth": "cat", **({"label": 0} if one % 5 == 0 else {})}).encode() + b"\r\n"
-    for one in range(25)
+    json.dumps({"source": f"text {number}", "truth": "cat", **({"label": 0} if number % 5 == 0 else {})}).encode()
+    + b"\r\n"
+    for number in range(25)
 )
 
 
@@ -44,7 +45,7 @@ def test_all_objects_are_stored_a_few_at_a_time(tmp_path: Path, chunks: list[int
     finally:
         service.close()
     assert chunks == [10, 10, 5]
-    assert [line["source"] for line in output] == [f"text {one}" for one in range(25)]
+    assert [line["source"] for line in output] == [f"text {number}" for number in range(25)]
     assert description["LabelCounters"]["HumanLabeled"] == 20
 
 

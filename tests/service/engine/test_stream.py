@@ -56,17 +56,17 @@ class Topic:
 
     def heard(self, count: int, seconds: float = 30) -> list[Any]:
         """What was published, once there is so much of it that differs; taken away."""
-        found: list[Any] = []
+        labels: list[Any] = []
 
         def enough() -> bool:
             answer = self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10)
-            for one in answer.get("Messages", []):
-                found.append(json.loads(json.loads(one["Body"])["Message"]))
-                self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=one["ReceiptHandle"])
-            return len({json.dumps(one) for one in found}) >= count
+            for message in answer.get("Messages", []):
+                labels.append(json.loads(json.loads(message["Body"])["Message"]))
+                self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+            return len({json.dumps(label) for label in labels}) >= count
 
         wait_until(enough, seconds, f"{count} different messages were heard", 0.05)
-        return found
+        return labels
 
 
 def stream(lab: Lab, topic: Topic, output: Topic | None = None, **arguments: Any) -> str:
@@ -109,8 +109,8 @@ def test_each_message_is_labeled_and_told_and_the_job_goes_on(lab: Lab) -> None:
     topic, output = Topic(lab), Topic(lab, listen=True)
     name = stream(lab, topic, output)
     ids = [topic.publish(text(number)) for number in range(3)]
-    told = {line["$label-object-id"]: line for line in output.heard(3)}
-    assert set(told) == set(ids)
+    heard = {line["$label-object-id"]: line for line in output.heard(3)}
+    assert set(heard) == set(ids)
     description = counted(lab, name, TotalLabeled=3)
     assert description["LabelingJobStatus"] == "InProgress"
     assert description["InputConfig"]["DataSource"] == {"SnsDataSource": {"SnsTopicArn": topic.arn}}
@@ -118,7 +118,7 @@ def test_each_message_is_labeled_and_told_and_the_job_goes_on(lab: Lab) -> None:
     output.heard(1)
     lines = stopped(lab, name)
     assert [line["source"] for line in lines] == [f"text {number}" for number in range(4)]
-    assert lines[:3] == [told[one] for one in ids]
+    assert lines[:3] == [heard[object_id] for object_id in ids]
     assert lines[0][KEY] == "$label-object-id"
     assert lines[0]["label-metadata"]["class-name"] == "cat"
     assert lines[0]["label-metadata"]["job-name"] == f"labeling-job/{name}"
@@ -278,8 +278,8 @@ def test_a_start_manifest_is_labeled_first_and_its_rest_waits_in_the_queue(lab: 
     name = stream(lab, topic, output, manifest=lab.manifest(lines), max_concurrent_objects=1)
     topic.publish(text(9, key="one", **{KEY: "key"}))
     topic.publish(text(2))
-    told = output.heard(4)
-    assert [line["source"] for line in told] == ["text 0", "text 1", "text 1", "text 2"]
+    heard = output.heard(4)
+    assert [line["source"] for line in heard] == ["text 0", "text 1", "text 1", "text 2"]
     assert [line["source"] for line in stopped(lab, name)] == ["text 0", "text 1", "text 1", "text 2"]
 
 
@@ -317,9 +317,9 @@ def test_the_output_of_one_job_is_the_input_of_the_next(lab: Lab) -> None:
     check = stream(lab, between, last, label_attribute_name="second")
     name = stream(lab, first, between)
     ids = {first.publish(text(number)) for number in range(3)}
-    told = last.heard(3)
-    assert {line["$label-object-id"] for line in told} == ids
-    for line in told:
+    heard = last.heard(3)
+    assert {line["$label-object-id"] for line in heard} == ids
+    for line in heard:
         assert line[KEY] == "$label-object-id"
         assert line["label-metadata"]["class-name"] == line["second-metadata"]["class-name"] == "cat"
     stopped(lab, name)
@@ -378,8 +378,8 @@ def test_nothing_is_lost_and_nothing_labeled_twice_when_the_service_is_killed(ow
         topic.connect(own)
         output.connect(own)
     counted(own, name, TotalLabeled=published)
-    told = output.heard(published)
-    assert {line["source"] for line in told} == {f"text {number}" for number in range(published)}
+    heard = output.heard(published)
+    assert {line["source"] for line in heard} == {f"text {number}" for number in range(published)}
     assert [line["source"] for line in stopped(own, name)] == [f"text {number}" for number in range(published)]
 
 
@@ -398,12 +398,12 @@ def test_topics_queues_and_messages_survive_a_kill(own: Lab) -> None:
     }
     topic.sqs.send_message(QueueUrl=url, MessageBody="kept", MessageAttributes=attributes)
     gone = topic.sqs.send_message(QueueUrl=url, MessageBody="deleted")["MessageId"]
-    for one in topic.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]:
-        if one["MessageId"] == gone:
-            topic.sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
+    for message in topic.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]:
+        if message["MessageId"] == gone:
+            topic.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         else:
             # What a receiver has stays with it.
-            back = {"ReceiptHandle": one["ReceiptHandle"], "VisibilityTimeout": 0}
+            back = {"ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 0}
             topic.sqs.change_message_visibility(QueueUrl=url, **back)
     purged = topic.sqs.create_queue(QueueName="purged")["QueueUrl"]
     topic.sqs.send_message(QueueUrl=purged, MessageBody="purged")
@@ -418,8 +418,8 @@ def test_topics_queues_and_messages_survive_a_kill(own: Lab) -> None:
     (kept,) = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])["Messages"]
     assert kept["Body"] == "kept"
     assert kept["MessageAttributes"] == attributes
-    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-    assert (found["VisibilityTimeout"], json.loads(found["RedrivePolicy"])["maxReceiveCount"]) == ("77", 3)
+    of_queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert (of_queue["VisibilityTimeout"], json.loads(of_queue["RedrivePolicy"])["maxReceiveCount"]) == ("77", 3)
     assert sqs.list_queue_tags(QueueUrl=url)["Tags"] == {"a": "b"}
     assert "Messages" not in sqs.receive_message(QueueUrl=purged)
     assert json.loads(sns.get_topic_attributes(TopicArn=topic.arn)["Attributes"]["Policy"]) == json.loads(policy)
@@ -497,7 +497,7 @@ def test_labels_without_an_output_topic_are_told_of_once(lab: Lab) -> None:
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(codec=None), max_size=8),
-    lambda one: st.lists(one, max_size=3) | st.dictionaries(st.text(max_size=8), one, max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
 )
 _KEYS = ["source", "source-ref", KEY, "Records", "Event", "Type", "Message", "MessageId", "s3", "truth"]
 _RECORD = st.fixed_dictionaries(

@@ -62,7 +62,9 @@ def cuboids_label(chance: Random, labels: list[str]) -> dict[str, Any]:
     """The value of a label with some cuboids that are apart from each other."""
     chosen = [chance.randrange(len(labels)) for _ in range(chance.randrange(4))]
     return {
-        "annotations": [cuboid(one, f"{labels[one]}:{place + 1}", 10.5 * place) for place, one in enumerate(chosen)]
+        "annotations": [
+            cuboid(label, f"{labels[label]}:{place + 1}", 10.5 * place) for place, label in enumerate(chosen)
+        ]
     }
 
 
@@ -72,8 +74,8 @@ def tracks_label(chance: Random, labels: list[str]) -> dict[str, Any]:
     frames = []
     for place, name in enumerate(NAMES):
         cuboids = [
-            cuboid(one, f"{labels[one]}:{number + 1}", 10.5 * number + place, **{"object-id": f"id-{number}"})
-            for number, one in enumerate(chosen)
+            cuboid(label, f"{labels[label]}:{number + 1}", 10.5 * number + place, **{"object-id": f"id-{number}"})
+            for number, label in enumerate(chosen)
         ]
         frames.append({"frame-number": place, "frame-name": name, "annotations": cuboids})
     return {"tracking-annotations": frames}

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.task_types import TASK_TYPES
 from labeling_provider.service.kinds.kind import KINDS, Answered, JobFacts, Kind, WorkerAnswer
 from tests.service.in_process import Memory
@@ -40,7 +41,7 @@ def make_kind(task_type: str, workers: int = 3, **categories: Any) -> Kind:
         categories={"labels": [{"label": label} for label in LABELS], **categories},
         workers_per_object=workers,
         output="s3://lab/out/job",
-        request={"HumanTaskConfig": {"TaskTitle": "What is it?", "UiConfig": {}}},
+        request=JobRequest({"HumanTaskConfig": {"TaskTitle": "What is it?", "UiConfig": {}}}),
         object_store=store,
     )
     return KINDS[task_type](job)
@@ -174,7 +175,7 @@ def _stored_mask(kind: Kind, chance: Random) -> str:
 def answered_objects(kind: Kind, seed: int, count: int = 12, right: float = 0.7) -> list[Answered]:
     """Objects with the answers that simulated workers of some care give to them."""
     chance = Random(seed)
-    found = []
+    batch = []
     for object_id in range(count):
         line = make_line(kind, chance)
         answers = []
@@ -182,20 +183,20 @@ def answered_objects(kind: Kind, seed: int, count: int = 12, right: float = 0.7)
             content = kind.simulate(line, line["truth"], chance.random() < right, chance)
             assert content is not None
             answers.append(WorkerAnswer(f"private.{worker}", json.loads(json.dumps(content))))
-        found.append(Answered(object_id, line, answers))
-    return found
+        batch.append(Answered(object_id, line, answers))
+    return batch
 
 
 def labels_as_told(kind: Kind, batches: Sequence[Sequence[Answered]]) -> Any:
     """What becomes of objects that are consolidated one batch after the other; of a mask its pixels, not its file."""
-    told = []
+    results = []
     for batch in batches:
-        found = kind.consolidate(batch, "2026-01-02T03:04:05.000006")
-        for object_id, label in sorted(found.labels.items()):
+        consolidated = kind.consolidate(batch, "2026-01-02T03:04:05.000006")
+        for object_id, label in sorted(consolidated.labels.items()):
             pixels = [_content(body, kind) for body, kind in label.files.values()]
-            told.append([object_id, label.value, label.metadata, pixels])
-        told.append(found.failed)
-    return told
+            results.append([object_id, label.value, label.metadata, pixels])
+        results.append(consolidated.failed)
+    return results
 
 
 def _content(body: bytes, kind: str) -> Any:

@@ -32,10 +32,10 @@ def form(boxes: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
 
 def label_of(kind: Kind, *contents: dict[str, Any], line: dict[str, Any] = LINE) -> Any:
     answers = [WorkerAnswer(f"private.{number}", content) for number, content in enumerate(contents)]
-    found = kind.consolidate([Answered(0, line, answers)], STAMP)
-    assert found is not None
-    assert found.failed == {}
-    return found.labels[0]
+    consolidated = kind.consolidate([Answered(0, line, answers)], STAMP)
+    assert consolidated is not None
+    assert consolidated.failed == {}
+    return consolidated.labels[0]
 
 
 def test_a_label_is_adjusted_if_one_worker_has_changed_it() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.request.templates import worker_template
 from labeling_provider.service.kinds.audited_kind import Audited
 from labeling_provider.service.kinds.kind import KINDS
@@ -62,7 +63,7 @@ def test_simulated_workers_and_people_see_the_same_of_two_labels(name: str) -> N
     kind = make_kind(name)
     later = {"later": {**LINE["before"], "annotations": []}, "later-metadata": ABOUT}
     line, truth = {**LINE, **later}, [BOX]
-    request: dict[str, Any] = {"HumanTaskConfig": {"UiConfig": {"UiTemplateS3Uri": "s3://lab/page"}}}
+    request = JobRequest({"HumanTaskConfig": {"UiConfig": {"UiTemplateS3Uri": "s3://lab/page"}}})
     for shown, categories, audited in (
         ("before", {}, "before"),
         ("later", {"auditLabelAttributeName": "before"}, "later"),

@@ -56,32 +56,32 @@ BOXES = st.lists(
     st.lists(BOXES, min_size=2, max_size=4), st.lists(st.sampled_from([0.001, 0.0036, 0.02]), min_size=4, max_size=4)
 )
 def test_the_order_of_the_workers_makes_no_difference(answers: list[list[dict]], off: list[float]) -> None:
-    workers = [(own, USUAL._replace(off=one)) for own, one in zip(answers, off, strict=False)]
-    found = {repr(consolidate_boxes(*map(list, zip(*order, strict=True)))) for order in permutations(workers)}
-    assert len(found) == 1
-    told = {tuple(sorted(evidence_of_boxes([own for own, _ in order], 2))) for order in permutations(workers)}
-    assert len(told) == 1
+    workers = [(own, USUAL._replace(off=share)) for own, share in zip(answers, off, strict=False)]
+    results = {repr(consolidate_boxes(*map(list, zip(*order, strict=True)))) for order in permutations(workers)}
+    assert len(results) == 1
+    evidence = {tuple(sorted(evidence_of_boxes([own for own, _ in order], 2))) for order in permutations(workers)}
+    assert len(evidence) == 1
 
 
 def test_the_closest_pairs_come_first() -> None:
     near, far = box(0), box(3.5)
     for order in ([[near], [near], [far, box(0.5)]], [[far, box(0.5)], [near], [near]]):
         kept = consolidate_boxes(order)
-        assert [found["left"] for found, _ in kept] == [pytest.approx(0.5 / 3)]
+        assert [kept_box["left"] for kept_box, _ in kept] == [pytest.approx(0.5 / 3)]
     assert len(consolidate_boxes([[box(0)], [box(4)]])) == 1, "they share 0.43"
 
 
 def test_a_thing_that_people_read_in_two_ways_is_kept_once_even_if_one_of_them_drew_it_twice() -> None:
     whole, part = box(0), box(0, width=4.5)
     one_twice = [[whole, box(0, width=9)], *[[whole]] * 4, *[[part]] * 3]
-    assert [found["width"] for found, _ in consolidate_boxes(one_twice)] == [pytest.approx(10, abs=0.5)]
+    assert [kept_box["width"] for kept_box, _ in consolidate_boxes(one_twice)] == [pytest.approx(10, abs=0.5)]
     assert len(consolidate_boxes([[whole, part]] * 4 + [[whole], [part]])) == 2, "most made both: two things"
 
 
 def test_who_draws_more_precisely_weighs_more() -> None:
     exact, rough = USUAL._replace(off=0.001), USUAL._replace(off=0.009)
-    ((found, _),) = consolidate_boxes([[box(0)], [box(1)]], [exact, rough])
-    assert found["left"] == pytest.approx(0.1)
+    ((kept_box, _),) = consolidate_boxes([[box(0)], [box(1)]], [exact, rough])
+    assert kept_box["left"] == pytest.approx(0.1)
 
 
 def test_what_a_careless_worker_alone_has_drawn_is_dropped_and_what_a_good_one_has_is_kept() -> None:
@@ -96,11 +96,11 @@ def test_evidence_tells_who_misses_invents_misnames_and_is_off() -> None:
         [sum(column) for column in zip(*own, strict=True)]
         for own in zip(*(evidence_of_boxes(boxes, 2) for boxes in pictures), strict=True)
     )
-    there, found, extra, compared, misnamed, off = range(6)
+    there, marked, extra, compared, misnamed, off = range(6)
     assert careless[6:] == [2.5, 0], "two marks in each picture, with different labels"
     assert careful[6:] == [0, 0], "a thing alone says nothing about repeated labels"
-    assert absent[found] == 0 < absent[there]
-    assert careful[found] > 0.9 * careful[there]
+    assert absent[marked] == 0 < absent[there]
+    assert careful[marked] > 0.9 * careful[there]
     assert careless[extra] > 2 > careful[extra]
     assert careless[misnamed] == pytest.approx(careless[compared])
     assert careless[off] > 3 * careful[off]
@@ -123,8 +123,8 @@ def test_confidences_are_honest_and_seven_workers_are_right(scene: str) -> None:
 
 def test_what_looks_like_something_else_is_named_less_surely_the_more_workers_disagree() -> None:
     def sure(*labels: str) -> float:
-        ((found, confidence),) = consolidate_boxes([[box(0, label=label)] for label in labels])
-        assert found["label"] == "a"
+        ((kept_box, confidence),) = consolidate_boxes([[box(0, label=label)] for label in labels])
+        assert kept_box["label"] == "a"
         return confidence
 
     assert sure("a", "a", "a") > 0.95
@@ -136,7 +136,7 @@ def test_where_workers_are_undecided_labels_of_other_things_tell_more() -> None:
     def named(answers: str, repeats: float) -> str:
         drawn = [[box(0, label=label), box(50, label="b"), box(90, label="b")] for label in answers]
         kept = consolidate_boxes(drawn, [USUAL._replace(misnamed=0.02, repeats=repeats)] * len(drawn))
-        (label,) = [found["label"] for found, _ in kept if found["left"] < 50]
+        (label,) = [kept_box["label"] for kept_box, _ in kept if kept_box["left"] < 50]
         return label
 
     assert named("aabb", 3) == named("abab", 3) == named("aaabb", 3) == "b"
@@ -149,8 +149,8 @@ def test_labels_that_things_share_are_learned_from_pictures() -> None:
     alike, mixed = [box(place, label="a") for place in (0, 30, 60)], [box(30 * n, label="abc"[n]) for n in range(3)]
 
     def repeats(boxes: list[dict]) -> float:
-        told = evidence_of_boxes([boxes] * 2, 4)
-        return SkillBook(USUAL, 100).skills([list(zip("xy", told, strict=True))] * 100)("x").repeats
+        evidence = evidence_of_boxes([boxes] * 2, 4)
+        return SkillBook(USUAL, 100).skills([list(zip("xy", evidence, strict=True))] * 100)("x").repeats
 
     assert repeats(alike) == pytest.approx(4, abs=0.5)
     assert repeats(mixed) < 0.2

@@ -21,10 +21,10 @@ def answered(kind: Kind, *forms: dict, object_id: int = 0) -> Answered:
 def test_what_most_workers_chose_is_the_label() -> None:
     kind = make_kind("text-classification")
     batch = [answered(kind, {"label": "bee"}, {"label": "cow"}, {"label": "bee"})]
-    found = kind.consolidate(batch, STAMP)
-    assert found is not None
-    assert (found.labels[0].value, found.labels[0].metadata["class-name"]) == (1, "bee")
-    assert 0.5 < found.labels[0].metadata["confidence"] <= 0.99
+    consolidated = kind.consolidate(batch, STAMP)
+    assert consolidated is not None
+    assert (consolidated.labels[0].value, consolidated.labels[0].metadata["class-name"]) == (1, "bee")
+    assert 0.5 < consolidated.labels[0].metadata["confidence"] <= 0.99
 
 
 def test_answers_that_can_not_be_used_count_for_nothing() -> None:
@@ -33,29 +33,29 @@ def test_answers_that_can_not_be_used_count_for_nothing() -> None:
         answered(kind, {"label": "gnu"}, {"label": "dog"}, {}, object_id=4),
         answered(kind, {"label": "gnu"}, object_id=5),
     ]
-    found = kind.consolidate(batch, STAMP)
-    assert found is not None
-    assert {one: label.value for one, label in found.labels.items()} == {4: 3}
+    consolidated = kind.consolidate(batch, STAMP)
+    assert consolidated is not None
+    assert {object_id: label.value for object_id, label in consolidated.labels.items()} == {4: 3}
     assert kind.consolidate([answered(kind, {"label": "gnu"})], STAMP) == ({}, {})
 
 
 def test_any_class_that_a_worker_chose_is_in_the_label_with_its_own_confidence() -> None:
     kind = make_kind("text-classification-multilabel")
     forms = [{"labels": ["ant", "dog"]}, {"labels": ["ant"]}, {"labels": ["ant"]}]
-    found = kind.consolidate([answered(kind, *forms), answered(kind, {"labels": []}, object_id=1)], STAMP)
-    assert found is not None
-    assert [found.labels[one].value for one in (0, 1)] == [[0, 3], []]
-    confidences = found.labels[0].metadata["confidence-map"]
+    consolidated = kind.consolidate([answered(kind, *forms), answered(kind, {"labels": []}, object_id=1)], STAMP)
+    assert consolidated is not None
+    assert [consolidated.labels[object_id].value for object_id in (0, 1)] == [[0, 3], []]
+    confidences = consolidated.labels[0].metadata["confidence-map"]
     assert confidences["0"] > 0.5 > confidences["3"]
-    assert found.labels[0].metadata["class-map"] == {"0": "ant", "3": "dog"}
+    assert consolidated.labels[0].metadata["class-map"] == {"0": "ant", "3": "dog"}
 
 
 def test_labels_stand_in_the_order_of_their_confidence() -> None:
     kind = make_kind("text-classification-multilabel")
     forms = [{"labels": ["ant", "dog"]}, {"labels": ["dog"]}, {"labels": ["dog", "cow"]}]
-    found = kind.consolidate([answered(kind, *forms)], STAMP)
-    assert found is not None
-    label = found.labels[0]
+    consolidated = kind.consolidate([answered(kind, *forms)], STAMP)
+    assert consolidated is not None
+    label = consolidated.labels[0]
     assert label.value == [3, 0, 2]
     assert list(label.metadata["class-map"]) == list(label.metadata["confidence-map"]) == ["3", "0", "2"]
     confidences = list(label.metadata["confidence-map"].values())
@@ -68,9 +68,9 @@ def test_one_worker_gives_no_confidence() -> None:
         ("text-classification-multilabel", {"labels": ["ant"]}),
     ):
         kind = make_kind(name, workers=1)
-        found = kind.consolidate([answered(kind, form)], STAMP)
-        assert found is not None
-        metadata = found.labels[0].metadata
+        consolidated = kind.consolidate([answered(kind, form)], STAMP)
+        assert consolidated is not None
+        metadata = consolidated.labels[0].metadata
         assert metadata.get("confidence", metadata.get("confidence-map", {}).get("0")) == 0.0
 
 
@@ -78,10 +78,10 @@ def test_old_votes_make_room_for_new_ones(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(estimation, "MAX_VOTES", 50)
     kind = make_kind("text-classification")
     for start in range(0, 400, 40):
-        batch = [answered(kind, {"label": "cow"}, {"label": "cow"}, object_id=start + one) for one in range(40)]
-        found = kind.consolidate(batch, STAMP)
-        assert found is not None
-        assert [label.value for label in found.labels.values()] == [2] * 40
+        batch = [answered(kind, {"label": "cow"}, {"label": "cow"}, object_id=start + number) for number in range(40)]
+        consolidated = kind.consolidate(batch, STAMP)
+        assert consolidated is not None
+        assert [label.value for label in consolidated.labels.values()] == [2] * 40
 
 
 def test_a_class_of_a_model_agrees_or_not_and_must_be_one() -> None:

@@ -48,10 +48,10 @@ def frame(place: int, *boxes: dict[str, Any], **attributes: Any) -> dict[str, An
 
 def label_of(kind: Kind, content: dict[str, Any], line: dict[str, Any]) -> ObjectLabel:
     kind.check_answer(content, line)
-    found = kind.consolidate([Answered(7, line, [WorkerAnswer("private.a", content)])], STAMP)
-    assert found is not None
-    assert found.failed == {}
-    return found.labels[7]
+    consolidated = kind.consolidate([Answered(7, line, [WorkerAnswer("private.a", content)])], STAMP)
+    assert consolidated is not None
+    assert consolidated.failed == {}
+    return consolidated.labels[7]
 
 
 def content_of(label: ObjectLabel) -> Any:
@@ -101,7 +101,7 @@ def test_the_page_gets_the_frames_with_their_places_cameras_and_poses() -> None:
     given = make_kind(TRACKING).own_input(SEQUENCE_LINE)
     assert (given["kind"], given["tracks"], given["answerKey"]) == ("cuboids", True, "trackingAnnotations")
     first, second, _ = given["frames"]
-    assert [one["frame-no"] for one in given["frames"]] == [0, 1, 2], "whatever frame-no says"
+    assert [frame["frame-no"] for frame in given["frames"]] == [0, 1, 2], "whatever frame-no says"
     assert (second["uri"], second["frame"], second["images"]) == ("s3://lab/street/1.bin", "1.bin", [])
     assert second["about"] == {"unix-timestamp": 11.5, "format": "binary/xyzi"}
     assert first["about"]["ego-vehicle-pose"]["heading"]["qw"] == 1
@@ -131,7 +131,7 @@ COW = box("cow", "cow:1", 3)
     ],
 )
 def test_a_wrong_answer_is_told_where_it_is_wrong(form: Any, words: str) -> None:
-    attributes = [{**one, "isRequired": False} for one in ATTRIBUTES]
+    attributes = [{**attribute, "isRequired": False} for attribute in ATTRIBUTES]
     weather = [{**WEATHER[0], "isRequired": "required" in words}]
     kind = make_kind(DETECTION, categoryGlobalAttributes=attributes, frameAttributes=weather)
     with pytest.raises(AnswerError, match=words):
@@ -157,7 +157,7 @@ def test_cuboids_without_a_name_get_the_first_number_that_is_free() -> None:
     kind = make_kind(DETECTION)
     nameless = {key: value for key, value in COW.items() if key != "objectName"}
     label = label_of(kind, {kind.key: {"boundingCuboids": [nameless, COW, nameless]}}, LINE)
-    assert [one["object-name"] for one in label.value["annotations"]] == ["cow:2", "cow:1", "cow:3"]
+    assert [shape["object-name"] for shape in label.value["annotations"]] == ["cow:2", "cow:1", "cow:3"]
 
 
 # Simulated workers
@@ -190,8 +190,8 @@ def test_the_truth_may_name_classes_and_be_a_file(name: str) -> None:
         kind.simulate(line, "s3://lab/no.json", True, Random(1))
 
 
-def with_name(found: dict[str, Any]) -> dict[str, Any]:
-    return {**found, "label": LABELS[found.pop("class-id")]} if "class-id" in found else found
+def with_name(shape: dict[str, Any]) -> dict[str, Any]:
+    return {**shape, "label": LABELS[shape.pop("class-id")]} if "class-id" in shape else shape
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_objects_of_a_former_label_that_have_no_name_are_told_apart_by_their_ids
     frames = [{"frame-number": 0, "frame-name": "0.bin", "annotations": nameless}]
     kind, line = audit({"tracking-annotations": frames}, TRACKING)
     initial = kind.own_input(line)["initial"]
-    assert [one["objectName"] for one in initial["frames"][0]["boundingCuboids"]] == ["id-0", "id-1"]
+    assert [shape["objectName"] for shape in initial["frames"][0]["boundingCuboids"]] == ["id-0", "id-1"]
     kind.check_answer({kind.key: initial}, line)
 
 
@@ -277,7 +277,7 @@ def test_objects_of_a_former_label_that_have_no_name_are_told_apart_by_their_ids
 def test_a_verification_locks_cuboids_but_not_their_attributes(name: str) -> None:
     truth = (cuboids_label if name == DETECTION else tracks_label)(Random(4), LABELS)
     labels = [{"label": label, "editsAllowed": "none"} for label in LABELS]
-    attributes = [{**one, "isRequired": False} for one in ATTRIBUTES]
+    attributes = [{**attribute, "isRequired": False} for attribute in ATTRIBUTES]
     kind, line = audit(truth, name, labels=labels, categoryGlobalAttributes=attributes)
     initial = kind.own_input(line)["initial"]
     kind.check_answer({kind.key: {**initial, "initialValueModified": False}}, line)
@@ -323,11 +323,11 @@ def test_whole_jobs_write_what_amazon_writes(tmp_path: Path) -> None:
     lines = [{"source-ref": URI, "truth": tracks}, {"source-ref": "s3://lab/none.json"}]
     manifest = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
     given = {"labels": ["van"], "label_attribute_name": "track-ref", "workers_per_object": 1}
-    one = {**given, "name": "one", "task_type": DETECTION, "label_attribute_name": "cuboids"}
+    arguments = {**given, "name": "one", "task_type": DETECTION, "label_attribute_name": "cuboids"}
     again = {**given, "label_attribute_name": "b-ref", "name": "check", "audited_attribute": "track-ref"}
     try:
         description, output = service.run(manifest, name="street", task_type=TRACKING, **given)
-        _, (detected,) = service.run(json.dumps({**LINE, "truth": cuboids}).encode(), **one)
+        _, (detected,) = service.run(json.dumps({**LINE, "truth": cuboids}).encode(), **arguments)
         objects = dict(service.storage.objects)
         _, checked = service.run(json.dumps(output[0]).encode(), task_type=f"adjustment-{TRACKING}", **again)
     finally:

@@ -21,7 +21,7 @@ def test_a_mistake_is_what_fits_another_object() -> None:
     for truth in truths:
         assert kind.simulate(LINE, truth, True, chance) == truth
     for truth in truths:
-        assert kind.simulate(LINE, truth, False, chance) in [one for one in truths if one != truth]
+        assert kind.simulate(LINE, truth, False, chance) in [other for other in truths if other != truth]
     assert kind.simulate(LINE, "no form", True, chance) is None
 
 

@@ -84,8 +84,8 @@ def test_what_workers_are_prone_to_answer_is_found(regime: str, classes: int, le
     gains = []
     for seed in range(3):
         truth, votes = TUNED[regime].simulate(seed)
-        found, _ = decided(votes, classes)
-        gains.append(float((found == truth).mean()) - majority_accuracy(truth, votes, classes))
+        decisions, _ = decided(votes, classes)
+        gains.append(float((decisions == truth).mean()) - majority_accuracy(truth, votes, classes))
     assert np.mean(gains) > least
 
 

@@ -46,10 +46,10 @@ def frame(number: int, *boxes: dict[str, Any], **attributes: Any) -> dict[str, A
 def label_of(kind: Kind, content: dict[str, Any], line: dict[str, Any] = LINE) -> tuple[Any, dict[str, Any]]:
     """The label, and the content of its file."""
     kind.check_answer(content, line)
-    found = kind.consolidate([Answered(7, line, [WorkerAnswer("private.a", content)])], STAMP)
-    assert found is not None
-    assert found.failed == {}
-    label = found.labels[7]
+    consolidated = kind.consolidate([Answered(7, line, [WorkerAnswer("private.a", content)])], STAMP)
+    assert consolidated is not None
+    assert consolidated.failed == {}
+    label = consolidated.labels[7]
     ((uri, (body, kind_of)),) = label.files.items()
     assert (uri, kind_of) == (label.value, "application/json")
     return label, json.loads(body)
@@ -63,7 +63,7 @@ def test_the_label_of_a_tracking_job_is_a_file_as_amazon_writes_it() -> None:
     assert label.value == "s3://lab/out/job/annotations/consolidated-annotation/output/7/SeqLabel.json"
     assert label.metadata == {"class-map": {"0": "ant", "2": "cow"}}
     frames = document["tracking-annotations"]
-    assert [one["frame-no"] for one in frames] == ["0", "1", "2", "3", "4"], "no frame is left out"
+    assert [frame["frame-no"] for frame in frames] == ["0", "1", "2", "3", "4"], "no frame is left out"
     assert frames[0] == {"annotations": [], "frame-no": "0", "frame": "000.jpg", "frame-attributes": {}}
     assert frames[1]["frame-attributes"] == {"weather": "wet"}
     assert frames[1]["annotations"][0] == {
@@ -105,7 +105,7 @@ def test_each_tool_has_its_list(name: str, tool: str, seed: int) -> None:
 def test_frames_are_in_the_order_of_their_names_bytes() -> None:
     kind = make_kind(DETECTION)
     kind.job.object_store.write({URI: (sequence_file(["f10.jpg", "f2.jpg", "F3.jpg"]), "")})
-    assert [one["frame"] for one in kind.own_input(LINE)["frames"]] == ["F3.jpg", "f10.jpg", "f2.jpg"]
+    assert [frame["frame"] for frame in kind.own_input(LINE)["frames"]] == ["F3.jpg", "f10.jpg", "f2.jpg"]
     assert kind.own_input(LINE)["frames"][1] == {"frame-no": 0, "frame": "f10.jpg", "uri": f"{PREFIX}f10.jpg"}
 
 
@@ -207,11 +207,11 @@ def test_corrections_keep_the_ids_of_objects() -> None:
     kind, line = audit(before)
     label, document = label_of(kind, kind.simulate(line, truth, True, Random(1)) or {}, line)
     assert label.metadata["adjustment-status"] == "adjusted"
-    found = document["tracking-annotations"][2]["annotations"]
-    assert {one["object-id"] for one in found} == {
-        one["object-id"] for one in before["tracking-annotations"][2]["annotations"]
+    boxes = document["tracking-annotations"][2]["annotations"]
+    assert {box["object-id"] for box in boxes} == {
+        box["object-id"] for box in before["tracking-annotations"][2]["annotations"]
     }
-    assert moved["left"] - 50 in [one["left"] for one in found if one["object-id"] == moved["object-id"]]
+    assert moved["left"] - 50 in [box["left"] for box in boxes if box["object-id"] == moved["object-id"]]
 
 
 def test_what_the_category_file_locks_comes_back_as_it_was() -> None:

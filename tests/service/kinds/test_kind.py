@@ -91,9 +91,11 @@ def test_answers_and_labels_are_what_they_were(which: tuple[str, int, int]) -> N
     name, workers, seed = which
     kind = make_kind(name, workers)
     answered = answered_objects(kind, seed)
-    answers: list[Any] = [one.answers for one in answered]
+    answers: list[Any] = [entry.answers for entry in answered]
     if name == "semantic-segmentation":
-        answers = [[one.worker, *pixels_of(one.content, kind.key)] for each in answered for one in each.answers]
+        answers = [
+            [answer.worker, *pixels_of(answer.content, kind.key)] for each in answered for answer in each.answers
+        ]
     kind.learn(answered[:2])
     labels = labels_as_told(kind, [answered[2:7], answered[7:]])
     assert (summed_up(answers), summed_up(labels)) == AS_BEFORE[which], labels
@@ -107,8 +109,8 @@ def test_every_task_type_has_a_whole_kind(row: TaskType) -> None:
     assert not inspect.isabstract(KINDS[row.name])
     kind = make_kind(row.name)
     (answered,) = answered_objects(kind, 1, count=1)
-    found = kind.consolidate([answered], "2026-01-02T03:04:05.000006")
-    assert found is None or found.labels.keys() == {0}
+    consolidated = kind.consolidate([answered], "2026-01-02T03:04:05.000006")
+    assert consolidated is None or consolidated.labels.keys() == {0}
     assert isinstance(kind, Learnable) or row.algorithm is None
     assert row.algorithm is None or row.algorithm in BUILT_IN
 
@@ -169,7 +171,7 @@ def test_the_service_asks_nowhere_which_task_type_it_has() -> None:
     for path in (ROOT / "labeling_provider" / "service").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Compare | ast.MatchValue):
-                named = [one.value for one in ast.walk(node) if isinstance(one, ast.Constant)]
+                named = [constant.value for constant in ast.walk(node) if isinstance(constant, ast.Constant)]
                 asked += [f"{path.name}: {ast.unparse(node)}" for name in named if name in TASK_TYPES]
     assert asked == []
 
@@ -219,16 +221,18 @@ def test_an_answer_that_is_taken_can_be_consolidated(name: str, seed: int, data:
     try:
         kind.check_answer(content, line)
     except AnswerError as error:
-        told = str(error)
+        message = str(error)
     else:
-        told = ""
-    assert len(told) < 400
-    if told:
+        message = ""
+    assert len(message) < 400
+    if message:
         return
-    found = kind.consolidate([Answered(0, line, [WorkerAnswer("private.a", content)])], "2026-01-02T03:04:05.000006")
-    if found is not None:
-        assert (found.labels.keys(), found.failed) == ({0}, {})
-        json.dumps(found.labels[0].value, allow_nan=False)
+    consolidated = kind.consolidate(
+        [Answered(0, line, [WorkerAnswer("private.a", content)])], "2026-01-02T03:04:05.000006"
+    )
+    if consolidated is not None:
+        assert (consolidated.labels.keys(), consolidated.failed) == ({0}, {})
+        json.dumps(consolidated.labels[0].value, allow_nan=False)
 
 
 BOX = {"label": "ant", "left": 1, "top": 2, "width": 3, "height": 4}

@@ -40,15 +40,15 @@ def seen(*boxes: dict[str, Any], camera: Any = 0) -> dict[str, Any]:
 def linked_label(chance: Random) -> dict[str, Any]:
     """The content of a ``SeqLabel.json``: tracks, and a box for some of what is in the first frame."""
     lidar = tracks_label(chance, LABELS)
-    cuboids = [one for one in lidar["tracking-annotations"][0]["annotations"] if chance.random() < 0.7]
+    cuboids = [cuboid for cuboid in lidar["tracking-annotations"][0]["annotations"] if chance.random() < 0.7]
     boxes = [
         {
             **PLACE,
             "left": 100 * place,
-            **{key: one[key] for key in ("class-id", "object-id", "object-name")},
+            **{key: cuboid[key] for key in ("class-id", "object-id", "object-name")},
             "label-category-attributes": {},
         }
-        for place, one in enumerate(cuboids)
+        for place, cuboid in enumerate(cuboids)
     ]
     return {
         "lidar": lidar,
@@ -64,12 +64,12 @@ def test_boxes_stand_beside_the_cuboids_of_the_same_objects() -> None:
     document = content_of(label)
     assert list(document) == ["lidar", "camera-0"]
     clouds = document["lidar"]["tracking-annotations"]
-    assert [one["frame-name"] for one in clouds] == NAMES
+    assert [cloud["frame-name"] for cloud in clouds] == NAMES
     (picture,) = document["camera-0"]["tracking-annotations"]
     assert (picture["frame-no"], picture["frame"]) == (0, "0.jpg")
-    (found,) = picture["annotations"]
+    (box_written,) = picture["annotations"]
     ids = {"object-id": "id-1", "object-name": "cow:1", "class-id": 2}
-    assert found == {**PLACE, "label-category-attributes": {}, **ids}
+    assert box_written == {**PLACE, "label-category-attributes": {}, **ids}
     assert ids.items() <= clouds[0]["annotations"][0].items()
     assert len(label.metadata["objects"]) == len(NAMES), "one for each cloud"
 
@@ -105,8 +105,8 @@ def test_what_is_wrong_in_a_picture_is_told(cameras: Any, words: str) -> None:
 @given(seed=st.integers(0, 10**6))
 def test_what_is_right_comes_out_as_it_went_in(seed: int) -> None:
     kind, truth = linked_kind(frameAttributes=[{**WEATHER[0], "isRequired": True}]), linked_label(Random(seed))
-    for one in truth["lidar"]["tracking-annotations"]:
-        one["frame-attributes"] = {"weather": "wet"}
+    for entry in truth["lidar"]["tracking-annotations"]:
+        entry["frame-attributes"] = {"weather": "wet"}
     content = kind.simulate(SEQUENCE_LINE, truth, True, Random(seed))
     assert content is not None
     assert content_of(label_of(kind, json.loads(json.dumps(content)), SEQUENCE_LINE)) == truth
@@ -145,7 +145,7 @@ def test_an_audit_locks_boxes_and_corrects_those_that_are_off() -> None:
     label = label_of(kind, kind.simulate(line, truth, True, Random(1)) or {}, line)
     assert label.metadata["adjustment-status"] == "adjusted"
     assert content_of(label) == truth
-    kind = make_kind(name, **audit, labels=[{"label": one, "editsAllowed": "none"} for one in LABELS])
+    kind = make_kind(name, **audit, labels=[{"label": label, "editsAllowed": "none"} for label in LABELS])
     line = {**SEQUENCE_LINE, **former_cloud(kind, before)}
     initial = kind.own_input(line)["initial"]
     kind.check_answer({kind.key: initial}, line)
@@ -180,7 +180,7 @@ def test_a_sequence_without_pictures_is_an_obstacle() -> None:
 def test_a_whole_job_links_boxes_to_cuboids(tmp_path: Path) -> None:
     service = InProcess(tmp_path)
     truth = linked_label(Random(4))
-    categories = {"labels": [{"label": one} for one in LABELS], "annotationType": LINKED}
+    categories = {"labels": [{"label": label} for label in LABELS], "annotationType": LINKED}
     wrong = {**categories, "annotationType": [{"type": "Cuboid"}]}
     service.storage.objects |= cloud_objects() | {
         "s3://lab/linked.json": json.dumps(categories).encode(),

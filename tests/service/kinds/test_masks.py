@@ -61,8 +61,8 @@ def test_a_mask_comes_back_as_it_was_and_agrees_with_itself() -> None:
     asked = kind(Files(mask=png(mask(30)), other=png(mask(330))))
     kept = [asked.answer_in("mask"), asked.answer_in("other")]
     opened = asked.opened(kept)
-    assert [list(np.argwhere(one)[0]) for one in opened] == [[200, 30], [200, 330]]
-    assert [list(np.argwhere(one)[0]) for one in opened[1:]] == [[200, 330]]
+    assert [list(np.argwhere(mask)[0]) for mask in opened] == [[200, 30], [200, 330]]
+    assert [list(np.argwhere(mask)[0]) for mask in opened[1:]] == [[200, 330]]
     assert asked.agreement(mask(30), kept[0]) == 1
     assert asked.agreement(mask(30), kept[1]) == pytest.approx(300 / 900)
 
@@ -129,12 +129,12 @@ def test_a_mask_in_parts_is_the_same(monkeypatch: pytest.MonkeyPatch, votes: int
 @given(seed=st.integers(0, 10**6), off=st.lists(st.sampled_from([0.05, 0.3, 0.45]), min_size=4, max_size=4))
 def test_the_order_of_the_workers_makes_no_difference(seed: int, off: list[float]) -> None:
     rng = np.random.default_rng(seed)
-    workers = [(rng.integers(0, 3, (4, 5), dtype=np.uint8), USUAL._replace(off=one)) for one in off]
-    found = set()
+    workers = [(rng.integers(0, 3, (4, 5), dtype=np.uint8), USUAL._replace(off=share)) for share in off]
+    results = set()
     for order in permutations(workers):
-        mask, sure = consolidate_masks([one for one, _ in order], 3, [skill for _, skill in order])
-        found.add((mask.tobytes(), sure))
-    assert len(found) == 1
+        mask, sure = consolidate_masks([answer for answer, _ in order], 3, [skill for _, skill in order])
+        results.add((mask.tobytes(), sure))
+    assert len(results) == 1
 
 
 def test_who_errs_less_weighs_more() -> None:
@@ -142,9 +142,9 @@ def test_who_errs_less_weighs_more() -> None:
     good, careless = USUAL._replace(off=0.03), USUAL._replace(off=0.45)
     assert consolidate_masks([right, wrong, wrong], 2, [good, careless, careless])[0].max() == 0
     assert consolidate_masks([right, wrong, wrong], 2)[0].min() == 1
-    told = evidence_of_masks([right, wrong, wrong, right[:3]])
-    assert [one.off / one.compared if one.compared else None for one in told] == [1, 0, 0, None]
-    assert {one.compared for one in evidence_of_masks([right, wrong])} == {0}
+    evidence = evidence_of_masks([right, wrong, wrong, right[:3]])
+    assert [seen.off / seen.compared if seen.compared else None for seen in evidence] == [1, 0, 0, None]
+    assert {seen.compared for seen in evidence_of_masks([right, wrong])} == {0}
 
 
 def test_confidences_are_honest() -> None:

@@ -7,8 +7,8 @@ from itertools import permutations
 from labeling_provider.service.kinds.matching import Pair, Place, groups, of_half, voted
 
 
-def pair(similarity: float, one: tuple[int, int], other: tuple[int, int]) -> Pair:
-    return Pair(similarity, Place(*one), Place(*other))
+def pair(similarity: float, place: tuple[int, int], other: tuple[int, int]) -> Pair:
+    return Pair(similarity, Place(*place), Place(*other))
 
 
 def test_a_worker_has_one_shape_in_a_group() -> None:
@@ -32,12 +32,14 @@ def test_what_fewer_than_half_drew_is_left_out() -> None:
 
 def test_the_order_of_the_workers_makes_no_difference() -> None:
     fits = {frozenset(("a", "b")): 0.9, frozenset(("b", "c")): 0.8, frozenset(("a", "c")): 0.6}
-    found = set()
+    results = set()
     for order in permutations("abc"):
         place = {name: (worker, 0) for worker, name in enumerate(order)}
         pairs = [pair(fit, *sorted(place[name] for name in names)) for names, fit in fits.items()]
-        found.add(frozenset(frozenset(order[one.worker] for one in group) for group in groups([[0]] * 3, pairs)))
-    assert found == {frozenset([frozenset("abc")])}
+        results.add(
+            frozenset(frozenset(order[member.worker] for member in group) for group in groups([[0]] * 3, pairs))
+        )
+    assert results == {frozenset([frozenset("abc")])}
 
 
 def test_votes() -> None:

@@ -34,10 +34,10 @@ def form(numbers: list[int], **attributes: Any) -> dict[str, Any]:
 
 def label_of(kind: Kind, content: dict[str, Any], line: dict[str, Any] = LINE) -> ObjectLabel:
     kind.check_answer(content, line)
-    found = kind.consolidate([Answered(7, line, [WorkerAnswer("private.a", content)])], STAMP)
-    assert found is not None
-    assert found.failed == {}
-    return found.labels[7]
+    consolidated = kind.consolidate([Answered(7, line, [WorkerAnswer("private.a", content)])], STAMP)
+    assert consolidated is not None
+    assert consolidated.failed == {}
+    return consolidated.labels[7]
 
 
 def numbers_of(label: ObjectLabel) -> list[int]:
@@ -54,13 +54,13 @@ def test_the_label_is_a_file_with_a_color_map_as_amazon_writes_it() -> None:
     assert numbers_of(label) == NUMBERS
     colors = label.metadata["color-map"]
     assert colors["0"] == {"class-name": "Background", "hex-color": "#ffffff", "confidence": 0}
-    assert {number: one["class-name"] for number, one in colors.items()} == {
+    assert {number: entry["class-name"] for number, entry in colors.items()} == {
         "0": "Background",
         "1": "ant",
         "2": "bee",
         "4": "dog",
     }
-    assert len({one["hex-color"] for one in colors.values()}) == 4
+    assert len({entry["hex-color"] for entry in colors.values()}) == 4
     assert label.metadata["dataset-object-attributes"] == {"weather": "wet"}
 
 

@@ -33,12 +33,12 @@ def test_who_is_unknown_is_as_usual_and_who_is_known_is_as_seen() -> None:
 
 def test_only_the_latest_objects_count_but_all_of_a_batch() -> None:
     book = SkillBook(USUAL, 3)
-    missed, found = Evidence(there=100), Evidence(there=100, marked=100)
+    missed, marked = Evidence(there=100), Evidence(there=100, marked=100)
     book.add([[("ann", missed)]] * 3)
     before = book.skills([])("ann").recall
-    assert book.skills([[("ann", found)]] * 2)("ann").recall > before
-    assert book.skills([[("ann", found)]] * 5)("ann").recall > 0.95
-    book.add([[("ann", found)]] * 3)
+    assert book.skills([[("ann", marked)]] * 2)("ann").recall > before
+    assert book.skills([[("ann", marked)]] * 5)("ann").recall > 0.95
+    book.add([[("ann", marked)]] * 3)
     assert book.skills([])("ann").recall > 0.95
 
 
@@ -78,7 +78,7 @@ def test_a_step_reads_only_its_own_objects() -> None:
 def test_labels_are_the_same_in_any_order_of_answers_and_after_a_restart(name: str) -> None:
     objects = answered_objects(make_kind(name, 3), 5)
     first = labels_as_told(make_kind(name, 3), [objects[:8], objects[8:]])
-    turned = [Answered(one.object_id, one.line, one.answers[::-1]) for one in objects]
+    turned = [Answered(answered.object_id, answered.line, answered.answers[::-1]) for answered in objects]
     assert labels_as_told(make_kind(name, 3), [turned[:8], turned[8:]]) == first
     resumed = make_kind(name, 3)
     resumed.learn(objects[:8])
@@ -90,9 +90,9 @@ def test_an_object_that_fails_tells_nothing_about_its_workers() -> None:
     objects = answered_objects(make_kind("bounding-box"), 5)
     lost = objects[0]._replace(line={"source-ref": "s3://lab/missing"})
     kind = make_kind("bounding-box")
-    found = kind.consolidate([lost], "2026-01-02T03:04:05.000006")
-    assert found is not None
-    assert (found.labels.keys(), found.failed.keys()) == (set(), {0})
+    consolidated = kind.consolidate([lost], "2026-01-02T03:04:05.000006")
+    assert consolidated is not None
+    assert (consolidated.labels.keys(), consolidated.failed.keys()) == (set(), {0})
     assert labels_as_told(kind, [objects[1:]]) == labels_as_told(make_kind("bounding-box"), [objects[1:]])
 
 

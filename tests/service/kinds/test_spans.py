@@ -14,8 +14,8 @@ from labeling_provider.service.kinds.spans import USUAL, consolidate_spans, evid
 
 def test_spans_take_the_most_frequent_borders_and_label() -> None:
     kept = consolidate_spans([[span(0, 10), span(20, 25)], [span(0, 11)], [span(0, 10, "b"), span(40, 45)]])
-    ((found, confidence),) = kept
-    assert found == span(0, 10)
+    ((kept_span, confidence),) = kept
+    assert kept_span == span(0, 10)
     assert 0.5 < confidence < 0.9
     assert consolidate_spans([[], []]) == []
 
@@ -36,34 +36,34 @@ SPANS = st.lists(st.builds(span, st.integers(0, 4), st.integers(5, 9), st.sample
 
 @given(st.lists(SPANS, min_size=2, max_size=4), st.lists(st.sampled_from([0.02, 0.1, 0.5]), min_size=4, max_size=4))
 def test_the_order_of_the_workers_makes_no_difference(answers: list[list[dict]], off: list[float]) -> None:
-    workers = [(own, USUAL._replace(off=one)) for own, one in zip(answers, off, strict=False)]
-    found = {repr(consolidate_spans(*map(list, zip(*order, strict=True)))) for order in permutations(workers)}
-    assert len(found) == 1
-    told = {tuple(sorted(evidence_of_spans([own for own, _ in order], 2))) for order in permutations(workers)}
-    assert len(told) == 1
+    workers = [(own, USUAL._replace(off=share)) for own, share in zip(answers, off, strict=False)]
+    results = {repr(consolidate_spans(*map(list, zip(*order, strict=True)))) for order in permutations(workers)}
+    assert len(results) == 1
+    evidence = {tuple(sorted(evidence_of_spans([own for own, _ in order], 2))) for order in permutations(workers)}
+    assert len(evidence) == 1
 
 
 def test_who_is_more_exact_weighs_more() -> None:
     exact, rough = USUAL._replace(off=0.02), USUAL._replace(off=0.6)
-    ((found, _),) = consolidate_spans([[span(0, 10)], [span(1, 10)], [span(1, 10)]], [exact, rough, rough])
-    assert found == span(0, 10)
-    ((found, _),) = consolidate_spans([[span(0, 10)], [span(1, 10)], [span(1, 10)]])
-    assert found == span(1, 10)
+    ((kept_span, _),) = consolidate_spans([[span(0, 10)], [span(1, 10)], [span(1, 10)]], [exact, rough, rough])
+    assert kept_span == span(0, 10)
+    ((kept_span, _),) = consolidate_spans([[span(0, 10)], [span(1, 10)], [span(1, 10)]])
+    assert kept_span == span(1, 10)
 
 
 def test_without_a_most_frequent_border_it_is_the_median() -> None:
-    ((found, confidence),) = consolidate_spans([[span(0, 10)], [span(1, 10)], [span(2, 10)]])
-    assert found == span(1, 10)
+    ((kept_span, confidence),) = consolidate_spans([[span(0, 10)], [span(1, 10)], [span(2, 10)]])
+    assert kept_span == span(1, 10)
     assert confidence < 0.5
 
 
 @pytest.mark.parametrize(("borders", "wrong"), [([0, 1], [1, 1]), ([0, 0, 1], [0, 0, 1]), ([0, 1, 2, 2], [1, 1, 0, 0])])
 def test_who_is_wrong_where_workers_disagree_is_known_as_far_as_they_tell(borders: list[int], wrong: list[int]) -> None:
     """Of two who disagree, one is wrong, not both."""
-    found = evidence_of_spans([[span(border, 10)] for border in borders], 2)
+    evidence = evidence_of_spans([[span(border, 10)] for border in borders], 2)
     share = 1 / 2 if len(borders) == 2 else 1
     # One of a span's two borders.
-    assert [one.off / one.compared for one in found] == pytest.approx([share * one / 2 for one in wrong])
+    assert [seen.off / seen.compared for seen in evidence] == pytest.approx([share * count / 2 for count in wrong])
 
 
 @pytest.mark.parametrize("workers", [2, 5])

@@ -26,11 +26,11 @@ def test_comments_go_beside_the_verdict_if_there_are_any() -> None:
     ]
     answers = [WorkerAnswer(f"private.{number}", {KEY: form}) for number, form in enumerate(forms)]
     silent = Answered(1, LINE, [WorkerAnswer("private.0", {KEY: {"label": "ant"}})])
-    found = kind.consolidate([Answered(0, LINE, answers), silent], "2026-01-02T03:04:05.000006")
-    assert found is not None
-    assert (found.labels[0].value, found.labels[0].metadata["class-name"]) == (1, "bee")
-    assert found.labels[0].metadata["worker-feedback"] == [{"comment": "Misses the wing."}, {"comment": "Fine."}]
-    assert "worker-feedback" not in found.labels[1].metadata
+    consolidated = kind.consolidate([Answered(0, LINE, answers), silent], "2026-01-02T03:04:05.000006")
+    assert consolidated is not None
+    assert (consolidated.labels[0].value, consolidated.labels[0].metadata["class-name"]) == (1, "bee")
+    assert consolidated.labels[0].metadata["worker-feedback"] == [{"comment": "Misses the wing."}, {"comment": "Fine."}]
+    assert "worker-feedback" not in consolidated.labels[1].metadata
 
 
 def test_a_comment_is_text() -> None:
@@ -55,7 +55,7 @@ BOX = {"label": "bee", "left": 2, "top": 3, "width": 10, "height": 8}
 
 
 @pytest.mark.parametrize(
-    ("former", "truth", "told"),
+    ("former", "truth", "verdict"),
     [
         ([BOX], [BOX], {"label": "ant"}),
         ([BOX], [{**BOX, "left": 2.5}], {"label": "ant"}),
@@ -71,13 +71,15 @@ BOX = {"label": "bee", "left": 2, "top": 3, "width": 10, "height": 8}
         ),
     ],
 )
-def test_simulated_workers_judge_boxes_by_the_truth_about_them(former: Any, truth: Any, told: dict[str, str]) -> None:
+def test_simulated_workers_judge_boxes_by_the_truth_about_them(
+    former: Any, truth: Any, verdict: dict[str, str]
+) -> None:
     kind = make_kind("verification-bounding-box")
     line = {**LINE, **former_boxes(former)}
-    assert kind.simulate(line, truth, True, Random(1)) == {KEY: told}
+    assert kind.simulate(line, truth, True, Random(1)) == {KEY: verdict}
     wrong = kind.simulate(line, truth, False, Random(1))
     assert wrong is not None
-    assert wrong[KEY]["label"] != told["label"]
+    assert wrong[KEY]["label"] != verdict["label"]
 
 
 def test_simulated_workers_judge_masks_by_the_truth_about_them() -> None:

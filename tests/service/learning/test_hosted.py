@@ -57,10 +57,10 @@ def is_gone(pid: str) -> bool:
 
 
 def wait_for_ends(pids: Path) -> None:
-    found = [one.name for one in pids.iterdir()]
-    assert found
-    assert str(os.getpid()) not in found
-    wait_until(lambda: all(map(is_gone, found)), 30, "the models' processes end", 0.02)
+    pids_there = [entry.name for entry in pids.iterdir()]
+    assert pids_there
+    assert str(os.getpid()) not in pids_there
+    wait_until(lambda: all(map(is_gone, pids_there)), 30, "the models' processes end", 0.02)
 
 
 @pytest.mark.parametrize(
@@ -107,12 +107,12 @@ def test_a_model_that_behaves_labels_in_its_own_process(with_model: tuple[InProc
 
 def test_a_model_is_the_same_in_a_process_of_its_own() -> None:
     scenes = [scene(number) for number in range(10)]
-    masks = [np.asarray(Image.open(io.BytesIO(one.mask))) for one in scenes]
+    masks = [np.asarray(Image.open(io.BytesIO(scene.mask))) for scene in scenes]
     process = ModelProcess(BUILT_IN[MASKS], lambda: True)
     said, files = [], []
     first: Model = import_model(BUILT_IN[MASKS])(SCENE_LABELS, 1)
     for model in (first, HostedModel(process, SCENE_LABELS, 1)):
-        inputs = [model.read(one.picture) for one in scenes]
+        inputs = [model.read(scene.picture) for scene in scenes]
         model.train(inputs[:6], masks[:6])
         said.append(model.predict(inputs[6:]))
         files.append(gzip.decompress(pack(model, MASKS)))
@@ -141,9 +141,9 @@ VALUES = st.recursive(
 
 @given(VALUES)
 def test_values_come_over_as_they_are(value: Any) -> None:
-    found = unpacked(json.loads(json.dumps(packed(value))))
-    np.testing.assert_equal(found, value)
-    assert str(getattr(found, "dtype", type(found))) == str(getattr(value, "dtype", type(value)))
+    back = unpacked(json.loads(json.dumps(packed(value))))
+    np.testing.assert_equal(back, value)
+    assert str(getattr(back, "dtype", type(back))) == str(getattr(value, "dtype", type(value)))
 
 
 @pytest.mark.parametrize(

@@ -34,26 +34,26 @@ def learner() -> Learner:
 def material(
     objects: list[LearningSample], examples: list[LearningSample], validation: list[LearningSample]
 ) -> Material:
-    taken = {one.object_id for one in (*examples, *validation)}
-    found = Material(
-        [LearningSample(one.object_id, {"number": one.object_id}, one.answer) for one in examples],
-        [LearningSample(one.object_id, {"number": one.object_id}, one.answer) for one in validation],
+    taken = {item.object_id for item in (*examples, *validation)}
+    material = Material(
+        [LearningSample(item.object_id, {"number": item.object_id}, item.answer) for item in examples],
+        [LearningSample(item.object_id, {"number": item.object_id}, item.answer) for item in validation],
         [],
-        [LearningSample(one.object_id, {"number": one.object_id}) for one in objects if one.object_id not in taken],
+        [LearningSample(item.object_id, {"number": item.object_id}) for item in objects if item.object_id not in taken],
     )
-    found.group_sizes.update(one.answer for one in validation)
-    return found
+    material.group_sizes.update(item.answer for item in validation)
+    return material
 
 
 def test_a_model_waits_for_a_class_that_it_has_not_met(learner: Learner, objects: list[LearningSample]) -> None:
-    known = [one for one in objects if one.answer != UNKNOWN]
-    strangers = [one for one in objects if one.answer == UNKNOWN]
+    known = [item for item in objects if item.answer != UNKNOWN]
+    strangers = [item for item in objects if item.answer == UNKNOWN]
     given = material(objects, known[:300], [*known[300:900], *strangers[:20]])
     assert learner.train(given, patient=True).threshold is None
     impatient = learner.train(given, patient=False)
     assert impatient.threshold is not None
     # Unlike every class that it knows, they look less sure to it than the others.
-    scores = {one.object_id: impatient.scores[one.object_id] for one in strangers[20:]}
+    scores = {item.object_id: impatient.scores[item.object_id] for item in strangers[20:]}
     above = sum(score >= impatient.threshold for score in scores.values())
     assert above <= 0.2 * len(scores)
     met = material(objects, [*known[:300], *strangers[20:40]], [*known[300:900], *strangers[:20]])
@@ -63,11 +63,11 @@ def test_a_model_waits_for_a_class_that_it_has_not_met(learner: Learner, objects
 def test_scores_are_of_the_objects_without_a_label(learner: Learner, objects: list[LearningSample]) -> None:
     given = material(objects, objects[:200], objects[200:400])
     outcome = learner.train(given)
-    assert outcome.scores.keys() == {one.object_id for one in given.unlabeled}
-    assert outcome.judged.keys() == {one.object_id for one in given.validation}
+    assert outcome.scores.keys() == {item.object_id for item in given.unlabeled}
+    assert outcome.judged.keys() == {item.object_id for item in given.validation}
     assert outcome.agreement is not None
     assert outcome.agreement > 0.9
-    right: list[Any] = [one.agreement for one in outcome.judged.values()]
+    right: list[Any] = [item.agreement for item in outcome.judged.values()]
     assert outcome.agreement == pytest.approx(sum(right) / len(right))
 
 

@@ -149,12 +149,12 @@ def create(folder: Path, storage: MemoryStorage) -> None:
 
 
 def labels(storage: MemoryStorage) -> list[Any]:
-    found = []
+    entries = []
     for line in storage.objects[OUTPUT].splitlines():
         entry = json.loads(line)
         entry["label-metadata"].pop("creation-date")
-        found.append(entry)
-    return found
+        entries.append(entry)
+    return entries
 
 
 def counters(folder: Path, storage: MemoryStorage) -> Any:

@@ -35,21 +35,21 @@ def new(algorithm: str, labels: list[str], seed: int = 1) -> Model:
 def examples(algorithm: str, count: int) -> tuple[list[str], list[bytes | str], list[Any]]:
     """Labels, data and answers."""
     if algorithm == TEXT:
-        found = messages(count, 3)
-        return CLASSES, [text for text, _ in found], [CLASSES.index(name) for _, name in found]
+        texts = messages(count, 3)
+        return CLASSES, [text for text, _ in texts], [CLASSES.index(name) for _, name in texts]
     if algorithm == IMAGE:
         chosen = digits()[:count]
-        return [str(one) for one in range(10)], [data for data, _ in chosen], [int(one) for _, one in chosen]
+        return [str(digit) for digit in range(10)], [data for data, _ in chosen], [int(digit) for _, digit in chosen]
     scenes = [scene(number) for number in range(count)]
     if algorithm == BOXES:
         answers: list[Any] = [
-            [{**box, "class_id": SCENE_LABELS.index(box["label"])} for box in one.boxes] for one in scenes
+            [{**box, "class_id": SCENE_LABELS.index(box["label"])} for box in scene.boxes] for scene in scenes
         ]
     else:
         from PIL import Image
 
-        answers = [np.asarray(Image.open(io.BytesIO(one.mask))) for one in scenes]
-    return SCENE_LABELS, [one.picture for one in scenes], answers
+        answers = [np.asarray(Image.open(io.BytesIO(scene.mask))) for scene in scenes]
+    return SCENE_LABELS, [scene.picture for scene in scenes], answers
 
 
 def fewer(algorithm: str, count: int) -> int:
@@ -57,21 +57,23 @@ def fewer(algorithm: str, count: int) -> int:
     return count // 3 if algorithm in {BOXES, MASKS} else count
 
 
-def alike(one: Any, other: Any) -> bool:
-    return bool(np.array_equal(one, other)) if isinstance(one, np.ndarray) else bool(one == other)
+def alike(answer: Any, other: Any) -> bool:
+    return bool(np.array_equal(answer, other)) if isinstance(answer, np.ndarray) else bool(answer == other)
 
 
 @pytest.mark.parametrize(("algorithm", "least"), [(TEXT, 0.85), (IMAGE, 0.85)])
 def test_classes_are_learned(algorithm: str, least: float) -> None:
     labels, data, answers = examples(algorithm, 400)
     model = new(algorithm, labels)
-    inputs = [model.read(one) for one in data]
+    inputs = [model.read(item) for item in data]
     model.train(inputs[:200], answers[:200])
-    found = model.predict(inputs[200:])
-    right = [said.answer == answer for said, answer in zip(found, answers[200:], strict=True)]
+    predictions = model.predict(inputs[200:])
+    right = [said.answer == answer for said, answer in zip(predictions, answers[200:], strict=True)]
     assert sum(right) / len(right) > least
-    sure = sorted(zip((said.score for said in found), right, strict=True), reverse=True)
-    assert sum(one for _, one in sure[:100]) > sum(one for _, one in sure[100:]), "scores grow with certainty"
+    sure = sorted(zip((said.score for said in predictions), right, strict=True), reverse=True)
+    assert sum(is_right for _, is_right in sure[:100]) > sum(is_right for _, is_right in sure[100:]), (
+        "scores grow with certainty"
+    )
 
 
 @pytest.mark.parametrize("algorithm", list(BUILT_IN))
@@ -81,7 +83,7 @@ def test_the_same_seed_gives_the_same_model_and_the_same_file(algorithm: str) ->
     files, said = [], []
     for _ in range(2):
         model = new(algorithm, labels)
-        inputs = [model.read(one) for one in data]
+        inputs = [model.read(item) for item in data]
         model.train(inputs[:learned], answers[:learned])
         files.append(gzip.decompress(pack(model, algorithm))), said.append(model.predict(inputs[learned:]))
     assert files[0] == files[1]
@@ -93,7 +95,7 @@ def test_a_model_goes_on_from_an_earlier_one(algorithm: str) -> None:
     labels, data, answers = examples(algorithm, fewer(algorithm, 60))
     half = len(data) // 2
     earlier = new(algorithm, labels)
-    inputs = [earlier.read(one) for one in data]
+    inputs = [earlier.read(item) for item in data]
     earlier.train(inputs[:half], answers[:half])
     saved = pack(earlier, algorithm)
     later = new(algorithm, labels)
@@ -113,13 +115,13 @@ def test_a_model_from_a_file_answers_as_the_one_that_was_saved(algorithm: str) -
     labels, data, answers = examples(algorithm, fewer(algorithm, 45))
     learned = len(data) - 5
     model = new(algorithm, labels)
-    inputs = [model.read(one) for one in data]
+    inputs = [model.read(item) for item in data]
     model.train(inputs[:learned], answers[:learned])
     loaded = load_model(pack(model, algorithm))
     assert loaded.labels == labels
-    said = loaded.predict([loaded.read(one) for one in data[learned:]])
+    said = loaded.predict([loaded.read(item) for item in data[learned:]])
     expected = model.predict(inputs[learned:])
-    assert all(alike(one.answer, other.answer) for one, other in zip(said, expected, strict=True))
+    assert all(alike(prediction.answer, other.answer) for prediction, other in zip(said, expected, strict=True))
 
 
 class Foreign(Model):
@@ -154,7 +156,7 @@ def test_labels_may_change_their_order_and_come_and_go(algorithm: str) -> None:
     learned = count - 20
     labels, data, answers = examples(algorithm, count)
     earlier = new(algorithm, labels)
-    inputs = [earlier.read(one) for one in data]
+    inputs = [earlier.read(item) for item in data]
     earlier.train(inputs[:learned], answers[:learned])
     others = ["new", *reversed(labels[1:])]
     later = new(algorithm, others)
@@ -164,12 +166,14 @@ def test_labels_may_change_their_order_and_come_and_go(algorithm: str) -> None:
         crates = [number for number in range(learned, count) if set(np.unique(answers[number])) == {0, 2}]
         assert crates
         painted = later.predict([inputs[number] for number in crates])
-        assert all(2 in np.unique(one.answer) and 1 not in np.unique(one.answer) for one in painted)
+        assert all(
+            2 in np.unique(prediction.answer) and 1 not in np.unique(prediction.answer) for prediction in painted
+        )
         return
     later.train(inputs[100:101], [others.index(labels[answers[100]]) if answers[100] else 0])
     known = [number for number in range(101, count) if answers[number] != 0]
-    found = later.predict([inputs[number] for number in known])
-    right = [others[said.answer] == labels[answers[number]] for said, number in zip(found, known, strict=True)]
+    predictions = later.predict([inputs[number] for number in known])
+    right = [others[said.answer] == labels[answers[number]] for said, number in zip(predictions, known, strict=True)]
     assert sum(right) / len(right) > 0.7
 
 
@@ -185,7 +189,7 @@ def test_a_model_keeps_no_more_examples_than_it_can_bear(algorithm: str) -> None
     labels, data, answers = examples(algorithm, 60)
     model = new(algorithm, labels)
     model.most_examples = 20  # type: ignore[attr-defined]
-    model.train([model.read(one) for one in data], answers)
+    model.train([model.read(item) for item in data], answers)
     (kept,) = load_arrays(model.save(), "classes")
     assert len(kept) == 20
     assert len(set(kept)) > 3, "they are chosen from all"
@@ -195,7 +199,7 @@ def test_a_model_keeps_no_more_examples_than_it_can_bear(algorithm: str) -> None
 def test_one_class_alone_can_be_learned(algorithm: str) -> None:
     labels, data, _answers = examples(algorithm, 10)
     model = new(algorithm, labels)
-    inputs = [model.read(one) for one in data]
+    inputs = [model.read(item) for item in data]
     model.train(inputs, [2] * len(inputs))
     assert {said.answer for said in model.predict(inputs)} == {2}
 
@@ -217,7 +221,7 @@ def changed(archive: bytes, **members: bytes) -> bytes:
 def test_a_file_that_is_no_model_is_refused(algorithm: str) -> None:
     labels, data, answers = examples(algorithm, 8)
     model = new(algorithm, labels)
-    model.train([model.read(one) for one in data], answers)
+    model.train([model.read(item) for item in data], answers)
     good = pack(model, algorithm)
     about = {"algorithm": algorithm, "labels": labels, "model": BUILT_IN[algorithm], "version": 1}
     pickled = io.BytesIO()
@@ -260,7 +264,7 @@ def test_a_model_that_0_1_has_written_is_taken_up() -> None:
     algorithm = next(iter(BUILT_IN))
     labels, data, answers = examples(algorithm, 8)
     model = new(algorithm, labels)
-    model.train([model.read(one) for one in data], answers)
+    model.train([model.read(item) for item in data], answers)
     former = BUILT_IN[algorithm].replace("labeling_provider.service.", "labeling_provider.local.")
     about = {"algorithm": algorithm, "labels": labels, "model": former, "version": 1}
     unpack(changed(pack(model, algorithm), **{"about.json": json.dumps(about).encode()}), new(algorithm, labels))

@@ -64,9 +64,9 @@ class Auto(InProcess):
 
 @pytest.fixture(scope="module")
 def auto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Auto]:
-    one = Auto(tmp_path_factory.mktemp("auto"))
-    yield one
-    one.close()
+    made = Auto(tmp_path_factory.mktemp("auto"))
+    yield made
+    made.close()
 
 
 def put_pictures(
@@ -151,19 +151,21 @@ def test_iterations_are_laid_out_as_amazon_does(auto: Auto, first: Run) -> None:
     _, output = first
     responses = auto.keys("out/laid-out/annotations/worker-response/")
     sets = Counter(int(key.split("/")[4].removeprefix("iteration-")) for key in responses)
-    assert [sets[one] for one in (1, 2, 3, 4)] == [10, 30, 40, 40], "a probe, the rest of the first sample, validation"
+    assert [sets[number] for number in (1, 2, 3, 4)] == [10, 30, 40, 40], (
+        "a probe, the rest of the first sample, validation"
+    )
     keys = auto.keys("out/laid-out/")
     trainings = sorted({int(key.split("/")[3]) for key in keys if key.split("/")[2] == "training"})
     assert trainings[0] == 6, "after 40 objects to learn from and 120 to measure on"
-    measured = [lines_of(auto, f"activelearning/{one}/validation/input/validation.manifest") for one in trainings]
-    learned = [lines_of(auto, f"training/{one}/input/train.manifest") for one in trainings]
+    measured = [lines_of(auto, f"activelearning/{number}/validation/input/validation.manifest") for number in trainings]
+    learned = [lines_of(auto, f"training/{number}/input/train.manifest") for number in trainings]
     assert measured[0] == 120
     assert learned[0] == 40
     # What stands for no unlabeled object any more is learned from, beside the set that people had in between.
     for number in range(1, len(trainings)):
         assert measured[number] < measured[number - 1]
         assert learned[number] - learned[number - 1] == 40 + measured[number - 1] - measured[number]
-    told = {}
+    intermediate = {}
     for iteration in trainings:
         for path in (
             f"activelearning/{iteration}/validation/input/validation.manifest",
@@ -178,10 +180,12 @@ def test_iterations_are_laid_out_as_amazon_does(auto: Auto, first: Run) -> None:
         if key in keys:
             for line in auto.get(f"s3://lab/{key}").decode().splitlines():
                 object_id, _, content = line.partition(" ")
-                told[int(object_id)] = json.loads(content)
+                intermediate[int(object_id)] = json.loads(content)
     expected = {n: line for n, line in enumerate(output) if line["label-metadata"]["human-annotated"] == "no"}
-    assert told.keys() == expected.keys()
-    assert all(told[n] == {key: line[key] for key in ("label", "label-metadata")} for n, line in expected.items())
+    assert intermediate.keys() == expected.keys()
+    assert all(
+        intermediate[n] == {key: line[key] for key in ("label", "label-metadata")} for n, line in expected.items()
+    )
     examples = auto.get(f"s3://lab/out/laid-out/training/{trainings[0]}/input/train.manifest").decode().splitlines()
     assert all("label" in json.loads(line) for line in examples)
 
@@ -284,7 +288,7 @@ def test_a_class_that_the_first_sample_lacks_is_not_given_to_others(auto: Auto, 
 def test_boxes_and_masks_are_labeled_where_something_can_be_seen(auto: Auto, task: str, promised: float) -> None:
     scenes = [scene(number) for number in range(200)]
     truths = truths_of(auto, task, scenes)
-    lines = put_pictures(auto, f"scenes-{task}", [one.picture for one in scenes], truths)
+    lines = put_pictures(auto, f"scenes-{task}", [scene.picture for scene in scenes], truths)
     attribute = "label-ref" if task == "semantic-segmentation" else "label"
     description, output = run(auto, lines, task, task_type=task, labels=SCENE_LABELS, max_concurrent_objects=60)
     machine = by_machine(output, attribute)
@@ -295,13 +299,13 @@ def test_boxes_and_masks_are_labeled_where_something_can_be_seen(auto: Auto, tas
     if task == "bounding-box":
         metadata = machine[0]["label-metadata"]
         assert len(metadata["objects"]) == len(machine[0]["label"]["annotations"])
-        assert all(0 < one["confidence"] <= 1 for one in metadata["objects"])
+        assert all(0 < entry["confidence"] <= 1 for entry in metadata["objects"])
 
 
 def truths_of(lab: Auto, task: str, scenes: Sequence[Any]) -> list[Any]:
     if task == "bounding-box":
-        return [one.boxes for one in scenes]
-    return [lab.put(f"masks/{number}.png", one.mask) for number, one in enumerate(scenes)]
+        return [scene.boxes for scene in scenes]
+    return [lab.put(f"masks/{number}.png", scene.mask) for number, scene in enumerate(scenes)]
 
 
 def overlap(lab: Auto, task: str, line: dict[str, Any], attribute: str) -> float:
@@ -320,15 +324,15 @@ def overlap(lab: Auto, task: str, line: dict[str, Any], attribute: str) -> float
                 mask[rows, columns] = SCENE_LABELS.index(box["label"]) + 1
     else:
         masks = [np.asarray(Image.open(BytesIO(lab.get(uri)))) for uri in (line[attribute], line["truth"])]
-    one, other = masks
-    return float(((one == other) & (one > 0)).sum() / ((one > 0) | (other > 0)).sum())
+    painted, other = masks
+    return float(((painted == other) & (painted > 0)).sum() / ((painted > 0) | (other > 0)).sum())
 
 
 @pytest.mark.parametrize("task", ["bounding-box", "semantic-segmentation"])
 def test_boxes_and_masks_of_what_nobody_can_see_are_left_to_people(auto: Auto, task: str) -> None:
     scenes = [scene(number, visible=False) for number in range(40)]
     truths = truths_of(auto, task, scenes)
-    lines = put_pictures(auto, f"unseen-{task}", [one.picture for one in scenes], truths)
+    lines = put_pictures(auto, f"unseen-{task}", [scene.picture for scene in scenes], truths)
     name = f"unseen-{task}"
     description, _ = run(auto, lines, name, task_type=task, labels=SCENE_LABELS, max_concurrent_objects=20)
     assert description["LabelCounters"]["MachineLabeled"] == 0
@@ -405,7 +409,10 @@ def test_the_same_seed_gives_the_same_labels(tmp_path: Path, auto: Auto) -> None
 
 def without_dates(output: Sequence[dict[str, Any]]) -> list[Any]:
     return [
-        {**line, "label-metadata": {key: one for key, one in line["label-metadata"].items() if key != "creation-date"}}
+        {
+            **line,
+            "label-metadata": {key: value for key, value in line["label-metadata"].items() if key != "creation-date"},
+        }
         for line in output
     ]
 
@@ -467,7 +474,7 @@ def test_a_job_can_be_stopped_while_it_learns(auto: Auto) -> None:
 
 
 def test_a_model_of_ones_own_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (code,) = [one for one in blocks(ROOT / "docs" / "automated-labeling.md", "python") if "(Model)" in one]
+    (code,) = [block for block in blocks(ROOT / "docs" / "automated-labeling.md", "python") if "(Model)" in block]
     (tmp_path / "my_models.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
     own = Auto(tmp_path, models={"text-classification": "my_models:FirstWord"})
@@ -518,20 +525,20 @@ def test_a_model_that_cannot_be_used_is_refused_at_the_start(tmp_path: Path, mod
 def test_a_model_that_fails_fails_its_job_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, body: str, words: str
 ) -> None:
-    (code,) = [one for one in blocks(ROOT / "docs" / "automated-labeling.md", "python") if "(Model)" in one]
+    (code,) = [block for block in blocks(ROOT / "docs" / "automated-labeling.md", "python") if "(Model)" in block]
     broken = f"class Broken(FirstWord):\n    def {method}(*args):\n        {body}\n"
     (tmp_path / "broken.py").write_text(f"{code}\n\n{broken}")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "broken", raising=False)
-    one = InProcess(tmp_path, models={"text-classification": "broken:Broken"})
+    service = InProcess(tmp_path, models={"text-classification": "broken:Broken"})
     manifest = "".join(json.dumps(line) + "\n" for line in texts(60)).encode()
     try:
-        description, _ = one.run(manifest, automated_labeling=True, max_concurrent_objects=25)
+        description, _ = service.run(manifest, automated_labeling=True, max_concurrent_objects=25)
         assert description["LabelingJobStatus"] == "Failed"
         assert words in description["FailureReason"]
-        assert one.run(manifest)[0]["LabelingJobStatus"] == "Completed", "the service goes on"
+        assert service.run(manifest)[0]["LabelingJobStatus"] == "Completed", "the service goes on"
     finally:
-        one.close()
+        service.close()
 
 
 def test_an_initial_model_has_to_fit(auto: Auto, digit_lines: list[Any], first: Run) -> None:

@@ -49,24 +49,24 @@ def test_a_model_that_keeps_no_promise_is_rarely_believed() -> None:
 def test_what_is_above_the_threshold_keeps_the_promise(
     judged: list[tuple[float, float, int]], taken: list[tuple[float, float, int]], promised: float
 ) -> None:
-    judged_objects, taken_objects = [Judged(*one) for one in judged], [Judged(*one) for one in taken]
+    judged_objects, taken_objects = [Judged(*facts) for facts in judged], [Judged(*facts) for facts in taken]
     sizes: dict[int, int] = {}
-    for one in (*judged_objects, *taken_objects):
-        sizes[one.group] = sizes.get(one.group, 0) + 1
+    for item in (*judged_objects, *taken_objects):
+        sizes[item.group] = sizes.get(item.group, 0) + 1
     threshold = choose_threshold(judged_objects, taken_objects, sizes, promised)
     if threshold is None:
         return
-    above = [one for one in judged_objects if one.score >= threshold]
+    above = [item for item in judged_objects if item.score >= threshold]
     assert above
     labeled = [*above, *taken_objects]
-    assert suffices([one.agreement for one in labeled], promised)
+    assert suffices([item.agreement for item in labeled], promised)
 
 
 def test_the_threshold_is_as_low_as_it_may_be() -> None:
     judged = [Judged(score, 1.0 if score > 100 else 0.0) for score in range(300)]
-    found = choose_threshold(judged, [], {}, 0.95)
-    assert found is not None
-    assert 91 <= found < 101, "the errors that are allowed are used"
+    threshold = choose_threshold(judged, [], {}, 0.95)
+    assert threshold is not None
+    assert 91 <= threshold < 101, "the errors that are allowed are used"
 
 
 def test_no_class_pays_for_the_others() -> None:
@@ -74,7 +74,7 @@ def test_no_class_pays_for_the_others() -> None:
     judged += [Judged(500.5 - number / 100, float(number >= 6), "rare") for number in range(20)]
     sizes = {"common": 400, "rare": 20}
     assert choose_threshold(judged, [], sizes, 0.95) == 500.48, "three of the twenty may be wrong by chance, not six"
-    assert choose_threshold(judged, [], {}, 0.95) == min(one.score for one in judged)
+    assert choose_threshold(judged, [], {}, 0.95) == min(item.score for item in judged)
 
 
 def test_equal_scores_stay_together() -> None:

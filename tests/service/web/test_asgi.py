@@ -197,7 +197,7 @@ def test_a_bucket_in_the_host_is_the_bucket_in_the_path(lab: Lab) -> None:
     assert lab.s3.get_object(Bucket="hosted", Key="a/b c")["Body"].read() == b"x"
     lab.s3.put_object(Bucket="hosted", Key="other", Body=b"y")
     assert by_host.get_object(Bucket="hosted", Key="other")["Body"].read() == b"y"
-    assert {one["Key"] for one in by_host.list_objects_v2(Bucket="hosted")["Contents"]} == {"a/b c", "other"}
+    assert {entry["Key"] for entry in by_host.list_objects_v2(Bucket="hosted")["Contents"]} == {"a/b c", "other"}
 
 
 @pytest.mark.parametrize("status", ["abc", "000", "999", "100", "20", "-20", "1000", "204"])
@@ -223,7 +223,7 @@ def form(**fields: str) -> tuple[dict[str, str], bytes]:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "checksum",
     [
         {"ContentMD5": "AAAAAAAAAAAAAAAAAAAAAA=="},
         {"ChecksumCRC32": "AAAAAA=="},
@@ -231,8 +231,8 @@ def form(**fields: str) -> tuple[dict[str, str], bytes]:
         {"ChecksumSHA256": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},
     ],
 )
-def test_an_upload_that_does_not_fit_its_checksum_is_refused(lab: Lab, told: dict[str, str]) -> None:
+def test_an_upload_that_does_not_fit_its_checksum_is_refused(lab: Lab, checksum: dict[str, str]) -> None:
     with pytest.raises(lab.s3.exceptions.ClientError, match="BadDigest"):
-        lab.s3.put_object(Bucket=lab.bucket, Key="broken", Body=b"abc", **told)
+        lab.s3.put_object(Bucket=lab.bucket, Key="broken", Body=b"abc", **checksum)
     assert "broken" not in lab.keys("broken")
     lab.s3.put_object(Bucket=lab.bucket, Key="whole", Body=b"abc", ChecksumAlgorithm="SHA256")

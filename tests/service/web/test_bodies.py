@@ -38,7 +38,7 @@ def head(**headers: str) -> RequestHead:
 
 def read(pieces: list[bytes], limit: int, pause: float = 0, **headers: str) -> Body:
     """What is read of a body that comes in pieces; after the last the client is gone."""
-    left = [{"type": "http.request", "body": one, "more_body": True} for one in pieces]
+    left = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
 
     async def receive() -> dict[str, Any]:
         await asyncio.sleep(pause)
@@ -54,11 +54,11 @@ def read(pieces: list[bytes], limit: int, pause: float = 0, **headers: str) -> B
 
 @given(st.lists(st.binary(max_size=50), max_size=6), st.booleans())
 def test_chunks_become_what_was_sent(chunks: list[bytes], trailed: bool) -> None:
-    sent = [one for one in chunks if one]
-    encoded = b"".join(b"%x\r\n%s\r\n" % (len(one), one) for one in sent) + b"0\r\n"
+    sent = [chunk for chunk in chunks if chunk]
+    encoded = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in sent) + b"0\r\n"
     whole = b"".join(sent)
-    told = base64.b64encode(zlib.crc32(whole).to_bytes(4))
-    encoded += b"x-amz-checksum-crc32:%s\r\n\r\n" % told if trailed else b"\r\n"
+    checksum = base64.b64encode(zlib.crc32(whole).to_bytes(4))
+    encoded += b"x-amz-checksum-crc32:%s\r\n\r\n" % checksum if trailed else b"\r\n"
     headers = lengthed(len(whole), **({"x_amz_trailer": "x-amz-checksum-crc32"} if trailed else {}))
     assert decode_chunks(body(encoded), headers, 1000, None).bytes() == whole
 
@@ -72,9 +72,9 @@ SUMS = {
 
 @pytest.mark.parametrize("name", SUMS)
 def test_a_checksum_that_follows_the_body_must_fit_it(name: str) -> None:
-    told = base64.b64encode(SUMS[name])
+    checksum = base64.b64encode(SUMS[name])
     for content, fits in ((b"body", True), (b"bidy", False)):
-        encoded = b"4\r\n%s\r\n0\r\n%s:%s\r\n\r\n" % (content, name.encode(), told)
+        encoded = b"4\r\n%s\r\n0\r\n%s:%s\r\n\r\n" % (content, name.encode(), checksum)
         with nullcontext() if fits else pytest.raises(ApiError, match="BadDigest"):
             decode_chunks(body(encoded), lengthed(4, x_amz_trailer=name), 1000, None)
 
@@ -124,9 +124,9 @@ def test_a_body_that_is_told_or_found_to_be_too_large_is_refused() -> None:
 
 def test_a_large_body_waits_on_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "MAX_IN_MEMORY", 4)
-    found = read([b"12345"], 10)
-    assert found.file._rolled  # type: ignore[attr-defined]
-    assert found.bytes() == b"12345"
+    body = read([b"12345"], 10)
+    assert body.file._rolled  # type: ignore[attr-defined]
+    assert body.bytes() == b"12345"
 
 
 def test_a_client_that_goes_or_dawdles_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

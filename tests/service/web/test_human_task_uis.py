@@ -32,7 +32,7 @@ def name(lab: Lab) -> Iterator[str]:
 
 def names(lab: Lab) -> list[str]:
     pages = lab.sagemaker.get_paginator("list_human_task_uis").paginate(PaginationConfig={"PageSize": 2})
-    return [one["HumanTaskUiName"] for page in pages for one in page["HumanTaskUiSummaries"]]
+    return [summary["HumanTaskUiName"] for page in pages for summary in page["HumanTaskUiSummaries"]]
 
 
 def rendered(lab: Lab, task_input: Any, **template: Any) -> dict[str, Any]:
@@ -42,17 +42,17 @@ def rendered(lab: Lab, task_input: Any, **template: Any) -> dict[str, Any]:
 
 
 def test_a_template_is_kept_under_its_name(lab: Lab, name: str) -> None:
-    found = lab.sagemaker.describe_human_task_ui(HumanTaskUiName=name)
-    assert found["HumanTaskUiArn"] == f"arn:aws:sagemaker:us-east-1:123456789012:human-task-ui/{name}"
-    assert found["HumanTaskUiStatus"] == "Active"
-    assert found["UiTemplate"]["ContentSha256"] == hashlib.sha256(TEMPLATE.encode()).hexdigest()
-    url = found["UiTemplate"]["Url"]
+    described = lab.sagemaker.describe_human_task_ui(HumanTaskUiName=name)
+    assert described["HumanTaskUiArn"] == f"arn:aws:sagemaker:us-east-1:123456789012:human-task-ui/{name}"
+    assert described["HumanTaskUiStatus"] == "Active"
+    assert described["UiTemplate"]["ContentSha256"] == hashlib.sha256(TEMPLATE.encode()).hexdigest()
+    url = described["UiTemplate"]["Url"]
     status, body, headers = ask(lab.service, "GET", url)
     assert (status, body) == (200, TEMPLATE.encode())
     assert headers["content-type"] == "text/plain; charset=utf-8"
     for wrong in (url[:-1], url[:-64] + "0" * 64, url.replace(name, "other")):
         assert ask(lab.service, "GET", wrong)[0] == 404
-    tags = lab.sagemaker.list_tags(ResourceArn=found["HumanTaskUiArn"])["Tags"]
+    tags = lab.sagemaker.list_tags(ResourceArn=described["HumanTaskUiArn"])["Tags"]
     assert tags == [{"Key": "team", "Value": "birds"}]
 
 
@@ -61,9 +61,9 @@ def test_a_template_is_listed_until_it_is_deleted(lab: Lab, name: str) -> None:
     for other in others:
         lab.sagemaker.create_human_task_ui(HumanTaskUiName=other, UiTemplate={"Content": "x"})
     try:
-        assert [one for one in names(lab) if one.startswith(name)] == [name, *others]
+        assert [own for own in names(lab) if own.startswith(name)] == [name, *others]
         newest = lab.sagemaker.list_human_task_uis(SortOrder="Descending", MaxResults=1)["HumanTaskUiSummaries"]
-        assert [one["HumanTaskUiName"] for one in newest] == [others[-1]]
+        assert [summary["HumanTaskUiName"] for summary in newest] == [others[-1]]
     finally:
         for other in others:
             lab.sagemaker.delete_human_task_ui(HumanTaskUiName=other)

@@ -217,7 +217,7 @@ def test_a_workteams_jobs_show_what_people_still_have_to_do(lab: Lab, many: list
     pages = lab.sagemaker.get_paginator("list_labeling_jobs_for_workteam").paginate(
         WorkteamArn=arn, SortOrder="Ascending", PaginationConfig={"PageSize": 5}
     )
-    jobs = {one["LabelingJobName"]: one for page in pages for one in page["LabelingJobSummaryList"]}
+    jobs = {job["LabelingJobName"]: job for page in pages for job in page["LabelingJobSummaryList"]}
     assert set(many) <= set(jobs)
     open_job = jobs[many[5]]
     assert open_job["LabelCounters"] == {"HumanLabeled": 0, "PendingHuman": 1, "Total": 1}
@@ -225,8 +225,8 @@ def test_a_workteams_jobs_show_what_people_still_have_to_do(lab: Lab, many: list
     assert open_job["WorkRequesterAccountId"] == "123456789012"
     assert jobs[many[0]]["LabelCounters"]["PendingHuman"] == 0
     code = open_job["JobReferenceCode"][14:]
-    found = lab.sagemaker.list_labeling_jobs_for_workteam(WorkteamArn=arn, JobReferenceCodeContains=code)
-    assert [one["LabelingJobName"] for one in found["LabelingJobSummaryList"]] == [many[5]]
+    answer = lab.sagemaker.list_labeling_jobs_for_workteam(WorkteamArn=arn, JobReferenceCodeContains=code)
+    assert [job["LabelingJobName"] for job in answer["LabelingJobSummaryList"]] == [many[5]]
     assert refused(lab, "list_labeling_jobs_for_workteam", WorkteamArn=arn + "x")[0] == "ResourceNotFound"
 
 
@@ -266,7 +266,7 @@ def test_workteams_are_made_changed_and_deleted(lab: Lab) -> None:
     assert refused(lab, "create_workteam", **again)[0] == "ResourceInUse"
     changed = lab.sagemaker.update_workteam(WorkteamName="Herons", Description="Watch closely")["Workteam"]
     assert changed["Description"] == "Watch closely"
-    names = [one["WorkteamName"] for one in lab.sagemaker.list_workteams(NameContains="eron")["Workteams"]]
+    names = [team["WorkteamName"] for team in lab.sagemaker.list_workteams(NameContains="eron")["Workteams"]]
     assert names == ["Herons"]
     mixed = [member, {"OidcMemberDefinition": {"Groups": ["g"]}}]
     request = {"WorkteamName": "mixed", "MemberDefinitions": mixed, "Description": "d"}
@@ -280,4 +280,4 @@ def test_the_workteams_that_are_promised_are_there(lab: Lab) -> None:
     assert teams["public"] == "arn:aws:sagemaker:us-east-1:394669845002:workteam/public-crowd/default"
     assert ":workteam/vendor-crowd/" in teams["vendor-simulated"]
     listed_teams = lab.sagemaker.list_workteams(SortBy="Name", MaxResults=100)["Workteams"]
-    assert {"private-simulated", "private-people"} <= {one["WorkteamName"] for one in listed_teams}
+    assert {"private-simulated", "private-people"} <= {team["WorkteamName"] for team in listed_teams}

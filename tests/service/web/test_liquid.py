@@ -187,11 +187,11 @@ def test_unusual_characters_stay(text: str) -> None:
     ],
 )
 def test_a_wrong_template_is_told_with_its_line(source: str, line: int, what: str) -> None:
-    with pytest.raises(TemplateError) as told:
+    with pytest.raises(TemplateError) as caught:
         render(source, INPUT, link)
-    assert str(told.value).startswith(f"Line {line}: ")
-    assert what in str(told.value)
-    assert len(str(told.value)) < 300
+    assert str(caught.value).startswith(f"Line {line}: ")
+    assert what in str(caught.value)
+    assert len(str(caught.value)) < 300
 
 
 _HOSTILE = {
@@ -231,9 +231,9 @@ _HOSTILE = {
 def test_a_hostile_template_is_ended(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(liquid, "MAX_SECONDS", 0.05)
     data = {**INPUT, "long": "a" * 20_000, "huge": 1e308}
-    with pytest.raises(TemplateError) as told:
+    with pytest.raises(TemplateError) as caught:
         render(_HOSTILE[name], data, link)
-    assert told.value.code in {"LimitExceeded", "SyntaxError"}, told.value
+    assert caught.value.code in {"LimitExceeded", "SyntaxError"}, caught.value
 
 
 @pytest.mark.parametrize("filter_name", ["strip_html", "escape_once", "squish", "uniq", "sort_natural", "date: '%d'"])

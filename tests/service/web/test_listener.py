@@ -49,13 +49,13 @@ def connect(service: Any, first: bytes = b"") -> socket.socket:
 
 def answer(connection: socket.socket) -> bytes:
     """All that comes until the server closes."""
-    found = b""
+    answered = b""
     try:
         while piece := connection.recv(65_536):
-            found += piece
+            answered += piece
     except ConnectionResetError:
         pass
-    return found
+    return answered
 
 
 def test_a_thousand_idle_and_slow_clients_hold_nobody_up(own: Service) -> None:
@@ -73,8 +73,8 @@ def test_a_thousand_idle_and_slow_clients_hold_nobody_up(own: Service) -> None:
         own.client("s3").create_bucket(Bucket="served")
         assert own.client("sqs").create_queue(QueueName="served")["QueueUrl"]
     finally:
-        for one in crowd:
-            one.close()
+        for connection in crowd:
+            connection.close()
 
 
 def test_a_head_of_any_size_is_refused_soon(lab: Lab) -> None:
@@ -113,8 +113,8 @@ def test_a_head_of_any_size_is_refused_soon(lab: Lab) -> None:
 def test_odd_heads_and_bodies_are_the_callers_fault(lab: Lab, odd: bytes) -> None:
     with connect(lab.service, odd) as connection:
         connection.shutdown(socket.SHUT_WR)
-        found = answer(connection)
-    assert not found or found.split(b"\r\n")[0].split(b" ")[1].startswith(b"4"), found
+        answered = answer(connection)
+    assert not answered or answered.split(b"\r\n")[0].split(b" ")[1].startswith(b"4"), answered
     assert lab.sagemaker.list_workteams()["Workteams"]
 
 
@@ -199,5 +199,5 @@ def test_the_process_ends_soon_whatever_clients_do(started: Service) -> None:
     assert started.group.process.wait(timeout=15) == 0
     # A receiver of messages may wait for 20 seconds: it has not been waited for.
     assert time.monotonic() - began < 15
-    for one in open_ones:
-        one.close()
+    for connection in open_ones:
+        connection.close()

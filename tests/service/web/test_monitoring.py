@@ -64,9 +64,9 @@ def test_a_service_without_its_s3_is_alive_and_not_ready(tmp_path: Any) -> None:
         status, body, headers = ask(service, "GET", "/readyz")
         assert (status, json.loads(body)) == (503, {"database": "ok", "objects": "does not respond"})
         entries = [json.loads(line) for line in service.group.log.read_text().splitlines()]
-        (told,) = [one for one in entries if one.get("request_id") == headers["x-amzn-requestid"]]
-        assert told["level"] == "WARNING"
-        assert "the object store does not respond" in told["message"]
+        (warning,) = [entry for entry in entries if entry.get("request_id") == headers["x-amzn-requestid"]]
+        assert warning["level"] == "WARNING"
+        assert "the object store does not respond" in warning["message"]
         assert "secret-of-s3" not in service.group.log.read_text()
     finally:
         service.stop()
@@ -107,7 +107,7 @@ def test_a_service_whose_database_hangs_is_alive(tmp_path: Path, postgresql_url:
         with engine.begin() as connection:
             tables = set(sa.inspect(engine).get_table_names()) - {workforces.name}
             connection.execute(sa.text(f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE"))
-            threads = [threading.Thread(target=request, args=one, daemon=True) for one in HANGING.items()]
+            threads = [threading.Thread(target=request, args=arguments, daemon=True) for arguments in HANGING.items()]
             for thread in threads:
                 thread.start()
                 assert all(is_alive() for _ in range(5))
@@ -194,8 +194,8 @@ def test_what_the_docs_the_alerts_and_the_dashboard_name_is_there(lab: Lab) -> N
     assert len(table) == 10
     for name in table:
         assert exposed.keys() & {name, f"{name}_count"}, name
-    told = json.dumps(json.loads(ask(lab.service, "GET", "/readyz")[1]), separators=(",", ":"))
-    assert told in page
+    state = json.dumps(json.loads(ask(lab.service, "GET", "/readyz")[1]), separators=(",", ":"))
+    assert state in page
 
 
 def test_callers_can_not_make_up_metrics(lab: Lab) -> None:
@@ -217,7 +217,7 @@ def test_callers_can_not_make_up_metrics(lab: Lab) -> None:
 def test_a_bucket_may_have_the_name_of_a_path(lab: Lab) -> None:
     lab.s3.create_bucket(Bucket="metrics")
     lab.s3.put_object(Bucket="metrics", Key="a", Body=b"b")
-    assert [one["Key"] for one in lab.s3.list_objects_v2(Bucket="metrics")["Contents"]] == ["a"]
+    assert [entry["Key"] for entry in lab.s3.list_objects_v2(Bucket="metrics")["Contents"]] == ["a"]
     lab.s3.head_bucket(Bucket="metrics")
     with pytest.raises(ClientError, match="Not Found"):
         lab.s3.head_bucket(Bucket="healthz")

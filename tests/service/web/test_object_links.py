@@ -138,8 +138,8 @@ def test_the_key_of_links_signs_no_other_request(inside: Inside) -> None:
 
 def test_links_are_the_same_for_a_while_and_hold_for_longer() -> None:
     first, second = links(100).grant("s3://lab/a.png"), links(100).grant("s3://lab/a.png")
-    found = re.search(r"X-Amz-Date=\d{8}T\d{2}0000Z&X-Amz-Expires=7300&", first)
-    assert found, first
+    signed = re.search(r"X-Amz-Date=\d{8}T\d{2}0000Z&X-Amz-Expires=7300&", first)
+    assert signed, first
     assert first == second or first[-64:] != second[-64:], "an hour has begun between them"
 
 

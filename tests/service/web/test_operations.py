@@ -52,7 +52,7 @@ def test_a_model_is_trained_and_served_beside_labeling(lab: Lab) -> None:
         FeatureGroupName=name,
         RecordIdentifierFeatureName="id",
         EventTimeFeatureName="at",
-        FeatureDefinitions=[{"FeatureName": one, "FeatureType": "String"} for one in ("id", "at")],
+        FeatureDefinitions=[{"FeatureName": feature, "FeatureType": "String"} for feature in ("id", "at")],
         OfflineStoreConfig={"S3StorageConfig": {"S3Uri": "s3://lab/features"}},
         RoleArn=lab.role,
     )
@@ -64,7 +64,7 @@ def test_a_model_is_trained_and_served_beside_labeling(lab: Lab) -> None:
         AppSpecification={"ImageUri": IMAGE},
         RoleArn=lab.role,
     )
-    assert name in {one["ProcessingJobName"] for one in sagemaker.list_processing_jobs()["ProcessingJobSummaries"]}
+    assert name in {job["ProcessingJobName"] for job in sagemaker.list_processing_jobs()["ProcessingJobSummaries"]}
     sagemaker.delete_endpoint(EndpointName=name)
     sagemaker.delete_endpoint_config(EndpointConfigName=name)
     sagemaker.delete_model(ModelName=name)

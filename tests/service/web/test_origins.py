@@ -283,8 +283,8 @@ def test_a_proxy_that_is_named_says_where_a_request_comes_from(
 
         inside = ("192.0.2.7", "2001:db8::1", "::ffff:192.0.2.7", "8.8.8.8, 192.0.2.7", "192.0.2.7, 127.0.0.2")
         outside = ("8.8.8.8", "192.0.2.7, 8.8.8.8", "127.0.0.1", "2001:db9::1", "somewhere", "", "192.0.2.7.evil")
-        assert [status(one) for one in inside] == [200] * len(inside)
-        assert [status(one) for one in outside] == [404] * len(outside)
+        assert [status(address) for address in inside] == [200] * len(inside)
+        assert [status(address) for address in outside] == [404] * len(outside)
         assert client.get("/portal/static/portal.css").status_code == 404
         same = {"origin": behind_proxy.endpoint_url, "sec-fetch-site": "same-origin", "x-forwarded-for": "192.0.2.7"}
         client.get("/_labeling/", headers={"x-forwarded-for": "192.0.2.99"})
@@ -294,8 +294,8 @@ def test_a_proxy_that_is_named_says_where_a_request_comes_from(
         elsewhere = {**same, "x-forwarded-for": "192.0.2.8"}
         answer = client.post("/portal/sign-in", data={"name": "Nobody", "password": "x"}, headers=elsewhere)
         assert "is not right" in answer.text
-        told = client.get("/_labeling/audit", auth=("owner", "secret")).json()
-    written = {(row["what"], row["who"], row["address"], row["outcome"]) for row in told}
+        entries = client.get("/_labeling/audit", auth=("owner", "secret")).json()
+    written = {(row["what"], row["who"], row["address"], row["outcome"]) for row in entries}
     assert ("sign-in", "Nobody", "192.0.2.7", "refused") in written
     assert ("request", "", "192.0.2.99", "Unauthorized") in written
     assert ("portal", "", "8.8.8.8", "NotFound") in written

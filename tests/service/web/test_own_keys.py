@@ -34,9 +34,9 @@ class Visitor:
         self.service, self.provider, self.sub = service, provider, sub
         self.browser = ProviderBrowser(service.endpoint_url, provider)
         self.sign_in(*groups)
-        found = re.search(r"private\.us-east-1\.[0-9a-f]{16}", self.browser.get("/_labeling/own-keys").text)
-        assert found
-        self.worker_id = found[0]
+        worker = re.search(r"private\.us-east-1\.[0-9a-f]{16}", self.browser.get("/_labeling/own-keys").text)
+        assert worker
+        self.worker_id = worker[0]
 
     def sign_in(self, *groups: str) -> httpx.Response:
         """Sign in, being in some groups now."""
@@ -75,8 +75,8 @@ def visitor(guarded: Service, provider: IdentityProvider) -> Iterator[Callable[.
         return made[-1]
 
     yield make
-    for one in made:
-        one.browser.client.close()
+    for visitor in made:
+        visitor.browser.client.close()
 
 
 def refused(call: Callable[..., Any], **arguments: Any) -> str:
@@ -131,7 +131,7 @@ def test_a_key_opens_no_page_of_keys(visitor: Callable[..., Visitor]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "words"),
     [
         ({"right": "everything"}, "The rights of a key are some of"),
         ({}, "Choose what the key may do."),
@@ -142,9 +142,9 @@ def test_a_key_opens_no_page_of_keys(visitor: Callable[..., Visitor]) -> None:
         ({"right": "read", "teams": "x," * 1_001}, "may have up to 2,000 characters"),
     ],
 )
-def test_what_makes_no_sense_makes_no_key(rae: Visitor, fields: dict[str, str], told: str) -> None:
+def test_what_makes_no_sense_makes_no_key(rae: Visitor, fields: dict[str, str], words: str) -> None:
     page = rae.move("add", **fields)
-    assert (page.status_code, told in page.text) == (400, True), page.text
+    assert (page.status_code, words in page.text) == (400, True), page.text
     assert "You have no keys." in page.text
 
 

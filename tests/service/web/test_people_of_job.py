@@ -28,15 +28,15 @@ def test_it_tells_who_is_at_work_and_what_they_report_without_their_names(lab: L
     evil = "<script>alert(1)</script> \u202e" + "x" * 10_000
     ada.move(f"/tasks/{task}/remark", {"text": evil})
     ada.move(f"/tasks/{task}/decline", {"reason": "Too blurred", "job": job.number})
-    told = people_of(lab, job.name)
-    latest = told.pop("latest")
-    assert told == {"at_work": 2, "in_hand": 2, "declined": 1, "remarks": 2, "waits": True}
-    assert [(one["kind"], one["text"][:11]) for one in latest] == [
+    people = people_of(lab, job.name)
+    latest = people.pop("latest")
+    assert people == {"at_work": 2, "in_hand": 2, "declined": 1, "remarks": 2, "waits": True}
+    assert [(remark["kind"], remark["text"][:11]) for remark in latest] == [
         ("decline", "Too blurred"),
         ("comment", "<script>ale"),
     ]
-    assert {one["object"] for one in latest} <= {0, 1, 2}
-    assert all(one["worker_id"].startswith("private.us-east-1.") for one in latest)
+    assert {remark["object"] for remark in latest} <= {0, 1, 2}
+    assert all(remark["worker_id"].startswith("private.us-east-1.") for remark in latest)
     assert "Lovelace" not in json.dumps(latest)
 
 
@@ -46,9 +46,9 @@ def test_only_the_latest_remarks_are_told_newest_first(lab: Lab) -> None:
     task = person.next(job.number)["task"]["id"]
     for number in range(MAX_LATEST + 3):
         person.move(f"/tasks/{task}/remark", {"text": str(number)})
-    told = people_of(lab, job.name)
-    assert told["remarks"] == MAX_LATEST + 3
-    assert [one["text"] for one in told["latest"]] == [str(number) for number in range(MAX_LATEST + 2, 2, -1)]
+    people = people_of(lab, job.name)
+    assert people["remarks"] == MAX_LATEST + 3
+    assert [remark["text"] for remark in people["latest"]] == [str(number) for number in range(MAX_LATEST + 2, 2, -1)]
 
 
 def test_simulated_workers_are_not_people(lab: Lab) -> None:
@@ -59,8 +59,8 @@ def test_simulated_workers_are_not_people(lab: Lab) -> None:
     lab.wait(slow, {"InProgress"})
     lab.wait(moody)
     for name in (slow, moody):
-        told = people_of(lab, name)
-        assert not any(told.values()), told
+        people = people_of(lab, name)
+        assert not any(people.values()), people
     lab.sagemaker.stop_labeling_job(LabelingJobName=slow)
 
 

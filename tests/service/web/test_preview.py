@@ -64,7 +64,7 @@ def get(application: Preview, path: str, host: str = "127.0.0.1:8098", method: s
     }
     asyncio.run(application(scope, None, send))  # type: ignore[arg-type]
     headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-    return sent[0]["status"], headers, b"".join(one.get("body", b"") for one in sent[1:])
+    return sent[0]["status"], headers, b"".join(message.get("body", b"") for message in sent[1:])
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ class Pages(NamedTuple):
         }
         asyncio.run(self.application(scope, receive, send))
         headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-        return sent[0]["status"], headers, b"".join(one.get("body", b"") for one in sent[1:]).decode()
+        return sent[0]["status"], headers, b"".join(message.get("body", b"") for message in sent[1:]).decode()
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
 
 
 def lines(*objects: dict[str, Any]) -> bytes:
-    return b"".join(json.dumps(one).encode() + b"\n" for one in objects)
+    return b"".join(json.dumps(line).encode() + b"\n" for line in objects)
 
 
 def test_the_requester_sees_the_page_of_each_object(pages: Pages) -> None:
@@ -118,7 +118,7 @@ def test_a_verification_runs_to_its_end(pages: Pages, task_type: str) -> None:
     unlabeled = {"source-ref": "s3://lab/a.png", "truth": truth}
     description, output = pages.engine.run(lines(line, line, unlabeled), task_type=task_type, workers_per_object=3)
     assert description["LabelingJobStatus"] == "Completed"
-    assert [one.get("label") for one in output] == [1, 1, None]
+    assert [line.get("label") for line in output] == [1, 1, None]
     assert "could be audited" in output[2]["label-metadata"]["failure-reason"]
     metadata = output[0]["label-metadata"]
     assert (metadata["class-name"], metadata["type"]) == ("dog", "groundtruth/label-verification")

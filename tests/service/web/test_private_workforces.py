@@ -49,29 +49,29 @@ def workforce(lab: Lab) -> Iterator[str]:
 
 
 def names(lab: Lab) -> list[str]:
-    return [one["WorkforceName"] for one in lab.sagemaker.list_workforces()["Workforces"]]
+    return [entry["WorkforceName"] for entry in lab.sagemaker.list_workforces()["Workforces"]]
 
 
 def test_the_services_own_workteams_have_a_workforce(lab: Lab) -> None:
-    found = lab.sagemaker.describe_workforce(WorkforceName="default")["Workforce"]
-    assert found["Status"] == "Active"
-    assert found["SubDomain"] == lab.service.endpoint_url.removeprefix("http://") + "/portal"
-    assert found["CognitoConfig"] == {"UserPool": "us-east-1_local", "ClientId": "local"}
+    described = lab.sagemaker.describe_workforce(WorkforceName="default")["Workforce"]
+    assert described["Status"] == "Active"
+    assert described["SubDomain"] == lab.service.endpoint_url.removeprefix("http://") + "/portal"
+    assert described["CognitoConfig"] == {"UserPool": "us-east-1_local", "ClientId": "local"}
     team = lab.sagemaker.describe_workteam(WorkteamName="private-people")["Workteam"]
-    assert (team["WorkforceArn"], team["SubDomain"]) == (found["WorkforceArn"], found["SubDomain"])
+    assert (team["WorkforceArn"], team["SubDomain"]) == (described["WorkforceArn"], described["SubDomain"])
     assert refused(lab, "delete_workforce", WorkforceName="default")[0] == "ResourceInUse"
     assert names(lab) == ["default"]
 
 
 def test_there_is_one_workforce_besides_and_its_secret_is_never_told(lab: Lab, workforce: str) -> None:
-    found = lab.sagemaker.describe_workforce(WorkforceName=workforce.lower())["Workforce"]
-    assert found["OidcConfig"] == {key: value for key, value in OIDC.items() if key != "ClientSecret"}
+    described = lab.sagemaker.describe_workforce(WorkforceName=workforce.lower())["Workforce"]
+    assert described["OidcConfig"] == {key: value for key, value in OIDC.items() if key != "ClientSecret"}
     # boto3 leaves out what it does not know.
     headers = {"x-amz-target": "SageMaker.ListWorkforces", "content-type": "application/x-amz-json-1.1"}
     status, body, _ = ask(lab.service, "POST", "/", headers, b"{}")
     assert (status, b"ClientId" in body, b"secret" in body.lower()) == (200, True, False)
-    assert found["WorkforceArn"].endswith(":workforce/private-crowd/Birders")
-    assert lab.sagemaker.list_tags(ResourceArn=found["WorkforceArn"])["Tags"] == [{"Key": "a", "Value": "b"}]
+    assert described["WorkforceArn"].endswith(":workforce/private-crowd/Birders")
+    assert lab.sagemaker.list_tags(ResourceArn=described["WorkforceArn"])["Tags"] == [{"Key": "a", "Value": "b"}]
     assert names(lab) == ["default", workforce]
     assert refused(lab, "create_workforce", WorkforceName="more", CognitoConfig=COGNITO)[0] == "ResourceInUse"
     lab.sagemaker.delete_workforce(WorkforceName=workforce)
@@ -87,9 +87,9 @@ def test_a_workforce_with_workteams_keeps_its_provider_and_stays(lab: Lab, workf
     )
     try:
         team = lab.sagemaker.describe_workteam(WorkteamName="experts")["Workteam"]
-        found = lab.sagemaker.describe_workforce(WorkforceName=workforce)["Workforce"]
-        assert team["WorkforceArn"] == found["WorkforceArn"]
-        assert found["OidcConfig"]["Scope"] == "openid email"
+        described = lab.sagemaker.describe_workforce(WorkforceName=workforce)["Workforce"]
+        assert team["WorkforceArn"] == described["WorkforceArn"]
+        assert described["OidcConfig"]["Scope"] == "openid email"
         code, message, _ = refused(lab, "update_workforce", WorkforceName=workforce, OidcConfig=OIDC)
         assert (code, "workteams (1)" in message) == ("ConflictException", True)
         assert refused(lab, "delete_workforce", WorkforceName=workforce)[0] == "ResourceInUse"
@@ -195,9 +195,12 @@ def test_terraform_makes_changes_and_unmakes_a_workforce_and_its_workteam(lab: L
         team = {"WorkteamName": "terraform", "MemberDefinitions": [member]}
         tags = [{"Key": "env", "Value": "test"}]
         made = sagemaker.create_workteam(**team, WorkforceName="terraform", Description="first", Tags=tags)
-        found = sagemaker.describe_workteam(WorkteamName="terraform")["Workteam"]
-        assert found["MemberDefinitions"] == [member]
-        assert (found["WorkforceArn"], found["SubDomain"]) == (workforce["WorkforceArn"], workforce["SubDomain"])
+        described = sagemaker.describe_workteam(WorkteamName="terraform")["Workteam"]
+        assert described["MemberDefinitions"] == [member]
+        assert (described["WorkforceArn"], described["SubDomain"]) == (
+            workforce["WorkforceArn"],
+            workforce["SubDomain"],
+        )
         assert sagemaker.list_tags(ResourceArn=made["WorkteamArn"])["Tags"] == tags
         presign = {"S3Presign": {"IamPolicyConstraints": {"SourceIp": "Enabled"}}}
         sagemaker.update_workteam(**team, Description="second", WorkerAccessConfiguration=presign)
@@ -233,10 +236,10 @@ def test_a_workteam_is_of_the_workforce_with_its_user_pool(lab: Lab) -> None:
             member = {"CognitoMemberDefinition": {**COGNITO, "UserPool": pool, "UserGroup": "a"}}
             lab.sagemaker.create_workteam(WorkteamName="stack-Team", MemberDefinitions=[member], Description="x")
             try:
-                found = lab.sagemaker.describe_workteam(WorkteamName="stack-Team")["Workteam"]
-                assert found["WorkforceArn"].endswith(f"/{workforce}")
+                described = lab.sagemaker.describe_workteam(WorkteamName="stack-Team")["Workteam"]
+                assert described["WorkforceArn"].endswith(f"/{workforce}")
                 listed = lab.service.client("cognito-idp").list_groups(UserPoolId=pool)["Groups"]
-                assert [one["GroupName"] for one in listed] == ["a"]
+                assert [group["GroupName"] for group in listed] == ["a"]
             finally:
                 lab.sagemaker.delete_workteam(WorkteamName="stack-Team")
     finally:
@@ -248,13 +251,13 @@ def told_identity(lab: Lab, team: str, *names: str) -> dict[str, Any]:
     title = f"Which animal {own_id().hex}?"
     name = lab.create(texts(1), workforce=PrivateWorkteam(team), title=title, workers_per_object=1)
     lab.wait(name, {"InProgress"})
-    found = None
-    for one in names:
-        browser = Browser(lab.service.endpoint_url).sign_in(one)
-        found = re.search(rf'href="/portal/jobs/(\d+)"><bdi>{re.escape(title)}', browser.page("/"))
-        assert (found is not None) == (one == names[-1])
-    assert found is not None
-    browser.submit(int(found[1]), browser.next(int(found[1]), 5)["task"]["id"], "cat")
+    link = None
+    for person in names:
+        browser = Browser(lab.service.endpoint_url).sign_in(person)
+        link = re.search(rf'href="/portal/jobs/(\d+)"><bdi>{re.escape(title)}', browser.page("/"))
+        assert (link is not None) == (person == names[-1])
+    assert link is not None
+    browser.submit(int(link[1]), browser.next(int(link[1]), 5)["task"]["id"], "cat")
     lab.wait(name)
     (key,) = lab.keys(f"out/{name}/annotations/worker-response/")
     (answer,) = json.loads(lab.get(f"s3://{lab.bucket}/{key}"))["answers"]
@@ -282,7 +285,7 @@ def test_who_is_in_a_group_of_the_user_pool_labels_and_is_told_by_the_pool(lab: 
     assert identity == {
         "identityProviderType": "Cognito",
         "issuer": f"https://cognito-idp.us-east-1.amazonaws.com/{pool}",
-        "sub": next(one["Value"] for one in user["Attributes"] if one["Name"] == "sub"),
+        "sub": next(attribute["Value"] for attribute in user["Attributes"] if attribute["Name"] == "sub"),
     }
 
 
@@ -290,8 +293,8 @@ def test_people_of_an_oidc_workforce_are_told_by_its_issuer(lab: Lab, workforce:
     members: Any = [{"OidcMemberDefinition": {"Groups": ["g"]}}]
     team = lab.sagemaker.create_workteam(WorkteamName="oidc", MemberDefinitions=members, Description="x")["WorkteamArn"]
     try:
-        found = lab.sagemaker.describe_workteam(WorkteamName="oidc")["Workteam"]
-        assert found["WorkforceArn"].endswith(f"/{workforce}")
+        described = lab.sagemaker.describe_workteam(WorkteamName="oidc")["Workteam"]
+        assert described["WorkforceArn"].endswith(f"/{workforce}")
         identity = told_identity(lab, team, "anybody")
     finally:
         lab.sagemaker.delete_workteam(WorkteamName="oidc")
@@ -311,7 +314,7 @@ def test_the_portal_is_where_the_caller_finds_the_service(lab: Lab) -> None:
     headers = {"host": name, "content-type": "application/x-amz-json-1.1"}
     for operation, entry in (("ListWorkteams", "Workteams"), ("ListWorkforces", "Workforces")):
         _, body, _ = ask(lab.service, "POST", "/", {**headers, "x-amz-target": f"SageMaker.{operation}"}, b"{}")
-        assert {one["SubDomain"] for one in json.loads(body)[entry]} == {f"{name}/portal"}
+        assert {listed["SubDomain"] for listed in json.loads(body)[entry]} == {f"{name}/portal"}
 
 
 def test_there_are_no_workteams_of_vendors(lab: Lab) -> None:

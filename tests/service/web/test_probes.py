@@ -47,7 +47,7 @@ def asked(path: str, credentials: Credentials | None, **headers: str) -> tuple[i
     }
     probes = Probes(cast(Monitoring, Told()), credentials)
     asyncio.run(probes(scope, receive, send))
-    return sent[0]["status"], b"".join(one.get("body", b"") for one in sent[1:])
+    return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
 
 
 @pytest.mark.parametrize("credentials", [None, KEYS])

@@ -69,7 +69,7 @@ def test_only_known_versions_of_http_are_read(version: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "path", "found"),
+    ("host", "path", "expected"),
     [
         ("localhost:4566", "/bucket/a/b%20c", ("bucket", "a/b c")),
         ("127.0.0.1", "/bucket", ("bucket", "")),
@@ -82,8 +82,8 @@ def test_only_known_versions_of_http_are_read(version: str) -> None:
         ("localhost", "/", ("", "")),
     ],
 )
-def test_bucket_and_key_are_the_same_however_they_are_spelled(host: str, path: str, found: tuple[str, str]) -> None:
-    assert RequestHead.of(scope(path, host=host)).bucket_and_key == found
+def test_bucket_and_key_are_the_same_however_they_are_spelled(host: str, path: str, expected: tuple[str, str]) -> None:
+    assert RequestHead.of(scope(path, host=host)).bucket_and_key == expected
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_bucket_and_key_are_the_same_however_they_are_spelled(host: str, path: s
         scope(query="&".join(["a=1"] * 201)),
         {**scope(), "headers": []},
         {**scope(), "headers": [(b"host", b"localhost")] * 2},
-        {**scope(), "headers": [(b"host", b"localhost"), *((b"a%d" % one, b"") for one in range(MAX_HEADERS))]},
+        {**scope(), "headers": [(b"host", b"localhost"), *((b"a%d" % number, b"") for number in range(MAX_HEADERS))]},
     ],
 )
 def test_what_could_be_meant_in_two_ways_is_refused(odd: dict[str, Any]) -> None:

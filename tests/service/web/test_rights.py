@@ -101,7 +101,7 @@ def test_requesters_have_their_own_jobs(ann: Key, ben: Key, owner: Owner, run: R
     assert own.describe_labeling_job(LabelingJobName=name)["LabelingJobName"] == name
     arn = own.describe_labeling_job(LabelingJobName=name)["LabelingJobArn"]
     listed = [
-        [one["LabelingJobName"] for one in who.list_labeling_jobs()["LabelingJobSummaryList"]] for who in (own, other)
+        [job["LabelingJobName"] for job in who.list_labeling_jobs()["LabelingJobSummaryList"]] for who in (own, other)
     ]
     assert (name in listed[0], name in listed[1]) == (True, False)
     of_team = {"WorkteamArn": TEAM + "private-people"}
@@ -149,7 +149,7 @@ def test_a_key_is_for_its_workteams_and_tags_only(guarded: Service, run: Run) ->
     wide = Key(guarded, run, "Cid")
     other = wide.job(bucket=narrow.bucket)
     sagemaker = narrow.client("sagemaker")
-    assert [one["LabelingJobName"] for one in sagemaker.list_labeling_jobs()["LabelingJobSummaryList"]] == [name]
+    assert [job["LabelingJobName"] for job in sagemaker.list_labeling_jobs()["LabelingJobSummaryList"]] == [name]
     assert refused(sagemaker.stop_labeling_job, LabelingJobName=other) == "ResourceNotFound"
     assert (narrow.page(f"/jobs/{name}"), narrow.page(f"/jobs/{other}")) == (200, 404)
 
@@ -348,7 +348,7 @@ def test_the_commands_of_the_docs_do_what_they_say(guarded: Service, run: Run) -
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "words"),
     [
         (("add", "administrator"), "The name of a requester"),
         (("add", " "), "The name of a requester"),
@@ -356,6 +356,6 @@ def test_the_commands_of_the_docs_do_what_they_say(guarded: Service, run: Run) -
         (("remove", "LABKNONE"), "There is no key LABKNONE."),
     ],
 )
-def test_labeling_keys_says_what_is_wrong(run: Run, arguments: tuple[str, ...], told: str) -> None:
+def test_labeling_keys_says_what_is_wrong(run: Run, arguments: tuple[str, ...], words: str) -> None:
     done = run("keys", *arguments)
-    assert (done.returncode, told in done.stderr) == (1, True), done.stderr
+    assert (done.returncode, words in done.stderr) == (1, True), done.stderr

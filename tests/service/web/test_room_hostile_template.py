@@ -108,9 +108,9 @@ class Site:
         self.inside.service._static = self.assets
         self.hits: list[str] = []
         own, outside = listen("127.0.0.1", 0), listen("127.0.0.1", 0)
-        self.base, self.outside = (f"http://127.0.0.1:{one.getsockname()[1]}" for one in (own, outside))
+        self.base, self.outside = (f"http://127.0.0.1:{server.getsockname()[1]}" for server in (own, outside))
         config = {"log_config": None, "lifespan": "off", "ws": "none", "interface": "asgi3"}
-        self._servers = [uvicorn.Server(uvicorn.Config(one, **config)) for one in (self.serve, self.record)]  # type: ignore[arg-type]
+        self._servers = [uvicorn.Server(uvicorn.Config(app, **config)) for app in (self.serve, self.record)]  # type: ignore[arg-type]
         self._threads = [
             threading.Thread(target=lambda server=server, at=at: asyncio.run(server.serve(sockets=[at])), daemon=True)
             for server, at in zip(self._servers, (own, outside), strict=True)
@@ -152,10 +152,10 @@ def site(tmp_path: Path) -> Iterator[Site]:
 def test_a_hostile_template_is_contained_and_its_own_task_works(site: Site) -> None:
     with browser_page() as page:
         page.goto(f"{site.base}/outer")
-        told: Any = wait_until(lambda: page.evaluate("window.results"), 30, "the template has tried everything")
+        printed: Any = wait_until(lambda: page.evaluate("window.results"), 30, "the template has tried everything")
         page.wait_for_timeout(300)
         address = page.url
-    results = json.loads(told)
+    results = json.loads(printed)
     assert {name: results.pop(name) for name in ("picture", "elements", "own", "text", "title", "markup")} == {
         "picture": 1,
         "elements": True,

@@ -161,7 +161,7 @@ def test_credentials_of_a_role_elsewhere_see_the_same_service(lab: Lab) -> None:
     given = lab.service.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
     keys = {"aws_access_key_id": given["AccessKeyId"], "aws_secret_access_key": given["SecretAccessKey"]}
     s3 = lab.service.client("s3", **keys, aws_session_token=given["SessionToken"])
-    assert lab.bucket in {one["Name"] for one in s3.list_buckets()["Buckets"]}
+    assert lab.bucket in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
 
 
 def test_what_a_job_holds_is_shown_as_text(lab: Lab) -> None:

@@ -319,9 +319,9 @@ def test_signed_chunks_become_the_object(guarded: Service, trailed: bool) -> Non
     trailer = b"x-amz-checksum-crc32:" + base64.b64encode(zlib.crc32(b"".join(chunks)).to_bytes(4)) if trailed else b""
     status, answer = send(guarded, chunked(guarded, chunks, trailer=trailer))
     assert status == 200, answer
-    found = client(guarded, "s3").get_object(Bucket="open", Key="chunked.bin")
-    assert found["Body"].read() == b"".join(chunks)
-    assert "aws-chunked" not in found.get("ContentEncoding", "")
+    stored = client(guarded, "s3").get_object(Bucket="open", Key="chunked.bin")
+    assert stored["Body"].read() == b"".join(chunks)
+    assert "aws-chunked" not in stored.get("ContentEncoding", "")
 
 
 @pytest.mark.parametrize(
@@ -410,11 +410,11 @@ def test_chunks_do_not_stand_in_for_a_signature(
     }
     sent = signed(guarded, service + where, "POST", "/", headers, b"")
     forged = re.sub("(Signature=)[0-9a-f]{64}", rf"\g<1>{'0' * 64}", sent.url)
-    told = {
+    lines = {
         name: re.sub("(Signature=)[0-9a-f]{64}", rf"\g<1>{'0' * 64}", value) for name, value in sent.headers.items()
     }
     encoded = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
-    assert send(guarded, Sent("POST", forged, told, encoded))[0] in {400, 403}
+    assert send(guarded, Sent("POST", forged, lines, encoded))[0] in {400, 403}
     assert send(guarded, sent._replace(body=encoded))[0] in {400, 403}
 
 
@@ -431,7 +431,9 @@ def test_a_question_of_a_browser_does_nothing(guarded: Service, action: str, con
     for headers in ({}, {"Content-Type": FORM}, {"Content-Type": JSON}):
         status, answer = send(guarded, Sent("OPTIONS", guarded.endpoint_url + path, headers, content))
         assert status >= 400, answer
-    assert [one["Body"] for one in sqs.receive_message(QueueUrl=url, VisibilityTimeout=0)["Messages"]] == ["dear"]
+    assert [message["Body"] for message in sqs.receive_message(QueueUrl=url, VisibilityTimeout=0)["Messages"]] == [
+        "dear"
+    ]
 
 
 def test_a_refusal_before_the_body_leaves_no_connection_out_of_step(guarded: Service) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.facts import human_task_ui_arn
 from labeling_provider.groundtruth.ready_functions import READY_CONSOLIDATIONS
 from labeling_provider.groundtruth.task_types import TASK_TYPES
@@ -61,12 +62,12 @@ class Elements(HTMLParser):
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.found: dict[str, dict[str, str | None]] = {}
+        self.elements: dict[str, dict[str, str | None]] = {}
         self.text = ""
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.setdefault(tag, dict(attrs))
+        self.elements.setdefault(tag, dict(attrs))
 
     def handle_data(self, data: str) -> None:
         self.text += data
@@ -91,12 +92,14 @@ def make_kind(task_type: str, ui: dict[str, str]) -> Kind:
         task_type=TASK_TYPES[task_type],
         labels=LABELS,
         categories={
-            "labels": [{"label": one, "shortDisplayName": one[:2]} for one in LABELS],
+            "labels": [{"label": label, "shortDisplayName": label[:2]} for label in LABELS],
             "instructions": {"shortInstruction": "<p>Mark <b>all</b>.</p>", "fullInstruction": "<p>Whole words.</p>"},
         },
         workers_per_object=1,
         output="",
-        request={"HumanTaskConfig": {"TaskTitle": "Which <b>?", "UiConfig": ui, "TaskTimeLimitInSeconds": 300}},
+        request=JobRequest(
+            {"HumanTaskConfig": {"TaskTitle": "Which <b>?", "UiConfig": ui, "TaskTimeLimitInSeconds": 300}}
+        ),
         object_store=Memory(),
     )
     return KINDS[task_type](facts)
@@ -118,13 +121,13 @@ def test_our_templates_show_the_object_and_the_labels(pages: TaskPages, store: M
     line = {**LINES[row.media], **BOXES, **MASK}
     page = elements(pages, make_kind(task_type, TEMPLATE), line)
     assert row.element
-    element = page.found[row.element]
+    element = page.elements[row.element]
     assert element["header"] == "Which <b>?"
     assert json.loads(element.get("categories") or element.get("labels") or "") == LABELS
     if row.media == "text":
         assert line["source"] in page.text
     else:
-        link = element.get("src") or page.found["source"]["src"]
+        link = element.get("src") or page.elements["source"]["src"]
         assert str(link).startswith(f"{BASE}/lab/")
 
 
@@ -132,8 +135,10 @@ def audit_page(pages: TaskPages, store: Memory, task_type: str, attribute: str |
     """The elements of our page of an audit, for a line whose last labels have failed."""
     store.objects[f"s3://lab/{task_type}"] = worker_template(TASK_TYPES[task_type], "x", "y", attribute).encode()
     kind = make_kind(task_type, {"UiTemplateS3Uri": f"s3://lab/{task_type}"})
-    failed = {f"failed-{number}-metadata": one for number, one in enumerate((BOXES["old-metadata"], MASK_METADATA))}
-    return elements(pages, kind, {**LINES["image"], **BOXES, **MASK, **failed}).found
+    failed = {
+        f"failed-{number}-metadata": metadata for number, metadata in enumerate((BOXES["old-metadata"], MASK_METADATA))
+    }
+    return elements(pages, kind, {**LINES["image"], **BOXES, **MASK, **failed}).elements
 
 
 @pytest.mark.parametrize("named", [False, True])
@@ -155,7 +160,7 @@ def test_an_adjustment_begins_with_the_old_labels(pages: TaskPages, store: Memor
 def test_our_pages_to_draw_on_show_the_object_and_the_labels(pages: TaskPages, store: Memory, drawn: str) -> None:
     store.objects["s3://lab/template.liquid"] = drawing_template("Which <b>?", "Look.", drawn, LABELS).encode()
     page = elements(pages, make_kind("custom", TEMPLATE), LINES["image"])
-    (element,) = [page.found[name] for name in page.found if name.startswith("crowd-") and name != "crowd-form"]
+    (element,) = [page.elements[name] for name in page.elements if name.startswith("crowd-") and name != "crowd-form"]
     assert element["header"] == "Which <b>?"
     assert json.loads(element["labels"] or "") == LABELS
     assert str(element["src"]).startswith(f"{BASE}/lab/")
@@ -185,7 +190,7 @@ def test_named_entities_have_the_page_that_amazon_hosts(pages: TaskPages) -> Non
         "named-entity-recognition", {"HumanTaskUiArn": human_task_ui_arn("NamedEntityRecognition", REGION)}
     )
     page = elements(pages, kind, LINES["text"])
-    element = page.found["crowd-entity-annotation"]
+    element = page.elements["crowd-entity-annotation"]
     # Offsets count the characters of the text as it is in the manifest, so none may be lost or changed.
     assert element["text"] == LINES["text"]["source"]
     assert element["name"] == "crowd-entity-annotation"
@@ -196,12 +201,14 @@ def test_named_entities_have_the_page_that_amazon_hosts(pages: TaskPages) -> Non
 
 def test_ranking_and_questions_pass_through(pages: TaskPages, store: Memory) -> None:
     store.objects["s3://lab/template.liquid"] = ranking_template("Best?", "Rank.", ["It's clear"], ties=True).encode()
-    element = elements(pages, make_kind("pass-through", TEMPLATE), LINES["any"]).found["crowd-text-ranking"]
+    element = elements(pages, make_kind("pass-through", TEMPLATE), LINES["any"]).elements["crowd-text-ranking"]
     assert (element["text"], json.loads(element["responses"] or "")) == ("a", ["it's", "<b>"])
     assert json.loads(element["ordinal-ranking-dimensions"] or "") == [{"name": "It's clear", "allowTie": True}]
     other = {"UiTemplateS3Uri": "s3://lab/questions.liquid"}
     store.objects["s3://lab/questions.liquid"] = question_template("Ask.", "Two.", min_questions=2, tags=["a"]).encode()
-    element = elements(pages, make_kind("pass-through", other), LINES["any"]).found["crowd-question-answer-generation"]
+    element = elements(pages, make_kind("pass-through", other), LINES["any"]).elements[
+        "crowd-question-answer-generation"
+    ]
     assert (element["text"], element["min-questions"], element["question-tags"]) == ("a", "2", '["a"]')
 
 
@@ -293,17 +300,17 @@ def test_video_frames_have_a_page_of_ours(pages: TaskPages, tmp_path: Path, task
     kind.job.object_store.write({"s3://lab/seq.json": (body, "")})
     answer = pages.page(ShownTask(kind, {"source-ref": "s3://lab/seq.json"}), BASE).body.decode()
     page = Elements(answer)
-    assert str(page.found["script"]["src"]).endswith("/crowd-html-elements-frames.js")
-    element = page.found["crowd-video-frames"]
+    assert str(page.elements["script"]["src"]).endswith("/crowd-html-elements-frames.js")
+    element = page.elements["crowd-video-frames"]
     assert (element["name"], element["header"]) == (row.answer_key, "Which <b>?")
     assert page.text.count("Mark all.") == 1
     script = re.search(r'id="sequence">(.*?)</script>', answer, re.DOTALL)
     assert script
     given = json.loads(script[1])
-    assert [one["frame"] for one in given["frames"]] == names
-    assert all(one["src"].startswith(f"{BASE}/lab/yard/") for one in given["frames"])
+    assert [frame["frame"] for frame in given["frames"]] == names
+    assert all(frame["src"].startswith(f"{BASE}/lab/yard/") for frame in given["frames"])
     assert (given["tracks"], given["initial"]) == (task_type.endswith("tracking"), None)
-    assert [one["label"] for one in given["categories"]["labels"]] == LABELS
+    assert [label["label"] for label in given["categories"]["labels"]] == LABELS
 
 
 def test_a_sequence_that_is_not_there_any_more_is_told(pages: TaskPages) -> None:

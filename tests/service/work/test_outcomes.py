@@ -20,25 +20,25 @@ def run_of(job_id: int) -> Any:
 
 
 def log(connection: Connection, job_id: int) -> list[str]:
-    return [one.message for one in job_rows.latest_log_lines(connection, job_id, 99)][1:]
+    return [line.message for line in job_rows.latest_log_lines(connection, job_id, 99)][1:]
 
 
 def test_the_reasons_of_failures_are_told_most_frequent_first_and_not_all(connection: Connection) -> None:
     job_id = job(connection)
     outcomes.note_failures(connection, job_id, ["rare", "often", "often", *(f"reason {n}" for n in range(21))])
-    told = log(connection, job_id)
-    assert told[:2] == ["2 objects failed: often", "1 object failed: rare"]
-    assert len(told) == 21
-    assert told[-1] == "The output manifest has 3 more reasons"
+    lines = log(connection, job_id)
+    assert lines[:2] == ["2 objects failed: often", "1 object failed: rare"]
+    assert len(lines) == 21
+    assert lines[-1] == "The output manifest has 3 more reasons"
 
 
 def test_an_object_that_is_given_up_says_why_in_plain_text(connection: Connection) -> None:
     run = run_of(job(connection, states="oo"))
     outcomes.fail_objects(connection, run, {1: "half a \ud800 " + "x" * 5000}, 1_700_000_000.0)
     assert run.changed
-    found = [row.result for row in object_rows.results(connection, run.id)]
-    assert found[0] is None
-    metadata = json.loads(found[1])["label-metadata"]
+    results = [row.result for row in object_rows.results(connection, run.id)]
+    assert results[0] is None
+    metadata = json.loads(results[1])["label-metadata"]
     assert len(metadata["failure-reason"]) < 2100
     metadata["failure-reason"].encode()
     untouched = run_of(run.id)
@@ -55,6 +55,6 @@ def test_each_file_of_a_consolidation_has_a_second_of_its_own(connection: Connec
     outcomes.mark_answered(connection, run, [2 * size], 300.2)
     stamps = [row.stamp for row in object_rows.answered(connection, run.id)]
     assert stamps == [100] * size + [101] + [102] * (size - 1) + [300]
-    found = running.find(connection, run.id)
-    assert found is not None
-    assert found.stamp == 300
+    stored = running.find(connection, run.id)
+    assert stored is not None
+    assert stored.stamp == 300

@@ -60,10 +60,10 @@ def test_a_key_holds_as_long_as_its_person_is_what_it_needs(
         keys.add_own(WORKER, Role.ADMINISTRATOR, scope)["access_key_id"]
         for scope in (EVERY, {**EVERY, "is_administrator": True})
     ]
-    found = [keys.find(key) for key in made]
-    assert tuple(one is not None for one in found) == holds
-    for one, is_administrator in zip(found, (False, True), strict=True):
-        assert one is None or one[0].is_administrator is is_administrator
+    holders = [keys.find(key) for key in made]
+    assert tuple(holder is not None for holder in holders) == holds
+    for holder, is_administrator in zip(holders, (False, True), strict=True):
+        assert holder is None or holder[0].is_administrator is is_administrator
     with pytest.raises(KeysError, match="Only an administrator"):
         keys.add_own(WORKER, Role.REQUESTER, {**EVERY, "is_administrator": True})
 
@@ -89,9 +89,9 @@ def test_own_keys_end_and_those_of_the_administrator_do_not(
 def test_buckets_of_others_are_given_and_not_taken(database: Database) -> None:
     roles = GroupRoles(buckets=frozenset({"common"}))
     keys = ApiKeys(database, Seal(["x" * 32]), roles, lambda _: Role.REQUESTER)
-    found = keys.find(keys.add_own(WORKER, Role.REQUESTER, {**EVERY, "buckets": ["secret"]})["access_key_id"])
-    assert found
-    assert found[0].buckets == {"common"}
+    holder = keys.find(keys.add_own(WORKER, Role.REQUESTER, {**EVERY, "buckets": ["secret"]})["access_key_id"])
+    assert holder
+    assert holder[0].buckets == {"common"}
     other = keys.find(keys.add("Ben", {"buckets": ["given"]})["access_key_id"])
     assert other
     assert other[0].buckets == {"given"}

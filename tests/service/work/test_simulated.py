@@ -22,11 +22,11 @@ PEOPLE = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:workteam/private-crowd/private-p
 @contextmanager
 def started(folder: Path, **settings: Any) -> Iterator[InProcess]:
     folder.mkdir(exist_ok=True)
-    one = InProcess(folder, **settings)
+    made = InProcess(folder, **settings)
     try:
-        yield one
+        yield made
     finally:
-        one.close()
+        made.close()
 
 
 def manifest(count: int) -> bytes:
@@ -36,38 +36,38 @@ def manifest(count: int) -> bytes:
 def test_the_same_seed_gives_the_same_answers(tmp_path: Path) -> None:
     outputs = []
     for number, seed in enumerate((1, 1, 2)):
-        with started(tmp_path / str(number), seed=seed, team={"workers": 10, "accuracy": 0.9}) as one:
-            _, output = one.run(manifest(120), name="seeded")
+        with started(tmp_path / str(number), seed=seed, team={"workers": 10, "accuracy": 0.9}) as service:
+            _, output = service.run(manifest(120), name="seeded")
             outputs.append([line["label"] for line in output])
     assert outputs[0] == outputs[1] != outputs[2]
 
 
 def test_tasks_run_out_of_time_and_objects_expire(tmp_path: Path) -> None:
-    with started(tmp_path, team={"workers": 3, "accuracy": 1, "seconds_per_task": 300}, speed=200) as one:
+    with started(tmp_path, team={"workers": 3, "accuracy": 1, "seconds_per_task": 300}, speed=200) as service:
         began = time.monotonic()
-        description, output = one.run(manifest(2), time_limit=30, availability=120)
+        description, output = service.run(manifest(2), time_limit=30, availability=120)
         assert time.monotonic() - began >= 120 / 200
         assert description["LabelingJobStatus"] == "Completed"
         assert description["LabelCounters"]["FailedNonRetryableError"] == 2
         assert all("expired" in line["label-metadata"]["failure-reason"] for line in output)
-        description, _ = one.run(manifest(2), availability=60, workforce=PEOPLE)
+        description, _ = service.run(manifest(2), availability=60, workforce=PEOPLE)
         assert description["LabelCounters"]["FailedNonRetryableError"] == 2
 
 
 def test_a_job_of_more_than_thirty_days_fails(tmp_path: Path) -> None:
-    with started(tmp_path, speed=2_000_000) as one:
-        description, output = one.run(manifest(2), workforce=PEOPLE)
+    with started(tmp_path, speed=2_000_000) as service:
+        description, output = service.run(manifest(2), workforce=PEOPLE)
         assert description["LabelingJobStatus"] in {"Failed", "Completed"}
         assert "label" not in output[0]
 
 
 def test_workers_do_one_task_at_a_time(tmp_path: Path) -> None:
-    with started(tmp_path, team={"workers": 2, "accuracy": 1, "seconds_per_task": 0.05}) as one:
-        names = [one.create(manifest(15), workers_per_object=2) for _ in range(2)]
+    with started(tmp_path, team={"workers": 2, "accuracy": 1, "seconds_per_task": 0.05}) as service:
+        names = [service.create(manifest(15), workers_per_object=2) for _ in range(2)]
         spans: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for name in names:
-            one.wait(name)
-        for uri, body in one.storage.objects.items():
+            service.wait(name)
+        for uri, body in service.storage.objects.items():
             if "/worker-response/" in uri:
                 for answer in json.loads(body)["answers"]:
                     spans[answer["workerId"]].append((answer["acceptanceTime"], answer["submissionTime"]))
@@ -79,14 +79,14 @@ def test_workers_do_one_task_at_a_time(tmp_path: Path) -> None:
 
 def test_two_processes_never_give_one_worker_two_tasks_at_once(tmp_path: Path) -> None:
     """Both have chosen before either has written."""
-    with started(tmp_path, team={"workers": 1, "accuracy": 1, "seconds_per_task": 900}) as one:
-        one.engine.stop()
-        names = [one.create(manifest(1)) for _ in range(2)]
+    with started(tmp_path, team={"workers": 1, "accuracy": 1, "seconds_per_task": 900}) as service:
+        service.engine.stop()
+        names = [service.create(manifest(1)) for _ in range(2)]
         now = time.time()
         sides = []
         for name in names:
-            engine = one.engine
-            job_id = _id_of(one, name)
+            engine = service.engine
+            job_id = _id_of(service, name)
             leases: Leases = engine._leases
             taken = leases.take(job_id)
             assert taken is not None
@@ -96,12 +96,12 @@ def test_two_processes_never_give_one_worker_two_tasks_at_once(tmp_path: Path) -
             assert taken is not None
             run = engine._runs.of(*taken)
             engine._hand_out.next_set(run)
-            workers = SimulatedWorkers(one.store, one.workforce.teams, 4, engine._truth, engine._clock)
+            workers = SimulatedWorkers(service.store, service.workforce.teams, 4, engine._truth, engine._clock)
             sides.append((workers, run, workers.choices(run, now)))
         assert [len(moves.accepted) for _, _, moves in sides] == [1, 1]
         occupied = []
         for workers, run, moves in sides:
-            with one.store.write() as connection:
+            with service.store.write() as connection:
                 occupied.append(workers.occupy(connection, run, moves))
         assert occupied == [True, False]
         workers, run, _ = sides[1]
@@ -111,10 +111,10 @@ def test_two_processes_never_give_one_worker_two_tasks_at_once(tmp_path: Path) -
         assert free_at > now
 
 
-def _id_of(one: InProcess, name: str) -> int:
+def _id_of(service: InProcess, name: str) -> int:
     from labeling_provider.service.database.job_rows import find_job
 
-    with one.store.read() as connection:
-        found = find_job(connection, name)
-    assert found is not None
-    return found.id
+    with service.store.read() as connection:
+        job = find_job(connection, name)
+    assert job is not None
+    return job.id

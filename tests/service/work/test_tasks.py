@@ -33,9 +33,9 @@ LONG = 1e12
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[InProcess]:
-    one = InProcess(tmp_path)
-    yield one
-    one.close()
+    made = InProcess(tmp_path)
+    yield made
+    made.close()
 
 
 def job_of_people(engine: InProcess, count: int, each: int, **arguments: Any) -> tuple[str, int]:
@@ -170,10 +170,10 @@ def test_a_task_that_many_want_has_one_worker(engine: InProcess) -> None:
             assert make(engine, tasks.submit, task.id, worker, 1.0, DOG) is None
 
     people = [threading.Thread(target=work, args=(f"private.{number}",)) for number in range(8)]
-    for one in people:
-        one.start()
-    for one in people:
-        one.join()
+    for person in people:
+        person.start()
+    for person in people:
+        person.join()
     assert len({task for task, _, _ in taken}) == len(taken) == 30
     assert max(Counter((object_id, worker) for _, object_id, worker in taken).values()) == 1
     engine.engine.wake(job_id)
@@ -191,9 +191,9 @@ MOVES = st.tuples(
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """A database that stays empty."""
-    one = Database(f"sqlite:///{tmp_path_factory.mktemp('empty') / 'labeling.sqlite'}")
-    yield one
-    one.close()
+    made = Database(f"sqlite:///{tmp_path_factory.mktemp('empty') / 'labeling.sqlite'}")
+    yield made
+    made.close()
 
 
 @settings(max_examples=60, deadline=None)
@@ -202,7 +202,7 @@ def test_whatever_workers_do_the_rules_hold(empty: Database, moves: list[tuple[s
     run: Any = SimpleNamespace(id=1, job=SimpleNamespace(workers_per_object=2))
     # What is written is gone when the connection is closed.
     with empty.read() as connection:
-        rows = [{"job_id": 1, "object_id": one, "state": ObjectState.OUT, "line": "{}"} for one in range(3)]
+        rows = [{"job_id": 1, "object_id": object_id, "state": ObjectState.OUT, "line": "{}"} for object_id in range(3)]
         connection.execute(sa.insert(objects), rows)
         tasks.offer(connection, run, range(3), LONG)
         answers: dict[int, tuple[str, str]] = {}
@@ -218,19 +218,23 @@ def test_whatever_workers_do_the_rules_hold(empty: Database, moves: list[tuple[s
             elif getattr(tasks, what)(connection, [move]) and what == "submit":
                 assert task not in answers
                 answers[task] = (worker, f'"{at}"')
-            found = connection.execute(sa.select(table)).all()
-            pairs = Counter((row.object_id, row.worker_id) for row in found if row.worker_id)
+            tasks_stored = connection.execute(sa.select(table)).all()
+            pairs = Counter((row.object_id, row.worker_id) for row in tasks_stored if row.worker_id)
             assert not pairs or max(pairs.values()) == 1
-            submitted = {row.id: (row.worker_id, row.answer) for row in found if row.state == TaskState.SUBMITTED}
+            submitted = {
+                row.id: (row.worker_id, row.answer) for row in tasks_stored if row.state == TaskState.SUBMITTED
+            }
             assert submitted == answers
             assert all(
-                (row.worker_id is None) == (row.state == TaskState.OPEN) for row in found if row.state != "expired"
+                (row.worker_id is None) == (row.state == TaskState.OPEN)
+                for row in tasks_stored
+                if row.state != "expired"
             )
         tasks.replace_declined(connection, run)
         tasks.replace_declined(connection, run)
         states = connection.execute(sa.select(table.c.object_id, table.c.state)).all()
-    for one in range(3):
-        own = Counter(state for object_id, state in states if object_id == one)
+    for place in range(3):
+        own = Counter(state for object_id, state in states if object_id == place)
         if own[TaskState.DECLINED] < 2:
             assert own.total() - own[TaskState.DECLINED] == 2
         else:

@@ -49,15 +49,15 @@ def test_a_file_that_is_not_there_is_named() -> None:
 
 
 def test_a_truth_file_in_s3_may_come_after_the_start_and_may_change(tmp_path: Path) -> None:
-    one = InProcess(tmp_path, truth=["s3://lab/truth.jsonl"])
+    service = InProcess(tmp_path, truth=["s3://lab/truth.jsonl"])
     manifest = b'{"source": "animal"}\n'
     try:
         for animal in ("dog", "bird"):
-            one.storage.objects["s3://lab/truth.jsonl"] = json.dumps({"source": "animal", "truth": animal}).encode()
-            _, output = one.run(manifest, workers_per_object=3)
+            service.storage.objects["s3://lab/truth.jsonl"] = json.dumps({"source": "animal", "truth": animal}).encode()
+            _, output = service.run(manifest, workers_per_object=3)
             assert output[0]["label-metadata"]["class-name"] == animal
-        one.storage.objects["s3://lab/truth.jsonl"] = b'{"source": "animal"}'
-        description, _ = one.run(manifest)
+        service.storage.objects["s3://lab/truth.jsonl"] = b'{"source": "animal"}'
+        description, _ = service.run(manifest)
         assert "s3://lab/truth.jsonl line 1" in description["FailureReason"]
     finally:
-        one.close()
+        service.close()

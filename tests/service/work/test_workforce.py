@@ -78,19 +78,19 @@ def test_ready_functions_are_there_without_a_file_and_a_file_can_name_them(tmp_p
     assert load_workforce(None, seed=0, region="eu-west-1", account="1").functions.keys() == arns
     path, own = tmp_path / "workforce.json", "arn:aws:lambda:eu-west-1:123456789012:function:Mine"
     path.write_text(json.dumps({"functions": {own: "labeling_provider.service.kinds.drawings:polygons"}}))
-    found = load_workforce(path, seed=0, region="eu-west-1", account="1").functions
-    assert found.keys() == {own, *arns}
-    assert found[own] == found[ready_function_arn("polygons", "eu-west-1")]
+    functions = load_workforce(path, seed=0, region="eu-west-1", account="1").functions
+    assert functions.keys() == {own, *arns}
+    assert functions[own] == functions[ready_function_arn("polygons", "eu-west-1")]
 
 
 def test_the_mask_function_is_the_ready_one_unless_a_file_names_another(tmp_path: Path) -> None:
     path = tmp_path / "workforce.json"
-    found = load_workforce(None, seed=0, region="eu-west-1", account="1").mask_function
-    assert found == (("labeling_provider.service.kinds.drawings:mask", 30), ("box", "extreme_points"))
+    function = load_workforce(None, seed=0, region="eu-west-1", account="1").mask_function
+    assert function == (("labeling_provider.service.kinds.drawings:mask", 30), ("box", "extreme_points"))
     own = {"handler": "tests.functions:mask_of_box", "timeout_seconds": 5}
     path.write_text(json.dumps({"mask_function": own}))
-    found = load_workforce(path, seed=0, region="eu-west-1", account="1").mask_function
-    assert found == ((own["handler"], 5), ("points", "box", "extreme_points"))
+    function = load_workforce(path, seed=0, region="eu-west-1", account="1").mask_function
+    assert function == ((own["handler"], 5), ("points", "box", "extreme_points"))
     path.write_text(json.dumps({"mask_function": {**own, "prompts": ["points"]}}))
     assert load_workforce(path, seed=0, region="eu-west-1", account="1").mask_function.prompts == ("points",)
     for wrong in ([], ["sam"], "points", ["box", "box"], [["box"]], None):

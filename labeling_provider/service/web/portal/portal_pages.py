@@ -17,6 +17,7 @@ from starlette.routing import Route
 from labeling_provider.rendering.environment import render
 from labeling_provider.service.database import job_rows, people_rows
 from labeling_provider.service.database.database import Database, Row
+from labeling_provider.service.database.job_rows import JobRow
 from labeling_provider.service.web.cookies import (
     PORTAL_COOKIE,
     is_page_token,
@@ -193,7 +194,7 @@ class Pages:
             request,
             "task.html",
             title="",
-            heading=job.human["TaskTitle"],
+            heading=job.request.title,
             job=job,
             start=htmlsafe_json_dumps(start, sort_keys=False),
         )
@@ -304,13 +305,10 @@ def _address(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-def _price(human: Mapping[str, Any]) -> str:
+def _price(job: JobRow) -> str:
     """What a task pays, in USD; empty if the job does not say."""
-    amount = human.get("PublicWorkforceTaskPrice", {}).get("AmountInUsd")
-    if not amount:
-        return ""
-    cents = amount.get("Cents", 0) + amount.get("TenthFractionsOfACent", 0) / 10
-    return f"USD {amount.get('Dollars', 0) + cents / 100:.3f}"
+    price = job.request.price_usd
+    return "" if price is None else f"USD {price:.3f}"
 
 
 def _day(at: float) -> str:

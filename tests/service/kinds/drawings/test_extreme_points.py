@@ -15,15 +15,15 @@ def test_the_border_is_found_between_the_points(size: tuple[int, int], seed: int
     rng, (width, height) = np.random.default_rng(seed), size
     rows, columns = np.indices((height, width)) + 0.5
     wide, high = rng.uniform(0.1, 0.3, 2) * size
-    thing = ((columns - width / 2) / wide) ** 2 + ((rows - height / 2) / high) ** 2 < 1
+    shape = ((columns - width / 2) / wide) ** 2 + ((rows - height / 2) / high) ** 2 < 1
     if seed:
-        thing |= (abs(columns - width / 2) < wide * 0.9) & (abs(rows - height / 2 - high * 0.3) < high * 0.3)
-    colors = np.where(thing[..., None], [180, 90, 60], [90, 120, 100]) + rng.normal(0, 20, (height, width, 3))
-    down, across = np.nonzero(thing)
+        shape |= (abs(columns - width / 2) < wide * 0.9) & (abs(rows - height / 2 - high * 0.3) < high * 0.3)
+    colors = np.where(shape[..., None], [180, 90, 60], [90, 120, 100]) + rng.normal(0, 20, (height, width, 3))
+    down, across = np.nonzero(shape)
     ends = [across.argmin(), down.argmin(), across.argmax(), down.argmax()]
     points = np.stack([across[ends], down[ends]], axis=1) + rng.normal(0, 1, (4, 2))
-    found = mask_of(Image.fromarray(colors.clip(0, 255).astype(np.uint8)), points)
-    assert (found & thing).sum() / (found | thing).sum() > 0.97
+    mask = mask_of(Image.fromarray(colors.clip(0, 255).astype(np.uint8)), points)
+    assert (mask & shape).sum() / (mask | shape).sum() > 0.97
 
 
 @pytest.mark.parametrize("loose", [2, 8])
@@ -38,6 +38,6 @@ def test_a_box_that_is_too_large_finds_the_thing_in_it(loose: int) -> None:
 
 @pytest.mark.parametrize("points", [[[0, 0]] * 4, [[5, 0], [5, 0], [5, 9], [5, 9]], [[10, 10]] * 4, [[0, 4], [10, 4]]])
 def test_thin_things_have_pixels_too(points: list[list[int]]) -> None:
-    found = mask_of(Image.new("RGB", (10, 10), "white"), np.array(points, dtype=float))
-    assert found.shape == (10, 10)
-    assert found.any()
+    mask = mask_of(Image.new("RGB", (10, 10), "white"), np.array(points, dtype=float))
+    assert mask.shape == (10, 10)
+    assert mask.any()

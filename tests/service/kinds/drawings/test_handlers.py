@@ -35,17 +35,17 @@ def test_a_job_with_a_ready_function_labels_its_objects(lab: Lab, name: str) -> 
     assert description["LabelingJobStatus"] == "Completed", description.get("FailureReason")
     label, about = line["birds"], line["birds-metadata"]
     assert label["image_size"] == [{"width": 200, "height": 100}]
-    (one,) = label[name]
-    assert one.pop("class_id") == 1
+    (drawing,) = label[name]
+    assert drawing.pop("class_id") == 1
     if name == "instances":
-        assert one == {"pixel_value": 1}
+        assert drawing == {"pixel_value": 1}
         pixels = np.asarray(Image.open(BytesIO(lab.get(label["mask"]))))
         assert (int(pixels.sum()), set(np.unique(pixels[10:50, 10:50]).tolist())) == (1600, {1})
     elif name == "keypoints":
-        assert one == {"x": 10, "y": 10}
+        assert drawing == {"x": 10, "y": 10}
     else:
-        found = [[point["x"], point["y"]] for point in one["vertices"]]
-        assert sorted(found) == sorted([x, y] for x, y in SQUARE[: 2 if name == "lines" else 4])
+        corners = [[point["x"], point["y"]] for point in drawing["vertices"]]
+        assert sorted(corners) == sorted([x, y] for x, y in SQUARE[: 2 if name == "lines" else 4])
     assert about["class-map"] == {"1": "stork"}
     assert about["objects"] == [{"confidence": 0.95}]
     assert (about["type"], about["human-annotated"]) == (f"labeling/{name}", "yes")
@@ -131,9 +131,9 @@ def test_answers_on_a_picture_of_another_size_do_not_count(
     content = entry["consolidatedAnnotation"]["content"]
     assert content["birds"]["image_size"] == [{"width": 200, "height": 100}]
     assert content["birds-metadata"]["objects"] == [{"confidence": 0.95}]
-    told = capsys.readouterr().out.splitlines()
-    assert [line.partition("private.")[2][0] for line in told] == ["3", "4", "0"]
-    assert "its picture is not 200 × 100 pixels" in told[2]
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.partition("private.")[2][0] for line in printed] == ["3", "4", "0"]
+    assert "its picture is not 200 × 100 pixels" in printed[2]
 
 
 def test_a_job_without_labels_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,10 +20,10 @@ def read(*boxes: Any) -> Masks:
 
 
 def test_each_color_is_an_instance() -> None:
-    found = read(("heron", 10, 10, 20, 20), ("heron", 30, 10, 40, 30), ("stork", 60, 0, 61, 1))
-    assert (found.labels, found.size) == ([0, 0, 1], (200, 100))
-    assert np.bincount(found.numbers.ravel()).tolist() == [20_000 - 301, 100, 200, 1]
-    assert found.numbers[29, 39] == 2
+    masks = read(("heron", 10, 10, 20, 20), ("heron", 30, 10, 40, 30), ("stork", 60, 0, 61, 1))
+    assert (masks.labels, masks.size) == ([0, 0, 1], (200, 100))
+    assert np.bincount(masks.numbers.ravel()).tolist() == [20_000 - 301, 100, 200, 1]
+    assert masks.numbers[29, 39] == 2
     assert read().labels == []
 
 
@@ -34,40 +34,40 @@ def test_a_pixel_is_what_most_of_those_who_drew_the_thing_gave_it() -> None:
         read(("heron", 14, 10, 54, 50), ("heron", 150, 60, 190, 90)),
     ]
     for order in permutations(workers):
-        found, confidences = consolidate_masks(order)
-        things = {label: np.argwhere(found.numbers == number) for number, label in enumerate(found.labels, 1)}
-        assert {label: (*at.min(axis=0)[::-1], *at.max(axis=0)[::-1]) for label, at in things.items()} == {
+        masks, confidences = consolidate_masks(order)
+        places = {label: np.argwhere(masks.numbers == number) for number, label in enumerate(masks.labels, 1)}
+        assert {label: (*at.min(axis=0)[::-1], *at.max(axis=0)[::-1]) for label, at in places.items()} == {
             0: (12, 10, 51, 49),
             1: (100, 10, 139, 49),
         }
-        rated = dict(zip(found.labels, confidences, strict=True))
+        rated = dict(zip(masks.labels, confidences, strict=True))
         assert rated[0] == pytest.approx((1 + 38 / 42 * 2) / 3)
         assert rated[1] == pytest.approx(2 / 3)
 
 
 def test_where_things_meet_the_larger_share_wins() -> None:
-    one = read(("heron", 0, 0, 50, 50), ("stork", 50, 0, 100, 50))
+    first = read(("heron", 0, 0, 50, 50), ("stork", 50, 0, 100, 50))
     other = read(("heron", 0, 0, 54, 50), ("stork", 54, 0, 100, 50))
-    found, _ = consolidate_masks([one, other, other])
-    assert (found.numbers == other.numbers).all()
-    alone, confidences = consolidate_masks([one])
-    assert (alone.numbers == one.numbers).all()
+    masks, _ = consolidate_masks([first, other, other])
+    assert (masks.numbers == other.numbers).all()
+    alone, confidences = consolidate_masks([first])
+    assert (alone.numbers == first.numbers).all()
     assert confidences == [1, 1]
 
 
 def test_half_of_those_who_drew_a_thing_are_not_enough_for_a_pixel() -> None:
     workers = [read(("heron", 0, 0, 50, 50)), read(("heron", 0, 0, 54, 50))]
     for order in (workers, workers[::-1]):
-        found, confidences = consolidate_masks(order)
-        assert (found.numbers == workers[0].numbers).all()
+        masks, confidences = consolidate_masks(order)
+        assert (masks.numbers == workers[0].numbers).all()
         assert confidences == [pytest.approx((1 + 50 / 54) / 2)]
 
 
 def test_things_without_pixels_are_no_things() -> None:
     hidden = masked(("heron", 0, 0, 9, 9), ("stork", 0, 0, 9, 9))
-    found, confidences = consolidate_masks([read_masks(hidden, LABELS)])
-    assert (found.labels, len(confidences)) == ([1], 1)
-    assert set(np.unique(found.numbers).tolist()) == {0, 1}
+    masks, confidences = consolidate_masks([read_masks(hidden, LABELS)])
+    assert (masks.labels, len(confidences)) == ([1], 1)
+    assert set(np.unique(masks.numbers).tolist()) == {0, 1}
 
 
 @pytest.mark.parametrize("count", [0, 2, 255, 256, 400])
@@ -91,7 +91,7 @@ BAD: list[tuple[Any, str]] = [
     (other_than(instances=[{"label": "crane", "color": "#000000"}]), "instances[0].label is 'crane'"),
     (other_than(instances=[{"label": "heron", "color": "#00000A"}, {"label": "heron", "color": "#00000a"}]), "another"),
     (other_than(instances=[3]), "instances[0].color is a NoneType"),
-    (other_than(instances=[{"label": "heron", "color": f"#{one:06x}"} for one in range(1001)]), "more than 1,000"),
+    (other_than(instances=[{"label": "heron", "color": f"#{color:06x}"} for color in range(1001)]), "more than 1,000"),
     (other_than(labeledImage=None), "labeledImage.pngImageData is not a PNG"),
     (other_than(labeledImage={"pngImageData": "no picture"}), "labeledImage.pngImageData is not a PNG"),
     (other_than(labeledImage={"pngImageData": "aGVsbG8="}), "labeledImage.pngImageData is not a PNG"),

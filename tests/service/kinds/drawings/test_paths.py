@@ -21,13 +21,16 @@ POINTS = {"polygons": SQUARE, "polylines": SQUARE, "lines": SQUARE[:2], "keypoin
 
 def consolidated(name: str, *answers: Any) -> list[tuple[str, list[list[float]], float]]:
     """The label, points and confidence of each common shape."""
-    found = PATHS[name].consolidate([PATHS[name].read(answer, LABELS) for answer in answers])
+    drawings = PATHS[name].consolidate([PATHS[name].read(answer, LABELS) for answer in answers])
     names = list(LABELS)
-    return [(names[one.shape.label], one.shape.points.round(1).tolist(), round(one.confidence, 2)) for one in found]
+    return [
+        (names[drawing.shape.label], drawing.shape.points.round(1).tolist(), round(drawing.confidence, 2))
+        for drawing in drawings
+    ]
 
 
 def moved(points: list[tuple[float, float]], x: float, y: float) -> list[tuple[float, float]]:
-    return [(one + x, other + y) for one, other in points]
+    return [(across + x, other + y) for across, other in points]
 
 
 @pytest.mark.parametrize("name", PATHS)
@@ -36,19 +39,20 @@ def test_what_most_drew_is_in_the_middle_of_it(name: str) -> None:
     answers = [drawn(name, ("heron", moved(points, *off))) for off in ((-1, 0), (0, 0), (2, 0))]
     answers[0]["drawing"][name] += drawn(name, ("heron", moved(points, 120, 40)))["drawing"][name]
     for order in permutations(answers):
-        ((label, found, confidence),) = consolidated(name, *order)
+        ((label, path, confidence),) = consolidated(name, *order)
         assert label == "heron"
-        assert np.abs(np.sort(found, axis=0) - np.sort(points, axis=0)).max() < 0.6
+        assert np.abs(np.sort(path, axis=0) - np.sort(points, axis=0)).max() < 0.6
         assert 0.6 < confidence < 1
 
 
 @pytest.mark.parametrize("name", PATHS)
 def test_one_workers_drawing_is_kept_point_for_point(name: str) -> None:
     shapes = [("stork", moved(POINTS[name], 0.25, 1)), ("heron", POINTS[name])]
-    found = PATHS[name].consolidate([PATHS[name].read(drawn(name, *shapes), LABELS)])
-    assert [(one.shape.label, [tuple(point) for point in one.shape.points], one.confidence) for one in found] == [
-        (LABELS[label], points, 1.0) for label, points in shapes
-    ]
+    drawings = PATHS[name].consolidate([PATHS[name].read(drawn(name, *shapes), LABELS)])
+    assert [
+        (drawing.shape.label, [tuple(point) for point in drawing.shape.points], drawing.confidence)
+        for drawing in drawings
+    ] == [(LABELS[label], points, 1.0) for label, points in shapes]
 
 
 @pytest.mark.parametrize("name", PATHS)
@@ -60,17 +64,17 @@ def test_the_label_is_voted_on(name: str) -> None:
 
 @pytest.mark.parametrize("name", PATHS)
 def test_pictures_without_shapes(name: str) -> None:
-    one, none = drawn(name, ("heron", POINTS[name])), drawn(name)
+    heron, none = drawn(name, ("heron", POINTS[name])), drawn(name)
     assert consolidated(name, none, none) == []
-    assert consolidated(name, one, none, none) == []
-    assert len(consolidated(name, one, none)) == 1, "half of the workers"
+    assert consolidated(name, heron, none, none) == []
+    assert len(consolidated(name, heron, none)) == 1, "half of the workers"
 
 
 def test_lines_and_paths_have_no_beginning() -> None:
     for name, points in (("lines", SQUARE[:2]), ("polylines", [(10, 10), (60, 20), (110, 10)])):
         answers = [drawn(name, ("heron", points[::step])) for step in (1, -1, -1)]
-        ((_, found, confidence),) = consolidated(name, *answers)
-        assert found == [list(point) for point in points[::-1]], "as most of them drew it"
+        ((_, path, confidence),) = consolidated(name, *answers)
+        assert path == [list(point) for point in points[::-1]], "as most of them drew it"
         assert confidence == 1
 
 
@@ -121,9 +125,9 @@ def test_what_can_not_be_used_is_told(name: str, answer: Any, message: str) -> N
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["heron", "x"]),
-    lambda one: (
-        st.lists(one, max_size=3)
-        | st.dictionaries(st.sampled_from(["label", "vertices", "x", "y", "polygons", "inputImageProperties"]), one)
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["label", "vertices", "x", "y", "polygons", "inputImageProperties"]), inner)
     ),
     max_leaves=12,
 )
@@ -147,11 +151,11 @@ def test_any_drawings_have_something_in_common_or_nothing(name: str, data: st.Da
     shape = st.lists(st.tuples(COORDINATE, COORDINATE), min_size=fewest, max_size=min(PATHS[name].most, fewest + 2))
     drawing = st.lists(st.tuples(st.sampled_from(list(LABELS)), shape), max_size=3)
     answers = data.draw(st.lists(drawing, min_size=1, max_size=4))
-    found = PATHS[name].consolidate([PATHS[name].read(drawn(name, *one), LABELS) for one in answers])
-    for one in found:
-        assert 0 <= one.confidence <= 1 + 1e-9
-        json.dumps(PATHS[name].annotation(one.shape.points), allow_nan=False)
-        assert len(one.shape.points) >= min(fewest, 2)
+    drawings = PATHS[name].consolidate([PATHS[name].read(drawn(name, *shapes), LABELS) for shapes in answers])
+    for consolidated_drawing in drawings:
+        assert 0 <= consolidated_drawing.confidence <= 1 + 1e-9
+        json.dumps(PATHS[name].annotation(consolidated_drawing.shape.points), allow_nan=False)
+        assert len(consolidated_drawing.shape.points) >= min(fewest, 2)
 
 
 def test_only_so_many_pairs_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +164,7 @@ def test_only_so_many_pairs_are_compared(monkeypatch: pytest.MonkeyPatch) -> Non
     real = PATHS["keypoints"].similarity
     monkeypatch.setattr(PATHS["keypoints"], "similarity", lambda *points: seen.append(1) or real(*points))
     answers = [drawn("keypoints", *[("heron", [(7 * number, 5)]) for number in range(20)]) for _ in range(4)]
-    found = consolidated("keypoints", *answers)
+    drawings = consolidated("keypoints", *answers)
     # Ten pairs, and each kept shape is compared with its members.
     assert len(seen) <= 10 + 4 * 20
-    assert found
+    assert drawings

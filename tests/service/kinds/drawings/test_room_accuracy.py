@@ -13,5 +13,5 @@ from labeling_provider.groundtruth.ready_functions import READY_CONSOLIDATIONS
 
 @pytest.mark.parametrize("name", READY_CONSOLIDATIONS)
 def test_consolidated_drawings_are_no_worse_than_those_of_the_best_worker(name: str) -> None:
-    found = [measure(name, seed, CREWS["5"](np.random.default_rng(seed)), pictures=4) for seed in range(3)]
-    assert mean(one[0] for one in found) > mean(one[1] for one in found)
+    scores = [measure(name, seed, CREWS["5"](np.random.default_rng(seed)), pictures=4) for seed in range(3)]
+    assert mean(score[0] for score in scores) > mean(score[1] for score in scores)

@@ -55,9 +55,9 @@ class PeopleJob:
         self.name = lab.create(lines, workforce=PrivateWorkteam(team), title=self.title, **arguments)
         lab.wait(self.name, {"InProgress"})
         page = Browser(lab.service.endpoint_url).sign_in("whoever").page("/")
-        found = re.search(rf'href="/portal/jobs/(\d+)"><bdi>{re.escape(self.title)}', page)
-        assert found, page
-        self.number = int(found[1])
+        link = re.search(rf'href="/portal/jobs/(\d+)"><bdi>{re.escape(self.title)}', page)
+        assert link, page
+        self.number = int(link[1])
 
     def labels(self) -> list[Any]:
         """The labels, when the job has ended."""

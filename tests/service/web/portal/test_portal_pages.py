@@ -146,15 +146,15 @@ def test_who_is_at_a_task_when_the_job_is_stopped_is_told_and_sees_the_work(
         lab.wait(job.name, {"Stopped"})
         # The page asks now and then.
         page.clock.run_for(20_000)
-        told = page.get_by_text("This job was stopped or has ended, so this task is no longer needed")
-        told.wait_for()
+        notice = page.get_by_text("This job was stopped or has ended, so this task is no longer needed")
+        notice.wait_for()
         chosen = page.frame_locator("iframe.shown").locator("crowd-classifier .option input:checked")
         assert chosen.count() == 1
         assert page.locator("#clock").inner_text() == ""
         # Whatever is changed now, the page goes on saying so.
         page.keyboard.press("1")
         page.clock.run_for(2_000)
-        assert told.is_visible()
+        assert notice.is_visible()
         assert chosen.count() == 1
         page.get_by_role("button", name="Back to my jobs").click()
         page.wait_for_url("**/portal/")
@@ -329,8 +329,8 @@ def test_tasks_are_declined_given_back_and_reported(lab: Lab, people_job: Jobs, 
         page.get_by_role("dialog").get_by_role("button", name="Give back").click()
         page.wait_for_url("**/portal/")
         page.goto(f"{lab.service.endpoint_url}/_labeling/jobs/{job.name}")
-        for told in ("This one is odd", "Declined: I can't tell", "Fussy"):
-            page.get_by_text(told).first.wait_for()
+        for words in ("This one is odd", "Declined: I can't tell", "Fussy"):
+            page.get_by_text(words).first.wait_for()
 
 
 @pytest.mark.browser
@@ -358,17 +358,17 @@ def test_pages_have_no_accessibility_violation(lab: Lab, people_job: Jobs, someb
     with somebodys_page(bypass_csp=True) as page:
         base = f"{lab.service.endpoint_url}/portal"
         page.goto(f"{base}/sign-in")
-        found = violations(page, axe)
+        faults = violations(page, axe)
         signed_in(page, lab, "Axel", job)
-        found += violations(page, axe)
+        faults += violations(page, axe)
         for path in ("/", "/numbers", "/help"):
             page.goto(base + path)
-            found += violations(page, axe)
-    assert not found
+            faults += violations(page, axe)
+    assert not faults
 
 
 def violations(page: Any, axe: str) -> list[str]:
     """What axe complains about on a page."""
     page.evaluate(axe)
-    told = page.evaluate("axe.run(document, {iframes: false})")
-    return [f"{page.url}: {one['id']}: {one['nodes'][0]['html']}" for one in told["violations"]]
+    result = page.evaluate("axe.run(document, {iframes: false})")
+    return [f"{page.url}: {fault['id']}: {fault['nodes'][0]['html']}" for fault in result["violations"]]

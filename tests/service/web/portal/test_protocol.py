@@ -79,11 +79,11 @@ def test_the_next_task_is_known_ahead_and_nobody_else_s(browser: Browsers, peopl
     job = people_job(texts(9), workers_per_object=1)
     people = [browser(name) for name in ("Ann", "Ben", "Cem")]
     handed = [person.next(job.number) for person in people]
-    tasks = [told[which]["id"] for told in handed for which in ("task", "ahead")]
+    tasks = [answer[which]["id"] for answer in handed for which in ("task", "ahead")]
     assert len(set(tasks)) == 6
-    for person, told in zip(people, handed, strict=True):
-        after = person.submit(job.number, told["task"]["id"], "cat")
-        assert after["task"]["id"] == told["ahead"]["id"]
+    for person, answer in zip(people, handed, strict=True):
+        after = person.submit(job.number, answer["task"]["id"], "cat")
+        assert after["task"]["id"] == answer["ahead"]["id"]
 
 
 def test_a_task_in_hand_stays_and_its_draft_comes_back(browser: Browsers, people_job: Jobs) -> None:
@@ -116,7 +116,7 @@ def test_an_answer_counts_once_and_is_not_changed(browser: Browsers, people_job:
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "words"),
     [
         (None, "JSON object"),
         ([1], "JSON object"),
@@ -126,14 +126,14 @@ def test_an_answer_counts_once_and_is_not_changed(browser: Browsers, people_job:
     ],
 )
 def test_an_answer_that_is_none_is_refused_and_the_task_stays(
-    browser: Browsers, people_job: Jobs, answer: Any, told: str
+    browser: Browsers, people_job: Jobs, answer: Any, words: str
 ) -> None:
     job = people_job(texts(1), workers_per_object=1)
     person = browser("Fay")
     task = person.next(job.number)["task"]["id"]
     refused = person.move(f"/tasks/{task}/submit", {"answer": answer, "job": job.number}, 409)
     assert refused["refused"] == "invalid"
-    assert told in refused["message"]
+    assert words in refused["message"]
     assert person.next(job.number)["task"]["id"] == task
 
 
@@ -152,9 +152,9 @@ def test_declining_brings_another_task_and_never_this_object_again(
     # Somebody else takes the place of who has declined.
     for name in ("Hal", "Ida"):
         worker = browser(name)
-        told = worker.next(job.number, 5)
-        while told["task"]:
-            told = worker.submit(job.number, told["task"]["id"], "cat")
+        answer = worker.next(job.number, 5)
+        while answer["task"]:
+            answer = worker.submit(job.number, answer["task"]["id"], "cat")
     assert job.labels() == ["cat", "cat"]
 
 
@@ -194,8 +194,8 @@ def test_who_waits_gets_a_task_as_soon_as_there_is_one(browser: Browsers, people
     person.move(f"/tasks/{task}/release")
     released = time.monotonic()
     waiting.join(30)
-    ((told, at),) = got
-    assert told["task"]["id"] == task
+    ((answer, at),) = got
+    assert answer["task"]["id"] == task
     # It was told, and did not find out at the end of its time.
     assert at - released < 10
 
@@ -249,8 +249,8 @@ def test_who_is_at_a_task_of_a_job_that_is_stopped_hears_that(lab: Lab, browser:
     lab.sagemaker.stop_labeling_job(LabelingJobName=job.name)
     lab.wait(job.name, {"Stopped"})
     for move, body in (("held", {}), ("save", {"draft": 1}), ("decline", {}), ("release", {}), ("mask", {})):
-        told = person.move(f"/tasks/{task}/{move}", body, 409)
-        assert told == {"refused": "stopped", "message": "the task's job was stopped, or has ended"}, move
+        refusal = person.move(f"/tasks/{task}/{move}", body, 409)
+        assert refusal == {"refused": "stopped", "message": "the task's job was stopped, or has ended"}, move
     assert person.submit(job.number, task, "cat", 409)["refused"] == "stopped"
 
 
@@ -313,11 +313,11 @@ def test_an_answer_that_is_too_large_is_refused_in_words_the_page_can_show(brows
     person = browser("Ulla")
     task = person.next(job.number)["task"]["id"]
     body = b" " * (MAX_PORTAL_BODY_BYTES + 1)
-    status, _, told = person.ask("POST", f"/portal/api/tasks/{task}/submit", body, x_labeling_portal=person.token)
-    assert (status, json.loads(told)["refused"]) == (413, "too_large")
+    status, _, refusal = person.ask("POST", f"/portal/api/tasks/{task}/submit", body, x_labeling_portal=person.token)
+    assert (status, json.loads(refusal)["refused"]) == (413, "too_large")
     assert person.next(job.number)["task"]["id"] == task
-    status, headers, told = person.ask("POST", "/portal/sign-in", body)
-    assert (status, told) == (413, f"413 The body is larger than {MAX_PORTAL_BODY_BYTES:,} bytes.")
+    status, headers, refusal = person.ask("POST", "/portal/sign-in", body)
+    assert (status, refusal) == (413, f"413 The body is larger than {MAX_PORTAL_BODY_BYTES:,} bytes.")
     assert headers["content-type"].startswith("text/plain")
 
 
@@ -362,10 +362,10 @@ def test_a_mask_is_made_for_the_task_in_hand_and_for_nobody_else(lab: Lab, brows
     ada, bo = browser("Ada"), browser("Bo")
     task = ada.next(job.number)["task"]["id"]
     extremes = [{"x": 40, "y": 50}, {"x": 80, "y": 20}, {"x": 120, "y": 50}, {"x": 80, "y": 80}]
-    found = ada.move(f"/tasks/{task}/mask", {"extreme_points": extremes})
-    assert [found[side] for side in ("left", "top", "width", "height")] == pytest.approx([40, 20, 80, 60], abs=2)
-    with Image.open(io.BytesIO(base64.b64decode(found["pngImageData"]))) as mask:
-        assert mask.size == (found["width"], found["height"])
+    region = ada.move(f"/tasks/{task}/mask", {"extreme_points": extremes})
+    assert [region[side] for side in ("left", "top", "width", "height")] == pytest.approx([40, 20, 80, 60], abs=2)
+    with Image.open(io.BytesIO(base64.b64decode(region["pngImageData"]))) as mask:
+        assert mask.size == (region["width"], region["height"])
         assert {color for _, color in mask.getcolors() or ()} <= {0, 255}
         assert mask.getpixel((40, 30)) == 255
     box = ada.move(f"/tasks/{task}/mask", {"box": {"left": 40, "top": 20, "width": 80, "height": 60}})
@@ -380,5 +380,5 @@ def test_a_mask_is_made_for_the_task_in_hand_and_for_nobody_else(lab: Lab, brows
     }
     ada.move(f"/tasks/{task}/submit", {"answer": {"drawing": {}}, "job": job.number}, 409)
     ada.move(f"/tasks/{task}/submit", {"answer": answer, "job": job.number})
-    told = ada.move(f"/tasks/{task}/mask", {"extreme_points": extremes}, 409)
-    assert told == {"refused": "done", "message": "the task already has an answer"}
+    refusal = ada.move(f"/tasks/{task}/mask", {"extreme_points": extremes}, 409)
+    assert refusal == {"refused": "done", "message": "the task already has an answer"}

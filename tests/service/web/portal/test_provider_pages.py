@@ -42,7 +42,7 @@ def test_somebody_of_the_provider_signs_in_and_goes_on(browser: ProviderBrowser,
     # A strict cookie does not come along with a redirect from another site: the page itself goes on.
     assert '<meta http-equiv="refresh" content="0;url=/portal/help">' in back.text
     cookies = back.headers.get_list("set-cookie")
-    session = next(one for one in cookies if one.startswith("labeling_session="))
+    session = next(cookie for cookie in cookies if cookie.startswith("labeling_session="))
     assert all(part in session.lower() for part in ("httponly", "samesite=strict", "path=/portal", "max-age=43200"))
     assert "labeling_requester" not in browser.client.cookies
     page = browser.get("/portal/help")
@@ -74,7 +74,7 @@ def test_only_the_browser_that_has_begun_can_finish(
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "words"),
     [
         ({"state": "x"}, "another browser"),
         ({"iss": "https://evil.example"}, "another identity provider"),
@@ -86,12 +86,12 @@ def test_only_the_browser_that_has_begun_can_finish(
     ],
 )
 def test_what_the_browser_brings_back_is_checked(
-    browser: ProviderBrowser, provider: IdentityProvider, changed: dict[str, str], told: str
+    browser: ProviderBrowser, provider: IdentityProvider, changed: dict[str, str], words: str
 ) -> None:
     provider.person("ada-1", "experts")
     address, _, query = browser.consent(browser.begin(), "ada-1").partition("?")
     back = browser.come_back(f"{address}?{urlencode({**dict(parse_qsl(query)), **changed})}")
-    assert (back.status_code, told in back.text) == (403, True), back.text
+    assert (back.status_code, words in back.text) == (403, True), back.text
     assert "<script>alert" not in back.text
 
 
@@ -119,10 +119,10 @@ def test_why_somebody_was_refused_is_in_the_log_and_no_secret_is(
     provider.person("ada-1", "experts")
     with provider.lying("/oauth2/token", lambda _: ("500 Oh", [], b"the secret of the portal")):
         refused = browser.sign_in("ada-1")
-    told = "TokenEndpoint answers with status 500."
-    assert (refused.status_code, told in refused.text) == (403, True), refused.text
+    words = "TokenEndpoint answers with status 500."
+    assert (refused.status_code, words in refused.text) == (403, True), refused.text
     log = (guarded.folder / "service.log").read_text()
-    assert told in log
+    assert words in log
     assert "the secret of the portal" not in log
 
 
@@ -143,14 +143,14 @@ def test_a_requester_comes_to_the_requester_s_pages_and_to_no_others(
     other_way = re.search(r'href="(/_labeling/sign-in[^"]*)"', asked.text)
     assert other_way
     for path, accept in ((other_way[1], "text/html"), ("/_labeling/", "*/*")):
-        told = browser.client.get(path, headers={"sec-fetch-site": "none", "accept": accept})
-        assert (told.status_code, told.headers["www-authenticate"]) == (401, 'Basic realm="labeling"')
+        refusal = browser.client.get(path, headers={"sec-fetch-site": "none", "accept": accept})
+        assert (refusal.status_code, refusal.headers["www-authenticate"]) == (401, 'Basic realm="labeling"')
     job = browser.client.get("/_labeling/jobs/none", headers={"sec-fetch-site": "none", "accept": "text/html"})
     assert "onward=%2F_labeling%2Fjobs%2Fnone" in job.text
     back = browser.sign_in("rae", "/_labeling/own-keys")
     assert 'content="0;url=/_labeling/own-keys"' in back.text
     cookies = back.headers.get_list("set-cookie")
-    session = next(one for one in cookies if one.startswith("labeling_requester="))
+    session = next(cookie for cookie in cookies if cookie.startswith("labeling_requester="))
     wanted = ("httponly", "samesite=lax", "path=/_labeling", "max-age=43200")
     assert all(part in session.lower() for part in wanted)
     page = browser.get("/_labeling/")
@@ -208,12 +208,12 @@ def test_groups_that_the_provider_has_not_signed_give_nothing(
 
     def forged(answer: Answer) -> Answer:
         status, headers, content = answer
-        told = json.loads(content)
-        head, claims, signature = told["id_token"].split(".")
+        tokens = json.loads(content)
+        head, claims, signature = tokens["id_token"].split(".")
         known = json.loads(base64.urlsafe_b64decode(claims + "=="))
         known["sagemaker:groups"] = ["administrators"]
         claims = base64.urlsafe_b64encode(json.dumps(known).encode()).decode().rstrip("=")
-        return status, headers, json.dumps({**told, "id_token": f"{head}.{claims}.{signature}"}).encode()
+        return status, headers, json.dumps({**tokens, "id_token": f"{head}.{claims}.{signature}"}).encode()
 
     with provider.lying("/oauth2/token", forged):
         back = browser.sign_in("mal", "/_labeling/")
@@ -231,9 +231,9 @@ def test_signing_out_ends_the_session_with_the_provider_as_well(
     cookies = dict(browser.client.cookies)
     same = {"origin": browser.endpoint_url, "sec-fetch-site": "same-origin"}
     page = browser.client.post("/portal/sign-out", data={"token": token[1]}, headers=same)
-    found = re.search(r'content="0;url=([^"]+)"', page.text)
-    assert found, page.text
-    address = found[1].replace("&amp;", "&")
+    link = re.search(r'content="0;url=([^"]+)"', page.text)
+    assert link, page.text
+    address = link[1].replace("&amp;", "&")
     assert address.startswith(f"{provider.issuer}/oauth2/end_session?")
     wanted = {"client_id": CLIENT, "post_logout_redirect_uri": f"{browser.endpoint_url}/portal/sign-in"}
     assert dict(parse_qsl(urlsplit(address).query)) == wanted

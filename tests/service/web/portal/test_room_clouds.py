@@ -63,8 +63,8 @@ def test_a_person_finds_a_car_and_another_one_corrects_it(
         frame.locator(".objects li").get_by_text("car:1").wait_for()
         submitted(page)
     (line,) = lab.output(lab.wait(job.name))
-    (found,) = line["cars"]["annotations"]
-    assert (found["class-id"], found["object-name"]) == (0, "car:1")
+    (cuboid,) = line["cars"]["annotations"]
+    assert (cuboid["class-id"], cuboid["object-name"]) == (0, "car:1")
     assert line["cars-metadata"]["class_map"] == {"0": "car"}
 
     audit = {"task_type": f"adjustment-{detect}", "audited_attribute": "cars", "label_attribute_name": "better"}
@@ -79,7 +79,7 @@ def test_a_person_finds_a_car_and_another_one_corrects_it(
         submitted(page)
     (line,) = lab.output(lab.wait(corrected.name))
     assert line["better-metadata"]["adjustment-status"] == "adjusted"
-    assert line["better"]["annotations"][0] == {**found, "length": 4.25}
+    assert line["better"]["annotations"][0] == {**cuboid, "length": 4.25}
 
 
 def test_a_person_links_a_box_to_a_cuboid(

@@ -52,8 +52,8 @@ def test_a_person_adjusts_boxes_on_our_page(lab: Lab, people_job: Jobs, somebody
     job = people_job([line, line], workers_per_object=1, **audit)
     adjust(somebodys_page, lab, job.name, "crowd-bounding-box", ((), ("]", "ArrowRight", "Shift+ArrowDown")))
     output = lab.output(lab.wait(job.name))
-    found = {one["better-metadata"]["adjustment-status"]: one["better"]["annotations"] for one in output}
-    assert found == {"unadjusted": [box], "adjusted": [{**box, "left": 11, "top": 20}]}
+    labels = {line["better-metadata"]["adjustment-status"]: line["better"]["annotations"] for line in output}
+    assert labels == {"unadjusted": [box], "adjusted": [{**box, "left": 11, "top": 20}]}
 
 
 def test_a_person_adjusts_masks_on_our_page(lab: Lab, people_job: Jobs, somebodys_page: Pages) -> None:
@@ -67,12 +67,12 @@ def test_a_person_adjusts_masks_on_our_page(lab: Lab, people_job: Jobs, somebody
     job = people_job(labeled, workers_per_object=1, label_attribute_name="better-ref", **audit)
     # What the middle of the picture belongs to becomes a dog.
     adjust(somebodys_page, lab, job.name, "crowd-semantic-segmentation", ((), ("f", "2", "Space")))
-    found = {}
-    for one in lab.output(lab.wait(job.name)):
-        pixels = np.asarray(Image.open(io.BytesIO(lab.get(one["better-ref"]))))
-        found[one["better-ref-metadata"]["adjustment-status"]] = pixels
-    assert np.array_equal(found["unadjusted"], truth)
-    assert np.array_equal(found["adjusted"], truth * 2)
+    masks = {}
+    for entry in lab.output(lab.wait(job.name)):
+        pixels = np.asarray(Image.open(io.BytesIO(lab.get(entry["better-ref"]))))
+        masks[entry["better-ref-metadata"]["adjustment-status"]] = pixels
+    assert np.array_equal(masks["unadjusted"], truth)
+    assert np.array_equal(masks["adjusted"], truth * 2)
 
 
 def thing(lab: Lab) -> tuple[str, Any]:
@@ -107,7 +107,7 @@ def test_a_box_is_fitted_to_its_thing_and_its_sides_snap(lab: Lab, people_job: J
     fitted = {"class_id": 1, "left": 30, "top": 20, "width": 61, "height": 41}
     # A round thing meets the line of its top in few places: where one has drawn it, the line is as clear.
     snapped = {**fitted, "top": 21, "height": 39}
-    assert [one["label"]["annotations"] for one in lab.output(lab.wait(job.name))] == [[fitted], [snapped]]
+    assert [line["label"]["annotations"] for line in lab.output(lab.wait(job.name))] == [[fitted], [snapped]]
 
 
 def test_the_area_of_a_thing_is_found_by_four_points(lab: Lab, people_job: Jobs, somebodys_page: Pages) -> None:
@@ -125,8 +125,8 @@ def test_the_area_of_a_thing_is_found_by_four_points(lab: Lab, people_job: Jobs,
         submitted(page)
         page.get_by_text("This job is finished").wait_for()
     (output,) = lab.output(lab.wait(job.name))
-    found = np.asarray(Image.open(io.BytesIO(lab.get(output["label-ref"])))) == 2
-    assert (found & truth).sum() / (found | truth).sum() > 0.97
+    mask = np.asarray(Image.open(io.BytesIO(lab.get(output["label-ref"])))) == 2
+    assert (mask & truth).sum() / (mask | truth).sum() > 0.97
 
 
 def test_a_model_of_ones_own_finds_things_by_points(tmp_path: Path, somebodys_page: Pages) -> None:
@@ -159,9 +159,9 @@ def test_a_model_of_ones_own_finds_things_by_points(tmp_path: Path, somebodys_pa
             submitted(page)
             page.get_by_text("This job is finished").wait_for()
         (output,) = lab.output(lab.wait(job.name))
-        found = np.asarray(Image.open(io.BytesIO(lab.get(output["label-ref"])))) == 2
+        mask = np.asarray(Image.open(io.BytesIO(lab.get(output["label-ref"])))) == 2
         truth = (np.asarray(shown) == (0x33, 0x66, 0x22)).all(axis=2)
-        assert (found & truth).sum() / (found | truth).sum() > 0.97
+        assert (mask & truth).sum() / (mask | truth).sum() > 0.97
     finally:
         service.stop()
 
@@ -240,7 +240,7 @@ def test_two_people_draw_boxes_and_their_answers_become_labels(
     for answer in job.answers():
         drawing = answer["answerContent"]["boundingBox"]
         assert drawing["inputImageProperties"] == {"width": 120, "height": 80}
-        assert all(isinstance(one["left"], int) for one in drawing["boundingBoxes"])
+        assert all(isinstance(box["left"], int) for box in drawing["boundingBoxes"])
 
 
 def test_a_picture_whose_link_does_not_hold_any_more_is_drawn_on(

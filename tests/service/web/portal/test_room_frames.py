@@ -75,8 +75,8 @@ def test_a_person_tracks_stops_resumes_and_another_job_verifies(
         submitted(page)
     metadata, frames = label_of(lab, job, "track-ref")
     assert (metadata["type"], metadata["class-map"]) == ("groundtruth/video-object-tracking", {"0": "van"})
-    assert [one["frame"] for one in frames] == NAMES
-    boxes = [box for one in frames for box in one["annotations"]]
+    assert [frame["frame"] for frame in frames] == NAMES
+    boxes = [box for frame in frames for box in frame["annotations"]]
     assert len(boxes) == len(NAMES)
     assert {(box["object-id"], box["object-name"]) for box in boxes} == {(boxes[0]["object-id"], "van:1")}
 

@@ -109,8 +109,8 @@ def test_passwords_can_t_be_tried_for_ever(guarded: Service, run: Run) -> None:
     path = run("workers", "invite", "Zoe").stdout.strip().removeprefix(f"{guarded.endpoint_url}/portal")
     browser = Browser(guarded.endpoint_url)
     assert browser.send(path, password="correct horse battery")[0] == 303
-    told = [browser.send("/sign-in", name="Zoe", password=f"wrong {number}")[2] for number in range(11)]
-    assert "too many wrong passwords" in told[-1]
+    answers = [browser.send("/sign-in", name="Zoe", password=f"wrong {number}")[2] for number in range(11)]
+    assert "too many wrong passwords" in answers[-1]
     assert "too many wrong passwords" in browser.send("/sign-in", name="Zoe", password="correct horse battery")[2]
     form = {"content_type": "application/x-www-form-urlencoded", "accept_language": "de"}
     body = b"name=Zoe&password=correct+horse+battery"
@@ -121,7 +121,7 @@ def test_passwords_can_t_be_tried_for_ever(guarded: Service, run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "words"),
     [
         (["add", "A", "--team", "none"], "There is no workteam none."),
         (["new-team", "two words"], "at 'workteamName' failed to satisfy"),
@@ -132,10 +132,10 @@ def test_passwords_can_t_be_tried_for_ever(guarded: Service, run: Run) -> None:
         (["list", "--team", "none"], "There is no workteam none."),
     ],
 )
-def test_labeling_workers_says_what_is_wrong(run: Run, arguments: list[str], told: str) -> None:
+def test_labeling_workers_says_what_is_wrong(run: Run, arguments: list[str], words: str) -> None:
     done = run("workers", *arguments)
     assert done.returncode == 1
-    assert told in done.stderr
+    assert words in done.stderr
 
 
 def test_who_does_not_know_the_keys_changes_nothing(run: Run) -> None:

@@ -29,20 +29,20 @@ def answered(endpoint: Callable[[Request], Awaitable[Response]]) -> tuple[int, b
 
 
 @pytest.mark.parametrize(
-    ("trouble", "told"),
+    ("trouble", "expected"),
     [
         (None, (200, b"done")),
         (DatabaseError("locked"), (503, b"503 The service's database does not respond. Try again.")),
         (ValueError("a secret"), (500, b"500 The service has failed. Its log says why.")),
     ],
 )
-def test_what_goes_wrong_is_said_in_words(trouble: Exception | None, told: tuple[int, bytes]) -> None:
+def test_what_goes_wrong_is_said_in_words(trouble: Exception | None, expected: tuple[int, bytes]) -> None:
     async def endpoint(request: Request) -> Response:
         if trouble:
             raise trouble
         return PlainTextResponse("done")
 
-    assert answered(endpoint) == told
+    assert answered(endpoint) == expected
 
 
 def test_calls_run_beside_each_other_and_who_has_gone_is_not_waited_for() -> None:
@@ -59,10 +59,10 @@ def test_calls_run_beside_each_other_and_who_has_gone_is_not_waited_for() -> Non
         left = asyncio.create_task(threads.run(gone.wait, 30))
         await asyncio.sleep(0)
         left.cancel()
-        found = list(await asyncio.gather(*(threads.run(meet, number) for number in range(3))))
+        numbers = list(await asyncio.gather(*(threads.run(meet, number) for number in range(3))))
         gone.set()
         with pytest.raises(LookupError, match="nobody"):
             await threads.run(fail)
-        return found
+        return numbers
 
     assert asyncio.run(run()) == [0, 1, 2]

@@ -1,4 +1,4 @@
-"""Runs a local Ground Truth service and a real Airflow, each in a process group of its own, on free ports."""
+"""Runs the self-hosted service and a real Airflow, each in a process group of its own, on free ports."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class Group:
 
 
 class Service:
-    """A local Ground Truth service, or a part of one that several processes share.
+    """The self-hosted service, or a part of one that several processes share.
 
     :param folder: its data directory and log.
     :param options: further options of the command.

@@ -9,11 +9,11 @@ from typing import Final
 
 _USAGE: Final = """usage: labeling COMMAND [options]
 
-  local    run a Ground Truth service on this machine (labeling local --help)
+  local    run the self-hosted service on this machine (labeling local --help)
   serve    run the API and the pages of a service that several processes share (labeling serve --help)
   work     run the labeling jobs of such a service (labeling work --help)
   database prepare the database of such a service, back it up and restore it (labeling database --help)
-  import   bring labeling jobs from Amazon to a service of your own (labeling import --help)
+  import   bring labeling jobs from Amazon to the self-hosted service (labeling import --help)
   preview  show a worker template as workers will see it (labeling preview --help)
   workers  manage the people who label in the portal of a running service (labeling workers --help)
   jobs     delete labeling jobs of a running service (labeling jobs --help)

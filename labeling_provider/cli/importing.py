@@ -37,14 +37,14 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     options = argparse.ArgumentParser(
         prog="labeling import",
-        description="Import labeling jobs, with their manifests, labels, templates, workteams and people, into a "
-        "service of your own. Nothing changes at Amazon. Run it as often as you like: nothing is created twice. If "
+        description="Import labeling jobs, with their manifests, labels, templates, workteams and people, into the "
+        "self-hosted service. Nothing changes at Amazon. Run it as often as you like: nothing is created twice. If "
         f"the service demands credentials, set {' and '.join(KEYS)}.",
     )
     source = options.add_argument_group("where from")
     origin = source.add_mutually_exclusive_group(required=True)
     origin.add_argument("--from-amazon", action="store_true", help="from Amazon SageMaker Ground Truth")
-    origin.add_argument("--from-endpoint", metavar="URL", help="from another service of your own")
+    origin.add_argument("--from-endpoint", metavar="URL", help="from another self-hosted service")
     source.add_argument("--aws-conn-id", metavar="ID", help="with the credentials of this Airflow connection")
     source.add_argument(
         "--profile",

@@ -194,7 +194,7 @@ def remedy(error: Exception) -> str:
     if isinstance(error, NoCredentialsError | NoRegionError):
         return (
             "; check that the Airflow connection exists and has login, password and region_name, "
-            "and, for a service of your own, endpoint_url"
+            "and, for a self-hosted service, endpoint_url"
         )
     return ""
 

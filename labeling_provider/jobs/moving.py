@@ -79,7 +79,7 @@ class JobMove:
             return
         target, source = self._target, self._source
         if target.is_amazon:
-            raise MovingError(f"{target.endpoint_url} is Amazon's. Name a service of your own as the target.")
+            raise MovingError(f"{target.endpoint_url} is Amazon's. Name a self-hosted service as the target.")
         if target.endpoint_url.rstrip("/") == source.endpoint_url.rstrip("/"):
             raise MovingError(f"Source and target are the same: {target.endpoint_url}")
         _check_credentials(target)

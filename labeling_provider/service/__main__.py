@@ -371,7 +371,7 @@ def _folder(given: Path | None) -> Iterator[Path]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield given
     except BlockingIOError:
-        raise StartError(f"--data-dir {given} is in use by another local service; choose another folder") from None
+        raise StartError(f"--data-dir {given} is in use by another service; choose another folder") from None
     except OSError as error:
         raise StartError(f"--data-dir {given}: {error.strerror}") from None
 

@@ -198,7 +198,7 @@ class Application:
             response = refusal(request, ApiError("ServiceUnavailable", message, HTTPStatus.SERVICE_UNAVAILABLE))
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["raw_path"][:200])
-            response = refusal(request, ApiError("InternalFailure", "See the log of the local service.", 500))
+            response = refusal(request, ApiError("InternalFailure", "See the log of the service.", 500))
         if self._demanding and self._audit and (seen.is_refused or (seen.asked and seen.asked.changes)):
             if outcome == OK and isinstance(response, Response) and response.status_code >= HTTPStatus.BAD_REQUEST:
                 outcome = str(response.status_code)

@@ -55,7 +55,7 @@ class Workteams:
                     connection,
                     name=name,
                     arn=arn,
-                    description=f"{who} of the local service",
+                    description=f"{who} of the service",
                     members=[{"CognitoMemberDefinition": member}],
                     settings={},
                 )

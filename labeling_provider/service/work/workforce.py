@@ -1,4 +1,4 @@
-"""The local service's workforce: the workteams that exist from the start, and their simulated workers.
+"""The service's workforce: the workteams that exist from the start, and their simulated workers.
 
 The workforce file is JSON::
 

@@ -299,8 +299,8 @@ def test_the_site_has_every_page_and_loads_nothing_from_another_host() -> None:
     assert dead_links({SITE / name: text for name, text in pages.items() if name != "404.html"}) == []
     nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
     titles = {page: title for title, page in entries(nav) if not page.startswith("reference/")}
-    told = re.findall(r"\[([^\]]+)\]\(([^)#]+)\)", (site.PAGES / "pages.md").read_text())
-    assert {page: title for title, page in told} == {
+    listed = re.findall(r"\[([^\]]+)\]\(([^)#]+)\)", (site.PAGES / "pages.md").read_text())
+    assert {page: title for title, page in listed} == {
         page: title for page, title in titles.items() if page not in {"index.md", "pages.md"}
     }
 

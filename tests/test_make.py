@@ -150,15 +150,15 @@ SERVICE: Any = SimpleNamespace(
 @pytest.mark.parametrize("stays", [True, False])
 def test_the_demo_ends_with_where_to_look_and_what_to_try_next(capsys: pytest.CaptureFixture[str], stays: bool) -> None:
     demo.show_result(AIRFLOW, SERVICE, "manual__1", 60, stays=stays)
-    told = capsys.readouterr().out
-    result, ending = told.rstrip().rsplit("\n\n", 1)
+    printed = capsys.readouterr().out
+    result, ending = printed.rstrip().rsplit("\n\n", 1)
     assert "labeled   1,797" in result
     look, label, own = ending.splitlines()
     assert look.startswith("See the job and its labels:")
     assert label.endswith("make up")
     assert (ROOT / own.split()[-1]).exists()
     # Without a terminal everything has ended when this is read.
-    assert ("http://127.0.0.1:1/plugin/labeling" in look, "://" in told) == (stays, stays)
+    assert ("http://127.0.0.1:1/plugin/labeling" in look, "://" in printed) == (stays, stays)
 
 
 def test_make_up_opens_with_where_to_label(capsys: pytest.CaptureFixture[str]) -> None:

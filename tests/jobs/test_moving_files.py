@@ -261,6 +261,8 @@ def test_clouds_and_pictures_of_a_sequence_come_along(amazon: Lab, lab: Lab, nam
     objects = cloud_objects()
     for uri, body in objects.items():
         amazon.put(uri.removeprefix("s3://lab/"), body)
+        # Other tests may have put others there.
+        lab.s3.delete_object(Bucket="lab", Key=uri.removeprefix("s3://lab/"))
     truth = tracks_label(Random(1), ["van"])
     work = {"task_type": "3d-point-cloud-object-tracking", "labels": ["van"], "label_attribute_name": "van-ref"}
     old = make(amazon, name, [{**SEQUENCE_LINE, "truth": truth}], **work)

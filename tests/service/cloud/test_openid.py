@@ -49,11 +49,11 @@ def signed(provider: IdentityProvider, key: Any, algorithm: str, **changed: Any)
     """Lies by which an id token has other claims, and is signed in another way."""
 
     def lie(answer: Answer) -> Answer:
-        told = json.loads(answer[2])
-        claims = {**jwt.decode(told["id_token"], options={"verify_signature": False}), **changed}
+        tokens = json.loads(answer[2])
+        claims = {**jwt.decode(tokens["id_token"], options={"verify_signature": False}), **changed}
         kept = {name: value for name, value in claims.items() if value is not None}
-        told["id_token"] = jwt.encode(kept, key, algorithm)
-        return answer[0], answer[1], json.dumps(told).encode()
+        tokens["id_token"] = jwt.encode(kept, key, algorithm)
+        return answer[0], answer[1], json.dumps(tokens).encode()
 
     return {"/oauth2/token": lie}
 
@@ -74,17 +74,17 @@ def test_who_has_signed_in_is_known(provider: IdentityProvider) -> None:
 
 
 def test_claims_may_come_from_the_user_info_and_with_hyphens(provider: IdentityProvider) -> None:
-    told = {
+    claims = {
         "sagemaker-sub": "bo-1",
         "sagemaker-name": "Bo",
         "sagemaker-groups": "experts",
         "sagemaker-client_id": CLIENT,
     }
     provider.person("bo", **{f"sagemaker:{name}": None for name in ("sub", "name", "groups", "client_id")})
-    found = sign_in(provider, "bo", {"/userinfo": json_answer({"sub": "bo", **told})})
-    assert found == SignedInWorker("bo-1", "Bo", frozenset({"experts"}))
+    worker = sign_in(provider, "bo", {"/userinfo": json_answer({"sub": "bo", **claims})})
+    assert worker == SignedInWorker("bo-1", "Bo", frozenset({"experts"}))
     with pytest.raises(SignInRefused, match="answered about a different person"):
-        sign_in(provider, "bo", {"/userinfo": json_answer({"sub": "ann", **told})})
+        sign_in(provider, "bo", {"/userinfo": json_answer({"sub": "ann", **claims})})
 
 
 def test_a_key_that_is_new_is_read(provider: IdentityProvider) -> None:
@@ -142,7 +142,7 @@ def elsewhere(_: Answer) -> Answer:
 
 
 @pytest.mark.parametrize(
-    ("path", "lie", "told"),
+    ("path", "lie", "reason"),
     [
         ("/oauth2/token", huge, "TokenEndpoint answers with more than"),
         ("/jwks", huge, "JwksUri answers with more than"),
@@ -167,10 +167,10 @@ def elsewhere(_: Answer) -> Answer:
     ],
 )
 def test_the_provider_can_do_no_harm(
-    provider: IdentityProvider, path: str, lie: Callable[[Answer], Answer], told: str
+    provider: IdentityProvider, path: str, lie: Callable[[Answer], Answer], reason: str
 ) -> None:
     provider.person("ada", "experts")
-    with pytest.raises(SignInRefused, match=told) as refused:
+    with pytest.raises(SignInRefused, match=reason) as refused:
         sign_in(provider, "ada", {path: lie})
     assert SECRET not in str(refused.value)
 

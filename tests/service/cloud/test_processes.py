@@ -18,10 +18,10 @@ MEBIBYTE = 1 << 20
 @pytest.fixture
 def process(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Process]:
     monkeypatch.setenv(PIDS, str(tmp_path))
-    one = Process(f"tests.bad_functions:{request.param}", 8 * MEBIBYTE)
-    yield one
-    one.end()
-    assert not one.is_alive
+    started = Process(f"tests.bad_functions:{request.param}", 8 * MEBIBYTE)
+    yield started
+    started.end()
+    assert not started.is_alive
 
 
 @pytest.mark.parametrize("process", ["echoes"], indirect=True)

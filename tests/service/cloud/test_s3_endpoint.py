@@ -32,7 +32,7 @@ def store(far: FarS3, monkeypatch: pytest.MonkeyPatch) -> EndpointObjectStore:
 
 
 def batch(number: int, name: str) -> dict[str, tuple[bytes, str]]:
-    return {f"s3://lab/{name}/{one}": (f"{name} {one}".encode(), TEXT) for one in range(number)}
+    return {f"s3://lab/{name}/{index}": (f"{name} {index}".encode(), TEXT) for index in range(number)}
 
 
 def test_many_objects_are_written_at_once_and_all_of_them(far: FarS3, store: EndpointObjectStore) -> None:

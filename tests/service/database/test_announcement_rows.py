@@ -11,22 +11,22 @@ from tests.service.database.rows import job
 def test_what_is_to_be_told_is_there_until_it_was_told(connection: Connection) -> None:
     cats, dogs = job(connection), job(connection, "Dogs")
     job(connection, "Runs")
-    for one, status in ((dogs, JobStatus.STOPPED), (cats, JobStatus.COMPLETED)):
-        running.end(connection, one, status, None)
-        announcement_rows.add(connection, one)
-    found = []
+    for job_id, status in ((dogs, JobStatus.STOPPED), (cats, JobStatus.COMPLETED)):
+        running.end(connection, job_id, status, None)
+        announcement_rows.add(connection, job_id)
+    claimed = []
     while announcement_rows.is_pending(connection, 5.0):
         taken = announcement_rows.claim(connection, 5.0, 10.0)
         assert taken is not None
-        found.append(tuple(taken))
+        claimed.append(tuple(taken))
         announcement_rows.remove(connection, taken.id)
-    assert sorted(found) == [(cats, "arn-Cats", JobStatus.COMPLETED), (dogs, "arn-Dogs", JobStatus.STOPPED)]
+    assert sorted(claimed) == [(cats, "arn-Cats", JobStatus.COMPLETED), (dogs, "arn-Dogs", JobStatus.STOPPED)]
     assert announcement_rows.claim(connection, 5.0, 10.0) is None
 
 
 def test_who_has_claimed_it_has_so_much_time_to_tell_it(connection: Connection) -> None:
-    one = job(connection)
-    announcement_rows.add(connection, one)
+    job_id = job(connection)
+    announcement_rows.add(connection, job_id)
     assert announcement_rows.claim(connection, 5.0, 10.0) is not None
     assert not announcement_rows.is_pending(connection, 9.0)
     assert announcement_rows.claim(connection, 9.0, 14.0) is None

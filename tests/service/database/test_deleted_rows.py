@@ -44,8 +44,8 @@ def test_a_job_is_deleted_bit_by_bit_with_all_that_is_of_it(connection: Connecti
     of_jobs = [table for table in metadata.tables.values() if "job_id" in table.columns]
     for table in of_jobs:
         rows = 1 if set(table.primary_key.columns.keys()) == {"job_id"} else 5
-        for one in (gone, kept):
-            fill(connection, table, one, rows)
+        for job_id in (gone, kept):
+            fill(connection, table, job_id, rows)
     for arn in ("arn-Cats", "arn-Dogs"):
         tag_rows.put_tags(connection, arn, {"k": "v"})
         connection.execute(sa.insert(owners).values(arn=arn, requester="Ann"))
@@ -65,26 +65,26 @@ def test_a_job_is_deleted_bit_by_bit_with_all_that_is_of_it(connection: Connecti
 def test_jobs_that_ended_long_ago_come_first_and_running_ones_not_at_all(connection: Connection) -> None:
     cats, dogs = job(connection), job(connection, "Dogs")
     job(connection, "Runs")
-    for one, at in ((dogs, 1.0), (cats, 2.0)):
-        running.end(connection, one, JobStatus.COMPLETED, None)
-        connection.execute(sa.text("UPDATE jobs SET modified = :at WHERE id = :id"), {"at": at, "id": one})
+    for job_id, at in ((dogs, 1.0), (cats, 2.0)):
+        running.end(connection, job_id, JobStatus.COMPLETED, None)
+        connection.execute(sa.text("UPDATE jobs SET modified = :at WHERE id = :id"), {"at": at, "id": job_id})
     assert deleted_rows.ended_before(connection, 10.0**12, 9) == ["Dogs", "Cats"]
     assert deleted_rows.ended_before(connection, 10.0**12, 1) == ["Dogs"]
     assert deleted_rows.ended_before(connection, 1.5, 9) == ["Dogs"]
 
 
 def test_a_person_is_erased_and_nobody_else(connection: Connection) -> None:
-    one = job(connection)
+    job_id = job(connection)
     for name, worker in (("Ann", WORKER), ("Ben", OTHER)):
         own = job(connection, f"job of {name}")
         connection.execute(sa.update(jobs).where(jobs.c.id == own).values(requester=worker))
         connection.execute(sa.insert(owners).values(arn=f"arn-job of {name}", requester=worker))
         people_rows.insert_person(connection, name=name, worker_id=worker, sub=worker)
-        row = {"job_id": one, "object_id": 1, "state": TaskState.SUBMITTED, "expires": 1.0}
+        row = {"job_id": job_id, "object_id": 1, "state": TaskState.SUBMITTED, "expires": 1.0}
         connection.execute(sa.insert(tasks).values(worker_id=worker, **row))
-        said = {"job_id": one, "object_id": 1, "at": 1.0, "kind": next(iter(RemarkKind)), "text": "so"}
+        said = {"job_id": job_id, "object_id": 1, "at": 1.0, "kind": next(iter(RemarkKind)), "text": "so"}
         connection.execute(sa.insert(remarks).values(worker_id=worker, **said))
-    told = [
+    acts = [
         (WORKER, "worker", "sign in", "Ann"),
         ("ANN", "nobody", "sign in", ""),
         ("Ann", "requester", "CreateLabelingJob", "Ann"),
@@ -93,15 +93,15 @@ def test_a_person_is_erased_and_nobody_else(connection: Connection) -> None:
         ("owner", "administrator", "AdminDisableUser", WORKER),
         ("owner", "administrator", "workers add", "Annabel team"),
     ]
-    for who, role, what, target in told:
+    for who, role, what, target in acts:
         audit_rows.insert(connection, AuditRow(1.0, who, role, "192.0.2.7", what, target, "ok"))
     person = people_rows.find_person(connection, "Ann")
     assert person is not None
     deleted_rows.erase_person(connection, person, "nobody-1")
-    assert [one.name for one in people_rows.list_people(connection)] == ["Ben"]
+    assert [person.name for person in people_rows.list_people(connection)] == ["Ben"]
     for table in (tasks, remarks):
-        found = connection.execute(sa.select(table.c.worker_id).order_by(table.c.id)).scalars().all()
-        assert found == ["nobody-1", OTHER]
+        worker_ids = connection.execute(sa.select(table.c.worker_id).order_by(table.c.id)).scalars().all()
+        assert worker_ids == ["nobody-1", OTHER]
     of_requesters = sa.select(jobs.c.requester, owners.c.requester).join(owners, owners.c.arn == jobs.c.arn)
     assert connection.execute(of_requesters.order_by(jobs.c.name)).all() == [("nobody-1",) * 2, (OTHER,) * 2]
     kept = connection.execute(sa.select(audit_trail.c.who, audit_trail.c.address, audit_trail.c.target))
@@ -117,20 +117,20 @@ def test_a_person_is_erased_and_nobody_else(connection: Connection) -> None:
 
 
 def test_ids_are_never_given_twice(url: str) -> None:
-    database, found = Database(url), list[int]()
+    database, ids = Database(url), list[int]()
     for _ in range(2):
         with database.write() as connection:
-            found.append(job(connection))
-            fill(connection, tasks, found[-1], 1)
-            found.append(int(connection.execute(sa.select(tasks.c.id)).scalar_one()))
+            ids.append(job(connection))
+            fill(connection, tasks, ids[-1], 1)
+            ids.append(int(connection.execute(sa.select(tasks.c.id)).scalar_one()))
             people_rows.insert_person(connection, name="Ann", worker_id=WORKER, sub="s")
             person = people_rows.find_person(connection, "Ann")
             assert person is not None
-            found.append(person.id)
+            ids.append(person.id)
         with database.write() as connection:
             people_rows.delete_person(connection, person.id)
-            deleted_rows.delete_rows(connection, found[-3], 9)
-            deleted_rows.delete_job(connection, found[-3], "arn-Cats")
+            deleted_rows.delete_rows(connection, ids[-3], 9)
+            deleted_rows.delete_job(connection, ids[-3], "arn-Cats")
     database.close()
-    assert found[:3] == [1, 1, 1]
-    assert min(found[3:]) > 1
+    assert ids[:3] == [1, 1, 1]
+    assert min(ids[3:]) > 1

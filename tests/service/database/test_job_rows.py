@@ -16,9 +16,9 @@ from tests.service.database.rows import job
 
 
 def names(connection: Connection, **which: object) -> list[str]:
-    found, token = job_rows.list_jobs(connection, JobFilter(**which), "Name", PageRequest())  # type: ignore[arg-type]
+    rows, token = job_rows.list_jobs(connection, JobFilter(**which), "Name", PageRequest())  # type: ignore[arg-type]
     assert token is None
-    return [one.name for one in found]
+    return [row.name for row in rows]
 
 
 def test_a_job_is_found_in_whatever_case_and_counts_what_became_of_its_objects(connection: Connection) -> None:
@@ -27,11 +27,11 @@ def test_a_job_is_found_in_whatever_case_and_counts_what_became_of_its_objects(c
     for iteration, labeled in ((1, 1), (2, 2)):
         training = TrainingRow(iteration, 9, None, None, labeled, f"arn-{iteration}" if iteration == 1 else None)
         learning_rows.record_training(connection, job_id, training, {}, {}, [])
-    found = job_rows.find_job(connection, "mARSH-bIRDS")
-    assert found is not None
-    assert (found.name, found.machine_labeled, found.unlabeled) == ("Marsh-Birds", 3, 2)
+    row = job_rows.find_job(connection, "mARSH-bIRDS")
+    assert row is not None
+    assert (row.name, row.machine_labeled, row.unlabeled) == ("Marsh-Birds", 3, 2)
     assert job_rows.find_job(connection, "Marsh") is None
-    assert [one.iteration for one in job_rows.latest_trainings(connection, job_id, 1)] == [2]
+    assert [training.iteration for training in job_rows.latest_trainings(connection, job_id, 1)] == [2]
     assert job_rows.final_model_arn(connection, job_id) == "arn-1"
     with pytest.raises(NameTaken):
         job(connection, "MARSH-BIRDS")
@@ -51,7 +51,7 @@ def test_jobs_are_narrowed_by_each_part_of_a_filter(connection: Connection) -> N
     assert names(connection, reference_code_contains="_") == []
     assert names(connection, created=Between(after=0.0)) == ["axb", "c"]
     assert names(connection, modified=Between(before=11.0)) == ["a%b"]
-    assert [one.name for one in job_rows.latest_jobs(connection, 2)] == ["c", "axb"]
+    assert [row.name for row in job_rows.latest_jobs(connection, 2)] == ["c", "axb"]
 
 
 def test_a_job_is_asked_to_stop_only_while_it_runs(connection: Connection) -> None:
@@ -63,8 +63,8 @@ def test_a_job_is_asked_to_stop_only_while_it_runs(connection: Connection) -> No
     assert not job_rows.is_in_progress(connection, job_id)
     running.end(connection, job_id, JobStatus.STOPPED, None)
     assert not job_rows.request_stop(connection, job_id)
-    assert [one.message for one in job_rows.latest_log_lines(connection, job_id, 9)] == ["Created", "Stopping"]
-    assert [one.message for one in job_rows.latest_log_lines(connection, job_id, 1)] == ["Stopping"]
+    assert [line.message for line in job_rows.latest_log_lines(connection, job_id, 9)] == ["Created", "Stopping"]
+    assert [line.message for line in job_rows.latest_log_lines(connection, job_id, 1)] == ["Stopping"]
 
 
 def test_objects_count_once_while_any_worker_has_a_task_of_them(connection: Connection) -> None:

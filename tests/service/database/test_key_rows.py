@@ -36,9 +36,9 @@ def test_a_key_ends_when_it_was_to_end_first(connection: Connection) -> None:
     for at, expected in ((20.0, 20.0), (30.0, 20.0), (10.0, 10.0)):
         key_rows.let_expire(connection, "LABK1", at)
         key_rows.was_used(connection, "LABK1", at)
-        found = key_rows.find_key(connection, "LABK1")
-        assert found is not None
-        assert (found.expires, found.last_used, found.scope) == (expected, at, {"rights": ["read"]})
+        key = key_rows.find_key(connection, "LABK1")
+        assert key is not None
+        assert (key.expires, key.last_used, key.scope) == (expected, at, {"rights": ["read"]})
     assert [row.access_key_id for row in key_rows.list_keys(connection)] == ["LABK1"]
     assert key_rows.delete_key(connection, "LABK1")
     assert not key_rows.delete_key(connection, "LABK1")

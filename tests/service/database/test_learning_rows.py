@@ -51,8 +51,8 @@ def test_where_objects_are_that_went_to_people(database: Database) -> None:
             (validate, ObjectState.OUT): 1,
         }
         assert object_rows.waiting(connection, job_id) == [WaitingObject(0, '"0"')]
-        found = learning_rows.material(connection, job_id)
-    assert [(one.object_id, one.state.value, one.role) for one in found] == [
+        material = learning_rows.material(connection, job_id)
+    assert [(row.object_id, row.state.value, row.role) for row in material] == [
         *((0, "waiting", None), (1, "labeled", train), (2, "labeled", validate), (3, "labeled", validate))
     ]
 
@@ -68,10 +68,10 @@ def test_a_training_counts_with_all_that_came_of_it(database: Database) -> None:
     with database.read() as connection:
         assert learning_rows.trainings_of(connection, job_id) == [training]
         # The one that no model has seen comes first, then those of which it was least sure.
-        assert [one.object_id for one in learning_rows.least_certain(connection, job_id, 2)] == [3, 2]
-        found = {one.object_id: one for one in learning_rows.material(connection, job_id)}
+        assert [row.object_id for row in learning_rows.least_certain(connection, job_id, 2)] == [3, 2]
+        material = {row.object_id: row for row in learning_rows.material(connection, job_id)}
         machine = connection.execute(sa.select(objects.c.result).where(objects.c.state == ObjectState.MACHINE))
         assert machine.scalars().all() == ['{"x": 1}']
-    assert set(found) == {0, 2, 3, 4, 5}
-    assert [(found[4].left, found[4].score, found[4].agreement)] == [(1, 0.5, 1.0)]
-    assert [(found[5].left, found[5].score, found[5].agreement)] == [(1, 0.25, None)]
+    assert set(material) == {0, 2, 3, 4, 5}
+    assert [(material[4].left, material[4].score, material[4].agreement)] == [(1, 0.5, 1.0)]
+    assert [(material[5].left, material[5].score, material[5].agreement)] == [(1, 0.25, None)]

@@ -11,20 +11,20 @@ from labeling_provider.service.database.lease_rows import Woken
 from tests.service.database.rows import STREAM, job
 
 
-def told(connection: Connection) -> list[Woken | None]:
+def woken(connection: Connection) -> list[Woken | None]:
     """What is told of jobs when the transaction ends."""
     return [Woken.of(notice) for notice in connection.info.pop(notices.TOLD, ())]
 
 
 def test_a_process_that_was_held_up_for_too_long_changes_nothing(connection: Connection) -> None:
-    one = job(connection)
-    first = lease_rows.take(connection, one, "a", 100.0, 110.0)
+    job_id = job(connection)
+    first = lease_rows.take(connection, job_id, "a", 100.0, 110.0)
     assert first is not None
-    assert lease_rows.take(connection, one, "b", 109.0, 119.0) is None
-    again = lease_rows.take(connection, one, "a", 109.0, 119.0)
+    assert lease_rows.take(connection, job_id, "b", 109.0, 119.0) is None
+    again = lease_rows.take(connection, job_id, "a", 109.0, 119.0)
     assert again is not None
     assert again[0] == first[0], "the same owner goes on with what it remembers"
-    second = lease_rows.take(connection, one, "b", 120.0, 130.0)
+    second = lease_rows.take(connection, job_id, "b", 120.0, 130.0)
     assert second is not None
     assert second[0].number == first[0].number + 1
     with pytest.raises(lease_rows.LeaseLost):
@@ -34,21 +34,21 @@ def test_a_process_that_was_held_up_for_too_long_changes_nothing(connection: Con
 
 
 def test_who_asks_for_a_job_during_a_step_is_not_forgotten(connection: Connection) -> None:
-    one = job(connection)
-    taken = lease_rows.take(connection, one, "a", 100.0, 110.0)
+    job_id = job(connection)
+    taken = lease_rows.take(connection, job_id, "a", 100.0, 110.0)
     assert taken is not None
     assert lease_rows.due(connection, 105.0) == []
-    lease_rows.wake(connection, lease_rows.is_job(one), 0.5, patient=True)
-    assert told(connection) == [Woken(one, "a", 0.5, True)]
-    lease_rows.wake(connection, lease_rows.is_job(one))
-    assert told(connection) == [], "it is told of once until somebody has it"
+    lease_rows.wake(connection, lease_rows.is_job(job_id), 0.5, patient=True)
+    assert woken(connection) == [Woken(job_id, "a", 0.5, True)]
+    lease_rows.wake(connection, lease_rows.is_job(job_id))
+    assert woken(connection) == [], "it is told of once until somebody has it"
     assert lease_rows.release(connection, taken[0], 170.0) == 0.0
-    assert lease_rows.due(connection, 105.0) == [one]
-    taken = lease_rows.take(connection, one, "b", 106.0, 116.0)
+    assert lease_rows.due(connection, 105.0) == [job_id]
+    taken = lease_rows.take(connection, job_id, "b", 106.0, 116.0)
     assert taken is not None
     assert lease_rows.release(connection, taken[0], 170.0) == 170.0
     assert lease_rows.due(connection, 169.0) == []
-    assert lease_rows.due(connection, 170.0) == [one]
+    assert lease_rows.due(connection, 170.0) == [job_id]
 
 
 def test_streaming_jobs_are_woken_by_their_queue_or_all_at_once(connection: Connection) -> None:
@@ -58,15 +58,15 @@ def test_streaming_jobs_are_woken_by_their_queue_or_all_at_once(connection: Conn
         job(connection, "Other", request=STREAM),
     )
     assert sorted(lease_rows.due(connection, 1.0)) == [plain, stream, other]
-    for one in (plain, stream, other):
-        taken = lease_rows.take(connection, one, "a", 1.0, 9.0)
+    for job_id in (plain, stream, other):
+        taken = lease_rows.take(connection, job_id, "a", 1.0, 9.0)
         assert taken is not None
         assert lease_rows.release(connection, taken[0], 60.0) == 60.0
     lease_rows.wake(connection, lease_rows.has_queue(queue_name("Stream")))
     assert lease_rows.due(connection, 2.0) == [stream]
     lease_rows.wake(connection, lease_rows.streams())
     assert sorted(lease_rows.due(connection, 2.0)) == [stream, other]
-    assert [one.job_id for one in told(connection)] == [stream, other]
+    assert [notice.job_id for notice in woken(connection)] == [stream, other]
 
 
 def test_leases_are_kept_for_as_long_as_their_owner_says(connection: Connection) -> None:
@@ -82,7 +82,7 @@ def test_leases_are_kept_for_as_long_as_their_owner_says(connection: Connection)
 
 
 def test_a_new_job_is_told_of_like_one_that_waits(connection: Connection) -> None:
-    one = job(connection)
+    job_id = job(connection)
     for _ in range(2):
-        lease_rows.wake(connection, lease_rows.is_job(one))
-    assert told(connection) == [Woken(one, "", 0.0, False)]
+        lease_rows.wake(connection, lease_rows.is_job(job_id))
+    assert woken(connection) == [Woken(job_id, "", 0.0, False)]

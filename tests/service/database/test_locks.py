@@ -76,19 +76,19 @@ def put(database: Database, value: str) -> list[str]:
 
 
 def test_twelve_services_open_an_empty_database_at_once(postgresql_url: str) -> None:
-    started, told = processes(postgresql_url, "shared", 12)
+    started, lines = processes(postgresql_url, "shared", 12)
     end(started)
-    assert told == ["open"] * 12
+    assert lines == ["open"] * 12
 
 
 def test_of_six_that_want_it_alone_one_gets_the_empty_database(postgresql_url: str) -> None:
-    started, told = processes(postgresql_url, "alone", 6)
+    started, lines = processes(postgresql_url, "alone", 6)
     end(started)
     assert (
-        sorted(line.partition(" is in use")[0] for line in told if not line.startswith("open"))
+        sorted(line.partition(" is in use")[0] for line in lines if not line.startswith("open"))
         == [f"the database {postgresql_url}"] * 5
     )
-    assert told.count("open") == 1
+    assert lines.count("open") == 1
 
 
 @pytest.mark.parametrize(("first", "second"), [(True, False), (False, True), (False, False)])
@@ -133,8 +133,8 @@ def test_tables_are_not_changed_under_a_service_that_works_with_them(postgresql_
 
 
 def test_a_service_that_is_killed_holds_nothing(postgresql_url: str) -> None:
-    started, told = processes(postgresql_url, "alone", 1)
-    assert told == ["open"]
+    started, lines = processes(postgresql_url, "alone", 1)
+    assert lines == ["open"]
     with pytest.raises(DatabaseInUse):
         Database(postgresql_url)
     end(started)

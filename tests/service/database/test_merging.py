@@ -35,7 +35,7 @@ def test_lists_and_objects_in_fields_are_merged_alike(
 
     merged = merge_fields(fields(before), fields(after), fields(stored))
     expected = merge(before, after, stored)
-    assert merged["object"] == {one["Id"]: one["n"] for one in merged["targets"]} == expected
+    assert merged["object"] == {target["Id"]: target["n"] for target in merged["targets"]} == expected
     gone, new = before.keys() - after.keys(), after.keys() - before.keys()
     assert set(merged["names"]) == stored.keys() - gone | new
     assert len(merged["names"]) == len(set(merged["names"]))

@@ -57,9 +57,9 @@ def differences(url: str) -> list[object]:
     """What alembic would change to make the database what the code says that it is."""
     engine = sa.create_engine(url)
     with engine.connect() as connection:
-        found = compare_metadata(MigrationContext.configure(connection, opts=OPTIONS), metadata)
+        changes = compare_metadata(MigrationContext.configure(connection, opts=OPTIONS), metadata)
     engine.dispose()
-    return [one for one in found if not (one[0] == "remove_table" and one[1].name in OLD_S3)]
+    return [change for change in changes if not (change[0] == "remove_table" and change[1].name in OLD_S3)]
 
 
 def make(url: str, number: str | None) -> None:
@@ -85,9 +85,9 @@ def opened(url: str) -> list[str]:
 
 def tables(url: str) -> set[str]:
     engine = sa.create_engine(url)
-    found = set(sa.inspect(engine).get_table_names())
+    names = set(sa.inspect(engine).get_table_names())
     engine.dispose()
-    return found
+    return names
 
 
 def test_migrations_make_what_the_code_works_with(url: str) -> None:
@@ -222,11 +222,11 @@ def test_a_database_of_a_newer_service_is_not_opened(url: str, newer: str, versi
         for statement in newer.split("; "):
             connection.execute(sa.text(statement))
     engine.dispose()
-    told = (
+    reason = (
         f"tables of version {version}, but this labeling service only knows versions up to [0-9]+: "
         "use the newer service that created it"
     )
-    with pytest.raises(DatabaseError, match=told):
+    with pytest.raises(DatabaseError, match=reason):
         Database(url)
 
 

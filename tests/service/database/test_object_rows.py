@@ -22,13 +22,13 @@ def test_a_jobs_objects_are_replaced_as_a_whole(connection: Connection) -> None:
 def test_waiting_objects_are_found_by_their_place(connection: Connection) -> None:
     job_id = job(connection, states="wlwgww")
     assert object_rows.ids(connection, job_id, WAITING) == [0, 2, 4, 5]
-    assert [one.object_id for one in object_rows.waiting(connection, job_id, 2, skipped=1)] == [2, 4]
+    assert [row.object_id for row in object_rows.waiting(connection, job_id, 2, skipped=1)] == [2, 4]
 
 
 def test_only_what_waits_is_sent_out(connection: Connection) -> None:
     job_id = job(connection, states="wwwlg")
     object_rows.send_out(connection, job_id, [1, 2, 3, 4], 7)
-    assert [one.object_id for one in object_rows.waiting(connection, job_id, 9)] == [0]
+    assert [row.object_id for row in object_rows.waiting(connection, job_id, 9)] == [0]
     assert object_rows.count(connection, job_id, OUT) == 2
     assert object_rows.count(connection, job_id, OUT, WAITING) == 3
     assert object_rows.lines(connection, job_id, {4, 0}) == {
@@ -54,7 +54,7 @@ def test_an_object_is_over_when_no_worker_has_a_task_of_it(connection: Connectio
 
 def test_an_outcome_is_written_and_counted_once(connection: Connection) -> None:
     job_id = job(connection, states="oooo")
-    marks = [{"object": one, "answered": 5.0, "stamp": stamp} for one, stamp in ((0, 9), (1, 8))]
+    marks = [{"object": object_id, "answered": 5.0, "stamp": stamp} for object_id, stamp in ((0, 9), (1, 8))]
     object_rows.mark_answered(connection, job_id, marks)
     object_rows.mark_answered(connection, job_id, [{"object": 0, "answered": 6.0, "stamp": 1}])
     assert [(row.object_id, row.stamp) for row in object_rows.answered(connection, job_id)] == [(1, 8), (0, 9)]
@@ -62,9 +62,9 @@ def test_an_outcome_is_written_and_counted_once(connection: Connection) -> None:
     assert object_rows.decide(connection, job_id, ObjectState.LABELED, {0: '"again"', 2: '"c"'}) == 1
     assert object_rows.decide(connection, job_id, ObjectState.FAILED, {2: '"late"', 3: '"d"'}) == 1
     assert object_rows.decide(connection, job_id, ObjectState.FAILED, {}) == 0
-    found = running.find(connection, job_id)
-    assert found is not None
-    assert (found.labeled, found.failed) == (3, 1)
+    job_row = running.find(connection, job_id)
+    assert job_row is not None
+    assert (job_row.labeled, job_row.failed) == (3, 1)
     assert [row.result for row in object_rows.results(connection, job_id)] == ['"a"', '"b"', '"c"', '"d"']
     assert [row.object_id for row in object_rows.labeled(connection, job_id) if row.object_id < 2] == [1, 0]
 
@@ -107,6 +107,6 @@ def test_objects_are_read_by_their_consolidation_files_and_only_labels_change(co
     object_rows.revise(connection, job_id, {})
     assert read(7) == [(9, 0, '"new"')]
     assert [row.result for row in object_rows.results(connection, job_id)][4:] == ['"why"', None]
-    found = running.find(connection, job_id)
-    assert found is not None
-    assert (found.labeled, found.failed) == (4, 1)
+    job_row = running.find(connection, job_id)
+    assert job_row is not None
+    assert (job_row.labeled, job_row.failed) == (4, 1)

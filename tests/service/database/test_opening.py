@@ -57,10 +57,10 @@ def started(*options: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_a_database_url_that_is_no_use_is_told_without_its_password(address: str, reason: str) -> None:
-    with pytest.raises(DatabaseError, match=reason) as told:
+    with pytest.raises(DatabaseError, match=reason) as error:
         Database(address)
-    assert "secret" not in str(told.value)
-    assert "\n" not in str(told.value)
+    assert "secret" not in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_a_bad_database_url_ends_the_service_with_one_line() -> None:
@@ -177,16 +177,16 @@ def test_what_a_full_disk_refuses_is_not_there_and_the_rest_goes_on(full: Servic
         assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] >= 500
 
     def seen(queue: str | None) -> object:
-        found = s3.get_object(Bucket="lab", Key="kept")
+        kept = s3.get_object(Bucket="lab", Key="kept")
         return (
-            [one["Name"] for one in s3.list_buckets()["Buckets"]],
-            [one["Key"] for one in s3.list_objects_v2(Bucket="lab")["Contents"]],
-            (found["Body"].read(), found["Metadata"], found.get("TagCount")),
+            [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]],
+            [entry["Key"] for entry in s3.list_objects_v2(Bucket="lab")["Contents"]],
+            (kept["Body"].read(), kept["Metadata"], kept.get("TagCount")),
             s3.get_bucket_versioning(Bucket="lab").get("Status"),
-            [one.rpartition("/")[2] for one in sqs.list_queues()["QueueUrls"]],
+            [url.rpartition("/")[2] for url in sqs.list_queues()["QueueUrls"]],
             sns.list_topics()["Topics"],
             # Who receives a message is written down.
-            [one["Body"] for one in sqs.receive_message(QueueUrl=queue, VisibilityTimeout=0)["Messages"]]
+            [message["Body"] for message in sqs.receive_message(QueueUrl=queue, VisibilityTimeout=0)["Messages"]]
             if queue
             else ["kept"],
         )
@@ -257,7 +257,7 @@ def test_a_process_has_no_more_connections_than_it_may_and_who_gets_none_is_told
     with ExitStack() as held:
         for _ in range(3):
             held.enter_context(database.read())
-        with pytest.raises(DatabaseError, match="in use for 0 s; --database-connections allows more") as told:
+        with pytest.raises(DatabaseError, match="in use for 0 s; --database-connections allows more") as error:
             held.enter_context(database.write())
-    assert is_outage(told.value), "a job waits, and does not fail"
+    assert is_outage(error.value), "a job waits, and does not fail"
     database.close()

@@ -49,12 +49,12 @@ def test_pages_hold_each_row_once_even_where_many_are_alike(
     query, whole = listed
     for number in range(5):
         add(connection, f"job-{number}", 1.0)
-    found, token = page(connection, None, descending, query, whole=whole)
+    seen, token = page(connection, None, descending, query, whole=whole)
     add(connection, "before", 2.0 if descending else 0.0)
     while token:
         names, token = page(connection, token, descending, query, whole=whole)
-        found += names
-    assert found == sorted((f"job-{number}" for number in range(5)), reverse=descending)
+        seen += names
+    assert seen == sorted((f"job-{number}" for number in range(5)), reverse=descending)
 
 
 def test_a_page_that_is_just_full_is_the_last(connection: Connection) -> None:

@@ -31,17 +31,17 @@ def test_people_at_work_and_what_they_say_are_counted_without_simulated_workers(
     assert people_rows.count_declined(connection, mine) == 1
     assert tuple(people_rows.at_work(connection, mine, 50.0)) == (1, 1)
     assert (people_rows.count_remarks(connection, mine), people_rows.count_remarks(connection, other)) == (2, 0)
-    assert [one.text for one in people_rows.latest_remarks(connection, mine, 1)] == ["second"]
+    assert [remark.text for remark in people_rows.latest_remarks(connection, mine, 1)] == ["second"]
 
 
 def test_a_person_of_a_provider_is_known_by_issuer_and_identity_and_not_by_name(connection: Connection) -> None:
     people_rows.insert_person(connection, name="Ann", worker_id="local", sub="1")
-    told = {"issuer": "https://idp.example", "name": "Ann"}
-    first = people_rows.enter(connection, **told, sub="1", groups={"b", "a"}, worker_id="w1")
-    other = people_rows.enter(connection, **told, sub="2", groups=(), worker_id="w2")
-    again = people_rows.enter(connection, **{**told, "name": "Anna"}, sub="1", groups={"c"}, worker_id="w3")
+    claims = {"issuer": "https://idp.example", "name": "Ann"}
+    first = people_rows.enter(connection, **claims, sub="1", groups={"b", "a"}, worker_id="w1")
+    other = people_rows.enter(connection, **claims, sub="2", groups=(), worker_id="w2")
+    again = people_rows.enter(connection, **{**claims, "name": "Anna"}, sub="1", groups={"c"}, worker_id="w3")
     elsewhere = people_rows.enter(
-        connection, **{**told, "issuer": "https://b.example"}, sub="1", groups=(), worker_id="w4"
+        connection, **{**claims, "issuer": "https://b.example"}, sub="1", groups=(), worker_id="w4"
     )
     assert (again.id, again.worker_id, again.name, again.groups) == (first.id, "w1", "Anna", frozenset({"c"}))
     assert len({first.id, other.id, elsewhere.id}) == 3

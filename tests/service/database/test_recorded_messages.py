@@ -14,8 +14,8 @@ def test_what_has_changed_takes_the_place_of_what_was(connection: Connection) ->
     record.keep(connection, ResourceKind.TOPIC, topic)
     record.keep(connection, ResourceKind.TOPIC, {**topic, "fields": '{"a": 1}'})
     record.keep(connection, ResourceKind.TOPIC, {**topic, "arn": "u"})
-    found = sorted(record.kept(connection, ResourceKind.TOPIC), key=lambda row: str(row["arn"]))
-    assert found == [{**topic, "fields": '{"a": 1}'}, {**topic, "arn": "u"}]
+    topics = sorted(record.kept(connection, ResourceKind.TOPIC), key=lambda row: str(row["arn"]))
+    assert topics == [{**topic, "fields": '{"a": 1}'}, {**topic, "arn": "u"}]
     record.delete(connection, ResourceKind.TOPIC, "t")
     assert [row["arn"] for row in record.kept(connection, ResourceKind.TOPIC)] == ["u"]
 
@@ -25,8 +25,8 @@ def test_what_two_change_at_once_is_changed_by_both(connection: Connection) -> N
     record.keep(connection, ResourceKind.QUEUE, base)
     first = {**base, "settings": '{"delay": 5, "size": 1, "old": 2}', "tags": '{"a": "b"}'}
     second = {**base, "settings": '{"delay": 0, "size": 7}'}
-    for one in (first, second):
-        record.change(connection, ResourceKind.QUEUE, base, one)
+    for changed in (first, second):
+        record.change(connection, ResourceKind.QUEUE, base, changed)
     assert record.kept(connection, ResourceKind.QUEUE) == [
         {**base, "settings": '{"delay": 5, "size": 7}', "tags": '{"a": "b"}'}
     ]

@@ -27,7 +27,7 @@ class Watched(BytesIO):
 
 
 def kept(connection: Connection, bucket: str, key: str = "key") -> list[tuple[str, str]]:
-    return [(found.version, found.state) for found in record.versions_of(connection, bucket, key)]
+    return [(row.version, row.state) for row in record.versions_of(connection, bucket, key)]
 
 
 def test_versions_come_go_and_change_oldest_first(connection: Connection) -> None:
@@ -60,8 +60,8 @@ def test_long_bodies_are_read_only_when_they_are_asked_for(connection: Connectio
     new = [KeptVersion(VersionPlace("lab", "key", str(number)), "{}", body) for number, body in enumerate(bodies)]
     record.keep_versions(connection, gone=[], new=new, changed=[])
     short, long, none = record.versions_of(connection, "lab", "key")
-    assert [one.size for one in (short, long, none)] == list(map(len, bodies))
-    assert [one.body for one in (short, long, none)] == [bodies[0], None, b""]
+    assert [row.size for row in (short, long, none)] == list(map(len, bodies))
+    assert [row.body for row in (short, long, none)] == [bodies[0], None, b""]
     assert record.body_of(connection, long) == bodies[1]
     record.keep_versions(connection, gone=[new[1].place], new=[], changed=[])
     assert record.body_of(connection, long) is None
@@ -72,11 +72,11 @@ def test_keys_are_read_page_by_page_in_the_order_of_their_bytes(connection: Conn
     new = [version(1, key=key) for key in ("ä", "b", "B", "a/x")] + [version(2, key="b"), version(1, "yard", key="c")]
     record.keep_versions(connection, gone=[], new=new, changed=[])
     latest = record.latest_versions(connection, "lab", "", 9)
-    assert [(one.key, one.version) for one in latest] == [("B", "1"), ("a/x", "1"), ("b", "2"), ("ä", "1")]
-    assert [one.key for one in record.latest_versions(connection, "lab", "a/x", 2)] == ["a/x", "b"]
-    assert [one.key for one in record.latest_versions(connection, "lab", "a/x", 2, after=True)] == ["b", "ä"]
+    assert [(row.key, row.version) for row in latest] == [("B", "1"), ("a/x", "1"), ("b", "2"), ("ä", "1")]
+    assert [row.key for row in record.latest_versions(connection, "lab", "a/x", 2)] == ["a/x", "b"]
+    assert [row.key for row in record.latest_versions(connection, "lab", "a/x", 2, after=True)] == ["b", "ä"]
     every = record.all_versions(connection, "lab", "a/x", 1, after=True)
-    assert [(one.key, one.version) for one in every] == [("b", "2"), ("b", "1")]
+    assert [(row.key, row.version) for row in every] == [("b", "2"), ("b", "1")]
     assert (record.count_keys(connection, "lab"), record.count_keys(connection, "none")) == (4, 0)
 
 
@@ -89,15 +89,15 @@ def test_the_bytes_of_a_file_are_kept_and_copied_in_parts(connection: Connection
     if connection.dialect.name == "postgresql":
         left = connection.execute(sa.text("SELECT count(*) FROM pg_largeobject_metadata")).scalar_one()
         assert left == 0, "nothing is left of what took the parts"
-    (found,) = record.versions_of(connection, "lab", "key")
-    assert found.size == len(body)
-    assert record.body_of(connection, found) == body
+    (row,) = record.versions_of(connection, "lab", "key")
+    assert row.size == len(body)
+    assert record.body_of(connection, row) == body
     for begin, end in ((0, len(body)), (3, 1_048_580), (1_048_576, 1_048_577), (5, 5)):
         file = BytesIO()
-        assert record.copy_body(connection, found, begin, end, file)
+        assert record.copy_body(connection, row, begin, end, file)
         assert file.getvalue() == body[begin:end]
     record.keep_versions(connection, gone=[place], new=[], changed=[])
-    assert not record.copy_body(connection, found, 0, 9, BytesIO())
+    assert not record.copy_body(connection, row, 0, 9, BytesIO())
     # SQLite gives the next version the number of the last one.
     record.keep_versions(connection, gone=[], new=[version(1, state='"new"')], changed=[])
-    assert not record.copy_body(connection, found, 0, 3, BytesIO())
+    assert not record.copy_body(connection, row, 0, 3, BytesIO())

@@ -26,8 +26,8 @@ def test_what_two_change_at_once_is_changed_by_both_and_what_is_deleted_stays_de
     second = {**before, "description": "e", "targets": [{"Id": "1", "Arn": "a"}, {"Id": "3", "Arn": "a"}]}
     second |= {"attached": ["z"], "tags": {"k": "v"}}
     RULES.change(connection, "ends", None, json.dumps(before))
-    for one in (first, second):
-        RULES.change(connection, "ends", json.dumps(before), json.dumps(one))
+    for after in (first, second):
+        RULES.change(connection, "ends", json.dumps(before), json.dumps(after))
     assert json.loads(RULES.kept(connection)["ends"]) == {
         "description": "e",
         "targets": [{"Id": "1", "Arn": "b"}, {"Id": "3", "Arn": "a"}],
@@ -37,7 +37,7 @@ def test_what_two_change_at_once_is_changed_by_both_and_what_is_deleted_stays_de
     RULES.delete(connection, "ends")
     RULES.change(connection, "ends", json.dumps(before), json.dumps(first))
     assert RULES.kept(connection) == {}
-    for one in (first, second):
-        RULES.change(connection, "both have made it", None, json.dumps(one))
+    for after in (first, second):
+        RULES.change(connection, "both have made it", None, json.dumps(after))
     made = json.loads(RULES.kept(connection)["both have made it"])
-    assert [one["Id"] for one in made["targets"]] == ["1", "2", "3"]
+    assert [target["Id"] for target in made["targets"]] == ["1", "2", "3"]

@@ -49,7 +49,9 @@ def offered(connection: Connection, name: str, objects: int) -> int:
 
 def test_objects_that_are_over_are_found_in_proportion_to_those_with_workers(connection: Connection) -> None:
     small, large = offered(connection, "small", 100), offered(connection, "large", 800)
-    few, many = (steps(connection, lambda one=one: object_rows.finished(connection, one)) for one in (small, large))
+    few, many = (
+        steps(connection, lambda job_id=job_id: object_rows.finished(connection, job_id)) for job_id in (small, large)
+    )
     assert few
     assert many < 16 * few
 
@@ -57,7 +59,10 @@ def test_objects_that_are_over_are_found_in_proportion_to_those_with_workers(con
 def test_a_task_is_accepted_at_the_same_cost_in_a_job_of_any_size(connection: Connection) -> None:
     small, large = offered(connection, "small", 100), offered(connection, "large", 3_000)
     few, many = (
-        steps(connection, lambda ids=ids: [task_rows.accept_this(connection, one, f"w{one}", 1, 9) for one in ids])
+        steps(
+            connection,
+            lambda ids=ids: [task_rows.accept_this(connection, task_id, f"w{task_id}", 1, 9) for task_id in ids],
+        )
         for ids in ([row.id for row in task_rows.open_tasks(connection, job_id, 1, 50)] for job_id in (small, large))
     )
     assert few

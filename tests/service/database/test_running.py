@@ -13,9 +13,9 @@ def test_a_job_ends_once(connection: Connection) -> None:
     cats, dogs = job(connection), job(connection, "Dogs")
     assert running.end(connection, cats, JobStatus.FAILED, "why")
     assert not running.end(connection, cats, JobStatus.COMPLETED, None)
-    found = running.find(connection, cats)
-    assert found is not None
-    assert (found.status, found.failure_reason, found.lease_until) == (JobStatus.FAILED, "why", 0)
+    ended = running.find(connection, cats)
+    assert ended is not None
+    assert (ended.status, ended.failure_reason, ended.lease_until) == (JobStatus.FAILED, "why", 0)
     other = running.find(connection, dogs)
     assert other is not None
     assert other.status != JobStatus.FAILED
@@ -26,9 +26,9 @@ def test_objects_that_arrive_are_added_to_those_that_are_there(connection: Conne
     job_id = job(connection)
     for _ in range(2):
         running.arrived(connection, job_id, objects=3, given=1, failed=2)
-    found = running.find(connection, job_id)
-    assert found is not None
-    assert (found.lines, found.given, found.failed) == (6, 2, 4)
+    row = running.find(connection, job_id)
+    assert row is not None
+    assert (row.lines, row.given, row.failed) == (6, 2, 4)
 
 
 def test_a_log_line_is_plain_text_of_some_length(connection: Connection) -> None:

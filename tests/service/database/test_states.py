@@ -19,9 +19,9 @@ def test_a_state_is_text_in_the_database_and_a_member_in_python(url: str) -> Non
         assert connection.execute(sa.text("SELECT state FROM objects")).scalar_one() == "out"
         (read,) = connection.execute(sa.select(objects.c.state)).scalars()
         assert read is ObjectState.OUT
-        found = sa.select(objects.c.object_id).where(objects.c.state.in_([ObjectState.OUT, ObjectState.WAITING]))
-        assert connection.execute(found).scalars().all() == [1]
-    told = "'ouch' is not a valid ObjectState"
-    with pytest.raises(sa.exc.StatementError, match=told), database.write() as connection:
+        query = sa.select(objects.c.object_id).where(objects.c.state.in_([ObjectState.OUT, ObjectState.WAITING]))
+        assert connection.execute(query).scalars().all() == [1]
+    reason = "'ouch' is not a valid ObjectState"
+    with pytest.raises(sa.exc.StatementError, match=reason), database.write() as connection:
         connection.execute(sa.insert(objects), [{**row, "object_id": 2, "state": "ouch"}])
     database.close()

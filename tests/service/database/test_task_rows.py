@@ -12,8 +12,8 @@ from tests.service.database.rows import job
 
 
 def states(connection: Connection, *ids: int) -> list[TaskState]:
-    found = [task_rows.find(connection, one) for one in ids]
-    return [one.state for one in found if one is not None]
+    rows = [task_rows.find(connection, task_id) for task_id in ids]
+    return [row.state for row in rows if row is not None]
 
 
 def offered(connection: Connection, count: int, each: int, expires: float = 100.0) -> tuple[int, list[int]]:
@@ -69,9 +69,9 @@ def test_who_chooses_a_task_does_not_wait_for_another_who_does(postgresql_url: s
     database = Database(postgresql_url, shared=True)
     with database.write() as connection:
         _, (first, second) = offered(connection, 1, 2)
-    with database.write(together=True) as one, database.write(together=True) as other:
+    with database.write(together=True) as mine, database.write(together=True) as other:
         # If it waited, it would for ever.
-        assert task_rows.accept_this(one, first, "a", 1.0, 9.0) is not None
+        assert task_rows.accept_this(mine, first, "a", 1.0, 9.0) is not None
         assert task_rows.accept_this(other, first, "b", 1.0, 9.0) is None
         assert task_rows.accept_this(other, second, "b", 1.0, 9.0) is not None
     with database.read() as connection:
@@ -89,9 +89,9 @@ def test_only_its_worker_in_time_moves_a_task_and_an_answer_stays(connection: Co
     assert task_rows.submit(connection, [move(task, "a", at=9.0, answer="final")]) == 1
     for act in (task_rows.save, task_rows.submit, task_rows.decline, task_rows.release):
         assert act(connection, [move(task, "a", answer="again")]) == 0
-    found = task_rows.find(connection, task)
-    assert found is not None
-    assert (found.state, found.answer, found.due) == (TaskState.SUBMITTED, "final", 9.0)
+    row = task_rows.find(connection, task)
+    assert row is not None
+    assert (row.state, row.answer, row.due) == (TaskState.SUBMITTED, "final", 9.0)
 
 
 def test_what_is_late_is_free_again_and_what_has_waited_too_long_expires(connection: Connection) -> None:
@@ -100,9 +100,9 @@ def test_what_is_late_is_free_again_and_what_has_waited_too_long_expires(connect
     assert task_rows.next_change(connection, job_id) == 9.0
     assert task_rows.return_late(connection, job_id, 8.0) == 0
     assert task_rows.return_late(connection, job_id, 9.0) == 1
-    found = task_rows.find(connection, first)
-    assert found is not None
-    assert (found.state, found.worker_id, found.tries) == (TaskState.OPEN, None, 1)
+    row = task_rows.find(connection, first)
+    assert row is not None
+    assert (row.state, row.worker_id, row.tries) == (TaskState.OPEN, None, 1)
     assert task_rows.has_open(connection, job_id)
     assert task_rows.expire(connection, job_id, 99.0) == 0
     assert task_rows.expire(connection, job_id, 100.0) == 2

@@ -22,14 +22,14 @@ def add(connection: Connection, name: str, kind: str = "private-crowd") -> str:
 
 def test_a_workteam_is_found_changed_and_deleted(connection: Connection) -> None:
     arn = add(connection, "Herons")
-    found = workteam_rows.find_workteam(connection, "hERONS")
-    assert found == workteam_rows.find_workteam_by_arn(connection, arn)
-    assert found is not None
-    assert (found.name, found.members, found.settings) == ("Herons", [{"a": 1}], {"b": 2})
+    team = workteam_rows.find_workteam(connection, "hERONS")
+    assert team == workteam_rows.find_workteam_by_arn(connection, arn)
+    assert team is not None
+    assert (team.name, team.members, team.settings) == ("Herons", [{"a": 1}], {"b": 2})
     workteam_rows.update_workteam(connection, arn, description="e", members=[], settings={})
-    found = workteam_rows.find_workteam(connection, "Herons")
-    assert found is not None
-    assert (found.description, found.members, found.settings) == ("e", [], {})
+    team = workteam_rows.find_workteam(connection, "Herons")
+    assert team is not None
+    assert (team.description, team.members, team.settings) == ("e", [], {})
     assert workteam_rows.known_arns(connection, [arn, "none"]) == {arn}
     workteam_rows.delete_workteam(connection, arn)
     assert workteam_rows.find_workteam(connection, "Herons") is None
@@ -42,9 +42,9 @@ def test_private_workteams_are_listed_by_a_part_of_their_name(connection: Connec
     add(connection, "vendor_4", "vendor-crowd")
 
     def names(part: str | None, **wanted: bool) -> list[str]:
-        found, token = workteam_rows.list_private_workteams(connection, part, "Name", PageRequest(**wanted))  # type: ignore[arg-type]
+        teams, token = workteam_rows.list_private_workteams(connection, part, "Name", PageRequest(**wanted))  # type: ignore[arg-type]
         assert token is None
-        return [one.name for one in found]
+        return [team.name for team in teams]
 
     assert names("_") == ["a_3", "b_1"]
     assert names("B") == ["B-2", "b_1"]

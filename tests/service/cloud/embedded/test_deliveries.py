@@ -44,7 +44,7 @@ def test_a_subscriber_that_is_in_trouble_for_a_moment_gets_its_message(lab: Lab)
         topic.sns.subscribe(TopicArn=topic.arn, Protocol="http", Endpoint=url)
         topic.publish("hello")
         wait_until(lambda: len(heard) == 2, 30, "the message was sent again", 0.05)
-    assert [one["Message"] for one in heard] == ["hello", "hello"]
+    assert [notification["Message"] for notification in heard] == ["hello", "hello"]
 
 
 def test_a_queue_that_is_gone_stops_neither_the_job_nor_the_other_subscribers(lab: Lab) -> None:

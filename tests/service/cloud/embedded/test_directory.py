@@ -36,13 +36,13 @@ def people(inside: Inside) -> People:
 def names(inside: Inside, pool: str, group: str | None = None) -> set[str]:
     cognito = inside.client("cognito-idp")
     if group is None:
-        return {one["Username"] for one in cognito.list_users(UserPoolId=pool)["Users"]}
-    found = cognito.list_users_in_group(UserPoolId=pool, GroupName=group)["Users"]
-    return {one["Username"] for one in found}
+        return {user["Username"] for user in cognito.list_users(UserPoolId=pool)["Users"]}
+    users = cognito.list_users_in_group(UserPoolId=pool, GroupName=group)["Users"]
+    return {user["Username"] for user in users}
 
 
 def in_team(inside: Inside, team: str) -> set[str]:
-    return {one["name"] for one in people(inside).list(team)}
+    return {person["name"] for person in people(inside).list(team)}
 
 
 def make_pool(inside: Inside, **settings: Any) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def make_pool(inside: Inside, **settings: Any) -> dict[str, Any]:
 
 
 def make_team(inside: Inside, workforce: WorkforceFile, *members: dict[str, Any]) -> None:
-    definitions = [{"CognitoMemberDefinition": one} for one in members]
+    definitions = [{"CognitoMemberDefinition": member} for member in members]
     teams(inside, workforce).create({"WorkteamName": "herons", "MemberDefinitions": definitions, "Description": "x"})
 
 
@@ -70,9 +70,9 @@ def test_the_users_of_a_group_are_the_people_of_its_workteam(inside: Inside, wor
     assert in_team(inside, "herons") == {"ada@example.com"}
     cognito.admin_add_user_to_group(**group, Username="Grace")
     assert in_team(inside, "herons") == {"ada@example.com", "Grace"}
-    (sub,) = [one["Value"] for one in made["Attributes"] if one["Name"] == "sub"]
-    (found,) = cognito.list_users(UserPoolId=pool, Filter=f'sub = "{sub}"')["Users"]
-    assert found["Username"] == "ada@example.com"
+    (sub,) = [attribute["Value"] for attribute in made["Attributes"] if attribute["Name"] == "sub"]
+    (user,) = cognito.list_users(UserPoolId=pool, Filter=f'sub = "{sub}"')["Users"]
+    assert user["Username"] == "ada@example.com"
     cognito.admin_remove_user_from_group(**group, Username="Grace")
     cognito.admin_delete_user(UserPoolId=pool, Username="ada@example.com")
     assert in_team(inside, "herons") == set()
@@ -116,7 +116,7 @@ def test_after_a_restart_pools_of_workteams_have_their_clients_groups_and_people
     before = cognito.admin_get_user(**place, Username="Ada")["UserAttributes"]
     inside.start()
     assert names(inside, member["UserPool"], "experts") == {"Ada"}
-    sub = {one["Name"]: one["Value"] for one in before}["sub"]
+    sub = {attribute["Name"]: attribute["Value"] for attribute in before}["sub"]
     after = cognito.admin_get_user(**place, Username="Ada")["UserAttributes"]
     assert {"Name": "sub", "Value": sub} in after
     client = cognito.describe_user_pool_client(**place, ClientId=member["ClientId"])["UserPoolClient"]
@@ -209,7 +209,7 @@ def test_the_services_own_people_are_in_a_pool_too(inside: Inside, workforce: Wo
     people(inside).add("Ada")
     assert names(inside, own, "private-people") == {"anybody", "Ada"}
     cognito = inside.client("cognito-idp")
-    assert {one["GroupName"] for one in cognito.list_groups(UserPoolId=own)["Groups"]} >= {"private-people"}
+    assert {group["GroupName"] for group in cognito.list_groups(UserPoolId=own)["Groups"]} >= {"private-people"}
     cognito.admin_create_user(UserPoolId=own, Username="Grace")
     cognito.admin_add_user_to_group(UserPoolId=own, GroupName="private-people", Username="Grace")
     assert in_team(inside, "private-people") == {"Grace"}

@@ -65,8 +65,8 @@ class Process:
 def databases(postgresql_url: str) -> Iterator[list[Database]]:
     both = [Database(postgresql_url, shared=True) for _ in range(2)]
     yield both
-    for one in both:
-        one.close()
+    for database in both:
+        database.close()
 
 
 def test_each_knows_what_the_other_has_changed_and_reads_only_that(databases: list[Database]) -> None:
@@ -82,16 +82,16 @@ def test_each_knows_what_the_other_has_changed_and_reads_only_that(databases: li
 
 
 def test_whatever_two_change_without_knowing_of_each_other_all_of_it_is_kept(databases: list[Database]) -> None:
-    both = [Process(one) for one in databases]
+    both = [Process(database) for database in databases]
     chance, truth, mine = Random(7), dict[str, State](), own_id().hex
     for number in range(150):
-        one, name, field = chance.choice(both), f"{mine}{chance.randrange(2)}", chance.choice("ab")
+        process, name, field = chance.choice(both), f"{mine}{chance.randrange(2)}", chance.choice("ab")
         if chance.random() < 0.4:
-            one.in_step.refresh()
-        state = json.loads(json.dumps(one.held.get(name)))
+            process.in_step.refresh()
+        state = json.loads(json.dumps(process.held.get(name)))
         what = chance.random()
         if what < 0.05 and state is not None:
-            one.change(False, **{name: None})
+            process.change(False, **{name: None})
             truth.pop(name, None)
             continue
         is_new = state is None
@@ -114,11 +114,11 @@ def test_whatever_two_change_without_knowing_of_each_other_all_of_it_is_kept(dat
             stored["tags"].pop(field, None)
         if is_new or what < 0.2:
             state["n"] = stored["n"] = number
-        one.change(False, **{name: state})
-    for one in both:
+        process.change(False, **{name: state})
+    for process in both:
         seen = {
             name: {**state, "targets": {target["Id"]: target for target in state["targets"]}}
-            for name, state in one.seen().items()
+            for name, state in process.seen().items()
         }
         assert seen == truth
 
@@ -148,16 +148,16 @@ def test_what_the_database_does_not_take_is_not_there(
 
 
 def test_what_could_not_be_read_is_read_again(databases: list[Database]) -> None:
-    one, tries = InStep(databases[0]), list[int]()
+    in_step, tries = InStep(databases[0]), list[int]()
 
     def restore() -> None:
         tries.append(1)
         if len(tries) == 1:
             raise DatabaseError("the database is away")
 
-    one.restore_also(restore)
+    in_step.restore_also(restore)
     with pytest.raises(DatabaseError):
-        one.refresh()
-    one.refresh()
-    one.refresh()
+        in_step.refresh()
+    in_step.refresh()
+    in_step.refresh()
     assert len(tries) == 2

@@ -21,12 +21,12 @@ QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:ends"
 def rules(inside: Inside) -> dict[str, Any]:
     """All that clients can see of the rules."""
     events = inside.client("events")
-    found = {}
+    by_name = {}
     for rule in events.list_rules()["Rules"]:
         name = rule["Name"]
         tags = events.list_tags_for_resource(ResourceARN=rule["Arn"])["Tags"]
-        found[name] = [rule, events.list_targets_by_rule(Rule=name)["Targets"], tags]
-    return found
+        by_name[name] = [rule, events.list_targets_by_rule(Rule=name)["Targets"], tags]
+    return by_name
 
 
 def test_rules_are_there_after_a_kill_as_they_were(inside: Inside) -> None:

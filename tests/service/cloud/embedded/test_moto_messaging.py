@@ -21,22 +21,22 @@ NAME = "GroundTruth-cats"
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    one = Database(f"sqlite:///{tmp_path / 'labeling.sqlite'}")
-    yield one
-    one.close()
+    opened = Database(f"sqlite:///{tmp_path / 'labeling.sqlite'}")
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
 def messaging(database: Database) -> EmbeddedMessaging:
     """Topics and queues, with one topic."""
-    one = EmbeddedMessaging(database, ACCOUNT, REGION)
-    with one.recording():
-        one._sns.create_topic("new")
-    return one
+    embedded = EmbeddedMessaging(database, ACCOUNT, REGION)
+    with embedded.recording():
+        embedded._sns.create_topic("new")
+    return embedded
 
 
 def bodies(messaging: EmbeddedMessaging, most: int = 9) -> list[str]:
-    return [one.body for one in messaging.waiting(NAME, most)]
+    return [message.body for message in messaging.waiting(NAME, most)]
 
 
 def test_a_queue_is_opened_once_and_hears_its_topic_until_it_leaves(messaging: EmbeddedMessaging) -> None:
@@ -49,18 +49,18 @@ def test_a_queue_is_opened_once_and_hears_its_topic_until_it_leaves(messaging: E
     assert messaging.publish(TOPIC, "first", "1")
     messaging.leave(NAME)
     assert messaging.publish(TOPIC, "second", "2")
-    told = [json.loads(body) for body in bodies(messaging)]
-    assert [(one["Message"], one["MessageId"]) for one in told] == [("first", "1")]
+    notifications = [json.loads(body) for body in bodies(messaging)]
+    assert [(notification["Message"], notification["MessageId"]) for notification in notifications] == [("first", "1")]
     assert not messaging.publish(f"{TOPIC}-old", "third", "3")
 
 
 def test_a_message_is_put_once_under_its_id_and_the_oldest_come_first(messaging: EmbeddedMessaging) -> None:
     messaging.open_queue(NAME, TOPIC)
-    told: list[str | None] = []
-    messaging.changed = lambda _, queue: told.append(queue)
+    changed_queues: list[str | None] = []
+    messaging.changed = lambda _, queue: changed_queues.append(queue)
     messaging.put(NAME, [("1", "a"), ("2", "b")])
     messaging.put(NAME, [("2", "again"), ("3", "c")])
-    assert told == [NAME, NAME]
+    assert changed_queues == [NAME, NAME]
     assert bodies(messaging) == ["a", "b", "c"]
     assert bodies(messaging, 2) == ["a", "b"]
     assert messaging.waiting("GroundTruth-dogs", 9) == []

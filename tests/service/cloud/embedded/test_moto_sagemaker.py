@@ -33,8 +33,8 @@ def test_a_model_of_automated_labeling_can_be_served(inside: Inside, sagemaker: 
     assert inside.store is not None
     with inside.store.write() as connection:
         put(connection, ModelRow(NAME, ARN, "text-classification", 1_700_000_000.0, description))
-    (found,) = sagemaker.list_models()["Models"]
-    assert (found["ModelName"], found["ModelArn"], found["CreationTime"].timestamp()) == (NAME, ARN, 1_700_000_000.0)
+    (model,) = sagemaker.list_models()["Models"]
+    assert (model["ModelName"], model["ModelArn"], model["CreationTime"].timestamp()) == (NAME, ARN, 1_700_000_000.0)
     variant = {"VariantName": "all", "ModelName": NAME, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
     sagemaker.create_endpoint_config(EndpointConfigName="birds", ProductionVariants=[variant])
     assert sagemaker.describe_model(ModelName=NAME)["PrimaryContainer"] == container

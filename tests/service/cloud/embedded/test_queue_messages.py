@@ -50,8 +50,8 @@ def databases(url: str) -> Iterator[tuple[Database, Database]]:
 def both(databases: tuple[Database, Database]) -> tuple[Messages, Messages]:
     """Two processes."""
     made = [Messages(database, lambda *_: None) for database in databases]
-    for one in made:
-        one.answer_for(models.SQSBackend("us-east-1", "1"))
+    for messages in made:
+        messages.answer_for(models.SQSBackend("us-east-1", "1"))
     return made[0], made[1]
 
 
@@ -63,8 +63,8 @@ def send(to: Messages, target: Any, body: str, **more: Any) -> None:
     to.add(target, message)
 
 
-def bodies(found: list[Any]) -> list[str]:
-    return [one.body for one in found]
+def bodies(messages: list[Any]) -> list[str]:
+    return [message.body for message in messages]
 
 
 def test_who_waits_is_told_and_has_the_message_alone(
@@ -72,12 +72,12 @@ def test_who_waits_is_told_and_has_the_message_alone(
 ) -> None:
     monkeypatch.setattr(timing, "_LOOK_SECONDS", 600.0)
     sender, receiver = both
-    found: list[Any] = []
-    waiting = threading.Thread(target=lambda: found.extend(receiver.receive(queue(), 10, 600, 30)), daemon=True)
+    received: list[Any] = []
+    waiting = threading.Thread(target=lambda: received.extend(receiver.receive(queue(), 10, 600, 30)), daemon=True)
     waiting.start()
     send(sender, queue(), "a")
     waiting.join(60)
-    assert bodies(found) == ["a"]
+    assert bodies(received) == ["a"]
     assert sender.receive(queue(), 10, 0, 30) == []
     assert sender.counts("arn:news") == {
         "ApproximateNumberOfMessages": 0,
@@ -85,13 +85,13 @@ def test_who_waits_is_told_and_has_the_message_alone(
         "ApproximateNumberOfMessagesDelayed": 0,
     }
     # Whoever has it may give it back, or keep it from others for longer, by any process.
-    sender.hide(queue(), found[0].receipt_handle, 0)
+    sender.hide(queue(), received[0].receipt_handle, 0)
     (again,) = receiver.receive(queue(), 10, 0, 30)
     assert again.approximate_receive_count == 2
     with pytest.raises(InvalidParameterValue):
         sender.hide(queue(), again.receipt_handle, 43_201)
-    sender.delete(queue(), found[0].receipt_handle)
-    sender.delete(queue(), found[0].receipt_handle)
+    sender.delete(queue(), received[0].receipt_handle)
+    sender.delete(queue(), received[0].receipt_handle)
     with pytest.raises(ReceiptHandleIsInvalid):
         sender.hide(queue(), again.receipt_handle, 0)
 
@@ -99,27 +99,27 @@ def test_who_waits_is_told_and_has_the_message_alone(
 def test_many_receivers_get_each_message_once(both: tuple[Messages, Messages]) -> None:
     for number in range(60):
         send(both[0], queue(), str(number))
-    found: list[str] = []
+    received: list[str] = []
 
-    def receive(one: Messages) -> None:
-        while got := one.receive(queue(), 3, 0, 600):
-            found.extend(bodies(got))
+    def receive(receiver: Messages) -> None:
+        while got := receiver.receive(queue(), 3, 0, 600):
+            received.extend(bodies(got))
 
-    threads = [threading.Thread(target=receive, args=(one,)) for one in both * 3]
+    threads = [threading.Thread(target=receive, args=(receiver,)) for receiver in both * 3]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
     # Who looks while others have locked what is left goes with nothing.
     receive(both[0])
-    assert sorted(found, key=int) == [str(number) for number in range(60)]
+    assert sorted(received, key=int) == [str(number) for number in range(60)]
 
 
 def test_a_message_that_nobody_deletes_goes_to_the_dead_letter_queue(both: tuple[Messages, Messages]) -> None:
     dying = queue(dead_letter_queue=DEAD, redrive_policy={"maxReceiveCount": 2})
     for body in ("a", "b"):
         send(both[0], dying, body)
-    assert [bodies(one.receive(dying, 1, 0, 0)) for one in both] == [["a"], ["a"]]
+    assert [bodies(receiver.receive(dying, 1, 0, 0)) for receiver in both] == [["a"], ["a"]]
     assert bodies(both[0].receive(dying, 1, 0, 30)) == ["b"]
     (dead,) = both[1].receive(queue("dead"), 1, 0, 30)
     assert (dead.body, dead.approximate_receive_count) == ("a", 3)

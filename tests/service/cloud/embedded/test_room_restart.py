@@ -156,7 +156,7 @@ class S3:
 
     def versions(self, bucket: str, key: str) -> list[str]:
         listed = self.client.list_object_versions(Bucket=bucket, Prefix=key)
-        return [one["VersionId"] for one in [*listed.get("Versions", ()), *listed.get("DeleteMarkers", ())]]
+        return [version["VersionId"] for version in [*listed.get("Versions", ()), *listed.get("DeleteMarkers", ())]]
 
     def on_version(self, name: str, bucket: str, key: str, number: int, arguments: dict[str, Any]) -> None:
         versions = self.versions(bucket, key) or ["none"]
@@ -166,9 +166,9 @@ class S3:
     def delete_many(self, bucket: str, keys: list[str], number: int | None) -> None:
         objects: list[dict[str, str]] = [{"Key": key} for key in keys]
         if number is not None:
-            for one in objects:
-                versions = self.versions(bucket, one["Key"]) or ["none"]
-                one["VersionId"] = versions[number % len(versions)]
+            for entry in objects:
+                versions = self.versions(bucket, entry["Key"]) or ["none"]
+                entry["VersionId"] = versions[number % len(versions)]
         self.client.delete_objects(Bucket=bucket, Delete={"Objects": objects})
 
     def copy(self, source: tuple[str, str], target: tuple[str, str], options: dict[str, Any]) -> None:
@@ -205,15 +205,19 @@ PLACES = st.tuples(BUCKETS, KEYS)
 CALLS = st.one_of(
     st.tuples(st.just("create"), BUCKETS, st.booleans()),
     st.tuples(st.just("put"), BUCKETS, KEYS, BODIES, PUT_OPTIONS),
-    st.builds(lambda bucket, one: ("call", one[0], {"Bucket": bucket, **one[1]}), BUCKETS, st.sampled_from(SETTINGS)),
     st.builds(
-        lambda place, one: ("call", one[0], {"Bucket": place[0], "Key": place[1], **one[1]}),
+        lambda bucket, setting: ("call", setting[0], {"Bucket": bucket, **setting[1]}),
+        BUCKETS,
+        st.sampled_from(SETTINGS),
+    ),
+    st.builds(
+        lambda place, call: ("call", call[0], {"Bucket": place[0], "Key": place[1], **call[1]}),
         PLACES,
         st.sampled_from(OBJECT_CALLS),
     ),
     st.builds(lambda bucket: ("call", "delete_bucket", {"Bucket": bucket}), BUCKETS),
     st.builds(
-        lambda place, number, one: ("on_version", one[0], *place, number, one[1]),
+        lambda place, number, call: ("on_version", call[0], *place, number, call[1]),
         PLACES,
         st.integers(0, 3),
         st.sampled_from(OBJECT_CALLS),
@@ -291,22 +295,22 @@ def test_a_database_of_version_0_1_0_is_taken_over(inside: Inside, caplog: pytes
         database.commit()
     Path(f"{file}.lock").unlink()
     inside.start()
-    told = [
-        one.message.partition(":")[0]
-        for one in caplog.records
-        if one.name == "labeling_provider.service.cloud.embedded.restoring"
+    messages = [
+        record.message.partition(":")[0]
+        for record in caplog.records
+        if record.name == "labeling_provider.service.cloud.embedded.restoring"
     ]
-    assert told == ["setting acl of bucket cats could not be restored"]
+    assert messages == ["setting acl of bucket cats could not be restored"]
     seen = same_after_a_kill(inside)
-    assert [one["Name"] for one in seen["s3"]["listed"]["Buckets"]] == ["cats", "dogs"]
+    assert [bucket["Name"] for bucket in seen["s3"]["listed"]["Buckets"]] == ["cats", "dogs"]
     assert seen["s3"]["cats"]["get_bucket_versioning"]["Status"] == "Enabled"
     assert seen["s3"]["cats"]["get_bucket_location"]["LocationConstraint"] == "eu-west-1"
-    found = seen["s3"]["dogs"]["get_object ä b None"]
-    assert (found["Body"], found["ContentType"], found["ETag"]) == (b"body".hex(), "a/b", '"e1"')
-    assert found["headers"]["last-modified"] == "Tue, 14 Nov 2023 22:13:20 GMT"
+    restored = seen["s3"]["dogs"]["get_object ä b None"]
+    assert (restored["Body"], restored["ContentType"], restored["ETag"]) == (b"body".hex(), "a/b", '"e1"')
+    assert restored["headers"]["last-modified"] == "Tue, 14 Nov 2023 22:13:20 GMT"
     assert [url.rpartition("/")[2] for url in seen["queues"]] == ["itself", "widow"]
     assert seen[seen["queues"][0]][0]["Attributes"]["VisibilityTimeout"] == "7"
-    assert [one.rpartition(":")[2] for one in seen["topics"]] == ["a.fifo"]
+    assert [topic.rpartition(":")[2] for topic in seen["topics"]] == ["a.fifo"]
 
 
 def test_everything_that_moto_knows_of_a_bucket_and_a_version_is_kept(inside: Inside) -> None:
@@ -362,7 +366,7 @@ def test_an_upload_that_the_database_refuses_can_be_completed_later_and_is_told_
     assert inside.depth("news") == 0
     s3.complete_multipart_upload(**place, UploadId=upload, MultipartUpload=parts)
     same_after_a_kill(inside)
-    events = [json.loads(one.body)["Records"][0]["eventName"] for one in inside.messaging.waiting("news", 10)]
+    events = [json.loads(message.body)["Records"][0]["eventName"] for message in inside.messaging.waiting("news", 10)]
     assert "ObjectCreated:CompleteMultipartUpload" in events
     assert len(set(events)) == len(events)
 
@@ -468,16 +472,16 @@ class Messages:
     def receive(self, name: str, then: str) -> None:
         """Receive messages with no time to handle them, and delete them or not."""
         url = self.url(name)
-        found = self.sqs.receive_message(QueueUrl=url, VisibilityTimeout=0, MaxNumberOfMessages=2).get("Messages", [])
-        entries = [{"Id": str(number), "ReceiptHandle": one["ReceiptHandle"]} for number, one in enumerate(found)]
+        answer = self.sqs.receive_message(QueueUrl=url, VisibilityTimeout=0, MaxNumberOfMessages=2)
+        handles = [message["ReceiptHandle"] for message in answer.get("Messages", ())]
         if then == "delete":
-            for one in entries:
-                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
-        elif then == "delete batch" and entries:
+            for handle in handles:
+                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=handle)
+        elif then == "delete batch" and handles:
+            entries = [{"Id": str(number), "ReceiptHandle": handle} for number, handle in enumerate(handles)]
             self.sqs.delete_message_batch(QueueUrl=url, Entries=entries)
         elif then == "later":
-            for one in entries:
-                handle = one["ReceiptHandle"]
+            for handle in handles:
                 self.sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)
 
     def create_topic(self, name: str, tags: bool) -> None:
@@ -485,8 +489,10 @@ class Messages:
         more = {"Tags": [{"Key": "a", "Value": "b"}]} if tags else {}
         self.sns.create_topic(Name=name, Attributes=attributes, **more)
 
-    def set_topic(self, name: str, one: tuple[str, str]) -> None:
-        self.sns.set_topic_attributes(TopicArn=self.arn("sns", name), AttributeName=one[0], AttributeValue=one[1])
+    def set_topic(self, name: str, attribute: tuple[str, str]) -> None:
+        self.sns.set_topic_attributes(
+            TopicArn=self.arn("sns", name), AttributeName=attribute[0], AttributeValue=attribute[1]
+        )
 
     def tag_topic(self, name: str, tagged: bool) -> None:
         if tagged:
@@ -502,10 +508,9 @@ class Messages:
         self.sns.subscribe(**where, Attributes=options)
 
     def unsubscribe(self, number: int) -> None:
-        found = self.sns.list_subscriptions()["Subscriptions"]
-        self.sns.unsubscribe(
-            SubscriptionArn=[*(one["SubscriptionArn"] for one in found), "none"][number % (len(found) + 1)]
-        )
+        subscriptions = self.sns.list_subscriptions()["Subscriptions"]
+        arns = [*(subscription["SubscriptionArn"] for subscription in subscriptions), "none"]
+        self.sns.unsubscribe(SubscriptionArn=arns[number % len(arns)])
 
     def publish(self, topic: str, text: str) -> None:
         self.sns.publish(
@@ -570,12 +575,12 @@ def test_sns_and_sqs_answer_as_before_after_any_calls(shared: Inside, calls: lis
 
 def contents(service: Inside) -> dict[str, Any]:
     """Every message of every queue, oldest first, as its receiver gets it."""
-    found = {}
+    by_queue = {}
     for name in ("news", "dead", "lined.fifo"):
         with suppress(ClientError):
             # To be received once more must not move a message.
             Messages(service).set_queue(name, {"RedrivePolicy": ""})
-            found[name] = (
+            by_queue[name] = (
                 service.client("sqs")
                 .receive_message(
                     QueueUrl=Messages.url(name),
@@ -586,6 +591,6 @@ def contents(service: Inside) -> dict[str, Any]:
                 )
                 .get("Messages", [])
             )
-            for one in found[name]:
-                del one["ReceiptHandle"]
-    return found
+            for message in by_queue[name]:
+                del message["ReceiptHandle"]
+    return by_queue

@@ -63,7 +63,7 @@ def test_the_pages_together_have_every_object_or_its_common_prefix_once(
     while after is not None:
         page = page_of_objects(Bucket(content).latest, prefix, delimiter, after, most)
         assert len(page.entries) <= most
-        seen += [one if isinstance(one, str) else one.key for one in page.entries]
+        seen += [entry if isinstance(entry, str) else entry.key for entry in page.entries]
         after = page.token and name_of(page.token)
     assert seen == expected
 
@@ -72,9 +72,13 @@ def test_the_pages_together_have_every_object_or_its_common_prefix_once(
 def test_a_list_may_begin_after_any_name(
     content: dict[str, list[bool]], prefix: str, delimiter: str, after: str
 ) -> None:
-    whole, rest = (page_of_objects(Bucket(content).latest, prefix, delimiter, one, 99).entries for one in ("", after))
-    names = [one if isinstance(one, str) else one.key for one in whole]
-    assert [one if isinstance(one, str) else one.key for one in rest] == [name for name in names if name > after]
+    whole, rest = (
+        page_of_objects(Bucket(content).latest, prefix, delimiter, start, 99).entries for start in ("", after)
+    )
+    names = [entry if isinstance(entry, str) else entry.key for entry in whole]
+    assert [entry if isinstance(entry, str) else entry.key for entry in rest] == [
+        name for name in names if name > after
+    ]
 
 
 @given(BUCKETS, PREFIXES, DELIMITERS, st.integers(1, 5))

@@ -22,7 +22,7 @@ LONG = b"l" * (MAX_READ_AHEAD + 1)
 
 def objects_in_memory() -> int:
     gc.collect()
-    return sum(isinstance(one, FakeKey) for one in gc.get_objects())
+    return sum(isinstance(instance, FakeKey) for instance in gc.get_objects())
 
 
 def test_no_object_stays_in_memory(inside: Inside) -> None:
@@ -115,17 +115,17 @@ def test_lists_go_on_after_a_restart_where_they_were(inside: Inside) -> None:
         s3.put_object(Bucket="lab", Key=key, Body=b"1")
         s3.put_object(Bucket="lab", Key=key, Body=b"22")
     s3.delete_object(Bucket="lab", Key="a")
-    found: dict[str, list[str]] = {}
+    listed: dict[str, list[str]] = {}
     for name in ("list_objects", "list_objects_v2", "list_object_versions"):
         pages = s3.get_paginator(name).paginate(Bucket="lab", Delimiter="/", PaginationConfig={"PageSize": 1})
-        found[name] = []
+        listed[name] = []
         for page in pages:
             entries = [*page.get("Contents", ()), *page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-            found[name] += [f"{one['Key']} {one.get('Size')}" for one in entries]
-            found[name] += [one["Prefix"] for one in page.get("CommonPrefixes", ())]
+            listed[name] += [f"{entry['Key']} {entry.get('Size')}" for entry in entries]
+            listed[name] += [folder["Prefix"] for folder in page.get("CommonPrefixes", ())]
             inside.start()
-    assert found["list_objects"] == found["list_objects_v2"] == ["b ö/", "ä + 2"]
-    assert found["list_object_versions"] == ["a None", "a 2", "a 1", "b ö/", "ä + 2", "ä + 1"]
+    assert listed["list_objects"] == listed["list_objects_v2"] == ["b ö/", "ä + 2"]
+    assert listed["list_object_versions"] == ["a None", "a 2", "a 1", "b ö/", "ä + 2", "ä + 1"]
 
 
 @pytest.mark.parametrize("before", [[], ["text/html"]])

@@ -19,7 +19,9 @@ def test_a_body_is_gone_with_its_request(inside: Inside) -> None:
                 s3.put_object(Bucket="bodies", Key="a", Body=b"y" * size)
             gc.set_debug(gc.DEBUG_SAVEALL)
             gc.collect()
-            kept = {id(held): held for one in gc.garbage for held in gc.get_referents(one) if isinstance(held, bytes)}
+            kept = {
+                id(held): held for leaked in gc.garbage for held in gc.get_referents(leaked) if isinstance(held, bytes)
+            }
         finally:
             gc.set_debug(0)
             gc.garbage.clear()

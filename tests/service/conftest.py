@@ -40,6 +40,14 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url
 
 
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """An empty database on SQLite, opened."""
+    database = Database(f"sqlite:///{tmp_path / 'labeling.sqlite'}")
+    yield database
+    database.close()
+
+
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """A database that is opened once, on each kind of database."""

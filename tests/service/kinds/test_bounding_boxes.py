@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import permutations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +9,7 @@ from hypothesis import strategies as st
 from benchmarks.consolidation import measured
 from labeling_provider.service.kinds.bounding_boxes import USUAL, consolidate_boxes, evidence_of_boxes, overlap
 from labeling_provider.service.kinds.skills import Skill, SkillBook
+from tests.service.kinds.any_order import outcomes
 
 
 def box(left: float, top: float = 0, width: float = 10, height: float = 10, label: str = "a") -> dict:
@@ -56,11 +55,8 @@ BOXES = st.lists(
     st.lists(BOXES, min_size=2, max_size=4), st.lists(st.sampled_from([0.001, 0.0036, 0.02]), min_size=4, max_size=4)
 )
 def test_the_order_of_the_workers_makes_no_difference(answers: list[list[dict]], off: list[float]) -> None:
-    workers = [(own, USUAL._replace(off=share)) for own, share in zip(answers, off, strict=False)]
-    results = {repr(consolidate_boxes(*map(list, zip(*order, strict=True)))) for order in permutations(workers)}
-    assert len(results) == 1
-    evidence = {tuple(sorted(evidence_of_boxes([own for own, _ in order], 2))) for order in permutations(workers)}
-    assert len(evidence) == 1
+    skills = [USUAL._replace(off=share) for share in off]
+    assert len(outcomes(answers, skills, consolidate_boxes, evidence_of_boxes)) == 1
 
 
 def test_the_closest_pairs_come_first() -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import permutations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.consolidation import measured
 from labeling_provider.service.kinds.spans import USUAL, consolidate_spans, evidence_of_spans
+from tests.service.kinds.any_order import outcomes
 
 
 def test_spans_take_the_most_frequent_borders_and_label() -> None:
@@ -36,11 +35,8 @@ SPANS = st.lists(st.builds(span, st.integers(0, 4), st.integers(5, 9), st.sample
 
 @given(st.lists(SPANS, min_size=2, max_size=4), st.lists(st.sampled_from([0.02, 0.1, 0.5]), min_size=4, max_size=4))
 def test_the_order_of_the_workers_makes_no_difference(answers: list[list[dict]], off: list[float]) -> None:
-    workers = [(own, USUAL._replace(off=share)) for own, share in zip(answers, off, strict=False)]
-    results = {repr(consolidate_spans(*map(list, zip(*order, strict=True)))) for order in permutations(workers)}
-    assert len(results) == 1
-    evidence = {tuple(sorted(evidence_of_spans([own for own, _ in order], 2))) for order in permutations(workers)}
-    assert len(evidence) == 1
+    skills = [USUAL._replace(off=share) for share in off]
+    assert len(outcomes(answers, skills, consolidate_spans, evidence_of_spans)) == 1
 
 
 def test_who_is_more_exact_weighs_more() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -27,14 +26,6 @@ class SetClock(Clock):
 def clock() -> SetClock:
     """A clock that stands still."""
     return SetClock()
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """A database on SQLite."""
-    database = Database(f"sqlite:///{tmp_path / 'labeling.sqlite'}")
-    yield database
-    database.close()
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -19,12 +17,11 @@ EVERY = {"rights": ["create", "read", "stop"]}
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'labeling.sqlite'}")
+def database(database: Database) -> Database:
+    """With a worker."""
     with database.write() as connection:
         people_rows.insert_person(connection, name="Ann", worker_id=WORKER, sub="ann")
-    yield database
-    database.close()
+    return database
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from moto.sqs.exceptions import SQSException
@@ -17,13 +15,6 @@ from tests.service.inside import ACCOUNT, REGION
 
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:new"
 NAME = "GroundTruth-cats"
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(f"sqlite:///{tmp_path / 'labeling.sqlite'}")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

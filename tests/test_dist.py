@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -139,8 +140,16 @@ print(json.dumps([labeling_provider.__file__, provider.version, apps, pages]))
 
 
 def test_the_wheel_works_beside_airflow_without_the_checkout(tmp_path: Path) -> None:
-    """As ``make dist`` tries it, with the dependencies of the environment that runs the tests."""
-    wheel = build(copy_of_tree(tmp_path), "wheel")
+    """As ``make dist`` tries it, with the dependencies of the environment that runs the tests.
+
+    It is built from what an image is built from.
+    """
+    tree = copy_of_tree(tmp_path)
+    let_in = {line.removeprefix("!") for line in (ROOT / ".dockerignore").read_text().splitlines() if line[:1] == "!"}
+    for path in tree.iterdir():
+        if path.name not in let_in:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    wheel = build(tree, "wheel")
     check_contents(wheel)
     venv = tmp_path / "venv"
     run(sys.executable, "-m", "venv", "--without-pip", str(venv))

@@ -50,6 +50,12 @@ def test_the_colors_of_all_pages_stand_in_one_palette() -> None:
     assert len(colors) == len(used) == 7
     assert used == set(colors)
     assert [path.name for path in others if re.search(rf"({'|'.join(colors)}):", path.read_text())] == []
+    # The plugin's script takes them from Airflow's theme.
+    script = (PACKAGE / "ui" / "static" / "labeling.js").read_text()
+    shades = re.search(r"const SHADES = \{ (.+) \};", script)
+    assert shades
+    assert {f"--labeling-{name}" for name in re.findall(r"(\w+):", shades[1])} == used - {"--labeling-trouble"}
+    assert "`--labeling-${own}`" in script
 
 
 def test_every_class_of_a_template_is_in_the_style_sheet() -> None:

@@ -208,5 +208,5 @@ def test_tags_and_workteams_survive_a_kill(own: Lab) -> None:
 
 
 def test_two_services_do_not_share_a_data_directory(own: Lab) -> None:
-    with pytest.raises(StackError, match="in use by another local service"):
+    with pytest.raises(StackError, match="is in use by another service"):
         Service(own.service.folder)

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from labeling_provider.groundtruth.facts import Arn, cognito_issuer
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.database import deleted_rows, people_rows, workforce_rows, workteam_rows
+from labeling_provider.service.database import deleted_rows, people_rows, sign_in_rows, workforce_rows, workteam_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.database.people_rows import PersonRow
@@ -149,6 +149,8 @@ class People:
         hashed = self._hasher.hash(password)
         with self._database.write() as connection:
             person = people_rows.choose_password(connection, _digest(token), hashed, self._clock.now())
+            if person is not None:
+                sign_in_rows.forget_person(connection, people_rows.name_key(person.name))
         if person is None:
             raise PeopleError("This invitation is not valid any more. Ask for another one.")
         return self.open_session(person)
@@ -158,6 +160,14 @@ class People:
         with self._database.read() as connection:
             person = people_rows.invited(connection, _digest(token), self._clock.now())
         return None if person is None else person.name
+
+    def is_known(self, name: str) -> bool:
+        """Whether somebody has a name, in any case."""
+        given = people_rows.plain_name(name)
+        if not people_rows.is_name(given):
+            return False
+        with self._database.read() as connection:
+            return people_rows.find_person(connection, given) is not None
 
     def of_session(self, token: str) -> Person | None:
         """The person signed in to the portal by a token; None if nobody is, or no longer."""

@@ -11,7 +11,7 @@
   })();
 
   // Our colors, and what Airflow calls them; a theme of one's own changes them there.
-  const SHADES = { back: "bg", text: "fg", quiet: "fg-muted", line: "border-emphasized", soft: "bg-muted", link: "fg-info" };
+  const SHADES = { back: "bg", text: "fg", quiet: "fg-muted", line: "border-emphasized", soft: "bg-muted", accent: "fg-info" };
 
   function takeTheme() {
     const dark = parentDocument
@@ -23,7 +23,7 @@
     const shown = parentDocument.defaultView.getComputedStyle(parentDocument.documentElement);
     for (const [own, theirs] of Object.entries(SHADES)) {
       const shade = shown.getPropertyValue(`--chakra-colors-${theirs}`);
-      if (shade) root.style.setProperty(`--${own}`, shade);
+      if (shade) root.style.setProperty(`--labeling-${own}`, shade);
     }
   }
   takeTheme();

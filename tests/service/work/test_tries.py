@@ -117,6 +117,9 @@ def test_a_right_password_forgets_the_wrong_ones_of_its_person_and_source_only(
     assert [tried(people, "Ann", "wrong", HERE) for _ in range(LIMITS.together)] == [WRONG] * 10
     for name, address in (("Ann", ELSEWHERE), ("Ben", HERE)):
         assert [tried(people, name, "wrong", address) for _ in range(2)] == [WRONG, TOO_MANY]
+    people.accept_invitation(people.invite("Ann"), "another password")
+    assert rows(database) == LIMITS.together, "of Ben: an invitation forgets those of Ann from everywhere"
+    assert tried(people, "Ann", "wrong", HERE) == WRONG
     people.erase("Ann")
     assert rows(database) == LIMITS.together, "of Ben"
 

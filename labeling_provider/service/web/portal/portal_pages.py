@@ -98,7 +98,9 @@ class Pages:
             except PeopleError as error:
                 key = _WORDS.get(type(error))
                 trouble = words_of(language)[key] if key else str(error)
-                self.write_down(request, "sign-in", form.get("name", ""), outcome="refused")
+                # People type passwords there by mistake, so names that nobody has are not kept.
+                name = form.get("name", "")
+                self.write_down(request, "sign-in", name if self._people.is_known(name) else "", outcome="refused")
             else:
                 self.write_down(request, "sign-in", session=token)
                 return with_session(redirect(onward_of(form)), token, secure=request.url.scheme == "https")

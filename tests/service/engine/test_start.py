@@ -53,18 +53,17 @@ def test_a_job_that_is_stopped_while_its_objects_are_stored_has_none(
     tmp_path: Path, chunks: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = InProcess(tmp_path)
-    hold = start.lease_rows.hold
+    first_state = start.first_state
 
-    def stopped_meanwhile(connection: Connection, lease: Any) -> Any:
-        status = hold(connection, lease)
+    def stopped_meanwhile(*line: Any) -> Any:
         if len(chunks) == 2:
-            monkeypatch.setattr(start.lease_rows, "hold", hold)
-            name = connection.exec_driver_sql("SELECT name FROM jobs").scalar_one()
+            monkeypatch.setattr(start, "first_state", first_state)
+            with service.store.read() as connection:
+                name = connection.exec_driver_sql("SELECT name FROM jobs").scalar_one()
             service.operations.call("StopLabelingJob", {"LabelingJobName": name})
-            return hold(connection, lease)
-        return status
+        return first_state(*line)
 
-    monkeypatch.setattr(start.lease_rows, "hold", stopped_meanwhile)
+    monkeypatch.setattr(start, "first_state", stopped_meanwhile)
     try:
         description = service.wait(service.create(MANIFEST))
         with service.store.read() as connection:

@@ -122,7 +122,8 @@ with DAG(
         labeled = {sentence: label for sentence, label in labels.items() if label is not None}
         counts = Counter(labeled.values())
         if len(counts) < len(KINDS) or min(counts.values()) < 2:
-            log.info("%s: a classifier needs two sentences of each kind. Label again with both.", dict(counts))
+            have = dict(counts) or "No labels"
+            log.info("%s: a classifier needs two sentences of each kind. Label again with both.", have)
             return {"labeled": len(labeled), "read_right": None, "guessed_right": None}
         model = make_pipeline(TfidfVectorizer(), LogisticRegression(class_weight="balanced"))
         given = list(labeled.values())

@@ -16,7 +16,7 @@ from typing import Any, Final
 from labeling_provider.groundtruth.facts import Quota, amount_to_usd, workforce_kind
 from labeling_provider.groundtruth.job import JobState, JobStatus, is_streaming
 from labeling_provider.groundtruth.layout import output_manifest_uri
-from labeling_provider.groundtruth.tag_lists import read_tags
+from labeling_provider.groundtruth.tag_lists import are_tags, read_tags
 from labeling_provider.groundtruth.task_types import CUSTOM, TASK_TYPES, TaskType, task_type_of_function
 from labeling_provider.groundtruth.uris import as_s3_uri, join_s3_uri
 
@@ -60,6 +60,10 @@ class JobRequest:
         value = self._member(*path)
         return value if isinstance(value, str) and value else None
 
+    def _number(self, *path: str) -> int | None:
+        value = self._member(*path)
+        return value if isinstance(value, int) else None
+
     def _uri(self, *path: str) -> str | None:
         text = self._text(*path)
         return None if text is None else as_s3_uri(text)
@@ -99,6 +103,11 @@ class JobRequest:
     def manifest_uri(self) -> str | None:
         """S3 URI of the input manifest; None if all objects come from a topic."""
         return self._uri("InputConfig", "DataSource", "S3DataSource", "ManifestS3Uri")
+
+    @property
+    def has_manifest_member(self) -> bool:
+        """Whether it says anything about an input manifest, even with an empty URI."""
+        return bool(self._member("InputConfig", "DataSource", "S3DataSource"))
 
     @property
     def input_topic_arn(self) -> str | None:
@@ -147,9 +156,20 @@ class JobRequest:
         return self._uri("LabelCategoryConfigS3Uri")
 
     @property
+    def has_category_member(self) -> bool:
+        """Whether it says anything about the label category file, be it a URI or not."""
+        return "LabelCategoryConfigS3Uri" in self.members
+
+    @property
     def template_uri(self) -> str | None:
         """S3 URI of the worker template."""
         return self._uri("HumanTaskConfig", "UiConfig", "UiTemplateS3Uri")
+
+    @property
+    def lacks_interface(self) -> bool:
+        """Whether ``UiConfig`` is missing or an empty mapping, so that a template or an interface can be put there."""
+        human = self._member("HumanTaskConfig")
+        return isinstance(human, Mapping) and human.get("UiConfig", {}) == {}
 
     @property
     def workteam_arn(self) -> str | None:
@@ -234,14 +254,12 @@ class JobRequest:
     @property
     def max_human_labeled(self) -> int | None:
         """Stopping condition: objects labeled by people."""
-        count: int | None = self._member("StoppingConditions", "MaxHumanLabeledObjectCount")
-        return count
+        return self._number("StoppingConditions", "MaxHumanLabeledObjectCount")
 
     @property
     def max_percentage_labeled(self) -> int | None:
         """Stopping condition: labeled objects in percent of all objects."""
-        percentage: int | None = self._member("StoppingConditions", "MaxPercentageOfInputDatasetLabeled")
-        return percentage
+        return self._number("StoppingConditions", "MaxPercentageOfInputDatasetLabeled")
 
     @property
     def is_streaming(self) -> bool:
@@ -251,7 +269,7 @@ class JobRequest:
     @property
     def is_automated(self) -> bool:
         """Whether the job uses automated labeling."""
-        return "LabelingJobAlgorithmsConfig" in self.members
+        return self.members.get("LabelingJobAlgorithmsConfig") is not None
 
     @property
     def algorithm_arn(self) -> str | None:
@@ -270,8 +288,9 @@ class JobRequest:
 
     @property
     def tags(self) -> dict[str, str]:
-        """The tags, values by key."""
-        return read_tags(self.members.get("Tags", []))
+        """The tags, values by key; none if they are not as Amazon writes them."""
+        given = self.members.get("Tags", [])
+        return read_tags(given) if are_tags(given) else {}
 
     def echo(self) -> dict[str, Any]:
         """The members that DescribeLabelingJob repeats. Without a key for the output it says that the key is empty."""

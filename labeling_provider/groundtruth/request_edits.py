@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 
 from labeling_provider.groundtruth.description import ECHOED, JobDescription, JobRequest
 from labeling_provider.groundtruth.tag_lists import write_tags
-from labeling_provider.groundtruth.uris import as_s3_uri, join_s3_uri
+from labeling_provider.groundtruth.uris import join_s3_uri
 
 _OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = {
     "S3DataSource": ("InputConfig", "DataSource"),
@@ -27,7 +27,8 @@ _OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 class EditableRequest(JobRequest):
-    """A CreateLabelingJob request that can be changed.
+    """A CreateLabelingJob request that can be changed. What would go into a member that is no mapping is not written:
+    the member stays as it is, for :func:`labeling_provider.request.check_request` to name.
 
     :param members: arguments of ``create_labeling_job``; they are changed in place.
     """
@@ -56,34 +57,35 @@ class EditableRequest(JobRequest):
 
     def read_manifest(self, uri: str) -> None:
         """Take the objects from the manifest at this S3 URI."""
-        self._holder("S3DataSource")["S3DataSource"] = {"ManifestS3Uri": uri}
+        self._inside("InputConfig", "DataSource")["S3DataSource"] = {"ManifestS3Uri": uri}
 
     def write_to_folder(self, folder: str) -> None:
         """Write to a folder of the output path."""
-        output = self.members["OutputConfig"]
-        output["S3OutputPath"] = join_s3_uri(as_s3_uri(output["S3OutputPath"]), folder)
+        if self.output_path:
+            self._inside("OutputConfig")["S3OutputPath"] = join_s3_uri(self.output_path, folder)
 
     def replace_topics(self, topics: Mapping[str, str]) -> None:
         """Put other topics in the place of those that it names: new ARNs by old ones."""
-        for holder in (self._holder("SnsDataSource").get("SnsDataSource"), self._holder("SnsTopicArn")):
-            if holder and holder.get("SnsTopicArn") in topics:
-                holder["SnsTopicArn"] = topics[holder["SnsTopicArn"]]
+        for holder in (self._inside("InputConfig", "DataSource", "SnsDataSource"), self._inside("OutputConfig")):
+            topic = holder.get("SnsTopicArn")
+            if isinstance(topic, str) and topic in topics:
+                holder["SnsTopicArn"] = topics[topic]
 
     def assign(self, workteam_arn: str) -> None:
         """Let this workteam do the work."""
-        self.members["HumanTaskConfig"]["WorkteamArn"] = workteam_arn
+        self._inside("HumanTaskConfig")["WorkteamArn"] = workteam_arn
 
     def stop_after(self, human_labeled: int) -> None:
         """Change the stopping condition that there is: objects labeled by people."""
-        self.members["StoppingConditions"]["MaxHumanLabeledObjectCount"] = human_labeled
+        self._inside("StoppingConditions")["MaxHumanLabeledObjectCount"] = human_labeled
 
     def stop_at(self, percentage: int) -> None:
         """Change the stopping condition that there is: labeled objects in percent of all objects."""
-        self.members["StoppingConditions"]["MaxPercentageOfInputDatasetLabeled"] = percentage
+        self._inside("StoppingConditions")["MaxPercentageOfInputDatasetLabeled"] = percentage
 
     def start_from(self, model_arn: str) -> None:
         """Let automated labeling start from this model."""
-        self.members["LabelingJobAlgorithmsConfig"]["InitialActiveLearningModelArn"] = model_arn
+        self._inside("LabelingJobAlgorithmsConfig")["InitialActiveLearningModelArn"] = model_arn
 
     def name_categories(self, uri: str) -> None:
         """Take the labels from the category file at this S3 URI."""
@@ -91,16 +93,21 @@ class EditableRequest(JobRequest):
 
     def show(self, template_uri: str) -> None:
         """Let workers work on the page of the template at this S3 URI."""
-        self.members["HumanTaskConfig"].setdefault("UiConfig", {})["UiTemplateS3Uri"] = template_uri
+        self._inside("HumanTaskConfig").setdefault("UiConfig", {})
+        self._inside("HumanTaskConfig", "UiConfig")["UiTemplateS3Uri"] = template_uri
 
     def fill_defaults(self) -> None:
         """Write down what CreateLabelingJob takes for limits that are not given."""
-        human = self.members["HumanTaskConfig"]
+        human = self._inside("HumanTaskConfig")
         human.setdefault("MaxConcurrentTaskCount", self.max_concurrent_objects)
         human.setdefault("TaskAvailabilityLifetimeInSeconds", self.availability_seconds)
 
     def _holder(self, name: str) -> dict[str, Any]:
-        holder = self._member(*_OPTIONAL[name])
+        return self._inside(*_OPTIONAL[name])
+
+    def _inside(self, *path: str) -> dict[str, Any]:
+        """The mapping at this place, to write into; one that nobody sees if there is none."""
+        holder = self._member(*path)
         return holder if isinstance(holder, dict) else {}
 
 

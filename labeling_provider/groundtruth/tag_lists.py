@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def are_tags(value: Any) -> bool:
+    """Whether this is a list of tags, so that :func:`read_tags` can read it.
+
+    :param value: anything, such as a request's ``Tags``.
+    """
+    return isinstance(value, list | tuple) and all(
+        isinstance(tag, Mapping) and all(isinstance(tag.get(name), str) for name in ("Key", "Value")) for tag in value
+    )
 
 
 def read_tags(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.job import JobState
 from labeling_provider.groundtruth.ready_functions import READY_CONSOLIDATIONS, ready_function_arn
 from labeling_provider.groundtruth.request_edits import EditableRequest
-from labeling_provider.groundtruth.tag_lists import write_tags
+from labeling_provider.groundtruth.tag_lists import are_tags, write_tags
 from labeling_provider.groundtruth.task_types import TASK_TYPES, TaskType
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.request import templates
@@ -154,7 +154,7 @@ class LabelingJobSpec:
         _fill(request, self._limits())
         if self.automated_labeling:
             _fill(request, self._automated(task_type, region, problems))
-        if self.tags:
+        if self.tags and are_tags(request.get("Tags") or []):
             request["Tags"] = write_tags({**self.tags, **JobRequest(request).tags})
         files, categories = self._files(EditableRequest(request), task_type, problems)
         if problems:
@@ -283,16 +283,16 @@ class LabelingJobSpec:
         files: dict[str, str] = {}
         categories = None
         folder = join_s3_uri(request.output_path or "", request.name, "annotation-tool")
-        if self.category_uri and not request.category_uri:
+        if self.category_uri and not request.has_category_member:
             request.name_categories(self.category_uri)
-        if self.labels and not request.category_uri:
+        if self.labels and not request.has_category_member:
             categories = templates.category_document(
                 task_type, self.labels, self.instructions or "", self.audited_attribute
             )
             uri = join_s3_uri(folder, "data.json")
             files[uri] = json.dumps(categories, ensure_ascii=False)
             request.name_categories(uri)
-        if not request.template_uri and not request.human_task_ui_arn and self.instructions is not None:
+        if request.lacks_interface and self.instructions is not None:
             title = request.title
             drawn = self.consolidation if self.consolidation in READY_CONSOLIDATIONS else None
             if drawn and categories and not self.pre_annotation_function:

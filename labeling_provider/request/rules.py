@@ -167,7 +167,7 @@ def _check_attribute(known: _Facts) -> Iterator[Problem]:
 
 def _check_input(known: _Facts) -> Iterator[Problem]:
     request = known.request
-    if not request.manifest_uri and not request.is_streaming:
+    if not request.has_manifest_member and not request.is_streaming:
         yield Problem(
             "InputConfig.DataSource",
             "names no source.",
@@ -219,7 +219,10 @@ def _check_functions(known: _Facts) -> Iterator[Problem]:
     for where, (arn, prefix) in kinds.items():
         if not arn or not builtin:
             continue
-        parts, function = Arn.parse(arn), f"{prefix}-{builtin}"
+        try:
+            parts, function = Arn.parse(arn), f"{prefix}-{builtin}"
+        except ValueError:
+            continue
         if parts.resource != f"function:{function}":
             yield Problem(where, f"{arn} is not for {known.task_type.name}.", f"Use {function}.")
         elif parts.region in facts.LAMBDA_ACCOUNTS and parts.account != facts.LAMBDA_ACCOUNTS[parts.region]:
@@ -278,7 +281,7 @@ def _check_workers(known: _Facts) -> Iterator[Problem]:
             f"{request.availability_seconds:,} s is too long.",
             f"The {request.workforce_kind} workforce allows at most {limit:,} s.",
         )
-    if request.workforce_kind == "unknown":
+    if request.workteam_arn and request.workforce_kind == "unknown":
         yield Problem(
             "HumanTaskConfig.WorkteamArn",
             f"{request.workteam_arn} is not a private, vendor or public workteam.",
@@ -325,8 +328,8 @@ def _check_automated(known: _Facts) -> Iterator[Problem]:
     if not algorithm:
         yield no_algorithm(where, known.task_type)
         return
-    arn = str(known.request.algorithm_arn)
-    if not arn.endswith(f":{facts.ALGORITHM_ACCOUNT}:labeling-job-algorithm-specification/{algorithm}"):
+    arn = known.request.algorithm_arn
+    if arn and not arn.endswith(f":{facts.ALGORITHM_ACCOUNT}:labeling-job-algorithm-specification/{algorithm}"):
         yield Problem(
             f"{where}.LabelingJobAlgorithmSpecificationArn",
             f"{arn} is not the algorithm of {known.task_type.name}.",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import runpy
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
@@ -37,3 +41,22 @@ def test_without_a_folder_each_example_says_what_it_does(capsys: pytest.CaptureF
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] + ".py" for line in lines] == NAMES
     assert "Label 24 sentences by hand, and train a classifier on the labels." in lines[NAMES.index("label_by_hand.py")]
+
+
+def test_an_example_says_that_a_classifier_has_no_labels_to_learn_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The classifier itself takes seconds to import, and is not used without labels.
+    for name, part in {
+        "feature_extraction.text": "TfidfVectorizer",
+        "linear_model": "LogisticRegression",
+        "model_selection": "LeaveOneOut",
+        "pipeline": "make_pipeline",
+    }.items():
+        module = SimpleNamespace(**{part: None, "cross_val_predict": None})
+        monkeypatch.setitem(sys.modules, f"sklearn.{name}", module)
+    train = runpy.run_path(str(ROOT / "dags" / "label_by_hand.py"))["train"].function
+    log = Mock()
+    monkeypatch.setitem(train.__globals__, "log", log)
+    assert train({"The room was clean.": None})["labeled"] == 0
+    train({"The room was clean.": "praise"})
+    texts = [call.args[0] % call.args[1:] for call in log.info.call_args_list]
+    assert [text.partition(": a classifier needs")[0] for text in texts] == ["No labels", "{'praise': 1}"]

@@ -111,3 +111,28 @@ def test_nothing_is_removed_from_where_nothing_is() -> None:
     assert not request.remove("SnsDataSource", "SnsTopicArn", "PreHumanTaskLambdaArn")
     request.replace_topics({"": "arn:x"})
     assert request.members == {"LabelingJobName": "birds", "InputConfig": None}
+
+
+def test_what_would_go_into_a_member_that_is_no_mapping_is_not_written() -> None:
+    wrong: dict[str, Any] = {
+        "InputConfig": {"DataSource": {"SnsDataSource": "topic"}},
+        "OutputConfig": ["s3://lab/out"],
+        "StoppingConditions": 5,
+        "LabelingJobAlgorithmsConfig": "arn",
+        "HumanTaskConfig": {"UiConfig": "s3://lab/page"},
+        "Tags": "ann",
+    }
+    request = EditableRequest(copy.deepcopy(wrong))
+    request.write_to_folder("in")
+    request.replace_topics({TOPIC.format("in"): TOPIC.format("new")})
+    request.stop_after(3)
+    request.stop_at(3)
+    request.start_from("arn:model")
+    request.show("s3://lab/other")
+    assert request.members == wrong
+    assert request.tags == {}
+    without_people = EditableRequest({"HumanTaskConfig": "text"})
+    without_people.show("s3://lab/other")
+    without_people.assign(TEAM)
+    without_people.fill_defaults()
+    assert without_people.members == {"HumanTaskConfig": "text"}

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from labeling_provider.errors import InvalidRequestError
+from labeling_provider.groundtruth.job import JobState
 from labeling_provider.request import (
     TASK_TYPES,
     AutomatedLabeling,
@@ -239,3 +244,75 @@ def test_an_empty_list_of_labels_is_none() -> None:
     assert check_request(custom.request, Surroundings("us-east-1", custom.categories, 100)) == []
     (problem,) = check_request(classes.request, Surroundings("us-east-1", classes.categories, 100))
     assert problem.field == "LabelCategoryConfigS3Uri"
+
+
+def fields(config: dict[str, Any]) -> list[str]:
+    """Where problems are if a config says these things, and named arguments the rest."""
+    draft = spec(config=config, tags={"team": "birds"}, automated_labeling=True).draft("birds", "us-east-1")
+    around = Surroundings("us-east-1", draft.categories, 10_000)
+    return [problem.field for problem in check_request(draft.request, around)]
+
+
+@pytest.mark.parametrize(
+    ("config", "field"),
+    [
+        ({"HumanTaskConfig": "s3://mine/t.html"}, "HumanTaskConfig"),
+        ({"HumanTaskConfig": {"UiConfig": "s3://mine/t.html"}}, "HumanTaskConfig.UiConfig"),
+        ({"HumanTaskConfig": {"UiConfig": []}}, "HumanTaskConfig.UiConfig"),
+        ({"HumanTaskConfig": {"UiConfig": None}}, "HumanTaskConfig.UiConfig"),
+        ({"HumanTaskConfig": {"UiConfig": {"UiTemplateS3Uri": 3}}}, "HumanTaskConfig.UiConfig.UiTemplateS3Uri"),
+        ({"HumanTaskConfig": {"UiConfig": {"UiTemplateS3Uri": ""}}}, "HumanTaskConfig.UiConfig.UiTemplateS3Uri"),
+        ({"LabelCategoryConfigS3Uri": ["s3://mine/data.json"]}, "LabelCategoryConfigS3Uri"),
+        ({"LabelCategoryConfigS3Uri": 3}, "LabelCategoryConfigS3Uri"),
+        ({"LabelCategoryConfigS3Uri": ""}, "LabelCategoryConfigS3Uri"),
+        ({"StoppingConditions": [10]}, "StoppingConditions"),
+        ({"LabelingJobAlgorithmsConfig": "arn"}, "LabelingJobAlgorithmsConfig"),
+        ({"Tags": "team"}, "Tags"),
+        ({"Tags": [{"Key": "team"}]}, "Tags[0].Value"),
+    ],
+)
+def test_what_a_config_says_wrongly_is_named_and_not_replaced(config: dict[str, Any], field: str) -> None:
+    assert fields(config)[0] == field
+
+
+def test_a_config_with_wrong_members_goes_through_a_follow_up_unchanged() -> None:
+    config = {"StoppingConditions": {"MaxHumanLabeledObjectCount": "ten"}, "LabelingJobAlgorithmsConfig": "arn"}
+    state = JobState("birds", "arn", "Stopped", 5, 5, 0, 0, 5_000, "", 0.0, None, final_model_arn="arn:model")
+    draft = spec(config=config).draft("birds", "us-east-1").follow_up("s3://marsh/rest.manifest", 5_000, state)
+    assert {name: draft.request[name] for name in config} == config
+
+
+WHOLE = (
+    spec(automated_labeling=True, keywords=["birds"], max_human_labeled_objects=9, tags={"team": "birds"})
+    .draft("birds", "us-east-1")
+    .request
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The paths of all members of a request."""
+    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, member in members:
+        yield (*path, name)
+        yield from places(member, (*path, name))
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from(list(places(WHOLE))),
+    st.sampled_from([None, "", [], {}, "text", 3, -1, 1.5, True, [None], ["text"], {"a": 1}]),
+)
+@example(("HumanTaskConfig", "UiConfig"), "text")
+@example(("HumanTaskConfig", "PreHumanTaskLambdaArn"), "text")
+def test_no_member_of_a_config_breaks_the_check(path: tuple[Any, ...], value: Any) -> None:
+    config = copy.deepcopy(WHOLE)
+    holder: Any = config
+    for name in path[:-1]:
+        holder = holder[name]
+    holder[path[-1]] = value
+    for sent in (config, {path[0]: config[path[0]]}):
+        try:
+            named = fields(sent)
+        except InvalidRequestError as error:
+            named = [problem.field for problem in error.problems]
+        assert all(named)

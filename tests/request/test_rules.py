@@ -207,3 +207,31 @@ def test_a_request_with_missing_parts_is_reported_without_stumbling() -> None:
     fields = {problem.field for problem in check_request({"LabelingJobName": "a"})}
     assert fields == {"LabelAttributeName", "InputConfig", "OutputConfig", "RoleArn", "HumanTaskConfig"}
     assert check_request({"HumanTaskConfig": "no", "InputConfig": []})
+
+
+@pytest.mark.parametrize(
+    ("empty", "field"),
+    [
+        (human(WorkteamArn=""), "HumanTaskConfig.WorkteamArn"),
+        (
+            lambda r: r.update(LabelingJobAlgorithmsConfig={"LabelingJobAlgorithmSpecificationArn": ""}),
+            "LabelingJobAlgorithmsConfig.LabelingJobAlgorithmSpecificationArn",
+        ),
+        (
+            lambda r: r["InputConfig"]["DataSource"]["S3DataSource"].update(ManifestS3Uri=""),
+            "InputConfig.DataSource.S3DataSource.ManifestS3Uri",
+        ),
+    ],
+)
+def test_an_empty_text_is_reported_once_as_empty(empty: Any, field: str) -> None:
+    draft = spec().draft("birds", "us-east-1")
+    empty(draft.request)
+    (problem,) = check_request(draft.request, Surroundings("us-east-1", draft.categories, 10_000))
+    assert (problem.field, problem.message) == (field, "'' is not allowed.")
+
+
+def test_a_function_that_is_no_arn_is_reported_once() -> None:
+    draft = spec().draft("birds", "us-east-1")
+    draft.request["HumanTaskConfig"]["PreHumanTaskLambdaArn"] = "PRE-ImageMultiClass"
+    (problem,) = check_request(draft.request)
+    assert problem.field == "HumanTaskConfig.PreHumanTaskLambdaArn"

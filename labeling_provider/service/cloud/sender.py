@@ -37,6 +37,8 @@ _LOOK_SECONDS: Final = 5.0
 _LOCKED_SECONDS: Final = 0.05
 """When to look again for a message that another process is taking at this moment."""
 _STOP_SECONDS: Final = 1.0
+_MAX_BROKEN_OFF: Final = 20
+"""How often processes may be killed while they send a message: it may be what kills them."""
 
 
 class _Outcome(NamedTuple):
@@ -80,16 +82,20 @@ class Sender:
     def stop(self) -> None:
         """Begin nothing new. What is not sent soon is given back, for another process or the next start."""
         with self._changed:
+            if self._has_stopped:
+                return
             self._is_stopping = True
             self._changed.notify_all()
             self._changed.wait_for(lambda: not self._sending, _STOP_SECONDS)
             self._has_stopped = True
-            taken = [(delivery.id, delivery.attempts) for delivery in self._sending.values() if delivery]
             left = {*self._due, *self._sending}
         if not left:
             return
         try:
             with self._database.write() as connection:
+                # Who took one meanwhile has finished that, and from now on nobody takes one.
+                with self._changed:
+                    taken = [(delivery.id, delivery.attempts) for delivery in self._sending.values() if delivery]
                 delivery_rows.give_back(connection, taken)
                 for endpoint in left:
                     delivery_rows.tell(connection, endpoint)
@@ -109,7 +115,21 @@ class Sender:
             self._changed.notify_all()
 
     def _run(self) -> None:
-        """Start a thread for each endpoint that is due, until the end."""
+        """Start a thread for each endpoint that is due, until the end, whatever happens."""
+        while not self._is_stopping:
+            try:
+                self._start_threads()
+            except Exception as error:  # noqa: BLE001 - without this thread, nothing is sent until the next start
+                log.error("messages for HTTP endpoints wait for %d seconds: %s", _LOOK_SECONDS, error)
+                # Something may have been missed.
+                self._has_missed = True
+                self._wait_to_try_again()
+
+    def _start_threads(self) -> None:
+        """Start a thread for each endpoint that is due, until the end.
+
+        :raises RuntimeError: if there can be no more threads at the moment.
+        """
         look_at = math.inf
         while not self._is_stopping:
             if self._has_missed or time.monotonic() >= look_at:
@@ -126,9 +146,14 @@ class Sender:
                     self._changed.wait(None if math.isinf(left) else left)
 
     def _begin(self, endpoint: str) -> None:
+        threading.Thread(target=self._serve, args=(endpoint,), name="labeling-delivery", daemon=True).start()
+        # The thread waits for the lock until this is noted.
         del self._due[endpoint]
         self._sending[endpoint] = None
-        threading.Thread(target=self._serve, args=(endpoint,), name="labeling-delivery", daemon=True).start()
+
+    def _wait_to_try_again(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_stopping, _LOOK_SECONDS)
 
     def _look(self) -> bool:
         """Look for endpoints that have messages.
@@ -140,7 +165,7 @@ class Sender:
             with self._database.read() as connection:
                 endpoints = delivery_rows.endpoints(connection)
         except Exception as error:  # noqa: BLE001 - the database will be back
-            log.error("messages for HTTP endpoints wait until the database works: %s", error)
+            self._tell_of(error)
             return False
         with self._changed:
             for endpoint in endpoints:
@@ -148,22 +173,18 @@ class Sender:
                     self._due.setdefault(endpoint, time.monotonic())
         return True
 
+    def _tell_of(self, error: Exception) -> None:
+        # After a stop, the database is closed.
+        if not self._is_stopping:
+            log.error("messages for HTTP endpoints wait until the database works: %s", error)
+
     def _serve(self, endpoint: str) -> None:
         """Send the messages for an endpoint until none is due."""
-        outcome: _Outcome | None = None
-        while True:
-            try:
-                delivery, pause = self._next(endpoint, outcome)
-            except Exception as error:  # noqa: BLE001 - the database will be back
-                log.error("messages for HTTP endpoints wait until the database works: %s", error)
-                with self._changed:
-                    self._changed.wait_for(lambda: self._is_stopping, _LOOK_SECONDS)
-                    if not self._is_stopping:
-                        continue
-                delivery, pause = None, None
-            if delivery is None:
-                break
-            outcome = self._sent(delivery)
+        pause: float | None = _LOOK_SECONDS
+        try:
+            pause = self._send_due(endpoint)
+        except Exception as error:  # noqa: BLE001 - the endpoint must not be left for good
+            log.error("messages for an HTTP endpoint wait for %d seconds: %s", _LOOK_SECONDS, _reason(error))
         with self._changed:
             del self._sending[endpoint]
             if pause is not None:
@@ -171,41 +192,62 @@ class Sender:
                 self._due[endpoint] = min(at, self._due.get(endpoint, at))
             self._changed.notify_all()
 
+    def _send_due(self, endpoint: str) -> float | None:
+        """Send the messages for an endpoint until none is due.
+
+        :return: in how many seconds the next one is; None if there is none.
+        """
+        outcome: _Outcome | None = None
+        while True:
+            try:
+                delivery, pause = self._next(endpoint, outcome)
+            except Exception as error:  # noqa: BLE001 - the database will be back
+                self._tell_of(error)
+                self._wait_to_try_again()
+                if self._is_stopping:
+                    return None
+                continue
+            if delivery is None:
+                return pause
+            outcome = self._sent(delivery)
+
     def _next(self, endpoint: str, outcome: _Outcome | None) -> tuple[Row | None, float | None]:
         """Store what became of a message, and take the next one in the same transaction.
 
         :return: the next message, None if none is due; and in how many seconds one is, None if there is none.
         """
-        now = self._clock.now()
-        with self._database.write() as connection:
+        # Whoever stops it gives back what is taken, and then closes the database: nothing may come in between.
+        with self._database.alone():
             if self._has_stopped:
                 return None, None
-            if outcome is not None and outcome.pause is None:
-                delivery_rows.delete(connection, outcome.delivery.id)
-            elif outcome is not None and outcome.pause is not None:
-                due = now + self._clock.real(outcome.pause)
-                delivery_rows.put_off(connection, outcome.delivery.id, outcome.delivery.attempts, due)
-            delivery = None
-            if not self._is_stopping:
-                delivery = delivery_rows.take(connection, endpoint, now, now + _TAKEN_SECONDS)
-            next_due = delivery_rows.next_due(connection, endpoint) if delivery is None else None
-        with self._changed:
-            self._sending[endpoint] = delivery
+            now = self._clock.now()
+            with self._database.write() as connection:
+                if outcome is not None and outcome.pause is None:
+                    delivery_rows.delete(connection, outcome.delivery.id)
+                elif outcome is not None and outcome.pause is not None:
+                    due = now + self._clock.real(outcome.pause)
+                    delivery_rows.put_off(connection, outcome.delivery.id, outcome.delivery.attempts, due)
+                delivery = None
+                if not self._is_stopping:
+                    delivery = delivery_rows.take(connection, endpoint, now, now + _TAKEN_SECONDS)
+                next_due = delivery_rows.next_due(connection, endpoint) if delivery is None else None
+            with self._changed:
+                self._sending[endpoint] = delivery
         return delivery, None if next_due is None else max(next_due - now, _LOCKED_SECONDS)
 
     def _sent(self, delivery: Row) -> _Outcome:
-        """Send a message, unless the processes that have tried it were stopped or killed each time."""
-        if delivery.attempts > len(self._pauses) + 1:
+        """Send a message, unless too many processes were killed meanwhile."""
+        if delivery.attempts - delivery.failures > _MAX_BROKEN_OFF:
             trouble, is_final = "sending it was broken off too often", True
         else:
             trouble_now, is_final = _send(delivery)
             if trouble_now is None:
                 return _Outcome(delivery, None)
             trouble = trouble_now
-        if is_final or delivery.attempts > len(self._pauses):
+        if is_final or delivery.failures >= len(self._pauses):
             log.warning("a message to %s could not be delivered: %s", shown(delivery.url), trouble)
             return _Outcome(delivery, None)
-        return _Outcome(delivery, self._pauses[delivery.attempts - 1])
+        return _Outcome(delivery, self._pauses[delivery.failures])
 
 
 def _send(delivery: Row) -> tuple[str | None, bool]:

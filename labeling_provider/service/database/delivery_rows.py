@@ -21,12 +21,14 @@ DUE: Final = "delivery "
 class NewDelivery(NamedTuple):
     """A message for an HTTP endpoint.
 
+    :param added: when it was published, in epoch seconds.
     :param endpoint: the SHA-256 of its URL, in hexadecimal.
     :param subscription: the ARN of the subscription that it is for; None if it is for none.
     :param size: bytes of the body.
     :param headers: a JSON object.
     """
 
+    added: float
     endpoint: str
     subscription: str | None
     size: int
@@ -63,6 +65,24 @@ def in_line(connection: Connection, endpoint: str, most: int) -> int:
     """
     line = sa.select(deliveries.c.id).where(deliveries.c.endpoint == endpoint).limit(most).subquery()
     return connection.execute(sa.select(sa.func.count()).select_from(line)).scalar_one()
+
+
+def waiting(connection: Connection, most: int) -> int:
+    """How many messages there are for all endpoints.
+
+    :param most: how many are counted.
+    """
+    some = sa.select(deliveries.c.id).limit(most).subquery()
+    return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
+
+
+def oldest(connection: Connection, at: float) -> float:
+    """How many seconds ago the oldest message was published; 0 if there is none.
+
+    :param at: the time now.
+    """
+    added = connection.execute(sa.select(deliveries.c.added).order_by(deliveries.c.id).limit(1)).scalar_one_or_none()
+    return 0.0 if added is None else max(at - added, 0.0)
 
 
 def size(connection: Connection) -> int:
@@ -110,21 +130,22 @@ def delete(connection: Connection, delivery_id: int) -> None:
 
 
 def put_off(connection: Connection, delivery_id: int, attempts: int, due: float) -> None:
-    """Say when a message that was taken may be sent again; nothing if it was taken again meanwhile.
+    """Say that the endpoint has not accepted a message, and when to try again; nothing if it was taken again meanwhile.
 
     :param attempts: how often it was taken, as :func:`take` has returned it.
     """
     taken = (deliveries.c.id == delivery_id, deliveries.c.attempts == attempts)
-    connection.execute(sa.update(deliveries).where(*taken).values(due=due))
+    connection.execute(sa.update(deliveries).where(*taken).values(due=due, failures=deliveries.c.failures + 1))
 
 
 def give_back(connection: Connection, taken: Iterable[tuple[int, int]]) -> None:
-    """Give back messages whose sending is broken off.
+    """Give back messages whose sending is broken off, as if they had not been taken.
 
     :param taken: the id and the attempts of each.
     """
     for delivery_id, attempts in taken:
-        put_off(connection, delivery_id, attempts, 0)
+        same = (deliveries.c.id == delivery_id, deliveries.c.attempts == attempts)
+        connection.execute(sa.update(deliveries).where(*same).values(due=0, attempts=attempts - 1))
 
 
 def give_back_all(connection: Connection) -> None:

@@ -444,8 +444,11 @@ deliveries: Final = sa.Table(
     sa.Column("subscription", sa.String(500), index=True),
     # Until when nobody may send it, in epoch seconds, because a process is sending it or it is tried again later.
     sa.Column("due", sa.Float, nullable=False, server_default="0"),
-    # How often it was begun to be sent.
+    # How often it was begun to be sent, except what a stop broke off; and how often the endpoint did not accept it.
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+    # When it was published, in epoch seconds.
+    sa.Column("added", sa.Float, nullable=False),
     # Bytes of the body.
     sa.Column("size", sa.Integer, nullable=False),
     sa.Column("method", sa.String(20), nullable=False),

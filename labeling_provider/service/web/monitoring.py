@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.object_store import ObjectStore
-from labeling_provider.service.database import load, queue_rows
+from labeling_provider.service.database import delivery_rows, load, queue_rows
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.database.states import TaskState
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 MAX_CHECK_SECONDS: Final = 5
 _CHECKS_AT_ONCE: Final = 4
+_MAX_COUNTED: Final = 10_000
+"""How many messages for HTTP endpoints are counted."""
 # No bucket can have this name, so looking for it changes and costs nothing.
 _NO_OBJECT: Final = "s3://labeling-readiness-check/none"
 
@@ -115,6 +117,8 @@ class Monitoring:
             leased, overdue = load.leased_jobs(connection, now), load.overdue(connection, now)
             undecided = load.undecided_tasks(connection)
             depths = queue_rows.depths(connection, int(now * 1000))
+            deliveries = delivery_rows.waiting(connection, _MAX_COUNTED)
+            oldest_delivery = delivery_rows.oldest(connection, now)
             new = {load.job_id for load in undecided} - self._lifetimes.keys()
             self._lifetimes = {
                 **{load.job_id: self._lifetimes[load.job_id] for load in undecided if load.job_id not in new},
@@ -142,6 +146,8 @@ class Monitoring:
                 "How long the job has been due that nobody works on.",
                 overdue,
             ),
+            ("labeling_waiting_deliveries", "Messages that HTTP endpoints have not accepted yet.", deliveries),
+            ("labeling_oldest_delivery_seconds", "How long ago the oldest of them was published.", oldest_delivery),
         ):
             yield GaugeMetricFamily(name, description, value=value)
         queued = GaugeMetricFamily("labeling_queued_messages", "Messages in all queues.", labels=["state"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 import sqlalchemy as sa
@@ -15,7 +15,7 @@ from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud import sender as sending
 from labeling_provider.service.cloud.embedded.deliveries import Deliveries
 from labeling_provider.service.cloud.sender import Sender
-from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.database import Connection, Database, Row
 from labeling_provider.service.database.schema import deliveries
 from tests.service.cloud.subscribers import answering, silent
 
@@ -32,6 +32,13 @@ class Ahead(Clock):
 def left(database: Database) -> int:
     with database.read() as connection:
         return int(connection.execute(sa.select(sa.func.count()).select_from(deliveries)).scalar_one())
+
+
+def tries(database: Database) -> tuple[int, int]:
+    """How often the only message was begun to be sent, and how often it failed."""
+    with database.read() as connection:
+        row = connection.execute(sa.select(deliveries.c.attempts, deliveries.c.failures)).one()
+        return row.attempts, row.failures
 
 
 @contextmanager
@@ -69,16 +76,20 @@ def test_messages_come_in_order_and_what_is_given_up_is_told_without_secrets(
 
 
 def test_a_message_is_tried_four_times(opened: Database, caplog: pytest.LogCaptureFixture) -> None:
-    with answering(lambda _: 500) as (url, heard), running(opened):
+    with answering(lambda _: 500) as (url, heard):
         Deliveries(opened).post(url, json="hello")
-        wait_until(lambda: not left(opened), 30, "it is given up", 0.02)
+        # That processes were killed meanwhile is not the endpoint's fault.
+        with opened.write() as connection:
+            connection.execute(sa.update(deliveries).values(attempts=sending._MAX_BROKEN_OFF - 1))
+        with running(opened):
+            wait_until(lambda: not left(opened), 30, "it is given up", 0.02)
     assert heard == ["hello"] * 4
     assert "it responded with 500" in caplog.text
     caplog.clear()
     # Whoever tried it was killed each time.
     Deliveries(opened).post(url, json="harmful")
     with opened.write() as connection:
-        connection.execute(sa.update(deliveries).values(attempts=4))
+        connection.execute(sa.update(deliveries).values(attempts=sending._MAX_BROKEN_OFF))
     with running(opened):
         wait_until(lambda: not left(opened), 30, "it is given up", 0.02)
     assert "sending it was broken off too often" in caplog.text
@@ -148,3 +159,90 @@ def test_a_database_that_is_away_for_a_moment_leads_to_no_repetition(
         wait_until(lambda: not left(opened), 10, "that it was delivered is stored", 0.02)
     assert heard == ["hello"]
     assert "wait until the database works: it is away" in caplog.text
+
+
+def test_restarts_use_up_no_attempts_and_who_comes_late_leaves_the_database_alone(
+    opened: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "_STOP_SECONDS", 0.02)
+    go_on = threading.Event()
+    write, late = opened.write, []
+
+    def status(_: int) -> int:
+        go_on.wait(30)
+        return 200
+
+    def writing(**options: bool) -> AbstractContextManager[Connection]:
+        late.append(threading.current_thread().name)
+        return write(**options)
+
+    with answering(status) as (url, heard):
+        Deliveries(opened).post(url, json="hello")
+        before: Sender | None = None
+        for number in range(1, 6):
+            with running(opened) as sender:
+                wait_until(lambda number=number: len(heard) == number, 30, "it is being sent", 0.01)
+                if before is not None:
+                    before.stop()
+                assert tries(opened) == (1, 0), "a second stop gives back nothing of others"
+            before = sender
+            assert tries(opened) == (0, 0)
+        monkeypatch.setattr(opened, "write", writing)
+        go_on.set()
+        for thread in threading.enumerate():
+            if thread.name == "labeling-delivery":
+                thread.join(30)
+        assert late == []
+    with opened.write() as connection:
+        connection.execute(sa.delete(deliveries))
+
+
+def test_neither_a_lack_of_threads_nor_a_surprise_ends_the_sending(
+    opened: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sending, "_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(sending, "_TAKEN_SECONDS", 0.02)
+    start, send, lacks, surprises = threading.Thread.start, sending._send, iter((True,)), iter((True,))
+
+    def starting(thread: threading.Thread) -> None:
+        if thread.name == "labeling-delivery" and next(lacks, False):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    def surprising(delivery: Row) -> tuple[str | None, bool]:
+        if next(surprises, False):
+            raise MemoryError("secret")
+        return send(delivery)
+
+    monkeypatch.setattr(threading.Thread, "start", starting)
+    monkeypatch.setattr(sending, "_send", surprising)
+    with answering(lambda _: 200) as (url, heard), running(opened):
+        Deliveries(opened).post(url, json="hello")
+        wait_until(lambda: not left(opened), 10, "it is sent all the same", 0.02)
+    assert heard == ["hello"]
+    assert "wait for 0 seconds: can't start new thread" in caplog.text
+    assert "wait for 0 seconds: MemoryError" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_a_database_that_is_closed_by_a_stop_is_no_trouble(
+    opened: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    deleting = threading.Event()
+
+    def failing(*_: object) -> None:
+        deleting.set()
+        wait_until(lambda: sender._is_stopping, 30, "it is being stopped", 0.01)
+        raise OSError("it is closed")
+
+    with answering(lambda _: 200) as (url, _), running(opened) as sender:
+        with monkeypatch.context() as patches:
+            patches.setattr(sending.delivery_rows, "delete", failing)
+            Deliveries(opened).post(url, json="hello")
+            assert deleting.wait(30)
+            sender.stop()
+        monkeypatch.setattr(sending.delivery_rows, "endpoints", failing)
+        assert not sender._look()
+    assert "it is closed" not in caplog.text
+    with opened.write() as connection:
+        connection.execute(sa.delete(deliveries))

@@ -11,16 +11,21 @@ from labeling_provider.service.database.schema import deliveries, subscriptions
 
 
 def add(connection: Connection, endpoint: str, body: str, subscription: str | None = None) -> None:
-    delivery_rows.add(connection, NewDelivery(endpoint, subscription, len(body), "POST", "u", "{}", body))
+    delivery_rows.add(
+        connection, NewDelivery(100.0 + len(body), endpoint, subscription, len(body), "POST", "u", "{}", body)
+    )
 
 
 def test_each_endpoint_gets_its_messages_in_line(connection: Connection) -> None:
+    assert (delivery_rows.waiting(connection, 9), delivery_rows.oldest(connection, 5.0)) == (0, 0)
     for endpoint, body in (("b", "first"), ("a", "other"), ("b", "second")):
         add(connection, endpoint, body)
     assert {"delivery a", "delivery b"} <= connection.info.pop(notices.TOLD).keys()
     assert delivery_rows.endpoints(connection) == ["a", "b"]
     assert [delivery_rows.in_line(connection, "b", most) for most in (9, 1)] == [2, 1]
     assert delivery_rows.size(connection) == 16
+    assert [delivery_rows.waiting(connection, most) for most in (9, 2)] == [3, 2]
+    assert [delivery_rows.oldest(connection, at) for at in (107.0, 104.0)] == [2.0, 0.0]
     first = delivery_rows.take(connection, "b", 5.0, 10.0)
     assert first is not None
     assert (first.body, first.attempts) == ("first", 1)
@@ -36,6 +41,13 @@ def test_each_endpoint_gets_its_messages_in_line(connection: Connection) -> None
     assert delivery_rows.next_due(connection, "b") == 15.0, "who was too slow does not change what another has taken"
     delivery_rows.give_back(connection, [(again.id, again.attempts)])
     assert delivery_rows.next_due(connection, "b") == 0.0
+    once_more = delivery_rows.take(connection, "b", 5.0, 10.0)
+    assert once_more is not None
+    assert (once_more.attempts, once_more.failures) == (2, 0), "what was given back does not count"
+    delivery_rows.put_off(connection, first.id, once_more.attempts, 8.0)
+    failed = delivery_rows.take(connection, "b", 8.0, 13.0)
+    assert failed is not None
+    assert (failed.attempts, failed.failures) == (3, 1)
     delivery_rows.delete(connection, first.id)
     second = delivery_rows.take(connection, "b", 6.0, 11.0)
     assert second is not None

@@ -23,6 +23,7 @@ from labeling_provider.service.database.schema import workforces
 from labeling_provider.service.web.human_task_uis import TEMPLATES_PATH
 from tests.conftest import Lab, texts
 from tests.own_names import own_id
+from tests.service.cloud.subscribers import silent
 from tests.service.web.wire import ask
 
 KEYS = {
@@ -151,6 +152,14 @@ def test_metrics_tell_what_is_done_and_what_waits(lab: Lab) -> None:
         assert queued - before["labeling_queued_messages", counted] == 1
         for _ in range(2):
             sqs.receive_message(QueueUrl=urls[dying])
+    sns = lab.service.client("sns")
+    topic = sns.create_topic(Name=own_id().hex)["TopicArn"]
+    with silent() as url:
+        sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=url)
+        sns.publish(TopicArn=topic, Message="nobody answers")
+        assert value(lab.service, "labeling_waiting_deliveries") >= 1
+        assert 0 < value(lab.service, "labeling_oldest_delivery_seconds") < 86_400
+        sns.delete_topic(TopicArn=topic)
     name = lab.create(texts(3), workforce=lab.spec(None).workforce.__class__(lab.team("slow")), workers_per_object=1)
     # Two workers have a task each, and one task is open; earlier tests may have left more.
     wait_until(lambda: value(lab.service, "labeling_tasks", state="accepted") >= 2, 20, "tasks are with workers")
@@ -191,7 +200,7 @@ def test_what_the_docs_the_alerts_and_the_dashboard_name_is_there(lab: Lab) -> N
             assert set(aggregate.modifier.labels) <= labels_here, expression
     page = (ROOT / "docs" / "monitoring.md").read_text()
     table = re.findall(r"^\| `(labeling_\w+)`", page, re.MULTILINE)
-    assert len(table) == 10
+    assert len(table) == 12
     for name in table:
         assert exposed.keys() & {name, f"{name}_count"}, name
     state = json.dumps(json.loads(ask(lab.service, "GET", "/readyz")[1]), separators=(",", ":"))

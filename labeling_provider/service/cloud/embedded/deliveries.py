@@ -18,7 +18,7 @@ from typing import Any, Final
 from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.service.cloud.sender import MAX_ENDPOINTS, shown
 from labeling_provider.service.database import delivery_rows
-from labeling_provider.service.database.database import Connection, Database
+from labeling_provider.service.database.database import Connection, Database, now
 from labeling_provider.service.database.delivery_rows import NewDelivery
 from labeling_provider.service.failures import may_pass
 
@@ -55,7 +55,7 @@ class Deliveries:
         body = "" if json is None else as_json(json)
         endpoint = hashlib.sha256(url.encode(errors="surrogatepass")).hexdigest()
         subscription = _SUBSCRIPTION.get()
-        new = NewDelivery(endpoint, subscription, len(body.encode()), method, url, as_json(headers), body)
+        new = NewDelivery(now(), endpoint, subscription, len(body.encode()), method, url, as_json(headers), body)
         with self._database.write() as connection:
             if subscription is not None and not delivery_rows.is_subscribed(connection, subscription):
                 return

@@ -21,6 +21,8 @@ def upgrade() -> None:
         sa.Column("subscription", sa.String(500)),
         sa.Column("due", sa.Float, nullable=False, server_default="0"),
         sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("added", sa.Float, nullable=False),
         sa.Column("size", sa.Integer, nullable=False),
         sa.Column("method", sa.String(20), nullable=False),
         sa.Column("url", sa.Text, nullable=False),

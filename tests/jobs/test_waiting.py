@@ -7,11 +7,13 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from dev.stack import wait_until
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.events import DETAIL_TYPE
@@ -121,19 +123,22 @@ def test_trouble_on_the_way_is_sat_out_and_shown_is_what_has_changed(
     lab: Lab, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     shown: list[JobState] = []
-    with proxy(lab) as between:
+    with proxy(lab) as between, ThreadPoolExecutor(1) as pool:
         client = ground_truth(lab, between.url)
         between.trouble = ["drop", "InternalFailure", "ThrottlingException"]
-        event = wait_for_job(
-            client,
-            JobState.of(lab.describe(name)),
-            Vigil(deadline=time.time() + 1),
-            poll_interval=0.05,
-            show=shown.append,
-        )
-        assert between.trouble == []
-    assert event["timeout"] is True
-    assert len(shown) == 1
+
+        def end() -> None:
+            wait_until(lambda: between.trouble == [], 30, "all trouble is over", 0.02)
+            lab.sagemaker.stop_labeling_job(LabelingJobName=name)
+
+        ending = pool.submit(end)
+        vigil = Vigil(deadline=time.time() + 60)
+        state = JobState.of(lab.describe(name))
+        event = wait_for_job(client, state, vigil, poll_interval=0.05, show=shown.append)
+        ending.result()
+    assert event["state"]["status"] == "Stopped"
+    statuses = [state.status for state in shown]
+    assert statuses in (["InProgress", "Stopped"], ["InProgress", "Stopping", "Stopped"])
     assert caplog.text.count(f"No answer about {name}, next try in") == 3
 
 

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.service.work.truth import TruthFileError
 from tests.bad_functions import ANSWER
 from tests.conftest import Lab, texts
@@ -44,7 +45,8 @@ VALUES = _values()
 KEYS = (
     st.sampled_from(["source", "source-ref", "truth", "label-metadata", "dataset-objectid-attribute-name"]) | ANY_TEXT
 )
-LINES = st.dictionaries(KEYS, VALUES, max_size=5)
+# A longer one ends the job with a reason of its own.
+LINES = st.dictionaries(KEYS, VALUES, max_size=5).filter(lambda line: len(json.dumps(line)) < Quota.MANIFEST_LINE // 2)
 KINDS = {
     "text-classification": ("source", "cat"),
     "text-classification-multilabel": ("source", ["cat", "dog"]),

@@ -157,9 +157,10 @@ def test_a_group_goes_on_when_the_time_of_who_has_its_message_is_over(
 
 def test_what_is_delayed_comes_later_and_what_is_old_does_not_come(both: tuple[Messages, Messages]) -> None:
     send(both[0], queue(), "old", sent_timestamp=1)
-    send(both[0], queue(), "late", delayed_until=timing._now() + 300)
+    send(both[0], queue(), "much later", delayed_until=timing._now() + 3_600_000)
     assert both[0].receive(queue(), 10, 0, 30) == []
     assert both[0].counts("arn:news")["ApproximateNumberOfMessagesDelayed"] == 1
+    send(both[0], queue(), "late", delayed_until=timing._now() + 300)
     assert bodies(both[1].receive(queue(), 10, 20, 30)) == ["late"]
     both[0].purge(queue())
     assert sum(both[1].counts("arn:news").values()) == 0

@@ -10,7 +10,8 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -24,17 +25,21 @@ _MIGRATION_SECONDS: Final = 600
 _SILENCE: Final = {"idle": 5, "interval": 2, "count": 3}
 
 
-class Admission(NamedTuple):
+@dataclass(frozen=True)
+class Admission:
     """A process's admission to a database.
 
     :param connection: a connection, in the transaction for opening the database.
     :param is_in: whether the process may use the database.
-    :param is_alone: whether no other process uses it.
     """
 
     connection: Connection
     is_in: bool
-    is_alone: bool
+
+    def is_alone(self) -> bool:
+        """Whether no other process uses the database. If so, none can enter before the transaction ends."""
+        # This process's own lock does not conflict.
+        return bool(self.connection.execute(sa.select(sa.func.pg_try_advisory_xact_lock(_IN))).scalar_one())
 
 
 class SessionLocks:
@@ -55,13 +60,18 @@ class SessionLocks:
 
         :raises sqlalchemy.exc.OperationalError: if another process holds it for more than ten minutes.
         """
+        opening = _number("opening")
         with self._session.begin():
-            self._session.execute(sa.text(f"SET LOCAL lock_timeout = '{_MIGRATION_SECONDS}s'"))
-            self._session.execute(sa.select(sa.func.pg_advisory_xact_lock(_number("opening"))))
-            is_in = self._enter()
-            # This process's own lock does not conflict, and no other process can enter meanwhile.
-            alone = sa.select(sa.func.pg_try_advisory_xact_lock(_IN))
-            yield Admission(self._session, is_in, is_in and bool(self._session.execute(alone).scalar_one()))
+            self._session.execute(sa.text(f"SET lock_timeout = '{_MIGRATION_SECONDS}s'"))
+            self._session.execute(sa.select(sa.func.pg_advisory_lock(opening)))
+        try:
+            with self._session.begin():
+                yield Admission(self._session, self._enter())
+        finally:
+            # The end of a transaction releases its locks one after the other: if this were one of them, whoever comes
+            # next could meet the rest and be refused.
+            with suppress(sa.exc.SQLAlchemyError):
+                self._take(sa.func.pg_advisory_unlock(opening))
 
     def is_in(self) -> bool:
         """Whether this process may still use the database. If its connection was lost, it tries to enter again."""

@@ -11,6 +11,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any, Final, TextIO
@@ -197,17 +198,17 @@ class OpenDatabase:
         with self.engine.begin() as connection:
             # Without this, a killed process could leave only some of the tables.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-            self._check(connection, may_change=True)
+            self._check(connection, lambda: True)
         if self._file and not self._existed_before():
             self._file.write(_MARK)
             self._file.flush()
 
     def _open_postgresql(self, shared: bool) -> None:
         self.locks = SessionLocks(self.connect, shared)
-        with self.locks.opening() as (connection, is_in, is_alone):
-            if not is_in:
+        with self.locks.opening() as admission:
+            if not admission.is_in:
                 raise self._in_use()
-            self._check(connection, may_change=is_alone)
+            self._check(admission.connection, admission.is_alone)
         sa.event.listen(self.engine, "connect", self._stay_in)
 
     def _stay_in(self, *_: Any) -> None:
@@ -218,10 +219,11 @@ class OpenDatabase:
         if self.locks and not self.locks.is_in():
             raise self._in_use()
 
-    def _check(self, connection: Connection, may_change: bool) -> None:
+    def _check(self, connection: Connection, may_change: Callable[[], bool]) -> None:
         """Create the tables of a new database, or migrate those of an old one, within the caller's transaction.
 
-        :param may_change: whether no other service uses the tables.
+        :param may_change: whether no other service uses the tables. Called only if they must change, because from then
+            on no other service can come back after an outage.
         :raises DatabaseInUse: if they need a migration while another service uses them.
         :raises DatabaseError: if they are damaged, or their version is unknown.
         """
@@ -244,7 +246,7 @@ class OpenDatabase:
                         f"{schema.wanted}: run labeling database upgrade first"
                     )
                 beside = self._migrate is Migrate.BESIDE_OTHERS and schema.only_grows
-                if not (may_change or beside):
+                if not (beside or may_change()):
                     raise self._in_use(" with an earlier version")
             schema.upgrade()
         except UnknownSchema as unknown:

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from threading import Event
 from typing import Any
 
 import jwt
@@ -180,13 +181,18 @@ def test_a_provider_that_does_not_answer_keeps_nobody(
 ) -> None:
     monkeypatch.setattr("labeling_provider.service.cloud.openid.SECONDS", 0.2)
     provider.person("ada", "experts")
+    over = Event()
 
     def late(answer: Answer) -> Answer:
-        time.sleep(1)
+        over.wait(60)
         return answer
 
     with pytest.raises(SignInRefused, match="TokenEndpoint does not answer: TimeoutError"):
         sign_in(provider, "ada", {"/oauth2/token": late})
+    over.set()
+
+
+def test_a_provider_that_is_not_there_is_named(provider: IdentityProvider) -> None:
     closed = Provider.of(provider.config(TokenEndpoint="https://localhost:1/token"), SECRET)
     with pytest.raises(SignInRefused, match="TokenEndpoint does not answer: ConnectError"):
         asyncio.run(OpenId().worker(closed, Attempt(), "code", RETURN_TO))

@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -20,8 +22,9 @@ from labeling_provider.service.database import opening
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.locks import SessionLocks
 from labeling_provider.service.database.migrations import Schema, config
-from labeling_provider.service.database.opening import DatabaseError, DatabaseInUse
+from labeling_provider.service.database.opening import DatabaseError, DatabaseInUse, OpenDatabase
 from labeling_provider.service.database.tag_rows import put_tags, read_tags
+from tests.own_names import own_id
 
 OPENING = """
 import os, signal, sys
@@ -81,6 +84,41 @@ def test_twelve_services_open_an_empty_database_at_once(postgresql_url: str) -> 
     assert lines == ["open"] * 12
 
 
+def test_many_that_come_and_go_are_all_let_in(postgres: PostgreSQL) -> None:
+    def come_and_go(engine: sa.Engine) -> list[bool]:
+        entered = []
+        for _ in range(20):
+            locks = SessionLocks(engine.connect, shared=True)
+            with locks.opening() as admission:
+                admission.is_alone()
+                entered.append(admission.is_in)
+            locks.close()
+        return entered
+
+    # In which order PostgreSQL releases locks differs by database.
+    for _ in range(3):
+        engine = sa.create_engine(postgres.create(f"labeling_{own_id().hex}"), poolclass=sa.NullPool)
+        with ThreadPoolExecutor(12) as threads:
+            assert all(all(entered) for entered in threads.map(come_and_go, [engine] * 12))
+
+
+def test_one_that_opens_up_to_date_tables_keeps_nobody_from_coming_back(
+    postgres: PostgreSQL, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "_IDLE_SECONDS", 0.0)
+    inside = Database(postgresql_url, shared=True)
+    drop_connections(postgres, postgresql_url)
+    check = OpenDatabase._check
+
+    def come_back(*arguments: Any) -> None:
+        check(*arguments)
+        assert put(inside, "v") == ["v"]
+
+    monkeypatch.setattr(OpenDatabase, "_check", come_back)
+    Database(postgresql_url, shared=True).close()
+    inside.close()
+
+
 def test_of_six_that_want_it_alone_one_gets_the_empty_database(postgresql_url: str) -> None:
     started, lines = processes(postgresql_url, "alone", 6)
     end(started)
@@ -117,8 +155,8 @@ def test_tables_are_not_changed_under_a_service_that_works_with_them(postgresql_
     migrations = config()
     last = ScriptDirectory.from_config(migrations).get_revision("head")
     assert last is not None
-    with inside.opening() as (connection, _, _):
-        migrations.attributes["connection"] = connection
+    with inside.opening() as admission:
+        migrations.attributes["connection"] = admission.connection
         command.upgrade(migrations, str(last.down_revision))
     with pytest.raises(DatabaseInUse, match="by another labeling service with an earlier version; stop it"):
         Database(postgresql_url, shared=True)

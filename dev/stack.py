@@ -335,15 +335,23 @@ class RestApi:
             raise
 
     def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int | None = None) -> str:
-        """Everything a try of a task has logged.
+        """Everything that a task has logged.
 
-        :param try_number: by default the last: on a busy machine Airflow once knew a second try and no first one.
+        :param try_number: in which try; by default in all of them: on a busy machine, Airflow itself loses some.
         """
-        run = quote(run_id)
-        if try_number is None:
-            try_number = max(self.task(dag_id, run_id, task_id)["try_number"], 1)
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{run}/taskInstances/{task_id}/logs/{try_number}?full_content=true"
-        content = self.get(path)["content"]
+        if try_number is not None:
+            return self._try_log(dag_id, run_id, task_id, try_number)
+        tries = max(self.task(dag_id, run_id, task_id)["try_number"], 1)
+        return "\n".join(self._try_log(dag_id, run_id, task_id, number) for number in range(1, tries + 1))
+
+    def _try_log(self, dag_id: str, run_id: str, task_id: str, number: int) -> str:
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/logs/{number}?full_content=true"
+        try:
+            content = self.get(path)["content"]
+        except urllib.error.HTTPError as error:
+            if error.code != 404:
+                raise
+            return f"Airflow knows of no try {number}"
         return "\n".join(
             entry if isinstance(entry, str) else json.dumps(entry, ensure_ascii=False) for entry in content
         )

@@ -41,7 +41,7 @@ def test_the_digits_are_labeled_and_a_model_learns_from_the_labels(stack: Stack,
     assert report["label_accuracy"] > 0.95
     assert report["model_accuracy"] > 0.95
     log = stack.airflow.task_log("label_digits", run, "label")
-    assert "Created labeling job" in log
+    assert "Created labeling job" in log, log
     by = f"{counters['human_labeled']:,} by people, {counters['machine_labeled']:,} by machine"
     assert f"{DIGITS:,} of {DIGITS:,} labeled ({by})" in log
     events = stack.airflow.get("/api/v2/assets/events?source_dag_id=label_digits")["asset_events"]
@@ -70,7 +70,7 @@ def test_the_next_run_goes_on_from_the_model_of_the_one_before(stack: Stack, dig
     labeled = stack.airflow.xcom("label_digits", run, "label")
     asked = stack.lab.describe(labeled["job_name"])["LabelingJobAlgorithmsConfig"]
     assert asked["InitialActiveLearningModelArn"] == model, log
-    assert f"Automated labeling continues from {model}" in log
+    assert f"Automated labeling continues from {model}" in log, log
     assert labeled["final_model_arn"] != model
     assert labeled["counters"]["machine_labeled"] > 100
 

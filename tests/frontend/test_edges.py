@@ -152,7 +152,7 @@ def test_a_box_is_drawn_close_around_the_thing_that_is_found_in_it(portal: Porta
     artist.press("x")
     asked = artist.task.heard("mask")
     assert asked["asked"] == {"box": {"left": 20, "top": 30, "width": 100, "height": 80}}
-    artist.task.frame.get_by_text("The object is being looked for").wait_for()
+    artist.task.frame.get_by_text("Looking for the object").wait_for()
     artist.task.say(
         "mask", id=asked["id"], result={"left": 33, "top": 41, "width": 60, "height": 52, "pngImageData": ""}
     )

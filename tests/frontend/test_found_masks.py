@@ -41,7 +41,7 @@ def test_four_points_become_the_area_that_is_found(portal: Portal) -> None:
     artist.use("Four points")
     asked = mark(artist)
     assert asked["asked"]["extreme_points"] == [{"x": x, "y": y} for x, y in CORNERS]
-    artist.task.frame.get_by_text("The object is being looked for").wait_for()
+    artist.task.frame.get_by_text("Looking for the object").wait_for()
     assert artist.areas == {}, "the points themselves are nothing"
     answer(artist, asked)
     artist.heard({ORANGE: THING})

@@ -192,7 +192,7 @@ class Rights:
         if _XML_MARKS.search(asked.text):
             raise _denied("The settings of a bucket must be written without entities.")
         if _LAMBDA.search(asked.text) or any(_LAMBDA.search(value) for _, value in asked.fields):
-            raise _denied("Functions are the administrator's.")
+            raise _denied("Only administrators can use functions.")
         if asked.operation == "Subscribe" and {value for name, value in asked.fields if name == "Protocol"} != {"sqs"}:
             raise _denied("Only queues can subscribe to a requester's topic.")
         arns = self._named(asked)

@@ -218,7 +218,7 @@ class Desk:
         if known is None:
             known = self._read(job_id)
         if known is None or known.workteam_arn not in person.teams:
-            raise NoSuchTask("There is no such labeling job for you.")
+            raise NoSuchTask("This labeling job does not exist, or your workteam has no access to it.")
         return known
 
     def is_over(self, job: JobAtDesk) -> bool:

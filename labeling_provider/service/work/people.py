@@ -45,7 +45,7 @@ class WrongPassword(PeopleError):
     """Nobody has this name and this password."""
 
     def __init__(self) -> None:
-        super().__init__("The name or the password is not right.")
+        super().__init__("Wrong name or password.")
 
 
 class TooManyTries(PeopleError):
@@ -399,7 +399,7 @@ def checked_name(name: str) -> str:
     """
     given = people_rows.plain_name(name)
     if not people_rows.is_name(given):
-        raise PeopleError(f"A name has 1 to {people_rows.MAX_NAME_CHARACTERS} characters, all of which can be seen.")
+        raise PeopleError(f"A name must have 1 to {people_rows.MAX_NAME_CHARACTERS} characters, all of them visible.")
     return given
 
 

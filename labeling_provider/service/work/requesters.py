@@ -168,7 +168,7 @@ class ApiKeys:
         """
         name = plain_name(requester)
         if not is_name(name) or name == ADMINISTRATOR.name:
-            raise KeysError("The name of a requester has 1 to 64 characters, all of which can be seen.")
+            raise KeysError("The name of a requester must have 1 to 64 characters, all of them visible.")
         return self._make(name, _checked(scope))
 
     def add_own(self, worker_id: str, role: Role, scope: Mapping[str, Any]) -> dict[str, str]:

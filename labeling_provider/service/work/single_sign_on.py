@@ -87,7 +87,7 @@ class SingleSignOn:
             )
         labels, role = bool(self._people.teams(row)), self._people.role_of(row.worker_id)
         if to_requester and role is Role.WORKER:
-            raise SignInRefused("You may not have labeling jobs: none of your groups is a group of requesters.")
+            raise SignInRefused("You can't create labeling jobs: none of your groups is a requester group.")
         if not labels and role is Role.WORKER:
             raise SignInRefused("You are in no workteam: none of your groups belongs to one.")
         token = self._people.open_requester_session(row, SIGN_ON_SECONDS)

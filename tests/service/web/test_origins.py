@@ -293,7 +293,7 @@ def test_a_proxy_that_is_named_says_where_a_request_comes_from(
         assert (answer.status_code, "too many wrong passwords" in answer.text) == (403, True)
         elsewhere = {**same, "x-forwarded-for": "192.0.2.8"}
         answer = client.post("/portal/sign-in", data={"name": "Nobody", "password": "x"}, headers=elsewhere)
-        assert "is not right" in answer.text
+        assert "Wrong name or password" in answer.text
         entries = client.get("/_labeling/audit", auth=("owner", "secret")).json()
     written = {(row["what"], row["who"], row["address"], row["outcome"]) for row in entries}
     assert ("sign-in", "", "192.0.2.7", "refused") in written, "what nobody is called may be a password"

@@ -19,7 +19,7 @@ from tests.service.work.conftest import SetClock
 
 PASSWORD = "correct horse battery"
 HERE, ELSEWHERE = "192.0.2.7", "198.51.100.9"
-OK, WRONG, TOO_MANY = "ok", "The name or the password is not right.", "There were too many wrong passwords."
+OK, WRONG, TOO_MANY = "ok", "Wrong name or password.", "There were too many wrong passwords."
 
 
 class CountingHasher(PasswordHasher):

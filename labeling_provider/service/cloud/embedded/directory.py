@@ -245,7 +245,7 @@ def _check_name(call: Call) -> None:
         return
     name = _request(call).get("Username")
     if not isinstance(name, str) or not people_rows.is_name(people_rows.plain_name(name)):
-        message = f"Username must have 1 to {people_rows.MAX_NAME_CHARACTERS} characters, all of which can be seen."
+        message = f"Username must have 1 to {people_rows.MAX_NAME_CHARACTERS} characters, all of them visible."
         raise ApiError("InvalidParameterException", message)
 
 

@@ -164,7 +164,7 @@ def test_a_requester_comes_to_the_requester_s_pages_and_to_no_others(
 def test_who_is_no_requester_is_told_so(browser: ProviderBrowser, provider: IdentityProvider) -> None:
     provider.person("ada-1", "experts")
     back = browser.sign_in("ada-1", "/_labeling/")
-    assert (back.status_code, "none of your groups is a group of requesters" in back.text) == (403, True)
+    assert (back.status_code, "none of your groups is a requester group" in back.text) == (403, True)
     assert browser.get("/portal/").status_code == 303
 
 

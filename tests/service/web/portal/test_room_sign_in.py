@@ -44,7 +44,7 @@ def test_the_sign_in_leads_nowhere_else(lab: Lab, onward: str) -> None:
 def test_a_name_that_is_none_is_refused(lab: Lab, name: str) -> None:
     status, _, page = Browser(lab.service.endpoint_url).send("/sign-in", name=name)
     assert status == 403
-    assert "A name has 1 to 64 characters" in page
+    assert "A name must have 1 to 64 characters" in page
 
 
 def test_names_are_shown_as_text_and_compared_without_case(lab: Lab) -> None:
@@ -126,7 +126,7 @@ def test_passwords_can_t_be_tried_for_ever(guarded: Service, run: Run) -> None:
         (["add", "A", "--team", "none"], "There is no workteam none."),
         (["new-team", "two words"], "at 'workteamName' failed to satisfy"),
         (["new-team", "private-people"], "A workteam named private-people already exists."),
-        (["add", " "], "A name has 1 to 64 characters"),
+        (["add", " "], "A name must have 1 to 64 characters"),
         (["remove", "Nobody"], "Nobody is called Nobody."),
         (["invite", "Nobody"], "Nobody is called Nobody."),
         (["list", "--team", "none"], "There is no workteam none."),

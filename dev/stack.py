@@ -232,7 +232,9 @@ class RestApi:
             "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
             # On a machine that does many things at once, a task's process may wait long for the API server.
             "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
-            "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "12",
+            "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "30",
+            # A worker may take so many seconds to notice that a task has ended, and a trigger waits for that.
+            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "PYTHONUNBUFFERED": "1",
             **(settings or {}),

@@ -1,11 +1,22 @@
-"""The base of all triggers: connection arguments and serialization."""
+"""The base of all triggers: connection arguments, serialization, and when an event may be fired."""
 
 from __future__ import annotations
 
+import asyncio
+import time
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Final
 
-from airflow.triggers.base import BaseTrigger
+from airflow.sdk import conf
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+SETTLING_SECONDS: Final = conf.getint("workers", "min_heartbeat_interval", fallback=5) + 2
+"""How long after its start a trigger may first wake its task.
+
+A worker may notice only after ``min_heartbeat_interval`` that the process of a deferred task has ended. If the task
+goes on before that, Airflow takes the end of the process for that of the task, which then fails or is tried again.
+Source: Airflow's issues 67287 and 72716.
+"""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -25,6 +36,7 @@ class LabelingTrigger(BaseTrigger):
 
     def __post_init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self._began = time.monotonic()
 
     @classmethod
     def arguments(cls) -> list[str]:
@@ -35,3 +47,13 @@ class LabelingTrigger(BaseTrigger):
         """The class path and the arguments, for the triggerer."""
         path = f"{type(self).__module__}.{type(self).__qualname__}"
         return path, {name: getattr(self, name) for name in self.arguments()}
+
+    async def event(self, payload: dict[str, Any]) -> TriggerEvent:
+        """An event to fire, as soon as Airflow can let the task go on.
+
+        :param payload: what the task is told, as JSON values.
+        """
+        # Only a triggerer sets these, and an asset's trigger wakes no task.
+        if self.trigger_id is not None and self.task_instance is not None:
+            await asyncio.sleep(self._began + SETTLING_SECONDS - time.monotonic())
+        return TriggerEvent(payload)  # type: ignore[no-untyped-call]

@@ -59,9 +59,9 @@ class LabelingJobTrigger(LabelingTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, then fire once."""
         try:
-            yield TriggerEvent({"job_name": self.job_name, **await self._wait()})  # type: ignore[no-untyped-call]
+            yield await self.event({"job_name": self.job_name, **await self._wait()})
         except LabelingError as error:
-            yield TriggerEvent({"error": str(error)})  # type: ignore[no-untyped-call]
+            yield await self.event({"error": str(error)})
         except asyncio.CancelledError:
             compat.when_cancelled(self)
             raise

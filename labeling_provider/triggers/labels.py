@@ -65,7 +65,7 @@ class LabelsArrivedTrigger(LabelingTrigger, BaseEventTrigger):
         async with aclosing(self._batches()) as batches:
             async for event, done in batches:
                 if event is not None:
-                    yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+                    yield await self.event(event)
                     fired.append((time.monotonic(), done))
                 while fired and time.monotonic() - fired[0][0] > _STORED_SECONDS:
                     await self._delete(fired.pop(0)[1])
@@ -87,7 +87,7 @@ class LabelsArrivedTrigger(LabelingTrigger, BaseEventTrigger):
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
         """Pass every batch to every trigger."""
         async for event in shared_stream:
-            yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+            yield await self.event(event)
 
     async def _full_batches(self) -> AsyncIterator[tuple[dict[str, Any], Any]]:
         async with aclosing(self._batches()) as batches:

@@ -99,11 +99,11 @@ class PushNewObjectsTrigger(LabelingTrigger, BaseEventTrigger):
             while True:
                 try:
                     async for event in self._push(thread):
-                        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+                        yield await self.event(event)
                     return
                 except LabelingError as error:
                     if not self.forever:
-                        yield TriggerEvent({"error": str(error)})  # type: ignore[no-untyped-call]
+                        yield await self.event({"error": str(error)})
                         return
                     self.log.warning("Pushing starts again in %.0f s: %s", self.poll_interval, error)
                 await asyncio.sleep(self.poll_interval)

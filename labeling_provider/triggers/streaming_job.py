@@ -44,9 +44,9 @@ class StreamingJobTrigger(LabelingTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, then fire once."""
         try:
-            yield TriggerEvent({"job_name": self.job_name, **await self._wait()})  # type: ignore[no-untyped-call]
+            yield await self.event({"job_name": self.job_name, **await self._wait()})
         except LabelingError as error:
-            yield TriggerEvent({"error": str(error)})  # type: ignore[no-untyped-call]
+            yield await self.event({"error": str(error)})
 
     async def _wait(self) -> dict[str, Any]:
         from labeling_provider.streaming.goal import Goal, take_snapshot

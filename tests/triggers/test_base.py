@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from labeling_provider.operators.base import CONNECTION_ARGUMENTS
+from labeling_provider.triggers import base
 from labeling_provider.triggers.base import LabelingTrigger
+from tests.airflow_context import FakeTaskInstance
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -17,7 +23,7 @@ class Trigger(LabelingTrigger):
     rules: list[str] = field(default_factory=list)
 
     async def run(self) -> Any:
-        yield None
+        yield await self.event({"name": self.name})
 
 
 def test_a_trigger_travels_with_every_argument() -> None:
@@ -44,3 +50,28 @@ def test_its_arguments_begin_with_those_of_a_connection() -> None:
 def test_two_triggers_of_the_same_arguments_are_two() -> None:
     """Airflow keeps triggers in sets."""
     assert len({Trigger("birds"), Trigger("birds")}) == 2
+
+
+async def _payload(trigger: Trigger) -> Any:
+    return [event.payload async for event in trigger.run()]
+
+
+def test_a_task_is_woken_when_airflow_has_noticed_that_it_was_deferred(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "SETTLING_SECONDS", 0.3)
+    began = time.monotonic()
+    trigger = Trigger("birds")
+    trigger.trigger_id, trigger.task_instance = 7, FakeTaskInstance()
+    assert asyncio.run(_payload(trigger)) == [{"name": "birds"}]
+    assert time.monotonic() - began >= 0.3
+
+
+@pytest.mark.parametrize("trigger_id", [None, 7])
+def test_who_has_no_task_in_a_triggerer_waits_for_nothing(
+    trigger_id: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "SETTLING_SECONDS", 3_600.0)
+    trigger = Trigger("birds")
+    trigger.trigger_id = trigger_id
+    if trigger_id is None:
+        trigger.task_instance = FakeTaskInstance()
+    assert asyncio.run(asyncio.wait_for(_payload(trigger), 60)) == [{"name": "birds"}]

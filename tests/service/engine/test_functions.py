@@ -160,7 +160,7 @@ def test_a_function_that_asks_another_place_is_at_fault(monkeypatch: pytest.Monk
     known = Functions({"reads": Function(f"{HERE}:finds_s3_away")})
     try:
         with pytest.raises(JobFailure, match="The function reads failed with ConnectTimeoutError"):
-            known.call("reads", {"where": "http://127.0.0.1:2/"})
+            known.call("reads", {"where": "http://127.0.0.1:2"})
     finally:
         known.close()
 

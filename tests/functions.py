@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.exceptions import IncompleteReadError
 
 HOLD = "LABELING_TEST_HOLD"
 """Names a file: as long as it is there, a function waits."""
@@ -128,6 +129,8 @@ def mask_of_box(event: dict[str, Any], context: object) -> dict[str, Any]:
         os._exit(3)
     if first == 3:
         return {"mask": None}
+    if first == 7:
+        raise IncompleteReadError(actual_bytes=1, expected_bytes=2)
     size = (event["width"] + (first == 4), event["height"])
     image, body = Image.new("L", size), io.BytesIO()
     box = event.get("box", {"left": 0, "top": 0, "width": 0, "height": 0})

@@ -60,6 +60,14 @@ def says_whether(event: dict[str, Any], context: object) -> Any:
     return {"taskInput": {}, line["key"]: line["said"]}
 
 
+def finds_s3_away(event: dict[str, Any], context: object) -> None:
+    """A client's error about a place that does not respond."""
+    from botocore.exceptions import ConnectTimeoutError
+
+    where = event.get("where", os.environ.get("AWS_ENDPOINT_URL_S3"))
+    raise ConnectTimeoutError(endpoint_url=f"{where}/{'x' * 9_000}")
+
+
 def makes_deep_input(event: dict[str, Any], context: object) -> dict[str, Any]:
     deep: list[Any] = []
     for _ in range(98):

@@ -47,6 +47,7 @@ KUBERNETES_VERSIONS = ("1.27", "1.37")
 """The oldest that the chart takes, and the newest whose schemas there are."""
 OF_DATABASE = ("USER", "PASSWORD", "DB")
 OF_S3 = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:consolidate"
 SECRETS = {
     "DOMAIN": "labeling.example.com",
     "POSTGRES_PASSWORD": "p",
@@ -528,6 +529,9 @@ def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy
         proxy = Caddy(tmp_path / "proxy", (DEPLOY / "Caddyfile").read_text(), places)
         running.callback(proxy.stop)
 
+        workforce = tmp_path / "workforce.json"
+        workforce.write_text(json.dumps({"functions": {FUNCTION: "tests.functions:consolidate_as_its_role"}}))
+
         def environment(name: str) -> dict[str, str]:
             given = services[name]["environment"]
             here = {"LABELING_LOCAL_S3_PUBLIC_ENDPOINT": proxy.url("s3"), "LABELING_LOCAL_TRUSTED_PROXY": "127.0.0.1"}
@@ -540,6 +544,7 @@ def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy
                 if there != "database":
                     made = {key: value.replace(there, place) for key, value in made.items()}
             _, _, port = places.get(f"{name}:8000", "").rpartition(":")
+            made["LABELING_LOCAL_WORKFORCE"] = str(workforce)
             return {**made, "LABELING_LOCAL_HOST": "127.0.0.1", "LABELING_LOCAL_PORT": port}
 
         upgrade = [str(BIN / "labeling"), *services["upgrade"]["command"]]
@@ -560,6 +565,17 @@ def test_the_services_label_together_for_whoever_is_outside(deployed: Deployed) 
     assert description["LabelCounters"]["HumanLabeled"] == 6
     assert [line["source"] for line in output] == [line["source"] for line in texts(6)]
     assert all("label-metadata" in line for line in output)
+    # A custom function reads from S3 and asks the API, which have different keys.
+    description, output = lab.run(
+        [{"source": "melon", "truth": {"grade": "A"}}],
+        task_type="custom",
+        labels=None,
+        instructions=None,
+        ui_template_uri=lab.put("template.liquid", "<crowd-form></crowd-form>"),
+        consolidation_function=FUNCTION,
+    )
+    assert description["LabelingJobStatus"] == "Completed", description
+    assert output[0]["label"] == {"grade": "A", "status": "InProgress", "answers": 3}
     # A worker's browser loads a picture by its link. The page in its frame is of no site.
     uri = lab.put("a picture.png", b"pixels")
     page = lab.sagemaker.render_ui_template(

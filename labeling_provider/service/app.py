@@ -296,7 +296,8 @@ def _end_for_certain(temporary: Path | None) -> None:
 def _point_functions_here(endpoint: str | None, settings: ServiceSettings, credentials: Credentials | None) -> None:
     """Point boto3 clients in custom functions at this service, and those of S3 to where the objects are.
 
-    Their processes inherit this one's environment.
+    Their processes inherit this one's environment. If S3 is elsewhere, the keys in it are S3's, and the API's are found
+    by ``function_clients``.
 
     :param endpoint: the API's URL; None if this process has no API, and the environment must name that of another.
     """
@@ -304,6 +305,7 @@ def _point_functions_here(endpoint: str | None, settings: ServiceSettings, crede
         os.environ.setdefault("AWS_ENDPOINT_URL", endpoint)
     if settings.s3_endpoint:
         os.environ.setdefault("AWS_ENDPOINT_URL_S3", settings.s3_endpoint)
+    else:
+        os.environ.setdefault("AWS_ACCESS_KEY_ID", credentials.access_key_id if credentials else "local")
+        os.environ.setdefault("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key if credentials else "local")
     os.environ.setdefault("AWS_DEFAULT_REGION", settings.region)
-    os.environ.setdefault("AWS_ACCESS_KEY_ID", credentials.access_key_id if credentials else "local")
-    os.environ.setdefault("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key if credentials else "local")

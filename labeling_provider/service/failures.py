@@ -16,10 +16,12 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _SHOWN: Final = 300
+_OVERLOADED: Final = "SlowDown"
+"""S3's code for too many requests."""
 _OF_EVERY_REQUEST: Final = frozenset(
-    {"SlowDown", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "RequestTimeTooSkewed"}
+    {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "RequestTimeTooSkewed"}
 )
-"""S3's codes for what is wrong with its load, the service's keys or a clock, whichever object is asked for."""
+"""S3's codes for what is wrong with the service's keys or a clock, whichever object is asked for."""
 
 
 class ApiError(Exception):
@@ -63,6 +65,10 @@ class JobFailure(Exception):
     """The job cannot continue; the text becomes its FailureReason."""
 
 
+class Outage(Exception):
+    """A user's function has found S3 or the service's API away; the text says what it met."""
+
+
 class ObjectFailure(Exception):
     """One data object cannot be labeled; the text becomes the failure-reason in its output line."""
 
@@ -78,7 +84,7 @@ def may_pass(error: BaseException) -> bool:
     from labeling_provider.service.database import opening
 
     # A proxy's page in place of an answer leads to the last one.
-    known = (BotoCoreError, ClientError, OSError, ResponseParserError)
+    known = (Outage, BotoCoreError, ClientError, OSError, ResponseParserError)
     return any(isinstance(cause, known) or opening.may_pass(cause) for cause in _causes(error))
 
 
@@ -87,29 +93,31 @@ def is_outage(error: BaseException) -> bool:
 
     Refusals about a certain bucket or object are none. The exceptions that caused this one count as well.
     """
-    from botocore.exceptions import (
-        ClientError,
-        ConnectionError,
-        CredentialRetrievalError,
-        HTTPClientError,
-        IncompleteReadError,
-        NoCredentialsError,
-    )
-    from botocore.parsers import ResponseParserError
+    from botocore.exceptions import ClientError, CredentialRetrievalError, NoCredentialsError
 
     from labeling_provider.service.database import opening
 
-    transport = (ConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError)
-    known = (*transport, CredentialRetrievalError, NoCredentialsError)
     for cause in _causes(error):
-        if isinstance(cause, ClientError):
-            status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            code = cause.response.get("Error", {}).get("Code")
-            if status >= HTTPStatus.INTERNAL_SERVER_ERROR or code in _OF_EVERY_REQUEST:
-                return True
-        elif isinstance(cause, known) or opening.is_outage(cause):
+        if isinstance(cause, (Outage, CredentialRetrievalError, NoCredentialsError)):
+            return True
+        if isinstance(cause, ClientError) and cause.response.get("Error", {}).get("Code") in _OF_EVERY_REQUEST:
+            return True
+        if is_outage_of_server(cause) or opening.is_outage(cause):
             return True
     return False
+
+
+def is_outage_of_server(error: BaseException) -> bool:
+    """Whether the server that a boto3 client has asked is away, ill or overloaded, going by the error itself alone."""
+    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, IncompleteReadError
+    from botocore.parsers import ResponseParserError
+
+    if isinstance(error, ClientError):
+        status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        # What a server can't do at all, it can't do later, either.
+        is_ill = status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED
+        return is_ill or bool(error.response.get("Error", {}).get("Code") == _OVERLOADED)
+    return isinstance(error, (ConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

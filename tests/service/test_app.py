@@ -35,24 +35,38 @@ def test_it_serves_the_region_it_is_told_with_the_truth_it_is_given(tmp_path: Pa
         service.stop()
 
 
+OF_S3, OF_API = ("of-s3", "the secret of S3"), ("of-the-api", "the secret of the API")
+
+
+def keys(prefix: str, pair: tuple[str, str]) -> dict[str, str]:
+    """A pair of keys, as variables or as arguments."""
+    names = (f"{prefix}_access_key_id", f"{prefix}_secret_access_key")
+    return dict(zip(names if prefix.islower() else map(str.upper, names), pair, strict=True))
+
+
 def test_objects_and_state_can_live_elsewhere(tmp_path: Path) -> None:
-    keys = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
-    objects = Service(tmp_path / "objects")
+    objects = Service(tmp_path / "objects", env=keys("LABELING_LOCAL", OF_S3))
     database = tmp_path / "elsewhere.sqlite"
     function = "arn:aws:lambda:us-east-1:123456789012:function:consolidate"
     workforce = tmp_path / "workforce.json"
     teams = {"private-simulated": {"workers": 3, "accuracy": 1}}
-    workforce.write_text(json.dumps({"workteams": teams, "functions": {function: "tests.functions:consolidate"}}))
+    handler = "tests.functions:consolidate_as_its_role"
+    workforce.write_text(json.dumps({"workteams": teams, "functions": {function: handler}}))
     elsewhere = ("--s3-endpoint", objects.endpoint_url, "--database-url", f"sqlite:///{database}")
     options = (*elsewhere, "--workforce", str(workforce))
-    service = Service(tmp_path / "service", *options, env=keys)
+    # Where S3's keys are found is boto3's matter.
+    known = tmp_path / "credentials"
+    known.write_text("[default]\n" + "".join(f"{name}={value}\n" for name, value in keys("aws", OF_S3).items()))
+    env = {"AWS_SHARED_CREDENTIALS_FILE": str(known), **keys("LABELING_LOCAL", OF_API)}
+    service = Service(tmp_path / "service", *options, env=env)
     try:
         with pytest.raises(ClientError, match="S3 is at"):
-            service.client("s3").list_buckets()
-        lab = Lab(service, service.client("s3", endpoint_url=objects.endpoint_url))
+            service.client("s3", **keys("aws", OF_API)).list_buckets()
+        lab = Lab(service, service.client("s3", endpoint_url=objects.endpoint_url, **keys("aws", OF_S3)))
+        lab.sagemaker = service.client("sagemaker", **keys("aws", OF_API))
         _, output = lab.run(texts(5))
         assert all("label" in line for line in output)
-        _, output = lab.run(
+        description, output = lab.run(
             [{"source": "melon", "truth": {"grade": "A"}}],
             task_type="custom",
             labels=None,
@@ -60,7 +74,8 @@ def test_objects_and_state_can_live_elsewhere(tmp_path: Path) -> None:
             ui_template_uri=lab.put("template.liquid", "<crowd-form></crowd-form>"),
             consolidation_function=function,
         )
-        assert output[0]["label"] == {"grade": "A"}
+        assert description["LabelingJobStatus"] == "Completed", description
+        assert output[0]["label"] == {"grade": "A", "status": "InProgress", "answers": 3}
         description, _ = lab.run("s3://lab/none.manifest")
         assert "does not exist" in description["FailureReason"]
         assert database.exists()

@@ -20,6 +20,8 @@ import uuid
 from datetime import UTC, datetime
 from typing import IO, Any, Final
 
+from labeling_provider.service.cloud.function_clients import met_outage, sign_by_place
+
 _LATEST: Final = "$LATEST"
 _ARN_PARTS: Final = 7
 
@@ -65,8 +67,15 @@ def main(target: str, arn: str) -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(2, 1)
+    # Functions often make their clients when they are imported.
+    sign_by_place()
     module, _, name = target.partition(":")
-    function = getattr(importlib.import_module(module), name)
+    try:
+        function = getattr(importlib.import_module(module), name)
+    except BaseException as error:
+        if met_outage(error):
+            _write(answers, _report(error))
+        raise
     _write(answers, '{"ready": true}')
     waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(events, waiting), daemon=True).start()
@@ -90,7 +99,11 @@ def _answer(function: Any, event: Any, context: Context) -> str:
         import traceback
 
         traceback.print_exc()
-        return json.dumps({"error": f"{type(error).__name__}: {error}"})
+        return _report(error)
+
+
+def _report(error: BaseException) -> str:
+    return json.dumps({"outage" if met_outage(error) else "error": f"{type(error).__name__}: {error}"})
 
 
 def _write(answers: IO[bytes], line: str) -> None:

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
+from labeling_provider.service.failures import Outage
+
 _START_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 0.5
 _READ: Final = 1 << 16
@@ -59,18 +61,16 @@ class Process:
         :param is_wanted: called regularly while waiting; if it returns False, the call is abandoned.
         :return: the function's answer, any JSON value.
         :raises Fault: if the function raises, takes too long, exits, or does not return JSON.
+        :raises Outage: if it raises because S3 or the service's API is away.
         :raises InterruptedError: if the answer is no longer wanted.
         """
         if not self._is_ready:
             late = f"Runtime.InitError: its process was not ready after {_START_SECONDS:g} seconds"
-            self._read(time.monotonic() + _START_SECONDS, late, is_wanted)
+            _result(self._read(time.monotonic() + _START_SECONDS, late, is_wanted), "ready")
             self._is_ready = True
         late, deadline = f"Timeout: Task timed out after {seconds:g} seconds", time.monotonic() + seconds
         self._write(json.dumps({"event": event, "seconds": seconds}).encode() + b"\n", deadline, late, is_wanted)
-        answer = self._read(deadline, late, is_wanted)
-        if "error" in answer:
-            raise Fault(str(answer["error"]))
-        return answer["answer"]
+        return _result(self._read(deadline, late, is_wanted), "answer")
 
     def _write(self, line: bytes, deadline: float, late: str, is_wanted: Callable[[], bool] | None) -> None:
         left, poll = memoryview(line), select.poll()
@@ -120,6 +120,15 @@ class Process:
         with suppress(OSError):
             # Data that the process has not read can't be flushed.
             self._stdin.close()
+
+
+def _result(message: dict[str, Any], key: str) -> Any:
+    """What a process has said under a key, unless it has said why it can't."""
+    if "outage" in message:
+        raise Outage(str(message["outage"]))
+    if "error" in message:
+        raise Fault(str(message["error"]))
+    return message[key]
 
 
 def _wait(poll: select.poll, deadline: float, late: str, is_wanted: Callable[[], bool] | None) -> None:

@@ -15,13 +15,14 @@ from typing import Any, Final
 
 from labeling_provider.groundtruth.documents import TOO_DEEP, is_deep, plain
 from labeling_provider.service.cloud.processes import Fault, Process
-from labeling_provider.service.failures import JobFailure
+from labeling_provider.service.failures import JobFailure, Outage
 from labeling_provider.service.work.workforce import Function
 
 log = logging.getLogger(__name__)
 
 MAX_ANSWER: Final = 6 << 20
 _MAX_IDLE: Final = 2
+_SHOWN: Final = 500
 
 
 class Functions:
@@ -43,6 +44,7 @@ class Functions:
         :return: its result, any JSON value.
         :raises JobFailure: naming the function, if it raises, takes too long or does not return JSON. Amazon fails the
             job as well.
+        :raises Outage: naming the function, if it raises because S3 or the service's API is away.
         :raises InterruptedError: if the service stops meanwhile.
         """
         host = self._host(arn)
@@ -50,13 +52,16 @@ class Functions:
             result = host.ask(event, self._known[arn].timeout_seconds)
             if is_deep(result):
                 raise Fault(f"a result that can't be used. {TOO_DEEP}")
-        except Fault as fault:
+        except (Fault, Outage) as trouble:
             self._end(host)
             if self._closed:
                 raise InterruptedError("the service is stopping") from None
-            log.warning("the function %s failed: %s", arn, fault)
+            text = plain(str(trouble), _SHOWN)
+            if isinstance(trouble, Outage):
+                raise Outage(f"the function {arn} met {text}") from None
+            log.warning("the function %s failed: %s", arn, text)
             raise JobFailure(
-                f"ClientError: The function {arn} failed with {plain(str(fault), 500)}. "
+                f"ClientError: The function {arn} failed with {text}. "
                 "LambdaErrorCode: Unhandled. Correct the function and run the job again."
             ) from None
         except BaseException:

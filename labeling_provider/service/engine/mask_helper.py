@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from labeling_provider.groundtruth.uris import as_s3_uri
 from labeling_provider.manifest.pictures import PictureError, open_picture
 from labeling_provider.service.engine.functions import Functions
-from labeling_provider.service.failures import JobFailure
+from labeling_provider.service.failures import JobFailure, Outage
 from labeling_provider.service.kinds.kind import Kind
 from labeling_provider.service.kinds.stored_data import image_size
 from labeling_provider.service.work.workforce import PROMPTS, MaskFunction
@@ -115,8 +115,8 @@ class MaskHelper:
         }
         try:
             answer = self._functions.call(_NAME, event)
-        except JobFailure as failure:
-            log.warning("no mask for %s: %s", uri, failure)
+        except (JobFailure, Outage) as trouble:
+            log.warning("no mask for %s: %s", uri, trouble)
             raise NoMask("The mask could not be made. The service's log says why.") from None
         except InterruptedError:
             raise NoMask("The service is stopping.") from None

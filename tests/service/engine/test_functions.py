@@ -9,16 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from dev.seaweedfs import KEYS
 from dev.stack import wait_until
 from labeling_provider.service.database import task_inputs, task_rows
 from labeling_provider.service.database.database import Connection
 from labeling_provider.service.database.job_rows import find_job
 from labeling_provider.service.engine.functions import Function, Functions
-from labeling_provider.service.failures import JobFailure
+from labeling_provider.service.failures import JobFailure, Outage, is_outage, may_pass
 from tests.bad_functions import PIDS
 from tests.service.in_process import FUNCTION, InProcess
 
 HERE = "tests.bad_functions"
+NOWHERE = "http://127.0.0.1:1"
+"""Where nothing listens."""
 
 
 BAD = {
@@ -133,6 +136,31 @@ def test_a_process_serves_again_and_one_that_is_gone_is_replaced() -> None:
         assert known.call("echo", {})["pid"] != first["pid"]
         with pytest.raises(JobFailure, match="exited with 3"):
             known.call("bad", {})
+    finally:
+        known.close()
+
+
+@pytest.mark.parametrize("name", ["tests.bad_functions:finds_s3_away", "tests.reads_when_imported:handler"])
+def test_a_function_that_finds_s3_away_is_not_at_fault(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for variable, value in {**KEYS, "AWS_ENDPOINT_URL_S3": NOWHERE}.items():
+        monkeypatch.setenv(variable, value)
+    known = Functions({FUNCTION + "reads": Function(name)})
+    try:
+        with pytest.raises(Outage, match=f"the function {FUNCTION}reads met .*{NOWHERE}") as caught:
+            known.call(FUNCTION + "reads", {})
+    finally:
+        known.close()
+    assert is_outage(caught.value)
+    assert may_pass(caught.value)
+    assert len(str(caught.value)) < 700, "it may say anything"
+
+
+def test_a_function_that_asks_another_place_is_at_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", NOWHERE)
+    known = Functions({"reads": Function(f"{HERE}:finds_s3_away")})
+    try:
+        with pytest.raises(JobFailure, match="The function reads failed with ConnectTimeoutError"):
+            known.call("reads", {"where": "http://127.0.0.1:2"})
     finally:
         known.close()
 

@@ -65,6 +65,7 @@ BAD: list[tuple[Any, str]] = [
     ({"box": [1, 2, 3, 4]}, "box must have left"),
     ({"points": [{"x": 1, "y": 1}]}, "The service's log says why"),
     ({"points": [{"x": 2, "y": 1}]}, "The service's log says why"),
+    ({"points": [{"x": 7, "y": 1}]}, "The service's log says why"),
     ({"points": [{"x": 3, "y": 1}]}, "did not return a picture"),
     ({"points": [{"x": 4, "y": 1}]}, f"The mask has {WIDTH + 1} × {HEIGHT} pixels"),
     ({"points": [{"x": 5, "y": 1}]}, "Nothing was found there"),

@@ -305,7 +305,7 @@ def upgrade(url: str) -> None:
     assert database(["--database-url", url, "upgrade"]) == 0
 
 
-def test_jobs_of_a_process_that_died_go_on_within_ten_seconds_and_everybody_answers_for_queues(
+def test_jobs_of_a_process_that_died_go_on_in_another_and_everybody_answers_for_queues(
     tmp_path: Path, postgresql_url: str
 ) -> None:
     workforce = tmp_path / "workforce.json"

@@ -122,7 +122,7 @@ torture: setup
 	$(BIN)/python -m dev.torture --push
 	$(BIN)/python -m dev.torture --people
 
-# A hundred kills take about fifteen minutes.
+# A hundred kills take about fifteen minutes, fifteen cuts and five half-open networks among them.
 torture-team: setup
 	$(BIN)/python -m dev.torture_team
 
@@ -189,13 +189,14 @@ bench-sequences: setup
 bench-shift: setup
 	$(BIN)/python -m benchmarks.shift
 
-# An hour. A service that many share: on SQLite, on PostgreSQL, then of several processes with a real S3.
+# An hour and a half. A service that many share: on SQLite, on PostgreSQL, then of several processes with a real S3, whose
+# figures are the last line.
 bench-team: setup
 	$(BIN)/python -m benchmarks.team --together 10
-	$(BIN)/python -m benchmarks.team --database postgresql
+	$(BIN)/python -m benchmarks.team --database postgresql --together 10
 	$(BIN)/python -m benchmarks.replicas --objects 10000 100000
 
-# Five minutes.
+# Five minutes. It fails if memory or tables grow in the last third of the night.
 bench-night: setup
 	$(BIN)/python -m benchmarks.night
 

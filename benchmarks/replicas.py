@@ -1,9 +1,12 @@
 """``make bench-team``, of several processes: a team's service on PostgreSQL and a real S3, of one replica, then of two.
 
 A replica is one ``labeling serve`` and one ``labeling work``, on this machine with PostgreSQL, SeaweedFS and whoever
-asks, all on the same cores. With one instant worker: a job of 10,000 texts, and one of 100,000 if asked to; the working
-process is killed in the middle. A small job alone, then beside 500 that wait for people and four that are busy. 100
-people label by HTTP, with one replica and with two. The last line is JSON.
+asks, all on the same cores. With one replica and one instant worker: a job of 10,000 texts, and one of 100,000 if asked
+to; another of the largest size, in whose middle all processes are killed. A small job alone, then beside 500 that wait
+for people and four that are busy. With two replicas: the job of 10,000 texts again, and the process that works on
+another one is killed, until the other process has labeled something. With one replica and with two: four jobs of 10,000
+texts at once, and 100 people who label by HTTP. The last line is JSON: ``two_replicas_over_one`` is about people's
+answers, ``two_replicas_over_one_in_jobs`` about the four jobs.
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
+import signal
 import statistics
 import tempfile
 import time
@@ -18,19 +23,24 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import sqlalchemy as sa
+
 from benchmarks import work
 from benchmarks.local import request_for_texts
 from dev.postgresql import postgresql
 from dev.replicas import Balanced, Replicas
 from dev.seaweedfs import seaweedfs
 from dev.stack import Service, wait_until
+from labeling_provider.service.database.schema import jobs
 
 MAX_SECONDS = 1_500
-SMALL, BUSY = 20, 4
+SMALL, BUSY, TOGETHER = 20, 4, 4
+INSTANT, SLOW = "private-simulated", "private-slow"
+TEAMS = {INSTANT: {"workers": 1, "accuracy": 1}, SLOW: {"workers": 1, "accuracy": 1, "seconds_per_task": 0.1}}
 ENDED = {"Completed", "Failed", "Stopped"}
 
 
-def begin(service: Balanced, name: str, objects: int, team: str = "private-simulated") -> None:
+def begin(service: Balanced, name: str, objects: int, team: str = INSTANT) -> None:
     """Begin a job of so many texts."""
     request = request_for_texts(service, name, objects, team)
     service.client("sagemaker").create_labeling_job(**request)
@@ -83,7 +93,7 @@ def restart(service: Replicas, name: str, objects: int) -> tuple[float, float]:
         have to run out first.
     """
     begin(service, name, objects)
-    wait_until(lambda: labeled(service, name) >= objects // 3, MAX_SECONDS, f"{name} is in its middle", 0.05)
+    wait_until(lambda: labeled(service, name) >= objects // 2, MAX_SECONDS, f"{name} is in its middle", 0.05)
     for process in service.processes:
         process.kill()
     began = time.perf_counter()
@@ -98,6 +108,54 @@ def restart(service: Replicas, name: str, objects: int) -> tuple[float, float]:
     goes_on = time.perf_counter() - began
     wait_for_end(service, name, objects)
     return answers, goes_on
+
+
+def holder(url: str, name: str) -> tuple[str | None, int]:
+    """Which working process runs a job, as the database knows it, and how many of the objects have a label."""
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        query = sa.select(jobs.c.lease_owner, jobs.c.labeled).where(jobs.c.name == name)
+        owner, count = connection.execute(query).one()
+        return owner, count
+
+
+def failover(service: Replicas, name: str, objects: int, team: str) -> float:
+    """Kill the one of two working processes that runs a job; seconds until the other one has labeled an object."""
+    first, second = service.working
+    # While this one stands still, the other one takes the job: so it is known which of them the database means.
+    os.killpg(second.group.process.pid, signal.SIGSTOP)
+    try:
+        begin(service, name, objects, team)
+        wait_until(lambda: holder(service.url, name)[1] >= objects // 10, MAX_SECONDS, f"{name} is under way", 0.02)
+        owner_of_first, _ = holder(service.url, name)
+    finally:
+        os.killpg(second.group.process.pid, signal.SIGCONT)
+    owner, _ = holder(service.url, name)
+    victim = first if owner == owner_of_first else second
+    victim.kill()
+    began, (_, before) = time.perf_counter(), holder(service.url, name)
+
+    def goes_on() -> bool:
+        owner_now, count = holder(service.url, name)
+        return owner_now != owner and count > before
+
+    wait_until(goes_on, MAX_SECONDS, f"{name} goes on in the other process", 0.02)
+    seconds = time.perf_counter() - began
+    victim.start()
+    wait_for_end(service, name, objects)
+    return seconds
+
+
+def together(service: Balanced, objects: int) -> float:
+    """Texts a second of several jobs that are labeled at once."""
+    names = [f"together-{number}" for number in range(TOGETHER)]
+    requests = [request_for_texts(service, name, objects) for name in names]
+    began = time.perf_counter()
+    for request in requests:
+        service.client("sagemaker").create_labeling_job(**request)
+    for name in names:
+        wait_for_end(service, name, objects)
+    return TOGETHER * objects / (time.perf_counter() - began)
 
 
 def beside(service: Balanced, waiting: int, objects: int, times: int) -> tuple[float, float]:
@@ -140,7 +198,7 @@ def people(service: Balanced, count: int, objects: int) -> tuple[float, float]:
 def one_replica(service: Replicas, sizes: list[int], waiting: int) -> dict[str, float]:
     """The figures of one replica that labels by itself.
 
-    :param sizes: objects of jobs, ascending; the first is the size of those that are disturbed, too.
+    :param sizes: objects of jobs, ascending. In the middle of one more of the last size, everything is killed.
     """
     few, many = sizes[0], sizes[-1]
     whole_job(service, "warm", min(few, 500))
@@ -150,34 +208,47 @@ def one_replica(service: Replicas, sizes: list[int], waiting: int) -> dict[str, 
         before = cpu_seconds(service.processes)
         took[size] = whole_job(service, f"texts-{size}", size) * 1000 / size
         figures["cpu_ms_per_object"] = (cpu_seconds(service.processes) - before) * 1000 / size
-    figures["ms_per_object"] = took[many]
+    figures |= {"ms_per_object": took[many], "ms_per_object_10k": took[few]}
     if many > few:
         figures["ms_per_object_100k_over_10k"] = took[many] / took[few]
     peak = peak_mb(service.processes)
-    figures["restart_s"], figures["job_goes_on_s"] = restart(service, "killed", few)
+    figures["restart_s"], figures["job_goes_on_s"] = restart(service, "killed", many)
     figures["small_job_s"], figures["small_job_beside_s"] = beside(
         service, waiting, max(few // 4, 50), 5 if few > 1_000 else 1
     )
     return {**figures, "peak_mb": max(peak, peak_mb(service.processes))}
 
 
+def two_replicas(service: Replicas, few: int) -> dict[str, float]:
+    """The figures of two replicas that label by themselves.
+
+    :param few: objects of the job that one of them labels alone, and of the one whose process is killed.
+    """
+    whole_job(service, "warm", min(few, 500))
+    took = whole_job(service, f"texts-{few}", few) * 1000 / few
+    # With few objects, an instant worker is done before anybody could be killed.
+    return {
+        "ms_per_object_10k_with_two": took,
+        "failover_s": failover(service, "left", few, INSTANT if few > 1_000 else SLOW),
+    }
+
+
 def measure(folder: Path, sizes: list[int], waiting: int, persons: int, answered: int) -> dict[str, float]:
     """All figures."""
-    team = {"workers": 1, "accuracy": 1}
     figures: dict[str, float] = {}
-    rates = {}
     with postgresql() as server:
         for count in (1, 2):
             with seaweedfs(folder / f"s3-{count}") as s3:
-                service = Replicas(folder / f"replicas-{count}", server, s3, count, team)
+                service = Replicas(folder / f"replicas-{count}", server, s3, count, TEAMS)
                 try:
-                    if count == 1:
-                        figures = one_replica(service, sizes, waiting)
-                    rates[count], p95 = people(service, persons, answered)
-                    figures |= {f"answers_per_s_{count}": rates[count], f"submit_p95_ms_{count}": p95}
+                    figures |= one_replica(service, sizes, waiting) if count == 1 else two_replicas(service, sizes[0])
+                    figures[f"texts_per_s_{count}"] = together(service, sizes[0])
+                    rate, p95 = people(service, persons, answered)
+                    figures |= {f"answers_per_s_{count}": rate, f"submit_p95_ms_{count}": p95}
                 finally:
                     service.stop()
-    figures["two_replicas_over_one"] = rates[2] / rates[1]
+    figures["two_replicas_over_one"] = figures["answers_per_s_2"] / figures["answers_per_s_1"]
+    figures["two_replicas_over_one_in_jobs"] = figures["texts_per_s_2"] / figures["texts_per_s_1"]
     return {name: round(value, 3) for name, value in figures.items()}
 
 
@@ -197,6 +268,12 @@ def main() -> None:
     print(
         f"one replica: {figures['ms_per_object']:.2f} ms a text (limit 2.5), {figures['peak_mb']:.0f} MB at most in a "
         f"process (limit 350), back after {figures['restart_s']:.1f} s (limit 3)"
+    )
+    print(
+        f"two replicas: {figures['ms_per_object_10k_with_two']:.2f} ms a text of {sizes[0]:,}, with one "
+        f"{figures['ms_per_object_10k']:.2f}; a killed one's job goes on after {figures['failover_s']:.1f} s (limit "
+        f"10). {TOGETHER} such jobs at once: {figures['texts_per_s_2']:.0f} texts a second, with one "
+        f"{figures['texts_per_s_1']:.0f}"
     )
     print(
         f"a small job: {figures['small_job_s']:.2f} s alone, {figures['small_job_beside_s']:.2f} s beside {waiting} "

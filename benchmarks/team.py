@@ -4,7 +4,8 @@ A job of 10,000 and one of 100,000 texts with one instant worker each. In the mi
 killed and started again. Times per object are CPU time of the service's process, so that they do not depend on what
 else the machine does. Then there are 100,000 jobs, and pages of their list are asked for; and 100 clients ask for a
 job once a second each, while 200 others wait for messages. A service of its own stores 5,000 pictures and gives them
-back; with ``--together 10``, another one labels ten of the large jobs at once. The last line is JSON.
+back; with ``--together 10``, another one labels ten of the large jobs at once. All of this on SQLite, or on PostgreSQL
+with ``--database postgresql``. The last line is JSON.
 """
 
 from __future__ import annotations

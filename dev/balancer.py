@@ -21,6 +21,8 @@ class Balancer:
     def __init__(self, ports: Sequence[int]) -> None:
         self._turns, self._count = cycle(ports), len(ports)
         self._loop = asyncio.new_event_loop()
+        self._passing = asyncio.Event()
+        self._passing.set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, name="balancer", daemon=True)
         self._thread.start()
@@ -37,6 +39,14 @@ class Balancer:
     def cut(self) -> None:
         """Break all connections, as a network does."""
         self._loop.call_soon_threadsafe(self._cut)
+
+    def hold(self) -> None:
+        """Leave all connections half open, those that come as well: nothing passes, no end of one either."""
+        self._loop.call_soon_threadsafe(self._passing.clear)
+
+    def let_go(self) -> None:
+        """Let everything pass again, beginning with what was held up."""
+        self._loop.call_soon_threadsafe(self._passing.set)
 
     def stop(self) -> None:
         """Take no more connections."""
@@ -59,18 +69,19 @@ class Balancer:
             pair = {writer, to_there}
             self._writers |= pair
             with contextlib.suppress(OSError):
-                await asyncio.gather(_pass_on(reader, to_there), _pass_on(there, writer))
+                await asyncio.gather(self._pass_on(reader, to_there), self._pass_on(there, writer))
             self._writers -= pair
             to_there.close()
             break
         writer.close()
 
-
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Pass on what comes until one side ends it, and end the other side."""
-    try:
-        while piece := await reader.read(_PIECE):
-            writer.write(piece)
-            await writer.drain()
-    finally:
-        writer.close()
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass on what comes until one side ends it, and end the other side."""
+        try:
+            while piece := await reader.read(_PIECE):
+                await self._passing.wait()
+                writer.write(piece)
+                await writer.drain()
+        finally:
+            await self._passing.wait()
+            writer.close()

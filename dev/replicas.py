@@ -44,7 +44,7 @@ class Replicas(Balanced):
     """So many ``labeling serve`` and as many ``labeling work``, on a database of their own.
 
     :param folder: for their logs and the workforce file.
-    :param team: how ``private-simulated`` works, as the workforce file has it.
+    :param teams: how teams of simulated workers work, as the workforce file has it, by their names.
     :param options: further options of each process.
     :ivar serving: the processes that answer.
     :ivar working: those that do jobs.
@@ -56,14 +56,14 @@ class Replicas(Balanced):
         server: PostgreSQL,
         s3: SeaweedFS,
         count: int,
-        team: dict[str, Any],
+        teams: dict[str, dict[str, Any]],
         options: Iterable[str] = (),
     ) -> None:
         folder.mkdir(parents=True)
         self.url = server.create(folder.name)
         upgrade(self.url)
         workforce = folder / "workforce.json"
-        workforce.write_text(json.dumps({"workteams": {"private-simulated": team}}))
+        workforce.write_text(json.dumps({"workteams": teams}))
         where = ["--database-url", self.url, "--s3-endpoint", s3.endpoint_url, "--workforce", str(workforce), *options]
         self.serving: list[Service] = []
         self.working: list[Service] = []

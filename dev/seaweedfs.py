@@ -51,8 +51,13 @@ class SeaweedFS:
         self.start()
 
     @property
+    def port(self) -> int:
+        """Where its S3 listens on this machine, each time it is started."""
+        return self._port
+
+    @property
     def endpoint_url(self) -> str:
-        """Where its S3 listens, each time it is started."""
+        """The same, as a URL."""
         return f"http://127.0.0.1:{self._port}"
 
     @property

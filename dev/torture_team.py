@@ -1,10 +1,12 @@
 """``make torture-team``: many label with a service whose processes are killed, as are its PostgreSQL and its S3.
 
 Twenty people label in the portal, simulated workers label in forty jobs, and texts are pushed to a streaming job, all
-through a balancer. Objects are in SeaweedFS. Meanwhile a seeded script kills one of three processes of the service or
-somebody's browser, lets a process stand still for longer than its leases last, breaks all connections, or kills
-PostgreSQL or SeaweedFS, over and over. In the end every object was labeled once, every accepted answer counts, counters
-are what the rows say, and every label was told of, each time with the same id.
+through a balancer; the service reaches PostgreSQL and SeaweedFS, where the objects are, through one each. Meanwhile a
+seeded script kills one of three processes of the service or somebody's browser, lets a process stand still for longer
+than its leases last, breaks all connections to the service, to PostgreSQL or to SeaweedFS, leaves all of them half open
+for a while, or kills PostgreSQL or SeaweedFS, over and over. In the end every object was labeled once, every accepted
+answer counts, counters are what the rows say, each object has the tasks of its answers and no others, and every label
+was told of, each time with the same id.
 """
 
 from __future__ import annotations
@@ -29,9 +31,12 @@ from dev.postgresql import postgresql
 from dev.replicas import Balanced
 from dev.seaweedfs import KEYS, SeaweedFS
 from dev.stack import Service, StackError, free_port, wait_until
+from dev.torture_people import ANSWERS_EACH as ANSWERS_OF_PEOPLE
 from dev.torture_people import BUCKET, AtProtocol, Crowd
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
-from labeling_provider.service.database.schema import jobs, objects
+from labeling_provider.service.database.schema import jobs, objects, tasks
+from labeling_provider.service.database.states import UNDECIDED, ObjectState, TaskState
 from labeling_provider.service.database.upkeep import upgrade
 from labeling_provider.service.engine.leases import LEASE_SECONDS
 
@@ -42,7 +47,26 @@ ANSWERS_EACH = 2
 LABELS = ["cat", "dog", "bird"]
 ID_KEY = "dataset-objectid-attribute-name"
 STREAM = "torture-stream"
+COUNTED = (ObjectState.GIVEN, ObjectState.LABELED, ObjectState.FAILED)
+"""Each has a counter in its job."""
+MAX_HOLD_SECONDS = 3.0
 _PATIENCE_SECONDS = 180.0
+
+
+class Unhurried(AtProtocol):
+    """A person who thinks before each answer.
+
+    :param pause: for how many seconds, on average.
+    """
+
+    def __init__(self, pause: float, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.pause = pause
+
+    def work(self, task: Any) -> Any:
+        """Think, then do a task."""
+        time.sleep(self.random.uniform(0, 2 * self.pause))
+        return super().work(task)
 
 
 class Team(Crowd):
@@ -51,9 +75,11 @@ class Team(Crowd):
     :param people: how many label in the portal.
     :param lines: objects of each job of simulated workers.
     :param pushed: texts for the streaming job.
-    :param database_kills: how often PostgreSQL is killed, beside the other kills.
-    :param store_kills: how often SeaweedFS is.
+    :param database_kills: how often PostgreSQL is killed, beside the other kills; as often, all connections to it and
+        all to the service are broken.
+    :param store_kills: how often SeaweedFS is killed, and as often all connections to it are broken.
     :param freezes: how often a process stands still for longer than its leases last.
+    :param holds: how often all connections are left half open.
     """
 
     def __init__(
@@ -70,10 +96,11 @@ class Team(Crowd):
         database_kills: int,
         store_kills: int,
         freezes: int,
+        holds: int,
     ) -> None:
         super().__init__(folder, seed=seed, kills=kills, objects=objects, chromium=False)
         self.size, self.lines, self.pushed = people, lines, pushed
-        self.database_kills, self.store_kills, self.freezes = database_kills, store_kills, freezes
+        self.database_kills, self.store_kills, self.freezes, self.holds = database_kills, store_kills, freezes, holds
         self.names = [f"torture-{number}" for number in range(jobs)]
         self.pushing = threading.Thread(target=self.push, daemon=True)
         self.push_trouble = ""
@@ -89,42 +116,46 @@ class Team(Crowd):
             upgrade(self.url)
             self.objects_store = SeaweedFS(self.folder / "s3")
             self.replicas: list[Service] = []
-            balancer = None
+            self.balancers = {"database": Balancer([server.port]), "objects": Balancer([self.objects_store.port])}
             try:
                 self.replicas = [self.replica(part) for part in PARTS]
                 ports = [
                     int(replica.endpoint_url.rpartition(":")[2]) for replica in self.replicas if replica.part != "work"
                 ]
-                self.balancer = balancer = Balancer(ports)
-                self.service = Balanced(balancer, self.objects_store, self.replicas[0].ready)
+                self.balancers["service"] = Balancer(ports)
+                self.service = Balanced(self.balancers["service"], self.objects_store, self.replicas[0].ready)
                 self.torture()
             finally:
                 for stopping in (*self.replicas, self.objects_store):
                     stopping.stop()
-                if balancer:
+                for balancer in self.balancers.values():
                     balancer.stop()
 
     def replica(self, part: str) -> Service:
         """Start a process of the service."""
         workforce = self.folder / "workforce.json"
-        # The simulated work lasts about as long as the killing.
-        pace = max(
-            (3.0 * self.kills + 10) * WORKERS / (len(self.names) * self.lines * ANSWERS_EACH + self.pushed), 0.01
-        )
+        pace = self.pace(WORKERS, len(self.names) * self.lines * ANSWERS_EACH + self.pushed)
         team = {"workers": WORKERS, "accuracy": 1, "seconds_per_task": pace}
         workforce.write_text(json.dumps({"workteams": {"private-simulated": team}, "seed": 3}))
-        where = ["--database-url", self.url, "--s3-endpoint", self.objects_store.endpoint_url]
+        database = sa.make_url(self.url).set(port=self.balancers["database"].port).render_as_string()
+        where = ["--database-url", database, "--s3-endpoint", self.balancers["objects"].endpoint_url]
         more = ["--shared"] if part == "local" else []
         options = [*where, *more, "--workforce", str(workforce), "--port", str(free_port())]
         return Service(self.folder / part, *options, env=KEYS, part=part)
 
+    def pace(self, workers: int, answers: int) -> float:
+        """Seconds for an answer with which the work lasts for most of the killing."""
+        return max((3.0 * self.kills + 10) * workers / answers, 0.01)
+
     def torture(self) -> None:
         """Let everybody work, kill, and see what has become of the work."""
         job = self.create()
+        pause = self.pace(self.size, self.objects * ANSWERS_OF_PEOPLE)
         self.people = [
-            AtProtocol(f"Person {number}", self.service, job, f"{self.seed} {number}", self.hear)
+            Unhurried(pause, f"Person {number}", self.service, job, f"{self.seed} {number}", self.hear)
             for number in range(self.size)
         ]
+        # All begin together, so that none has finished before the first kill.
         self.create_others()
         for person in self.people:
             person.start()
@@ -193,9 +224,10 @@ class Team(Crowd):
 
     def kill_all(self) -> None:
         """Kill one thing after the other."""
-        victims = ["database", "cut"] * self.database_kills + ["objects"] * self.store_kills
+        victims = ["database", "cut database", "cut service"] * self.database_kills
+        victims += ["objects", "cut objects"] * self.store_kills
         victims += self.random.choices(PARTS, k=self.kills) + ["browser"] * (self.kills // 6)
-        victims += ["frozen"] * self.freezes
+        victims += ["frozen"] * self.freezes + ["held"] * self.holds
         self.random.shuffle(victims)
         for number, victim in enumerate(victims, 1):
             time.sleep(self.random.uniform(0.1, 1.5))  # the instant of the kill is what is varied
@@ -214,8 +246,19 @@ class Team(Crowd):
             self.objects_store.kill()
             time.sleep(self.random.uniform(0, 3))
             self.objects_store.start()
-        elif victim == "cut":
-            self.balancer.cut()
+        elif victim.startswith("cut "):
+            self.balancers[victim.removeprefix("cut ")].cut()
+        elif victim == "held":
+            for balancer in self.balancers.values():
+                balancer.hold()
+            time.sleep(self.random.uniform(1, MAX_HOLD_SECONDS))
+            are_lost = self.random.random() < 0.5
+            for balancer in self.balancers.values():
+                if are_lost:
+                    # What was on its way may have come in, and nobody hears of it.
+                    balancer.cut()
+                balancer.let_go()
+            return "held, then lost" if are_lost else "held"
         elif victim == "frozen":
             # Whoever wakes up after its leases have run out must not write any more.
             group = self.replicas[PARTS.index("work")].group.process.pid
@@ -296,14 +339,28 @@ class Team(Crowd):
         assert {len(ids) for ids in message_ids.values()} == {1}, "each label is told of with one id"
 
     def check_rows(self) -> None:
-        """See that the counters of jobs are what the rows of their objects say."""
+        """See that jobs' counters are what the rows of their objects say, and that answers have one task each."""
         engine = sa.create_engine(self.url)
         with engine.connect() as connection:
-            labeled = sa.select(objects.c.job_id, sa.func.count()).where(objects.c.state == "labeled")
-            by_rows = {row[0]: row[1] for row in connection.execute(labeled.group_by(objects.c.job_id))}
-            by_counter = {row[0]: row[1] for row in connection.execute(sa.select(jobs.c.id, jobs.c.labeled))}
+            counted = {job.id: job for job in connection.execute(sa.select(jobs))}
+            of_objects = connection.execute(sa.select(objects.c.job_id, objects.c.object_id, objects.c.state)).all()
+            of_tasks = connection.execute(sa.select(tasks.c.job_id, tasks.c.object_id, tasks.c.state)).all()
         engine.dispose()
-        assert by_rows == by_counter
+        states: dict[int, Counter[str]] = defaultdict(Counter)
+        for row in of_objects:
+            states[row.job_id][row.state] += 1
+        for job in counted.values():
+            counters = (job.lines, job.given, job.labeled, job.failed)
+            rows = states[job.id]
+            by_rows = (rows.total(), *(rows[state] for state in COUNTED))
+            assert counters == by_rows, f"{job.name} counts {counters}; its objects are {rows}"
+        undecided = [row for row in of_tasks if row.state in UNDECIDED]
+        assert not undecided, f"tasks of jobs that have ended: {undecided}"
+        needed = {number: JobRequest(json.loads(job.request)).workers_per_object for number, job in counted.items()}
+        expected = {row[:2]: needed[row.job_id] for row in of_objects if row.state == ObjectState.LABELED}
+        answers = Counter(row[:2] for row in of_tasks if row.state == TaskState.SUBMITTED)
+        wrong = {at: answers[at] for at in answers.keys() | expected.keys() if answers[at] != expected.get(at)}
+        assert not wrong, f"answers by job and object, and not as many as asked for: {wrong}"
 
 
 def patiently(ask: Callable[[], Any]) -> Any:
@@ -328,8 +385,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kills", type=int, default=100, help="of the service; a sixth as often of browsers")
-    parser.add_argument("--database-kills", type=int, default=5, help="of PostgreSQL; as often all connections are cut")
-    parser.add_argument("--store-kills", type=int, default=5, help="of SeaweedFS")
+    parser.add_argument(
+        "--database-kills", type=int, default=5, help="of PostgreSQL; as often connections to it, and people's, are cut"
+    )
+    parser.add_argument("--store-kills", type=int, default=5, help="of SeaweedFS; as often connections to it are cut")
+    parser.add_argument("--holds", type=int, default=5, help="of all connections: they stay open, and nothing passes")
     parser.add_argument("--freezes", type=int, default=5, help="of the process that works, longer than leases last")
     parser.add_argument("--people", type=int, default=20)
     parser.add_argument("--objects", type=int, default=5000, help="for people")

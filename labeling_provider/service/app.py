@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 
 from labeling_provider.groundtruth.model import service_model
 from labeling_provider.service.clock import Clock
+from labeling_provider.service.clock_watch import ClockWatch
 from labeling_provider.service.cloud.cloud import Cloud
 from labeling_provider.service.cloud.identity import Staff
 from labeling_provider.service.cloud.sealing import Seal
@@ -142,6 +143,8 @@ def serve(settings: ServiceSettings) -> None:
     truth = Truth(settings.truth, cloud.objects)
     models = ModelRegistry(database, cloud.objects, workforce)
     clock = Clock(settings.speed)
+    clock_watch = ClockWatch(database, clock)
+    clock_watch.start()
     engine = Engine(
         database,
         cloud.objects,
@@ -191,6 +194,7 @@ def serve(settings: ServiceSettings) -> None:
         end = partial(_end_for_certain, settings.temporary)
         serve_requests(service, listening, end, tls=settings.tls, proxies=settings.proxies)
     finally:
+        clock_watch.stop()
         sender.stop()
         engine.stop()
         database.close()

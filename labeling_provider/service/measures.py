@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from functools import cache
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
@@ -39,6 +39,11 @@ STEPS: Final = Histogram(
     registry=REGISTRY,
 )
 FAILED_STEPS: Final = Counter("labeling_failed_steps", "Steps of labeling jobs that failed.", registry=REGISTRY)
+CLOCK_DIFFERENCE: Final = Gauge(
+    "labeling_clock_difference_seconds",
+    "How far this machine's clock is ahead of the shared database's; negative if it is behind.",
+    registry=REGISTRY,
+)
 
 # Memory, processor time and open files of the process.
 ProcessCollector(registry=REGISTRY)

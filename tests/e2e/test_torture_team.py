@@ -14,7 +14,7 @@ from dev.torture_team import Team
 def test_everything_is_done_once_whichever_processes_are_killed(tmp_path: Path) -> None:
     Team(
         tmp_path,
-        seed=7,
+        seed=307,
         kills=3,
         objects=40,
         people=4,
@@ -24,4 +24,5 @@ def test_everything_is_done_once_whichever_processes_are_killed(tmp_path: Path) 
         database_kills=1,
         store_kills=1,
         freezes=1,
+        holds=1,
     ).run()

@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from dev.moved_clock import MovedClock
 from dev.postgresql import PostgreSQL
 from dev.stack import Service, StackError, wait_until
 from labeling_provider.cli.database_commands import main as database
@@ -300,12 +301,24 @@ def check_subscriber(both: Sequence[Any]) -> None:
     assert [message["MessageId"] for message in heard] == [*sent[:5], *sent[4:]]
 
 
+def check_clock(folder: Path, where: Sequence[str], env: dict[str, str]) -> None:
+    """See that a process says so if its machine's clock is not that of the database."""
+    clock = MovedClock(folder / "clock")
+    clock.move(5)
+    ahead = Service(folder / "ahead", *where, env={**env, **clock.env}, part="serve")
+    try:
+        warning = "s ahead of the database's"
+        wait_until(lambda: warning in ahead.group.log.read_text(), 10, "it warns of its clock", 0.02)
+    finally:
+        ahead.stop()
+
+
 def upgrade(url: str) -> None:
     """Prepare an empty database."""
     assert database(["--database-url", url, "upgrade"]) == 0
 
 
-def test_jobs_of_a_process_that_died_go_on_within_ten_seconds_and_everybody_answers_for_queues(
+def test_jobs_of_a_process_that_died_go_on_in_another_and_everybody_answers_for_queues(
     tmp_path: Path, postgresql_url: str
 ) -> None:
     workforce = tmp_path / "workforce.json"
@@ -322,6 +335,7 @@ def test_jobs_of_a_process_that_died_go_on_within_ten_seconds_and_everybody_answ
     with pytest.raises(StackError, match="has no tables yet, but this service works with .* labeling database upgrade"):
         Service(tmp_path / "early", *where, env=env, part="work")
     upgrade(postgresql_url)
+    check_clock(tmp_path, where, env)
     serving = [Service(tmp_path / f"serve-{number}", *where, env=env, part="serve") for number in range(2)]
     working = [Service(tmp_path / "work-0", *where, env=env, part="work")]
     signed = {"aws_access_key_id": "owner", "aws_secret_access_key": "the owner's secret"}

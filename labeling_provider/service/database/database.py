@@ -57,6 +57,11 @@ class Database:
         self._hearers: list[Callable[[str], None]] = []
         self._listener: notices.Listener | None = None
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may use it at the same time."""
+        return not self._is_alone
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection for reading.

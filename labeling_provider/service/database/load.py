@@ -33,6 +33,14 @@ def check(connection: Connection) -> None:
     connection.execute(sa.select(1))
 
 
+def clock(connection: Connection) -> float:
+    """The time of PostgreSQL's own clock at this moment, in epoch seconds.
+
+    Source: PostgreSQL's documentation, "Date/Time Functions and Operators".
+    """
+    return float(connection.execute(sa.select(sa.extract("epoch", sa.func.clock_timestamp()))).scalar_one())
+
+
 def jobs_by_status(connection: Connection) -> dict[str, int]:
     """How many labeling jobs have each status."""
     query = sa.select(jobs.c.status, sa.func.count()).group_by(jobs.c.status)

@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 _ROWS_AT_ONCE: Final = 2_000
 _JOBS_AT_ONCE: Final = 20
 _LOOK_SECONDS: Final = 600.0
+_SHORTEST_LOOK_SECONDS: Final = 0.2
+_LOOKS: Final = 4
+"""How often to look, at least, in the time that jobs are kept."""
 _DAY: Final = 86_400.0
 
 
@@ -69,7 +72,7 @@ class Retention:
         self._stopping = threading.Event()
 
     def start(self) -> None:
-        """Sweep every few minutes, until stopped."""
+        """Sweep every few minutes, or more often if jobs are kept for less, until stopped."""
         threading.Thread(target=self._keep, name="labeling-retention", daemon=True).start()
 
     def stop(self) -> None:
@@ -92,11 +95,12 @@ class Retention:
                 return
 
     def _keep(self) -> None:
+        pause = min(max(self._days * _DAY / _LOOKS, _SHORTEST_LOOK_SECONDS), _LOOK_SECONDS)
         while True:
             try:
                 self.sweep()
             except Exception:
                 # The database or S3 will be back.
                 log.exception("jobs that ended long ago could not be deleted")
-            if self._stopping.wait(_LOOK_SECONDS):
+            if self._stopping.wait(pause):
                 return

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from dev.stack import wait_until
 from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.database.schema import jobs
@@ -77,3 +78,19 @@ def test_jobs_are_kept_for_as_long_as_the_operator_says(engine: InProcess) -> No
     retention.sweep()
     with engine.store.read() as connection:
         assert connection.execute(sa.select(sa.func.count(jobs.c.id))).scalar_one() == 1
+
+
+def test_jobs_that_are_kept_for_seconds_are_deleted_after_seconds(engine: InProcess) -> None:
+    retention = Retention(engine.store, deletion_of(engine), AuditTrail(engine.store, Clock()), 0.5 / 86_400)
+    retention.start()
+
+    def is_gone() -> bool:
+        with engine.store.read() as connection:
+            return not connection.execute(sa.select(sa.func.count(jobs.c.id))).scalar_one()
+
+    try:
+        # At the first look, it had not ended.
+        engine.run(LINES)
+        wait_until(is_gone, 10, "the job is deleted", 0.05)
+    finally:
+        retention.stop()

@@ -210,6 +210,13 @@ def test_a_job_of_a_process_that_is_gone_is_taken_by_another(home: InProcess) ->
     assert [status for _, status in announced] == [JobStatus.COMPLETED]
 
 
+def test_jobs_of_a_process_that_is_gone_wait_less_than_ten_seconds_on_any_machine() -> None:
+    # As docs/team.md says: the lease was renewed just before, and the other process has just looked.
+    assert timing.LEASE_SECONDS + timing.POLL_SECONDS < 10
+    # A process that is alive keeps its jobs, even if a renewal comes late.
+    assert timing.LEASE_SECONDS / 4 + 2 * timing.POLL_SECONDS < timing.LEASE_SECONDS
+
+
 def test_who_is_told_of_a_job_goes_on_with_it_unless_another_one_knows_it_better(home: InProcess) -> None:
     home.create(lines(1))
     woken: list[int] = []

@@ -200,7 +200,7 @@ def test_what_the_docs_the_alerts_and_the_dashboard_name_is_there(lab: Lab) -> N
             assert set(aggregate.modifier.labels) <= labels_here, expression
     page = (ROOT / "docs" / "monitoring.md").read_text()
     table = re.findall(r"^\| `(labeling_\w+)`", page, re.MULTILINE)
-    assert len(table) == 12
+    assert len(table) == 13
     for name in table:
         assert exposed.keys() & {name, f"{name}_count"}, name
     state = json.dumps(json.loads(ask(lab.service, "GET", "/readyz")[1]), separators=(",", ":"))

@@ -1,0 +1,73 @@
+"""Compares this machine's clock with that of a database which several processes share.
+
+Leases, due times and sessions are times of whichever machine wrote them, so machines whose clocks differ by more than a
+lease lasts take live leases from each other.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Final
+
+from labeling_provider.service.clock import Clock
+from labeling_provider.service.database import load
+from labeling_provider.service.database.database import Database
+from labeling_provider.service.measures import CLOCK_DIFFERENCE
+
+log = logging.getLogger(__name__)
+
+MAX_DIFFERENCE_SECONDS: Final = 1.0
+"""A lease lasts a few seconds, and the clocks of machines that NTP sets differ by milliseconds."""
+_LOOK_SECONDS: Final = 60.0
+
+
+class ClockWatch:
+    """Compares the clocks at the start, then once a minute. It does nothing if no other process uses the database."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database, self._clock = database, clock
+        self._stopping = threading.Event()
+
+    def start(self) -> None:
+        """Start to compare."""
+        if self._database.is_shared:
+            threading.Thread(target=self._keep, name="labeling-clock", daemon=True).start()
+
+    def stop(self) -> None:
+        """Compare no more."""
+        self._stopping.set()
+
+    def look(self) -> float:
+        """Compare once, and warn if the clocks differ too much.
+
+        :return: by how many seconds this machine's clock is ahead; negative if it is behind.
+        :raises DatabaseError: if the database does not respond.
+        """
+        with self._database.read() as connection:
+            # The first statement may have to wait for a connection.
+            load.check(connection)
+            before = self._clock.now()
+            there = load.clock(connection)
+            after = self._clock.now()
+        # The answer was made at some moment between the two: however long it took, that is no difference.
+        difference = max(before - there, 0.0) + min(after - there, 0.0)
+        CLOCK_DIFFERENCE.set(difference)
+        if abs(difference) > MAX_DIFFERENCE_SECONDS:
+            log.warning(
+                "this machine's clock is %.1f s %s the database's: processes may take jobs from each other that are "
+                "being worked on; keep the clocks of all machines together, as with NTP",
+                abs(difference),
+                "ahead of" if difference > 0 else "behind",
+            )
+        return difference
+
+    def _keep(self) -> None:
+        while True:
+            try:
+                self.look()
+            except Exception:
+                # The database will be back.
+                log.exception("this machine's clock could not be compared with the database's")
+            if self._stopping.wait(_LOOK_SECONDS):
+                return

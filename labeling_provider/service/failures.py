@@ -16,10 +16,11 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _SHOWN: Final = 300
-_OF_EVERY_REQUEST: Final = frozenset(
-    {"SlowDown", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "RequestTimeTooSkewed"}
+REFUSED_CREDENTIALS: Final = frozenset(
+    {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "RequestTimeTooSkewed"}
 )
-"""S3's codes for what is wrong with its load, the service's keys or a clock, whichever object is asked for."""
+"""S3's codes for what is wrong with the service's keys or a clock, whichever object is asked for."""
+_OF_EVERY_REQUEST: Final = REFUSED_CREDENTIALS | {"SlowDown"}
 
 
 class ApiError(Exception):

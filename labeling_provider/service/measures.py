@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from functools import cache
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
@@ -39,6 +39,11 @@ STEPS: Final = Histogram(
     registry=REGISTRY,
 )
 FAILED_STEPS: Final = Counter("labeling_failed_steps", "Steps of labeling jobs that failed.", registry=REGISTRY)
+OBJECT_STORE_UP: Final = Gauge(
+    "labeling_object_store_up",
+    "Whether the object store answered this process's last check: 1 or 0.",
+    registry=REGISTRY,
+)
 
 # Memory, processor time and open files of the process.
 ProcessCollector(registry=REGISTRY)

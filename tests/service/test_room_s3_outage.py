@@ -39,23 +39,21 @@ class Team(NamedTuple):
 
 
 @pytest.fixture
-def team(tmp_path: Path) -> Iterator[Team]:
+def team(lab: Lab, tmp_path: Path) -> Iterator[Team]:
     with ExitStack() as stack:
-        objects = Service(tmp_path / "objects")
-        stack.callback(objects.stop)
-        way = stack.enter_context(door(objects.endpoint_url))
-        service = Service(tmp_path / "service", "--s3-endpoint", way.url, env=KEYS)
+        way = stack.enter_context(door(lab.service.endpoint_url))
+        service = Service(tmp_path, "--s3-endpoint", way.url, env=KEYS)
         stack.callback(service.stop)
-        yield Team(Lab(service, objects.client("s3")), way)
+        yield Team(Lab(service, lab.s3), way)
 
 
 def is_told(lab: Lab, state: str) -> bool:
     """Whether the service, which answers all the time, says this of its S3."""
     status, body, _ = ask(lab.service, "GET", "/readyz")
-    told = json.loads(body)
-    assert (status, told["database"]) == (HTTPStatus.OK, "ok"), told
+    answer = json.loads(body)
+    assert (status, answer["database"]) == (HTTPStatus.OK, "ok"), answer
     _, metrics, _ = ask(lab.service, "GET", "/metrics")
-    return state in told["objects"] and f"labeling_object_store_up {float(state == 'ok')}".encode() in metrics
+    return state in answer["objects"] and f"labeling_object_store_up {float(state == 'ok')}".encode() in metrics
 
 
 def test_people_label_while_s3_hangs_is_away_and_comes_back(team: Team) -> None:
@@ -115,17 +113,17 @@ def test_people_label_while_s3_hangs_is_away_and_comes_back(team: Team) -> None:
         assert (status, "does not answer" in page) == (HTTPStatus.SERVICE_UNAVAILABLE, True), (path, page)
     deletion = json.dumps({"job": "none", "with_output": True}).encode()
     assert ask(lab.service, "POST", "/_labeling/deletions", body=deletion)[0] == HTTPStatus.BAD_REQUEST
-    request = known.lab.sagemaker.describe_labeling_job(LabelingJobName=known.name)
+    wait_until(lambda: is_told(lab, "does not respond"), 20, "the service says that S3 is away")
+    # A job that is made meanwhile waits as well.
+    request = lab.describe(known.name)
     later = f"job-{own_id().hex[:12]}"
     members = ("LabelAttributeName", "InputConfig", "OutputConfig", "RoleArn", "LabelCategoryConfigS3Uri")
     members += ("HumanTaskConfig",)
     lab.sagemaker.create_labeling_job(LabelingJobName=later, **{name: request[name] for name in members})
-    wait_until(lambda: is_told(lab, "does not respond"), 20, "the service says that S3 is away")
 
     # It is back: nothing is lost, and nothing counts twice.
     s3.open()
-    wait_until(lambda: is_told(lab, "ok"), 20, "the service says that S3 is back")
-    assert cyd.ask("GET", new["frame"])[0] == HTTPStatus.OK
+    wait_until(lambda: cyd.ask("GET", new["frame"])[0] == HTTPStatus.OK, 10, "the page tries again", 0.1)
     cyd.submit(third.number, new["id"], "cat")
     for _ in range(OBJECTS - 1 - len(answered)):
         go_on()
@@ -134,6 +132,5 @@ def test_people_label_while_s3_hangs_is_away_and_comes_back(team: Team) -> None:
     assert known.labels() == ["cat"] * OBJECTS
     assert len(known.answers()) == OBJECTS == len(answered)
     assert third.labels() == ["cat"]
-    for name in (later, other.name):
-        lab.wait(name, {"InProgress"})
-        lab.sagemaker.stop_labeling_job(LabelingJobName=name)
+    assert lab.wait(later, {"InProgress"}).get("FailureReason") is None
+    wait_until(lambda: is_told(lab, "ok"), 10, "the service says that S3 is back", 0.1)

@@ -12,8 +12,8 @@ from labeling_provider.service.measures import OBJECT_STORE_UP
 
 log = logging.getLogger(__name__)
 
-_LOOK_SECONDS: Final = 5.0
-_FIRST_LOOK_SECONDS: Final = 1.0
+_LOOK_SECONDS: Final = 2.0
+_FIRST_LOOK_SECONDS: Final = 0.5
 """How often it looks until the store has answered once."""
 _MAX_LOOK_SECONDS: Final = 30.0
 """A check that takes longer counts as failed: looking up a host's name has no limit of its own."""
@@ -71,9 +71,11 @@ class ObjectsWatch:
         try:
             self._objects.check()
         except Exception as error:  # noqa: BLE001 - whatever it is, objects can't be read
-            trouble = str(error) if isinstance(error, ObjectsAway) else "the object store does not respond"
+            # The error itself may name the endpoint with a password in its URL.
+            words = f"the object store does not respond ({type(error).__name__})"
+            trouble = str(error) if isinstance(error, ObjectsAway) else words
             if trouble != before:
-                log.error("%s: %s. %s", trouble, error.__cause__ or error, self._advice())
+                log.error("%s. %s", trouble, self._advice())
         else:
             trouble, self._has_answered = "", True
             if before:

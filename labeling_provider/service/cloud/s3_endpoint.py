@@ -23,6 +23,7 @@ MAX_WRITES_AT_ONCE: Final = 32
 
 _MAX_LINK_SECONDS: Final = 7 * 24 * 3600
 _MISSING: Final = frozenset({"404", "NoSuchKey", "NoSuchBucket"})
+_REFUSALS: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _IMPATIENCE: Final = {"connect_timeout": 2, "read_timeout": 4, "retries": {"total_max_attempts": 2}}
 """For people's pages. The second try is for a connection that was kept, and that S3 has ended meanwhile."""
 
@@ -65,8 +66,10 @@ class EndpointObjectStore(ObjectStore):
             with self._opened(bucket, key):
                 pass
         except ClientError as error:
+            code = error.response["Error"]["Code"]
+            is_refused = error.response["ResponseMetadata"]["HTTPStatusCode"] in _REFUSALS and code != "AccessDenied"
             # Another server's page has a status and no code of S3's.
-            if is_outage(error) or error.response["Error"]["Code"].isdecimal():
+            if is_outage(error) or is_refused or code.isdecimal():
                 raise
 
     def _words_for(self, error: BaseException) -> str:

@@ -58,7 +58,7 @@ class TaskPages:
     def __init__(self, object_store: ObjectStore, signer: Signer, assets: Assets) -> None:
         self._signer, self._assets = signer, assets
         self._templates = Templates(object_store)
-        self._links = _Kept[Links](_KEPT_LINKS)
+        self._links = _KeptValues[Links](_KEPT_LINKS)
 
     def page(self, task: ShownTask, base: str, language: str = "en") -> Response:
         """The page of a task; if the template can't be rendered, a page that says why.
@@ -110,7 +110,7 @@ class TaskPages:
 Thing = TypeVar("Thing")
 
 
-class _Kept(Generic[Thing]):
+class _KeptValues(Generic[Thing]):
     """A thread-safe cache of recent values.
 
     :param most: most values to keep.
@@ -148,7 +148,7 @@ class Templates:
 
     def __init__(self, object_store: ObjectStore) -> None:
         self._object_store = object_store
-        self._kept = _Kept[str](_KEPT_TEMPLATES)
+        self._kept = _KeptValues[str](_KEPT_TEMPLATES)
         self._being_read: set[str] = set()
 
     def of(self, request: JobRequest) -> str:

@@ -6,9 +6,9 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, Final
 
 from labeling_provider.groundtruth.description import JobRequest
@@ -106,20 +106,24 @@ class JobAtDesk:
     workteam_arn: str
     request: JobRequest
     make_kind: Callable[[], Kind]
+    _made: list[Kind] = field(default_factory=list, init=False)
 
     @property
     def time_limit(self) -> float:
         """Seconds that a person has for a task."""
         return float(self.request.task_seconds)
 
-    @cached_property
+    @property
     def kind(self) -> Kind:
         """Checks answers. The other moves can be made without it, and so without the object store.
 
         :raises JobFailure: if the label categories can't be read.
         :raises ObjectsAway: if the object store does not answer.
         """
-        return self.make_kind()
+        # A cached_property would have a lock, before Python 3.12 even one for all jobs.
+        if not self._made:
+            self._made.append(self.make_kind())
+        return self._made[0]
 
 
 @dataclass(frozen=True)

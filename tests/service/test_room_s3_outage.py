@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -27,8 +26,6 @@ OBJECTS = 6
 THREADS = 16
 """How many of the portal's may wait for S3."""
 MANY = 20
-PATIENCE_SECONDS = 5.0
-"""What nobody waits for who does not need S3; a service without limits waits a minute for an S3 that hangs."""
 
 
 class Team(NamedTuple):
@@ -44,16 +41,14 @@ def team(lab: Lab, tmp_path: Path) -> Iterator[Team]:
         way = stack.enter_context(door(lab.service.endpoint_url))
         service = Service(tmp_path, "--s3-endpoint", way.url, env=KEYS)
         stack.callback(service.stop)
-        yield Team(Lab(service, lab.s3), way)
+        team = Team(Lab(service, lab.s3), way)
+        wait_until(lambda: is_ready(team.lab), 5, "S3 has answered the service", 0.05)
+        yield team
 
 
-def is_told(lab: Lab, state: str) -> bool:
-    """Whether the service, which answers all the time, says this of its S3."""
-    status, body, _ = ask(lab.service, "GET", "/readyz")
-    answer = json.loads(body)
-    assert (status, answer["database"]) == (HTTPStatus.OK, "ok"), answer
-    _, metrics, _ = ask(lab.service, "GET", "/metrics")
-    return state in answer["objects"] and f"labeling_object_store_up {float(state == 'ok')}".encode() in metrics
+def is_ready(lab: Lab) -> bool:
+    """Whether balancers send people to the service."""
+    return ask(lab.service, "GET", "/readyz")[0] == HTTPStatus.OK
 
 
 def test_people_label_while_s3_hangs_is_away_and_comes_back(team: Team) -> None:
@@ -67,12 +62,10 @@ def test_people_label_while_s3_hangs_is_away_and_comes_back(team: Team) -> None:
     def go_on() -> None:
         """Answer the task in hand, and see the page of the next."""
         nonlocal task
-        began = time.monotonic()
         handed = ada.submit(known.number, task["id"], "cat")
         answered[task["id"]] += 1
         task = handed["task"]
         assert ada.ask("GET", task["frame"])[0] == HTTPStatus.OK
-        assert time.monotonic() - began < PATIENCE_SECONDS
 
     # It hangs, and many people want pages for which it is needed.
     bo = Browser(lab.service.endpoint_url).sign_in("Bo")
@@ -90,10 +83,13 @@ def test_people_label_while_s3_hangs_is_away_and_comes_back(team: Team) -> None:
     wait_until(lambda: s3.waiting >= THREADS, 5, "people wait for S3", 0.01)
     for _ in range(2):
         go_on()
+    assert is_ready(lab)
+    # Whoever does not need S3 has not waited for those who do.
     assert statuses == []
     s3.open()
     for thread in looking:
-        thread.join(PATIENCE_SECONDS)
+        thread.join(30)
+    assert len(statuses) == MANY
     assert set(statuses) <= {HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE}, Counter(statuses)
 
     # It is away.
@@ -113,7 +109,7 @@ def test_people_label_while_s3_hangs_is_away_and_comes_back(team: Team) -> None:
         assert (status, "does not answer" in page) == (HTTPStatus.SERVICE_UNAVAILABLE, True), (path, page)
     deletion = json.dumps({"job": "none", "with_output": True}).encode()
     assert ask(lab.service, "POST", "/_labeling/deletions", body=deletion)[0] == HTTPStatus.BAD_REQUEST
-    wait_until(lambda: is_told(lab, "does not respond"), 20, "the service says that S3 is away")
+    assert is_ready(lab)
     # A job that is made meanwhile waits as well.
     request = lab.describe(known.name)
     later = f"job-{own_id().hex[:12]}"
@@ -133,4 +129,3 @@ def test_people_label_while_s3_hangs_is_away_and_comes_back(team: Team) -> None:
     assert len(known.answers()) == OBJECTS == len(answered)
     assert third.labels() == ["cat"]
     assert lab.wait(later, {"InProgress"}).get("FailureReason") is None
-    wait_until(lambda: is_told(lab, "ok"), 10, "the service says that S3 is back", 0.1)

@@ -1,4 +1,7 @@
-"""A proxy that makes a service misbehave: throttling, server errors, silence, half answers, another clock."""
+"""A proxy that makes a service misbehave: throttling, server errors, silence, half answers, another clock.
+
+A :class:`Door` knows no HTTP: whoever comes through it meets the server, nobody, or somebody who says nothing.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,12 @@ import http.client
 import json
 import os
 import random
+import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -227,3 +231,86 @@ def credentials_endpoint() -> Iterator[list[int]]:
     where = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{server.server_port}/"}
     with running(server), patch.dict(os.environ, where):
         yield statuses
+
+
+class Door:
+    """A way to a server on this machine that can be shut, or lead nowhere, for every connection.
+
+    :param target: the server's URL.
+    :ivar url: where the door is.
+    :ivar waiting: how many came since it last changed, and hear nothing.
+    """
+
+    def __init__(self, target: str) -> None:
+        parts = urlsplit(target)
+        self._target = (parts.hostname or "", parts.port or 80)
+        self._listening = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        self._state, self.waiting = "open", 0
+        self._connections: list[socket.socket] = []
+        self._changing = threading.Lock()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def open(self) -> None:
+        """Let everybody through, from now on."""
+        self._turn("open")
+
+    def shut(self) -> None:
+        """Break off all connections, and every new one."""
+        self._turn("shut")
+
+    def hang(self) -> None:
+        """Take every connection, and never answer."""
+        self._turn("silent")
+
+    def close(self) -> None:
+        """Take the door away."""
+        self._turn("shut")
+        # Closing alone would leave the thread waiting for connections.
+        with suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+
+    def _turn(self, state: str) -> None:
+        with self._changing:
+            self._state, self.waiting = state, 0
+            ended, self._connections = self._connections, []
+        for connection in ended:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                with self._changing:
+                    state = self._state
+                    self.waiting += state == "silent"
+                    self._connections.append(client)
+                if state == "shut":
+                    client.close()
+                elif state == "open":
+                    server = socket.create_connection(self._target)
+                    with self._changing:
+                        self._connections.append(server)
+                    for ends in ((client, server), (server, client)):
+                        threading.Thread(target=self._carry, args=ends, daemon=True).start()
+
+    @staticmethod
+    def _carry(source: socket.socket, drain: socket.socket) -> None:
+        with suppress(OSError):
+            while part := source.recv(1 << 16):
+                drain.sendall(part)
+        for end in (source, drain):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def door(target: str) -> Iterator[Door]:
+    """A door to a server."""
+    made = Door(target)
+    try:
+        yield made
+    finally:
+        made.close()

@@ -23,6 +23,7 @@ from labeling_provider.service.clock import Clock
 from labeling_provider.service.clock_watch import ClockWatch
 from labeling_provider.service.cloud.cloud import Cloud
 from labeling_provider.service.cloud.identity import Staff
+from labeling_provider.service.cloud.objects_watch import ObjectsWatch
 from labeling_provider.service.cloud.sealing import Seal
 from labeling_provider.service.cloud.sender import Sender
 from labeling_provider.service.database.database import Database
@@ -160,7 +161,9 @@ def serve(settings: ServiceSettings) -> None:
     cloud.restore()
     listening = listen(settings.host, settings.port)
     endpoint = _endpoint(settings, listening.getsockname()[1])
-    monitoring = Monitoring.from_environment(database, cloud.objects, clock)
+    watch = ObjectsWatch(cloud.objects.impatient)
+    watch.start()
+    monitoring = Monitoring.from_environment(database, watch, clock)
     audit = AuditTrail(database, clock, settings.audit_days)
     deletion = Deletion(database, cloud.objects, cloud.messaging)
     service: ASGIApp
@@ -195,6 +198,7 @@ def serve(settings: ServiceSettings) -> None:
         serve_requests(service, listening, end, tls=settings.tls, proxies=settings.proxies)
     finally:
         clock_watch.stop()
+        watch.stop()
         sender.stop()
         engine.stop()
         database.close()
@@ -225,8 +229,8 @@ def _application(parts: _Parts, monitoring: Monitoring) -> Application:
     assets = Assets(outside=read_outside(settings.template_assets) if settings.template_assets else None)
     audit = parts.audit
     place = {"region": settings.region, "account": ACCOUNT}
-    signer = Signer(cloud.objects, make_link_credentials(), settings.region)
-    task_pages = TaskPages(cloud.objects, signer, assets)
+    signer = Signer(cloud.objects.impatient, make_link_credentials(), settings.region)
+    task_pages = TaskPages(cloud.objects.impatient, signer, assets)
     workforces = Workforces(database, **place, seal=seal)
     templates = HumanTaskUis(database, signer, endpoint=parts.endpoint, **place, role_exists=cloud.roles.exists)
     operations = Operations(
@@ -245,7 +249,7 @@ def _application(parts: _Parts, monitoring: Monitoring) -> Application:
         operations,
         make_pages(
             database,
-            cloud.objects,
+            cloud.objects.impatient,
             [
                 *visitors.routes,
                 *OwnKeys(keys, audit, settings.roles).routes,

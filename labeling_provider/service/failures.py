@@ -18,7 +18,7 @@ T = TypeVar("T")
 _SHOWN: Final = 300
 _OVERLOADED: Final = "SlowDown"
 """S3's code for too many requests."""
-_OF_EVERY_REQUEST: Final = frozenset(
+REFUSED_CREDENTIALS: Final = frozenset(
     {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "RequestTimeTooSkewed"}
 )
 """S3's codes for what is wrong with the service's keys or a clock, whichever object is asked for."""
@@ -100,7 +100,7 @@ def is_outage(error: BaseException) -> bool:
     for cause in _causes(error):
         if isinstance(cause, (Outage, CredentialRetrievalError, NoCredentialsError)):
             return True
-        if isinstance(cause, ClientError) and cause.response.get("Error", {}).get("Code") in _OF_EVERY_REQUEST:
+        if isinstance(cause, ClientError) and cause.response.get("Error", {}).get("Code") in REFUSED_CREDENTIALS:
             return True
         if is_outage_of_server(cause) or opening.is_outage(cause):
             return True

@@ -44,6 +44,11 @@ CLOCK_DIFFERENCE: Final = Gauge(
     "How far this machine's clock is ahead of the shared database's; negative if it is behind.",
     registry=REGISTRY,
 )
+OBJECT_STORE_UP: Final = Gauge(
+    "labeling_object_store_up",
+    "Whether the object store answered this process's last check: 1 or 0.",
+    registry=REGISTRY,
+)
 
 # Memory, processor time and open files of the process.
 ProcessCollector(registry=REGISTRY)

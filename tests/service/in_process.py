@@ -69,6 +69,7 @@ class Memory(ObjectStore):
         return len(gone)
 
     def version(self, uri: str) -> str | None:
+        self._check()
         return str(hash(self.objects[uri])) if uri in self.objects else None
 
 

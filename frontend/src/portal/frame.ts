@@ -43,6 +43,7 @@ export class TaskFrame {
   onMessage: (message: FromFrame) => void = () => {};
   private port: MessagePort | undefined;
   private unsent: object[] = [];
+  private silent: ReturnType<typeof setTimeout> | undefined;
 
   /** Load the page of a task, unseen at first. */
   constructor(
@@ -60,11 +61,11 @@ export class TaskFrame {
     // Until the page is ready, with its draft restored.
     element.ariaBusy = "true";
     this.hasDraft = start.draft !== null;
-    const silent = setTimeout(() => !this.isReady && onSilent(), MAX_SILENT_MS);
+    this.awaitWord(onSilent);
     let patience = LOAD_AGAIN_MS;
     element.addEventListener("load", () => {
       // The page may be the browser's own, because the service did not answer.
-      setTimeout(() => void this.loadAgain(address), patience);
+      setTimeout(() => void this.loadAgain(address, onSilent), patience);
       patience *= 2;
       const channel = new MessageChannel();
       this.port?.close();
@@ -73,7 +74,7 @@ export class TaskFrame {
         const message = event.data as FromFrame;
         if (typeof message !== "object" || message === null) return;
         if (message.type === "ready") {
-          clearTimeout(silent);
+          clearTimeout(this.silent);
           this.isReady = true;
           element.ariaBusy = "false";
           this.open();
@@ -91,8 +92,14 @@ export class TaskFrame {
     element.src = address;
   }
 
+  /** Call a function if the page says nothing for too long. */
+  private awaitWord(onSilent: () => void): void {
+    clearTimeout(this.silent);
+    this.silent = setTimeout(() => !this.isReady && onSilent(), MAX_SILENT_MS);
+  }
+
   /** Load the page once more, as soon as the service answers, if there is none yet. */
-  private async loadAgain(address: string): Promise<void> {
+  private async loadAgain(address: string, onSilent: () => void): Promise<void> {
     while (!this.isReady && this.element.isConnected) {
       const answers = await fetch(address).then(
         (reply) => reply.status < 500,
@@ -102,6 +109,8 @@ export class TaskFrame {
         this.element.src = address;
         return;
       }
+      // The task is not to blame, and nobody should decline it.
+      this.awaitWord(onSilent);
       await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
     }
   }

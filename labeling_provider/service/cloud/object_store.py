@@ -6,11 +6,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from datetime import datetime
 from io import BytesIO
-from typing import IO
+from typing import IO, Final
+
+# No bucket can have this name, so looking for it changes and costs nothing.
+NO_OBJECT: Final = "s3://labeling-readiness-check/none"
 
 
 class MissingObject(Exception):
     """There is no object at an S3 URI."""
+
+
+class ObjectsAway(Exception):
+    """The object store does not answer, or refuses the service; the text says which one, and what is wrong."""
 
 
 class ObjectStore(ABC):
@@ -67,6 +74,18 @@ class ObjectStore(ABC):
     @abstractmethod
     def version(self, uri: str) -> str | None:
         """A text that changes whenever the object does; None if the object does not exist."""
+
+    def check(self) -> None:
+        """Ask whether objects can be read at all.
+
+        :raises Exception: if not, as reading does.
+        """
+        self.version(NO_OBJECT)
+
+    @property
+    def impatient(self) -> ObjectStore:
+        """The same objects for people's pages: what can't be read soon raises :class:`ObjectsAway`."""
+        return self
 
     @abstractmethod
     def delete_below(self, prefix: str) -> int:

@@ -7,19 +7,25 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from datetime import datetime
+from functools import cached_property
 from http import HTTPStatus
 from shutil import copyfileobj
 from typing import IO, Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from labeling_provider.groundtruth.uris import split_s3_uri
-from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
+from labeling_provider.service.cloud.impatient import ImpatientObjects
+from labeling_provider.service.cloud.object_store import NO_OBJECT, MissingObject, ObjectStore
+from labeling_provider.service.failures import REFUSED_CREDENTIALS, is_outage
 
 MAX_WRITES_AT_ONCE: Final = 32
 """How many objects are written at once, and how many connections are kept open."""
 
 _MAX_LINK_SECONDS: Final = 7 * 24 * 3600
 _MISSING: Final = frozenset({"404", "NoSuchKey", "NoSuchBucket"})
+_REFUSALS: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_IMPATIENCE: Final = {"connect_timeout": 2, "read_timeout": 4, "retries": {"total_max_attempts": 2}}
+"""For people's pages. The second try is for a connection that was kept, and that S3 has ended meanwhile."""
 
 
 class EndpointObjectStore(ObjectStore):
@@ -28,20 +34,58 @@ class EndpointObjectStore(ObjectStore):
     :param endpoint_url: its URL.
     :param region: its region.
     :param public_endpoint_url: its URL as browsers reach it, if that is another one.
+    :param patience: further settings of botocore, such as timeouts.
     """
 
-    def __init__(self, endpoint_url: str, region: str, public_endpoint_url: str | None = None) -> None:
+    def __init__(self, endpoint_url: str, region: str, public_endpoint_url: str | None = None, **patience: Any) -> None:
         import boto3
         from botocore.config import Config
 
+        self._endpoint_url = endpoint_url
         self._region, self._public_endpoint_url = region, public_endpoint_url or endpoint_url
         self._credentials = boto3.Session().get_credentials()
-        config = Config(max_pool_connections=MAX_WRITES_AT_ONCE)
+        config = Config(max_pool_connections=MAX_WRITES_AT_ONCE, **patience)
         self._client = boto3.client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
         self._client.meta.events.register("before-sign.s3.PutObject", _send_at_once)
         self._short = _ShortWrites(endpoint_url, region, self._credentials, config)
         # Shared by all writers, so that the load on the endpoint is limited, however many jobs there are.
         self._writers = ThreadPoolExecutor(MAX_WRITES_AT_ONCE, thread_name_prefix="labeling-s3")
+
+    @cached_property
+    def impatient(self) -> ObjectStore:
+        own = EndpointObjectStore(self._endpoint_url, self._region, self._public_endpoint_url, **_IMPATIENCE)
+        return ImpatientObjects(own, self._words_for)
+
+    def check(self) -> None:
+        """Ask whether this is an S3 that knows the credentials. What they may read there is not asked."""
+        from botocore.exceptions import ClientError
+
+        bucket, key = split_s3_uri(NO_OBJECT)
+        try:
+            # An answer to HEAD would not say what is wrong.
+            with self._opened(bucket, key):
+                pass
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            is_refused = error.response["ResponseMetadata"]["HTTPStatusCode"] in _REFUSALS and code != "AccessDenied"
+            # Another server's page has a status and no code of S3's.
+            if is_outage(error) or is_refused or code.isdecimal():
+                raise
+
+    def _words_for(self, error: BaseException) -> str:
+        """What an error of the client means, without what only the log may say."""
+        from botocore.exceptions import ClientError, CredentialRetrievalError, NoCredentialsError
+
+        parts = urlsplit(self._endpoint_url)
+        # Not what may stand before the host's name.
+        where = f"S3 at {parts.netloc.rpartition('@')[2]}"
+        if isinstance(error, NoCredentialsError | CredentialRetrievalError):
+            return f"there are no credentials for {where}"
+        if not isinstance(error, ClientError):
+            return f"{where} does not respond ({type(error).__name__})"
+        code = error.response["Error"]["Code"]
+        refuses = f"refuses the service's credentials ({code})"
+        return f"{where} {refuses if code in REFUSED_CREDENTIALS else f'answers with {code}'}"
 
     def read(self, uri: str) -> bytes:
         return self._read(uri, None)

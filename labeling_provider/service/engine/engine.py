@@ -61,7 +61,7 @@ class Engine:
     :param learning: decides who labels which objects in jobs with automated labeling.
     :param clock: the time for tasks, limits and lifetimes.
     :param shared: whether other processes run jobs in the same database.
-    :ivar kinds: creates the kind of task of a job.
+    :ivar kinds: creates the kind of task of a job, for people's pages: it waits for no object long.
     :ivar desk: where people take tasks and submit answers.
     :ivar mask_helper: makes masks for people who draw.
     """
@@ -88,8 +88,8 @@ class Engine:
         self._workers = SimulatedWorkers(database, workforce.teams, workforce.seed, truth, clock)
         inputs, self._output = Inputs(object_store), Output(database, object_store)
         self._stream = Stream(database, messaging, clock)
-        self.kinds = Kinds(object_store, self._functions, inputs)
-        self._runs = Runs(database, workforce, self.kinds)
+        self._runs = Runs(database, workforce, Kinds(object_store, self._functions, inputs))
+        self.kinds = Kinds(object_store.impatient, self._functions, Inputs(object_store.impatient))
         self.desk = Desk(database, self.kinds.of, clock, self.wake)
         self._start = Start(database, inputs, self._output, self._stream, learning)
         self._collect = Collect(database, self._workers)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any, Final
 
 from labeling_provider.manifest import Label, LabelError, audited_attribute, audited_label
@@ -22,10 +21,17 @@ class Audited:
         kind = KINDS[job.task_type.audited](job)
         assert isinstance(kind, Auditable)  # noqa: S101 - tests make every kind
         self.kind, self._job = kind, job
+        self._named: list[str | None] = []
 
-    @cached_property
+    @property
     def _attribute(self) -> str | None:
         """The label attribute that the job's files name; None for the last label of the right type."""
+        # A cached_property would have a lock, before Python 3.12 even one for all jobs, while it waits for a file.
+        if not self._named:
+            self._named.append(self._read_attribute())
+        return self._named[0]
+
+    def _read_attribute(self) -> str | None:
         uri, template = self._job.request.template_uri, b""
         if uri:
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -12,9 +13,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from labeling_provider.service.engine.deletion import Deletion, DeletionError
-from labeling_provider.service.web.pages import write_down
+from labeling_provider.service.web.pages import reads_objects, write_down
 from labeling_provider.service.work.audit_trail import OK, AuditTrail
 from labeling_provider.service.work.requesters import ApiKeys, KeysError
+
+log = logging.getLogger(__name__)
 
 _MAX_CHARACTERS: Final = 200
 
@@ -24,6 +27,7 @@ class Administration:
 
     def __init__(self, keys: ApiKeys, audit: AuditTrail, deletion: Deletion) -> None:
         self._keys, self._audit, self._deletion = keys, audit, deletion
+        self._delete_output = reads_objects(self._delete)
 
     @property
     def routes(self) -> list[Route]:
@@ -81,15 +85,23 @@ class Administration:
             return _answer({"message": "The body must be a JSON object with the name of a job."}, 400)
         if not isinstance(name, str) or not isinstance(with_output, bool):
             return _answer({"message": "job must be a text, and with_output true or false."}, 400)
+        if with_output:
+            return await self._delete_output(request, name, with_output)
         return await run_in_threadpool(self._delete, request, name, with_output)
 
     def _delete(self, request: Request, name: str, with_output: bool) -> Response:
+        from botocore.exceptions import BotoCoreError, ClientError
+
         outcome = "refused"
         try:
             deleted = self._deletion.delete(name, with_output=with_output)
             outcome = OK
         except DeletionError as error:
             return _answer({"message": str(error)}, 400)
+        except (BotoCoreError, ClientError) as error:
+            log.error("the output of %s could not be deleted: %s", name, error)
+            message = "The object store does not let the service delete the output; the job is still there. Try again."
+            return _answer({"message": message}, 503)
         finally:
             target = f"{name} with its output" if with_output else name
             write_down(self._audit, request, "jobs delete", target, outcome)

@@ -21,6 +21,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from labeling_provider.groundtruth.model import service_model
+from labeling_provider.service.cloud.object_store import ObjectsAway
 from labeling_provider.service.cloud.offered import Service, Services
 from labeling_provider.service.cloud.sealing import Unreadable
 from labeling_provider.service.database.opening import DatabaseError
@@ -192,9 +193,11 @@ class Application:
             response, outcome = refusal(request, error), error.code
             if error.status in _REFUSALS:
                 seen.is_refused = True
-        except DatabaseError as error:
+        except (DatabaseError, ObjectsAway) as error:
             log.error("%s %s: %s", scope["method"], scope["raw_path"][:200], error)
-            message = "The service's database can't store this now. Try again."
+            is_database = isinstance(error, DatabaseError)
+            part = "database can't store this now" if is_database else "object store does not answer"
+            message = f"The service's {part}. Try again."
             response = refusal(request, ApiError("ServiceUnavailable", message, HTTPStatus.SERVICE_UNAVAILABLE))
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["raw_path"][:200])

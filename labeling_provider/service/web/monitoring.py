@@ -12,14 +12,14 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from anyio import CapacityLimiter, fail_after, to_thread
+from anyio import CapacityLimiter, fail_after, move_on_after, to_thread
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.cloud.object_store import ObjectStore
+from labeling_provider.service.cloud.objects_watch import ObjectsWatch
 from labeling_provider.service.database import delivery_rows, load, queue_rows
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import DatabaseError
@@ -33,23 +33,22 @@ MAX_CHECK_SECONDS: Final = 5
 _CHECKS_AT_ONCE: Final = 4
 _MAX_COUNTED: Final = 10_000
 """How many messages for HTTP endpoints are counted."""
-# No bucket can have this name, so looking for it changes and costs nothing.
-_NO_OBJECT: Final = "s3://labeling-readiness-check/none"
 
 
 class Monitoring:
     """Answers for the three paths.
 
+    :param objects: whether the object store answers.
     :param token: the token that may read the metrics besides the service's own keys; None for none.
     """
 
-    def __init__(self, database: Database, objects: ObjectStore, clock: Clock, token: str | None) -> None:
+    def __init__(self, database: Database, objects: ObjectsWatch, clock: Clock, token: str | None) -> None:
         self._database, self._objects, self._clock, self._token = database, objects, clock, token
         self._lifetimes: dict[int, float] = {}
         self._checking: CapacityLimiter | None = None
 
     @classmethod
-    def from_environment(cls, database: Database, objects: ObjectStore, clock: Clock) -> Monitoring:
+    def from_environment(cls, database: Database, objects: ObjectsWatch, clock: Clock) -> Monitoring:
         """With the token in ``LABELING_LOCAL_METRICS_TOKEN``, if there is one."""
         return cls(database, objects, clock, os.environ.get("LABELING_LOCAL_METRICS_TOKEN") or None)
 
@@ -75,34 +74,35 @@ class Monitoring:
         return self._checking
 
     async def _readiness(self) -> Response:
-        """Whether the database and the object store respond: 200 if so, else 503; failures are in the log."""
-        responding = {
-            "database": await self._responds("database", self._ask_database),
-            "objects": await self._responds("object store", self._ask_objects),
-        }
-        words = {part: "ok" if responds else "does not respond" for part, responds in responding.items()}
-        return JSONResponse(words, 200 if all(responding.values()) else 503)
+        """Whether this process can answer: 200 if so, else 503; failures are in the log.
 
-    async def _responds(self, name: str, ask: Callable[[], object]) -> bool:
-        from botocore.exceptions import BotoCoreError, ClientError
+        It can as long as the database responds: without the object store, people sign in, submit and stop jobs. But
+        until the store has answered once, this process may have wrong settings, and can show no task.
+        """
+        if not self._objects.has_looked:
+            with move_on_after(MAX_CHECK_SECONDS):
+                await to_thread.run_sync(
+                    self._objects.wait, MAX_CHECK_SECONDS, limiter=self._limiter, abandon_on_cancel=True
+                )
+        responds = await self._database_responds()
+        words = {"database": "ok" if responds else "does not respond", "objects": self._objects.trouble or "ok"}
+        return JSONResponse(words, 200 if responds and self._objects.has_answered else 503)
 
+    async def _database_responds(self) -> bool:
         try:
             with fail_after(MAX_CHECK_SECONDS):
-                await to_thread.run_sync(ask, limiter=self._limiter, abandon_on_cancel=True)
+                await to_thread.run_sync(self._ask_database, limiter=self._limiter, abandon_on_cancel=True)
         except TimeoutError:
-            log.warning("not ready: the %s does not respond within %d seconds", name, MAX_CHECK_SECONDS)
+            log.warning("not ready: the database does not respond within %d seconds", MAX_CHECK_SECONDS)
             return False
-        except (DatabaseError, BotoCoreError, ClientError, OSError) as error:
-            log.warning("not ready: the %s does not respond: %s", name, error)
+        except (DatabaseError, OSError) as error:
+            log.warning("not ready: the database does not respond: %s", error)
             return False
         return True
 
     def _ask_database(self) -> None:
         with self._database.read() as connection:
             load.check(connection)
-
-    def _ask_objects(self) -> None:
-        self._objects.version(_NO_OBJECT)
 
     def _metrics(self) -> bytes:
         """What this process has counted, then what the database says about all processes."""

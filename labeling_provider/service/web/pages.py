@@ -10,12 +10,15 @@ pages, write their endpoints in a new module: functions that take a Starlette ``
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from functools import wraps
 from typing import Any, Final
 from urllib.parse import quote
 
+from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -25,7 +28,7 @@ from starlette.routing import Route
 from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.groundtruth.layout import output_manifest_uri
 from labeling_provider.rendering.environment import render
-from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
+from labeling_provider.service.cloud.object_store import MissingObject, ObjectsAway, ObjectStore
 from labeling_provider.service.database import job_rows, people_rows, task_rows
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.job_rows import JobRow
@@ -37,6 +40,8 @@ from labeling_provider.service.work.audit_trail import AuditTrail
 from labeling_provider.service.work.people import Person
 from labeling_provider.service.work.requesters import Requester
 
+log = logging.getLogger(__name__)
+
 MAX_JOBS: Final = 200
 MAX_LINES: Final = 200
 MAX_TRAININGS: Final = 100
@@ -47,11 +52,13 @@ MAX_REPORT_BYTES: Final = 64 << 20
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _REPORT_POLICY: Final = f"{POLICY}; img-src data:; sandbox"
 _FORM_POLICY: Final = POLICY.replace("form-action 'none'", "form-action 'self'")
+_READING_AT_ONCE: Final = 8
+_DATABASE_AWAY: Final = "The service's database does not respond. Try again."
+OBJECTS_AWAY: Final = "The service's object store (S3) does not answer. Try again."
 _MESSAGES: Final = {
     403: ("Not from here", "Open the page again and try once more: this was not sent from a page of your session."),
     404: ("Not found", "There is no such page."),
     405: ("Not allowed", "These pages are read-only."),
-    503: ("Unavailable", "The service's database does not respond. Try again."),
 }
 
 
@@ -66,10 +73,28 @@ def make_pages(database: Database, object_store: ObjectStore, more: Sequence[Rou
         Route("/", views.jobs),
         Route("/jobs/{name}", views.overview),
         Route("/jobs/{name}/log", views.log),
-        Route("/jobs/{name}/output", views.output),
-        Route("/reports/{bucket}/{key:path}", views.report),
+        Route("/jobs/{name}/output", reads_objects(views.output)),
+        Route("/reports/{bucket}/{key:path}", reads_objects(views.report)),
     ]
-    return Starlette(routes=routes, exception_handlers={HTTPException: _refused, DatabaseError: _unavailable})
+    unavailable = {DatabaseError: _unavailable, ObjectsAway: _unavailable}
+    return Starlette(routes=routes, exception_handlers={HTTPException: _refused, **unavailable})
+
+
+def reads_objects(view: Callable[..., Response]) -> Callable[..., Awaitable[Response]]:
+    """An endpoint that may have to wait for the object store, with few threads of its own: others go on meanwhile.
+
+    :param view: is called with the request, and further arguments if the endpoint gets some.
+    """
+    limiters: list[CapacityLimiter] = []
+
+    @wraps(view)
+    async def endpoint(*arguments: Any) -> Response:
+        if not limiters:
+            # It belongs to the event loop.
+            limiters.append(CapacityLimiter(_READING_AT_ONCE))
+        return await to_thread.run_sync(view, *arguments, limiter=limiters[0])
+
+    return endpoint
 
 
 def page(
@@ -111,18 +136,19 @@ def _answer(content: str | bytes, status: int, policy: str) -> Response:
     return HTMLResponse(content, status, headers)
 
 
-def _message(request: Request, status: int) -> Response:
-    title, text = _MESSAGES[status]
+def _message(request: Request, status: int, title: str, text: str) -> Response:
     return page(request, "page.html", status=status, title=title, text=text)
 
 
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - this handler is registered for nothing else
-    return _message(request, error.status_code)
+    return _message(request, error.status_code, *_MESSAGES[error.status_code])
 
 
 def _unavailable(request: Request, error: Exception) -> Response:
-    return _message(request, 503)
+    log.error("%s: %s", request.url.path[:200], error)
+    text = OBJECTS_AWAY if isinstance(error, ObjectsAway) else _DATABASE_AWAY
+    return _message(request, 503, "Unavailable", text)
 
 
 class _JobPages:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
 from starlette.exceptions import HTTPException
@@ -10,13 +11,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from labeling_provider.groundtruth.documents import strict_json
+from labeling_provider.service.cloud.object_store import ObjectsAway
 from labeling_provider.service.database import object_rows, task_inputs
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.engine.runs import Kinds
 from labeling_provider.service.failures import JobFailure
 from labeling_provider.service.web.frame import SANDBOX, message_page
-from labeling_provider.service.web.pages import POLICY, job_of, page
+from labeling_provider.service.web.pages import OBJECTS_AWAY, POLICY, job_of, page, reads_objects
 from labeling_provider.service.web.task_pages import ShownTask, TaskPages
+
+log = logging.getLogger(__name__)
 
 _MAX_DIGITS: Final = 9
 
@@ -33,7 +37,10 @@ class Previews:
     @property
     def routes(self) -> list[Route]:
         """The routes."""
-        return [Route("/jobs/{name}/preview", self.preview), Route("/jobs/{name}/preview/frame", self.frame)]
+        return [
+            Route("/jobs/{name}/preview", self.preview),
+            Route("/jobs/{name}/preview/frame", reads_objects(self.frame)),
+        ]
 
     def preview(self, request: Request) -> Response:
         """An object's page, with links to the next one's."""
@@ -57,10 +64,14 @@ class Previews:
         if line is None:
             return message_page(f"The job has no object {number} yet.", 404)
         try:
-            task = ShownTask(self._kinds.of(job.name, job.arn, job.request), strict_json(line), prepared)
-        except (JobFailure, ValueError) as error:
-            return message_page(f"There is no page for object {number}: {error}", 422)
-        return self._task_pages.page(task, f"{request.url.scheme}://{request.url.netloc}")
+            try:
+                task = ShownTask(self._kinds.of(job.name, job.arn, job.request), strict_json(line), prepared)
+            except (JobFailure, ValueError) as error:
+                return message_page(f"There is no page for object {number}: {error}", 422)
+            return self._task_pages.page(task, f"{request.url.scheme}://{request.url.netloc}")
+        except ObjectsAway as error:
+            log.warning("object %d of %s can't be shown: %s", number, job.name, error)
+            return message_page(OBJECTS_AWAY, 503)
 
 
 def _number(request: Request) -> int:

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.request.templates import hosted_template
-from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
+from labeling_provider.service.cloud.object_store import MissingObject, ObjectsAway, ObjectStore
 from labeling_provider.service.failures import ObjectFailure
 from labeling_provider.service.kinds.kind import Kind
 from labeling_provider.service.web.assets import Assets
@@ -28,7 +28,7 @@ from labeling_provider.service.web.object_links import Links, Signer
 
 log = logging.getLogger(__name__)
 
-_KEPT_TEMPLATES: Final = 64
+_KEPT_TEMPLATES: Final = 200
 _KEPT_LINKS: Final = 64
 """How many tasks have their links cached."""
 _KEPT_SECONDS: Final = 30.0
@@ -58,13 +58,14 @@ class TaskPages:
     def __init__(self, object_store: ObjectStore, signer: Signer, assets: Assets) -> None:
         self._signer, self._assets = signer, assets
         self._templates = Templates(object_store)
-        self._links = _KeptLinks[Links](_KEPT_LINKS)
+        self._links = _KeptValues[Links](_KEPT_LINKS)
 
     def page(self, task: ShownTask, base: str, language: str = "en") -> Response:
         """The page of a task; if the template can't be rendered, a page that says why.
 
         :param base: the service as the browser sees it: ``http://host:port``.
         :param language: the page's language, such as ``en``.
+        :raises ObjectsAway: if it needs an object, and the object store does not answer.
         """
         try:
             rendered, links = self._rendered(task, base)
@@ -80,6 +81,8 @@ class TaskPages:
         """A fresh link for a link in the page of a task; None if the page has no such link.
 
         A person who goes through 2,000 frames with expired links asks for each: the page is not rendered each time.
+
+        :raises ObjectsAway: as :meth:`page` does.
         """
         key = as_json([base, task.kind.job.name, task.line, task.prepared])
         try:
@@ -107,7 +110,7 @@ class TaskPages:
 Thing = TypeVar("Thing")
 
 
-class _KeptLinks(Generic[Thing]):
+class _KeptValues(Generic[Thing]):
     """A thread-safe cache of recent values.
 
     :param most: most values to keep.
@@ -133,18 +136,26 @@ class _KeptLinks(Generic[Thing]):
                 self._kept.popitem(last=False)
         return made
 
+    def last(self, key: str) -> Thing | None:
+        """The value that was computed last for a key, however long ago; None if it is not kept."""
+        with self._changing:
+            kept = self._kept.get(key)
+        return kept[1] if kept else None
+
 
 class Templates:
-    """The worker templates of jobs, read again from time to time."""
+    """The worker templates of jobs, read again from time to time. While that can't be done, the old ones are used."""
 
     def __init__(self, object_store: ObjectStore) -> None:
         self._object_store = object_store
-        self._kept = _KeptLinks[str](_KEPT_TEMPLATES)
+        self._kept = _KeptValues[str](_KEPT_TEMPLATES)
+        self._being_read: set[str] = set()
 
     def of(self, request: JobRequest) -> str:
         """The template of a CreateLabelingJob request.
 
-        :raises TemplateError: if there is none, or it can't be read.
+        :raises TemplateError: if there is none, or it can't be used.
+        :raises ObjectsAway: if it was never read, and the object store does not answer.
         """
         uri = request.template_uri
         if not uri:
@@ -153,7 +164,19 @@ class Templates:
             if hosted is None:
                 raise TemplateError("SyntaxError", f"There is no page for the interface {arn} yet.")
             return hosted
-        return self._kept.of(uri, lambda: self._read(uri))
+        old = self._kept.last(uri)
+        if old is not None and uri in self._being_read:
+            # Somebody else waits for the new one.
+            return old
+        self._being_read.add(uri)
+        try:
+            return self._kept.of(uri, lambda: self._read(uri))
+        except ObjectsAway:
+            if old is None:
+                raise
+            return old
+        finally:
+            self._being_read.discard(uri)
 
     def _read(self, uri: str) -> str:
         most = MAX_TEMPLATE * _MAX_BYTES_A_CHARACTER

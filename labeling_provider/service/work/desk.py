@@ -6,8 +6,9 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final
 
 from labeling_provider.groundtruth.description import JobRequest
@@ -96,20 +97,33 @@ class NoSuchTask(Exception):
 class JobAtDesk:
     """A labeling job as people work on it.
 
-    :param kind: checks answers.
-    :param time_limit: seconds that a person has for a task.
+    :param request: the CreateLabelingJob request.
+    :param make_kind: makes its kind, for which its label categories are read.
     """
 
     id: int
     name: str
     workteam_arn: str
-    kind: Kind
-    time_limit: float
+    request: JobRequest
+    make_kind: Callable[[], Kind]
+    _made: list[Kind] = field(default_factory=list, init=False)
 
     @property
-    def request(self) -> JobRequest:
-        """The CreateLabelingJob request."""
-        return self.kind.job.request
+    def time_limit(self) -> float:
+        """Seconds that a person has for a task."""
+        return float(self.request.task_seconds)
+
+    @property
+    def kind(self) -> Kind:
+        """Checks answers. The other moves can be made without it, and so without the object store.
+
+        :raises JobFailure: if the label categories can't be read.
+        :raises ObjectsAway: if the object store does not answer.
+        """
+        # A cached_property would have a lock, before Python 3.12 even one for all jobs.
+        if not self._made:
+            self._made.append(self.make_kind())
+        return self._made[0]
 
 
 @dataclass(frozen=True)
@@ -250,7 +264,7 @@ class Desk:
         """
         job_id, line = self._line(person, task_id)
         job, prepared = self.job(person, job_id), None
-        if job.request.pre_annotation_arn and job.kind.job.task_type.function is None:
+        if job.request.pre_annotation_arn and job.request.task_type.function is None:
             with self._database.read() as connection:
                 prepared = task_inputs.of_task(connection, task_id)
         return job, json.loads(line), prepared
@@ -384,8 +398,9 @@ class Desk:
             row = running.find(connection, job_id)
         if row is None:
             return None
-        kind = self._kind_of(row.name, row.arn, JobRequest(json.loads(row.request)))
-        job = JobAtDesk(row.id, row.name, row.workteam_arn, kind, float(kind.job.request.task_seconds))
+        request = JobRequest(json.loads(row.request))
+        make_kind = partial(self._kind_of, row.name, row.arn, request)
+        job = JobAtDesk(row.id, row.name, row.workteam_arn, request, make_kind)
         with self._changing:
             self._jobs[job_id] = job
             if len(self._jobs) > _MAX_JOBS:

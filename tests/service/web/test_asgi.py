@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from labeling_provider.service.cloud.object_store import ObjectsAway
 from tests.conftest import Lab
+from tests.service.inside import Inside
 from tests.service.web.wire import ask
 
 
@@ -29,6 +32,23 @@ def token(value: Any) -> str:
 @pytest.mark.parametrize("nothing", ["MaxResults", "NextToken", "NameContains", "CreationTimeAfter", "SortBy"])
 def test_a_member_that_is_null_is_not_there(lab: Lab, nothing: str) -> None:
     assert call(lab, "ListLabelingJobs", {nothing: None})[0] == 200
+
+
+def test_a_client_is_told_to_try_again_while_the_object_store_is_away(tmp_path: Path) -> None:
+    class Operations:
+        def answer(self, *_: Any) -> bytes:
+            raise ObjectsAway("there are no credentials for S3 at a secret place")
+
+    inside = Inside(tmp_path)
+    inside.service._operations = cast(Any, Operations())
+    try:
+        headers = {"X-Amz-Target": "SageMaker.RenderUiTemplate", "Content-Type": "application/x-amz-json-1.1"}
+        status, _, body = inside.send("POST", "http://localhost/", headers, b"{}")
+        answer = json.loads(body)
+        assert (status, answer["__type"]) == (503, "ServiceUnavailable")
+        assert answer["message"] == "The service's object store does not answer. Try again."
+    finally:
+        inside.stop()
 
 
 def test_nulls_deep_in_a_request_are_not_there(lab: Lab) -> None:

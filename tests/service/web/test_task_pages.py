@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import threading
 from html.parser import HTMLParser
 from pathlib import Path
 from random import Random
@@ -25,6 +26,7 @@ from labeling_provider.request.templates import (
     ranking_template,
     worker_template,
 )
+from labeling_provider.service.cloud.object_store import ObjectsAway
 from labeling_provider.service.kinds import KINDS
 from labeling_provider.service.kinds.kind import JobFacts, Kind
 from labeling_provider.service.web.assets import Assets
@@ -288,6 +290,50 @@ def test_a_template_is_read_anew_after_a_while(
     assert "first" in elements(pages, kind, {}).text
     monkeypatch.setattr("labeling_provider.service.web.task_pages._KEPT_SECONDS", -1.0)
     assert "second" in elements(pages, kind, {}).text
+
+
+def test_while_s3_is_away_the_page_is_made_from_the_last_template(
+    pages: TaskPages, store: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.objects |= {"s3://lab/template.liquid": b"known", "s3://lab/other.liquid": b"other"}
+    known = make_kind("custom", TEMPLATE)
+    other = ShownTask(make_kind("custom", {"UiTemplateS3Uri": "s3://lab/other.liquid"}), {})
+    assert "known" in elements(pages, known, {}).text
+    monkeypatch.setattr("labeling_provider.service.web.task_pages._KEPT_SECONDS", -1.0)
+    store.down = ObjectsAway("S3 is away")
+    for _ in range(2):
+        assert "known" in elements(pages, known, {}).text
+        with pytest.raises(ObjectsAway):
+            pages.page(other, BASE)
+    store.down = None
+    store.objects["s3://lab/template.liquid"] = b"changed"
+    assert "changed" in elements(pages, known, {}).text
+    assert pages.page(other, BASE).status_code == 200
+
+
+def test_one_person_waits_for_a_new_template_and_others_get_the_old_one(
+    pages: TaskPages, store: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.objects["s3://lab/template.liquid"] = b"old"
+    kind = make_kind("custom", TEMPLATE)
+    assert "old" in elements(pages, kind, {}).text
+    monkeypatch.setattr("labeling_provider.service.web.task_pages._KEPT_SECONDS", -1.0)
+    store.objects["s3://lab/template.liquid"] = b"new"
+    asked, answer, seen = threading.Event(), threading.Event(), list[str]()
+
+    def hang(uri: str, most: int) -> bytes:
+        asked.set()
+        assert answer.wait(30)
+        return store.objects[uri]
+
+    monkeypatch.setattr(store, "beginning", hang)
+    waiting = threading.Thread(target=lambda: seen.append(elements(pages, kind, {}).text))
+    waiting.start()
+    assert asked.wait(30)
+    assert "old" in elements(pages, kind, {}).text
+    answer.set()
+    waiting.join()
+    assert "new" in seen[0]
 
 
 @pytest.mark.parametrize("task_type", ["video-object-detection", "video-object-tracking"])

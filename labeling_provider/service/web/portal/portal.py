@@ -32,7 +32,7 @@ def make_portal(
     :param task_pages: makes the pages in the frame.
     :param mask_helper: makes masks for people who draw.
     """
-    threads = Threads()
+    threads = Threads(Threads())
     pages = Pages(database, desk, people, threads, task_pages, single_sign_on, audit, mask_helper.prompts)
     with_provider = ProviderPages(pages, single_sign_on, threads)
     protocol = Protocol(desk, people, threads, task_pages, mask_helper)

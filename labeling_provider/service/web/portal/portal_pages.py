@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import wraps
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -15,9 +17,11 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from labeling_provider.rendering.environment import render
+from labeling_provider.service.cloud.object_store import ObjectsAway
 from labeling_provider.service.database import job_rows, people_rows
 from labeling_provider.service.database.database import Database, Row
 from labeling_provider.service.database.job_rows import JobRow
+from labeling_provider.service.failures import JobFailure
 from labeling_provider.service.web.cookies import (
     PORTAL_COOKIE,
     is_page_token,
@@ -25,6 +29,7 @@ from labeling_provider.service.web.cookies import (
     with_session,
     without_session,
 )
+from labeling_provider.service.web.frame import message_page
 from labeling_provider.service.web.portal.protocol import PAGE_KEYS, numbers, start_of
 from labeling_provider.service.web.portal.sessions import (
     Answer,
@@ -42,6 +47,8 @@ from labeling_provider.service.work.desk import Desk, NoSuchTask
 from labeling_provider.service.work.people import People, PeopleError, Person, TooManyTries, WrongPassword
 from labeling_provider.service.work.requesters import Role
 from labeling_provider.service.work.single_sign_on import SignedIn, SingleSignOn
+
+log = logging.getLogger(__name__)
 
 _MAX_FORM_FIELDS: Final = 10
 _WORDS: Final[dict[type[PeopleError], str]] = {WrongPassword: "wrong_password", TooManyTries: "too_many_tries"}
@@ -225,8 +232,16 @@ class Pages:
     def frame(self, person: Person, request: Request) -> Response:
         """The page of a task, for the frame of the task page."""
         job, line, prepared = self._desk.shown(person, request.path_params["task"])
-        task = ShownTask(job.kind, line, prepared)
-        return self._task_pages.page(task, base_of(request), choose_language(request, person))
+        language = choose_language(request, person)
+        try:
+            task = ShownTask(job.kind, line, prepared)
+            return self._task_pages.page(task, base_of(request), language)
+        except ObjectsAway as error:
+            log.warning("task %d can't be shown: %s", request.path_params["task"], error)
+            return message_page(words_of(language)["objects_away"], HTTPStatus.SERVICE_UNAVAILABLE)
+        except JobFailure as error:
+            message = f"The page of this task can't be shown. Tell the requester of {job.name}: {error}"
+            return message_page(message, HTTPStatus.UNPROCESSABLE_ENTITY)
 
     # Details
 

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from labeling_provider.service.cloud.object_store import ObjectsAway
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.engine.mask_helper import MaskHelper, NoMask
 from labeling_provider.service.failures import JobFailure
@@ -160,7 +161,9 @@ class Protocol:
         """
         job, line = await self._threads.run(self._desk.in_hand, person, request.path_params["task"])
         # A mask takes seconds, so it must not take a thread from other moves.
-        mask = await self._mask_threads.run(self._mask_helper.mask, job.kind, line, person.worker_id, body)
+        mask = await self._mask_threads.run(
+            lambda: self._mask_helper.mask(job.kind, line, person.worker_id, body),
+        )
         sides = {side: getattr(mask, side) for side in ("left", "top", "width", "height")}
         return {**sides, "pngImageData": base64.b64encode(mask.png).decode()}
 
@@ -227,7 +230,7 @@ class Protocol:
                 return _json({"refused": "invalid", "message": str(error)}, 400)
             except JobFailure as error:
                 return _json({"refused": "job", "message": str(error)}, 409)
-            except DatabaseError:
+            except (DatabaseError, ObjectsAway):
                 return _json({"refused": "unavailable"}, 503)
 
         return Answer(endpoint)

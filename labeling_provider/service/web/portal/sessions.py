@@ -14,6 +14,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from labeling_provider.service.cloud.impatient import WouldWait, never_wait
+from labeling_provider.service.cloud.object_store import ObjectsAway
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.web.cookies import PORTAL_COOKIE, is_page_token
 from labeling_provider.service.web.requests import PORTAL_PATH
@@ -48,6 +50,8 @@ class Answer:
             response = await self._endpoint(Request(scope, receive))
         except DatabaseError:
             response = PlainTextResponse("503 The service's database does not respond. Try again.", 503)
+        except ObjectsAway:
+            response = PlainTextResponse("503 The service's object store does not answer. Try again.", 503)
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["path"][:200])
             response = PlainTextResponse("500 The service has failed. Its log says why.", 500)
@@ -66,26 +70,47 @@ class Threads:
     """Threads in which the portal waits for the database, for a few requests at once.
 
     With an executor each call has two futures and three locks, as much work as many a request itself.
+
+    :param others: threads for calls that turn out to need the object store, so that these are free whatever it does;
+        None if these may wait for it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, others: Threads | None = None) -> None:
+        self._others = others
         self._calls: SimpleQueue[_Call] = SimpleQueue()
         self._are_there = False
 
     async def run(self, function: Callable[..., _T], *arguments: Any) -> _T:
-        """Call a function in a thread."""
+        """Call a function in a thread; from its beginning in another one, if it would wait for the object store.
+
+        So it has to read objects before it changes anything, or be a move that changes nothing when made again.
+        """
+        try:
+            return await self._run(function, *arguments)
+        except WouldWait:
+            if self._others is None:
+                raise
+            return await self._others.run(function, *arguments)
+
+    async def _run(self, function: Callable[..., _T], *arguments: Any) -> _T:
         if not self._are_there:
             self._are_there = True
             for _ in range(_AT_ONCE):
-                threading.Thread(target=_work, args=(self._calls,), name="labeling-portal", daemon=True).start()
+                work = (self._calls, self._others is None)
+                threading.Thread(target=_work, args=work, name="labeling-portal", daemon=True).start()
         loop = asyncio.get_running_loop()
         waiting: asyncio.Future[_T] = loop.create_future()
         self._calls.put(_Call(partial(function, *arguments), loop, waiting))
         return await waiting
 
 
-def _work(calls: SimpleQueue[_Call]) -> None:
-    """Make one call after the other, for ever."""
+def _work(calls: SimpleQueue[_Call], may_wait: bool) -> None:
+    """Make one call after the other, for ever.
+
+    :param may_wait: whether the calls may wait for the object store.
+    """
+    if not may_wait:
+        never_wait()
     while True:
         call = calls.get()
         result: Any = None

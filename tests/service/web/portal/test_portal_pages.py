@@ -163,20 +163,33 @@ def test_who_is_at_a_task_when_the_job_is_stopped_is_told_and_sees_the_work(
 @pytest.mark.browser
 def test_a_task_that_could_not_be_loaded_is_loaded_again(lab: Lab, people_job: Jobs, somebodys_page: Pages) -> None:
     job = people_job(texts(1), workers_per_object=1)
-    lost: list[str] = []
+    asked: list[str] = []
 
-    def lose_the_first(route: Any) -> None:
-        if lost:
-            route.continue_()
-        else:
-            lost.append(route.request.url)
+    def lose_many(route: Any) -> None:
+        asked.append(route.request.url)
+        if len(asked) == 1:
             route.abort("connectionrefused")
+        elif len(asked) < 20:
+            # As long as a store of objects is away, which is no fault of the task.
+            route.fulfill(status=503)
+        else:
+            route.continue_()
 
     with somebodys_page() as page:
-        page.route("**/portal/frame/*", lose_the_first)
-        signed_in(page, lab, "Patient", job)
+        page.clock.install()
+        page.route("**/portal/frame/*", lose_many)
+        page.goto(f"{lab.service.endpoint_url}/portal/labeling-jobs/{job.name}")
+        page.get_by_label("Name").fill("Patient")
+        page.get_by_role("button", name="Start").click()
+        page.wait_for_selector("iframe.shown")
+        seconds = 0
+        while page.locator("iframe.shown[aria-busy=false]").count() == 0:
+            assert "can't be shown" not in page.locator("#state").inner_text(), f"after {seconds} s"
+            page.clock.run_for(1_000)
+            seconds += 1
+        assert len(asked) >= 20
+        assert seconds > 30
         page.frame_locator("iframe.shown").locator("crowd-classifier .option").first.click()
-        assert lost
         page.keyboard.press("Control+Enter")
         page.get_by_text("This job is finished").wait_for()
     assert job.labels() == ["cat"]

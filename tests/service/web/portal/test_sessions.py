@@ -11,8 +11,11 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from labeling_provider.service.cloud.impatient import ImpatientObjects
+from labeling_provider.service.cloud.object_store import ObjectsAway
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.web.portal.sessions import Answer, Threads
+from tests.service.in_process import Memory
 
 
 def answered(endpoint: Callable[[Request], Awaitable[Response]]) -> tuple[int, bytes]:
@@ -33,6 +36,7 @@ def answered(endpoint: Callable[[Request], Awaitable[Response]]) -> tuple[int, b
     [
         (None, (200, b"done")),
         (DatabaseError("locked"), (503, b"503 The service's database does not respond. Try again.")),
+        (ObjectsAway("S3 at a secret place"), (503, b"503 The service's object store does not answer. Try again.")),
         (ValueError("a secret"), (500, b"500 The service has failed. Its log says why.")),
     ],
 )
@@ -66,3 +70,25 @@ def test_calls_run_beside_each_other_and_who_has_gone_is_not_waited_for() -> Non
         return numbers
 
     assert asyncio.run(run()) == [0, 1, 2]
+
+
+def test_whoever_waits_for_objects_takes_no_thread_from_others() -> None:
+    answer = threading.Event()
+
+    class Hanging(Memory):
+        def read(self, uri: str) -> bytes:
+            assert answer.wait(30)
+            return uri.encode()
+
+    objects, threads = ImpatientObjects(Hanging(), str), Threads(Threads())
+
+    async def run() -> list[bytes]:
+        # More than there are threads.
+        waiting = [asyncio.create_task(threads.run(objects.read, f"s3://lab/{number}")) for number in range(40)]
+        for number in range(40):
+            assert await asyncio.wait_for(threads.run(int, str(number)), 30) == number
+        assert not any(task.done() for task in waiting)
+        answer.set()
+        return await asyncio.gather(*waiting)
+
+    assert asyncio.run(run()) == [f"s3://lab/{number}".encode() for number in range(40)]

@@ -11,14 +11,25 @@ import pytest
 import sqlalchemy as sa
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from dev.stack import ROOT
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.database import job_rows, lease_rows, object_rows, people_rows, running
+from labeling_provider.service.database import (
+    audit_rows,
+    job_rows,
+    key_rows,
+    lease_rows,
+    object_rows,
+    people_rows,
+    running,
+    sign_in_rows,
+)
+from labeling_provider.service.database.audit_rows import AuditRow
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.lease_rows import LeaseLost
 from labeling_provider.service.database.schema import jobs, metadata, objects, tasks
-from labeling_provider.service.database.states import ObjectState, TaskState
+from labeling_provider.service.database.states import ObjectState, RemarkKind, TaskState
 from labeling_provider.service.engine.consolidation import Results
 from labeling_provider.service.engine.erasure import Eraser, ErasureError
 from labeling_provider.service.engine.runs import Kinds, Runs
@@ -26,6 +37,8 @@ from labeling_provider.service.work.people import People, PeopleError
 from tests.service.in_process import REGION, TEAM, InProcess, Memory
 
 REFUSED = ClientError({"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}, "GetObject")
+HASH = sign_in_rows.person_key("ann example")
+LIMITS = sign_in_rows.TryLimits(9, 9, 9)
 AWAY = EndpointConnectionError(endpoint_url="http://objects:8333")
 
 
@@ -91,6 +104,37 @@ class Place:
         for uri in (layout.intermediate_uri(output, 1), layout.output_manifest_uri(output)):
             self.files.objects[uri] = text
 
+    def fill(self, worker: str) -> list[str]:
+        """Put Ann into every table that has anything of people; what must be in none of them any more."""
+        name, tables = "Ann Example", metadata.tables
+        with self.database.write() as connection:
+            person = people_rows.find_worker(connection, worker)
+            assert person
+            people_rows.invite(connection, person.id, "hash of her invitation", 9.0)
+            people_rows.update_settings(connection, person.id, {"language": "her language"})
+            people_rows.join(connection, person.id, "arn-of-her-team")
+            people_rows.open_session(connection, person.id, "hash of her session", 9e9, 1.0)
+            sign_in_rows.count(connection, sign_in_rows.SignInTry(HASH, "192.0.2.7"), LIMITS, 0.0, 1.0)
+            key_rows.insert_key(
+                connection, access_key_id="her key", requester=worker, secret="hers", scope={}, expires=9e9
+            )
+            people_rows.add_remark(connection, 1, 0, worker, RemarkKind.COMMENT, "so", 1.0)
+            connection.execute(sa.insert(tables["owners"]).values(arn="arn-own", requester=worker))
+            connection.execute(sa.update(jobs).where(jobs.c.name == "Dogs").values(requester=worker))
+            draft = {"job_id": 1, "object_id": 99, "expires": 9e9, "answer": "her draft", "worker_id": worker}
+            connection.execute(sa.insert(tasks).values(**draft, state=TaskState.ACCEPTED))
+            for who, role, what, target in (
+                (worker, "worker", "sign-in", name),
+                (name.upper(), "nobody", "sign-in", ""),
+                (worker, "requester", "own-keys add", "key"),
+                ("owner", "administrator", "workers add", f"{name} team"),
+                ("owner", "administrator", "AdminDisableUser", self.subs[worker]),
+                ("owner", "administrator", "keys add", f"{worker} LABK"),
+            ):
+                audit_rows.insert(connection, AuditRow(1.0, who, role, "198.51.100.9", what, target, "ok"))
+        of_tables = ["her language", "arn-of-her-team", "her session", "her invitation", HASH, "her key", "her draft"]
+        return [name, name.upper(), worker, self.subs[worker], *of_tables]
+
     def answer(self, name: str) -> dict[str, Any]:
         worker = self.ids[name]
         identity = {"identityProviderType": "Cognito", "issuer": "https://idp", "sub": self.subs[worker]}
@@ -118,15 +162,26 @@ def test_nothing_of_a_person_is_left_in_tables_and_files_but_the_answers(place: 
     place.job("Cats")
     place.job("Dogs", count=1)
     ann, ben = place.ids.values()
-    for text in ("Ann Example", ann, place.subs[ann]):
-        assert place.holds(text)
+    known = place.fill(ann)
+    tables = {where for text in known for where in place.holds(text) if "://" not in where}
+    assert all(place.holds(text) for text in known)
+    # What the page for operators says is true of each of them.
+    page = (ROOT / "docs/security.md").read_text().partition("### Where a person's data is")[2].partition("\n## ")[0]
+    assert len(tables) >= 11
+    assert tables <= set(page.split("`")[1::2])
     before = {uri: body.decode().count(ben) for uri, body in place.files.objects.items()}
     erased = place.eraser().erase("ann example")
     assert erased.files == len(place.files.objects) == 12
-    for text in ("Ann Example", ann, place.subs[ann]):
-        assert place.holds(text) == []
+    assert [place.holds(text) for text in known] == [[]] * len(known)
+    trail = metadata.tables["audit_trail"]
+    with place.database.read() as connection:
+        roles = connection.execute(sa.select(trail.c.role).where(trail.c.address != "")).scalars()
+        assert set(roles) == {"administrator"}, "whose addresses stay"
     assert {uri: body.decode().count(ben) for uri, body in place.files.objects.items()} == before
-    assert set(place.holds(erased.worker_id)) == {"tasks", "objects", *place.files.objects}
+    assert set(place.holds(erased.worker_id)) == {
+        *("tasks", "objects", "remarks", "owners", "jobs", "audit_trail"),
+        *place.files.objects,
+    }
     document = json.loads(
         place.files.objects["s3://lab/out/Cats/annotations/worker-response/iteration-1/2/1970-01-01_00:16:40.json"]
     )

@@ -13,14 +13,21 @@ from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.object_store import ObjectStore
-from labeling_provider.service.database import lease_rows, object_rows, task_rows
+from labeling_provider.service.database import lease_rows, object_rows
 from labeling_provider.service.database.database import Database, Row
 from labeling_provider.service.database.lease_rows import LeaseLost
-from labeling_provider.service.engine.answers import Answers, by_object, function_content, function_entries, submitted
-from labeling_provider.service.engine.files_of_people import JSON_TYPE, files_of, without_person
+from labeling_provider.service.engine.answers import (
+    Answers,
+    as_written,
+    by_object,
+    function_content,
+    function_entries,
+    submitted,
+)
+from labeling_provider.service.engine.files_of_people import take_out_erased
 from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.failures import JobFailure, ObjectFailure
-from labeling_provider.service.kinds.kind import Answered, AnswerError, Consolidated, ObjectLabel
+from labeling_provider.service.kinds.kind import Answered, Consolidated, ObjectLabel
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.outcomes import fail_objects, label_objects
 from labeling_provider.service.work.people import identities, identity_provider
@@ -56,7 +63,8 @@ class Results:
         try:
             self._label(run, rows, answers)
         except (LeaseLost, JobFailure):
-            self._take_out_erased(run, rows, answers)
+            # Who was erased meanwhile is in what was written here, and whoever did it could not see that.
+            take_out_erased(self._database, self._object_store, run.job.output, rows, answers)
             raise
 
     def _label(self, run: Run, rows: Sequence[Row], answers: Answers) -> None:
@@ -67,7 +75,7 @@ class Results:
         """
         batch = by_object(rows, answers)
         consolidated = run.kind.consolidate(batch, layout.creation_date(rows[-1].answered))
-        answers, files = _responses(run, rows, answers)
+        answers, files = as_written(run, rows, answers)
         self._object_store.write(files | self._worker_responses(run, rows, answers))
         if consolidated is None:
             contents, failed = self._function_contents(run, rows, batch)
@@ -80,23 +88,6 @@ class Results:
             lease_rows.hold(connection, run.lease)
             label_objects(connection, run, contents)
             fail_objects(connection, run, failed, self._clock.now())
-
-    def _take_out_erased(self, run: Run, rows: Sequence[Row], answers: Answers) -> None:
-        """Take those out of files who were erased after their answers were read here.
-
-        Whoever erases them takes the job away, but can't see what is still being written.
-        """
-        before = {task.id: task.worker_id for task, _ in answers}
-        with self._database.read() as connection:
-            after = task_rows.workers_of(connection, before.keys())
-        erased = {
-            (worker_id, after[task]) for task, worker_id in before.items() if after.get(task, worker_id) != worker_id
-        }
-        for worker_id, pseudonym in erased:
-            for uri in files_of(run.job.output, rows, {(row.iteration, row.stamp) for row in rows}):
-                body = without_person(self._object_store, uri, worker_id, pseudonym)
-                if body is not None:
-                    self._object_store.write({uri: (body, JSON_TYPE)})
 
     def revise(self, run: Run) -> set[int]:
         """Label objects again from all answers of the job, where that changes anything.
@@ -243,24 +234,6 @@ class Results:
             "maxHumanWorkersPerDataObject": job.workers_per_object,
         }
         return self._functions.call(job.consolidation_function, event)
-
-
-def _responses(run: Run, rows: Sequence[Row], answers: Answers) -> tuple[Answers, dict[str, tuple[bytes, str]]]:
-    """Answers as they appear in files, and the files that they name. What can't be used stays as it is."""
-    folders = {
-        row.object_id: layout.worker_response_uri(run.job.output, row.iteration, row.object_id, int(row.answered))
-        for row in rows
-    }
-    written: Answers = []
-    files: dict[str, tuple[bytes, str]] = {}
-    for task, content in answers:
-        try:
-            response, more = run.kind.response(content, folders[task.object_id].removesuffix(".json"))
-        except (AnswerError, LookupError, TypeError, AttributeError):
-            response, more = content, {}
-        written.append((task, response))
-        files |= more
-    return written, files
 
 
 def _consolidation_file(run: Run, which: str, row: Row, document: Any) -> dict[str, tuple[bytes, str]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
 
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
-from labeling_provider.service.database.database import Row
+from labeling_provider.service.database import task_rows
+from labeling_provider.service.database.database import Database, Row
 
 JSON_TYPE: Final = "application/json"
 _MAX_BYTES: Final = 64 << 20
@@ -53,6 +54,28 @@ def without_person(store: ObjectStore, uri: str, worker_id: str, pseudonym: str)
         body = _without_identity(body, worker_id)
     # In labels of the caller's own function, too.
     return body.replace(old, new)
+
+
+def take_out_erased(
+    database: Database, store: ObjectStore, output: str, rows: Sequence[Row], answers: Sequence[tuple[Row, Any]]
+) -> None:
+    """Take those out of files of a job who were erased after their answers were read.
+
+    :param output: S3 URI of the job's output folder.
+    :param rows: the objects, with object_id, iteration, answered and stamp.
+    :param answers: tasks as they were read, each with its answer.
+    """
+    before: dict[int, str] = {task.id: task.worker_id for task, _ in answers}
+    with database.read() as connection:
+        after = task_rows.workers_of(connection, before.keys())
+    renamed = {(worker_id, after.get(task_id, worker_id)) for task_id, worker_id in before.items()}
+    for worker_id, pseudonym in renamed:
+        if worker_id == pseudonym:
+            continue
+        for uri in files_of(output, rows, {(row.iteration, row.stamp) for row in rows}):
+            body = without_person(store, uri, worker_id, pseudonym)
+            if body is not None:
+                store.write({uri: (body, JSON_TYPE)})
 
 
 def _without_identity(body: bytes, worker_id: str) -> bytes:

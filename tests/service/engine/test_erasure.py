@@ -337,3 +337,26 @@ def test_a_running_job_does_not_name_who_is_erased_meanwhile(tmp_path: Path) -> 
         assert sum(erased[0].encode() in body for body in written.values()) == 2
     finally:
         service.store.close()
+
+
+def test_a_job_goes_on_after_somebody_was_erased_in_the_middle_of_its_step(tmp_path: Path) -> None:
+    service = InProcess(tmp_path)
+    people = People(service.store, Clock(), REGION, passwords=False)
+    worker, write, erased = service.workforce.teams[TEAM][0], service.storage.write, list[str]()
+
+    def meanwhile(files: dict[str, tuple[bytes, str]]) -> None:
+        if not erased and any("worker-response" in uri for uri in files):
+            erased.append(worker.worker_id)
+            Eraser(service.store, service.storage, people).erase(worker.worker_id)
+        write(files)
+
+    service.storage.write = meanwhile  # type: ignore[method-assign]
+    try:
+        line = b'{"source": "it purrs", "truth": "cat"}\n'
+        description, _ = service.run(line, workers_per_object=3)
+        assert erased
+        assert description["LabelCounters"]["HumanLabeled"] == 1
+        named = [uri for uri, body in service.storage.objects.items() if worker.worker_id.encode() in body]
+        assert named == []
+    finally:
+        service.close()

@@ -34,15 +34,17 @@ from labeling_provider.service.app import CLOSING_SECONDS
 from labeling_provider.service.cloud.openid import worker_of
 from labeling_provider.service.settings import DATABASE_CONNECTIONS, PREFIX, unknown_variables
 from tests.conftest import Lab, texts
+from tests.snippets import blocks
 
 DEPLOY = ROOT / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 PARTS = {
     name: service["command"]
     for name, service in COMPOSE["services"].items()
-    if "build" in service and name != "upgrade"
+    if "build" in service and name not in {"upgrade", "backup"}
 }
 KUBERNETES = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))
+BACKUP = yaml.safe_load((DEPLOY / "backup.yaml").read_text())
 KUBERNETES_VERSIONS = ("1.27", "1.37")
 """The oldest that the chart takes, and the newest whose schemas there are."""
 OF_DATABASE = ("USER", "PASSWORD", "DB")
@@ -71,7 +73,7 @@ def compose(folder: Path, settings: dict[str, str], *files: str) -> subprocess.C
         command += ["--file", DEPLOY / file]
     # A variable of this process would count instead of the file's.
     only = {"PATH": os.environ["PATH"], "HOME": str(folder)}
-    command += ["config", "--format", "json"]
+    command += ["--profile", "*", "config", "--format", "json"]
     return subprocess.run(command, env=only, capture_output=True, text=True, check=False)
 
 
@@ -123,6 +125,7 @@ def test_every_image_has_a_version_and_it_is_the_tested_one(tmp_path: Path) -> N
         resource["spec"]["template"]["spec"] for resource in (*plain, *made) if resource["kind"] == "Deployment"
     ):
         chosen += [container["image"] for container in (*pod["initContainers"], *pod["containers"])]
+    chosen += [container["image"] for container in BACKUP["spec"]["containers"]]
     values = yaml.safe_load((DEPLOY / "airflow.yaml").read_text())
     chosen.append("{repository}:{tag}".format(**values["images"]["airflow"]))
     assert [reference for reference in sorted(set(chosen)) if not re.search(r":\d+(\.\d+)+(-slim)?$", reference)] == []
@@ -162,6 +165,40 @@ def test_airflow_gets_the_connection_that_its_values_describe(monkeypatch: pytes
         assert key in signed
 
 
+def test_a_backup_is_written_where_it_outlives_the_container_and_restored_from_there(tmp_path: Path) -> None:
+    from labeling_provider.cli.database_commands import parser as database_parser
+
+    services = composed(tmp_path)
+    check_schema(BACKUP)
+    (pod,) = BACKUP["spec"]["containers"]
+    (mounted,) = services["backup"]["volumes"]
+    assert (mounted["type"], Path(mounted["source"])) == ("bind", DEPLOY / "backups")
+    there = {"docker": mounted["target"], "kubectl": pod["volumeMounts"][0]["mountPath"]}
+    # Docker makes the folder, as root's; or it is of whoever made it.
+    assert (services["backup"]["user"], services["backup"]["cap_add"]) == ("root", ["DAC_OVERRIDE"])
+    assert services["backup"]["environment"].items() <= services["serve-1"]["environment"].items()
+    assert pod["envFrom"] == KUBERNETES[0]["spec"]["template"]["spec"]["containers"][0]["envFrom"]
+    lines = [line for block in blocks(ROOT / "docs/team.md", "sh") for line in block.splitlines()]
+    used = set()
+    for program, *words in map(shlex.split, lines):
+        if program not in there:
+            continue
+        name = "backup" if program == "docker" else BACKUP["metadata"]["name"]
+        for path in (word.rpartition(":")[2] for word in words):
+            if path.startswith("/"):
+                assert str(Path(path).parent) == there[program]
+                assert any(word.partition(":")[0] == name for word in words)
+        if name in words and "database" in words:
+            chosen = database_parser().parse_args(words[words.index("database") + 1 :])
+            used.add((program, chosen.move))
+        if program == "docker" and words[:2] == ["compose", "exec"]:
+            assert words[2] in services
+        if program == "docker" and words[:2] == ["compose", "stop"]:
+            assert set(words[2:]) == set(PARTS), "each process that uses the database"
+    assert used == {(program, move) for program in there for move in ("backup", "restore")}
+    assert "deploy/backups/" in (ROOT / ".gitignore").read_text().splitlines(), "which has hashes of passwords"
+
+
 class _Strict(yaml.SafeLoader):
     """Refuses a key that stands twice: of two values, the first would be lost."""
 
@@ -175,7 +212,7 @@ def test_no_key_stands_twice() -> None:
     files = [
         file for file in DEPLOY.rglob("*.yaml") if "templates" not in file.parts and file.name != "configuration.yaml"
     ]
-    assert len(files) == 7
+    assert len(files) == 8
     for file in files:
         assert all(yaml.load_all(file.read_text(), Loader=_Strict))
 

@@ -5,9 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Final
 from urllib.parse import urlencode
 
 from labeling_provider.cli.asking import AskError, ask, endpoint_option, parsed
+from labeling_provider.errors import counted
+
+_SECONDS: Final = 30.0
+_ERASE_SECONDS: Final = 3_600.0
+"""A person may have answered about a million objects, each of which has a file."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -24,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
         "add": "add a person, or put a known one into a workteam",
         "list": "show everybody, or the members of a workteam",
         "remove": "take a person out of a workteam, or forget the person altogether; what was answered stays",
-        "erase": "forget a person, who becomes a pseudonym in answers and records",
+        "erase": "forget a person, even one who was removed; a pseudonym takes the place in answers, records and files",
         "sign-out": "end all sessions of a person, who can sign in again unless removed",
         "invite": "print a link for choosing a password; it works once, within a week",
     }
@@ -55,7 +61,8 @@ def main(arguments: Sequence[str]) -> int:
                 print(f"{person['name']}  {person['worker_id']}  {teams}{role}{has}")
             return 0
         given = {"name": chosen.name, "team": getattr(chosen, "team", None)}
-        answer = ask(chosen.endpoint_url, f"/workers/{chosen.move}", given)
+        seconds = _ERASE_SECONDS if chosen.move == "erase" else _SECONDS
+        answer = ask(chosen.endpoint_url, f"/workers/{chosen.move}", given, seconds)
     except AskError as error:
         print(f"labeling workers: {error}", file=sys.stderr)
         return 1
@@ -64,6 +71,7 @@ def main(arguments: Sequence[str]) -> int:
     elif chosen.move == "invite":
         print(f"{chosen.endpoint_url.rstrip('/')}{answer['path']}")
     elif chosen.move == "erase":
+        print(f"{counted(answer['files'], 'file')} in S3 changed")
         print(f"in the service's records, this person is now {answer['worker_id']}")
     elif chosen.move == "sign-out":
         print(f"{answer['sessions']} sessions ended")

@@ -30,6 +30,7 @@ from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import Migrate
 from labeling_provider.service.engine.deletion import Deletion, Retention
 from labeling_provider.service.engine.engine import Engine
+from labeling_provider.service.engine.erasure import Eraser
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
 from labeling_provider.service.settings import DATABASE_CONNECTIONS
@@ -253,7 +254,7 @@ def _application(parts: _Parts, monitoring: Monitoring) -> Application:
             [
                 *visitors.routes,
                 *OwnKeys(keys, audit, settings.roles).routes,
-                *Workers(people, audit, operations, settings.region).routes,
+                *Workers(people, Eraser(database, cloud.objects, people), audit, operations, settings.region).routes,
                 *Administration(keys, audit, parts.deletion).routes,
                 *Previews(database, engine.kinds, task_pages).routes,
                 *PeopleOfJobs(database, workforce.teams).routes,

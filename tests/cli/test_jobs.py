@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -67,33 +69,53 @@ def audit(service: Service) -> list[dict[str, str]]:
 
 
 @pytest.mark.once
-def test_nothing_of_a_person_who_is_erased_stays_in_the_database(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_nothing_of_people_who_are_erased_stays_in_the_database_and_in_s3(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("LABELING_LOCAL_ACCESS_KEY_ID", raising=False)
     service = Service(tmp_path)
     try:
         lab = Lab(service)
         where = ["--endpoint-url", service.endpoint_url]
-        name = "Erika Mustermann"
-        assert workers([*where, "add", name, "--team", "private-people"]) == 0
-        browser = Browser(service.endpoint_url).sign_in(name)
+        names = ("Erika Mustermann", "Max Mustermann")
         team = PrivateWorkteam(lab.team("private-people"))
-        job = lab.create(texts(2), workforce=team, workers_per_object=1)
+        job = lab.create(texts(2), workforce=team, workers_per_object=2)
         lab.wait(job, {"InProgress"})
-        number = int(re.findall(r"/portal/jobs/(\d+)", browser.page("/"))[-1])
-        first = browser.next(number, 20)
-        second = browser.submit(number, first["task"]["id"], "cat")
-        browser.submit(number, second["task"]["id"], "cat")
+        for name in names:
+            assert workers([*where, "add", name, "--team", "private-people"]) == 0
+            browser = Browser(service.endpoint_url).sign_in(name)
+            number = int(re.findall(r"/portal/jobs/(\d+)", browser.page("/"))[-1])
+            first = browser.next(number, 20)
+            second = browser.submit(number, first["task"]["id"], "cat")
+            browser.submit(number, second["task"]["id"], "cat")
         lab.wait(job)
-        known = next(worker["worker_id"] for worker in ask(service.endpoint_url, "/workers") if worker["name"] == name)
-        assert found(service, known)
-        assert workers([*where, "erase", name]) == 0
-        # Files in S3 stay, and the embedded one is a table; the guide says so.
-        assert found(service, known) == ["s3_objects"]
-        assert found(service, name) == []
+        ids = [worker["worker_id"] for worker in ask(service.endpoint_url, "/workers") if worker["name"] in names]
+        answers = answers_of(lab, job)
+        subs = {answer["workerMetadata"]["identityData"]["sub"] for answer in answers}
+        assert (len(answers), len(subs)) == (4, 2)
+        known = [*names, *ids, *subs]
+        assert all(found(service, text) for text in known)
+        # One is still there, and one has left before.
+        assert workers([*where, "remove", names[1]]) == 0
+        assert set(found(service, ids[1])) == {"tasks", "audit_trail", "s3_objects"}
+        capsys.readouterr()
+        for name in names:
+            assert workers([*where, "erase", name]) == 0
+            assert capsys.readouterr().out.startswith("3 files in S3 changed\nin the service's records, this person is")
+        assert [found(service, text) for text in known] == [[]] * 6
+        # The answers stay.
+        assert [answer["answerContent"] for answer in answers_of(lab, job)] == [
+            answer["answerContent"] for answer in answers
+        ]
     finally:
         service.stop()
+
+
+def answers_of(lab: Lab, job: str) -> list[dict[str, Any]]:
+    """The answers in a job's files, in their order."""
+    keys = lab.keys(f"out/{job}/annotations/worker-response/")
+    documents = [json.loads(lab.get(f"s3://{lab.bucket}/{key}")) for key in keys]
+    return [answer for document in documents for answer in document["answers"]]
 
 
 def found(service: Service, text: str) -> list[str]:

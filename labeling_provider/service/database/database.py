@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, TypeAlias
@@ -52,6 +52,7 @@ class Database:
         self._open = OpenDatabase(url, shared, migrate, check_seconds, connections)
         # SQLite allows one writer at a time; waiting here is fair and never times out.
         self._writing = threading.RLock()
+        self._once: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._is_alone = self._open.is_sqlite or not shared
         self._revisions: Counter[str] = Counter()
         self._hearers: list[Callable[[str], None]] = []
@@ -126,6 +127,24 @@ class Database:
         """Keep other threads from writing until the end of the block."""
         with self._writing:
             yield
+
+    @contextmanager
+    def only_once(self, name: str) -> Iterator[bool]:
+        """Whether nobody else is in such a block of this name, in any process; nobody can be before its end.
+
+        The block may take longer than a transaction should.
+
+        :raises DatabaseError: if the database does not respond.
+        """
+        if not self._once[name].acquire(blocking=False):
+            yield False
+            return
+        try:
+            locks = self._open.locks
+            with self._translated(), nullcontext(True) if locks is None else locks.only_here(name) as is_free:
+                yield is_free
+        finally:
+            self._once[name].release()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -137,6 +137,18 @@ def wake(connection: Connection, which: sa.ColumnElement[bool], delay: float = 0
         notices.tell(connection, str(Woken(job_id, owner or "", delay, patient)))
 
 
+def revoke(connection: Connection, which: sa.ColumnElement[bool]) -> None:
+    """Take running jobs from the processes that have them. Whoever takes one next reads it anew, at once.
+
+    :param which: the jobs.
+    """
+    taken = {"lease_owner": None, "lease_until": 0, "lease_number": jobs.c.lease_number + 1, "due": 0, "woken": now()}
+    for job_id in connection.execute(
+        sa.update(jobs).where(which, jobs.c.status.in_(RUNNING)).values(taken).returning(jobs.c.id)
+    ).scalars():
+        notices.tell(connection, str(Woken(job_id, "", 0.0, False)))
+
+
 def is_job(job_id: int) -> sa.ColumnElement[bool]:
     """The job with an id."""
     return jobs.c.id == job_id

@@ -78,6 +78,19 @@ class SessionLocks:
         with self._mutex:
             return self._is_in()
 
+    @contextmanager
+    def only_here(self, name: str) -> Iterator[bool]:
+        """Whether no other process is in such a block of this name; none can enter one before the end of this one."""
+        with self._mutex:
+            is_taken = self._take(sa.func.pg_try_advisory_lock(_number(name)))
+        try:
+            yield is_taken
+        finally:
+            # A lost connection has released it.
+            with self._mutex, suppress(sa.exc.SQLAlchemyError):
+                if is_taken:
+                    self._take(sa.func.pg_advisory_unlock(_number(name)))
+
     def close(self) -> None:
         """Release all locks."""
         with self._mutex:

@@ -32,6 +32,8 @@ _COLUMNS: Final = (
     people.c.issuer,
     people.c.group_names,
 )
+IS_PRESENT: Final = people.c.name_key.is_not(None) | people.c.issuer.is_not(None)
+"""Rows of people, without those who are being erased; see :mod:`.erasure_rows`."""
 _TASKS_OF_PEOPLE: Final = tasks.join(people, people.c.worker_id == tasks.c.worker_id)
 """Tasks that people have had, without those of simulated workers."""
 
@@ -118,12 +120,12 @@ def find_person(connection: Connection, name: str) -> PersonRow | None:
 
 def find_worker(connection: Connection, worker_id: str) -> PersonRow | None:
     """The person with a worker id; None if there is none."""
-    return _person_of(connection, sa.select(*_COLUMNS).where(people.c.worker_id == worker_id))
+    return _person_of(connection, sa.select(*_COLUMNS).where(people.c.worker_id == worker_id, IS_PRESENT))
 
 
 def hold(connection: Connection, worker_id: str) -> bool:
     """Keep a person from being removed before the end of the transaction; returns whether the person exists."""
-    query = sa.select(people.c.id).where(people.c.worker_id == worker_id).with_for_update()
+    query = sa.select(people.c.id).where(people.c.worker_id == worker_id, IS_PRESENT).with_for_update()
     return connection.execute(query).first() is not None
 
 
@@ -134,7 +136,8 @@ def list_people(
 
     :param only_by_name: whether people of an identity provider are left out.
     """
-    query = sa.select(*_COLUMNS).order_by(sa.func.coalesce(people.c.name_key, people.c.name), people.c.id)
+    query = sa.select(*_COLUMNS).where(IS_PRESENT)
+    query = query.order_by(sa.func.coalesce(people.c.name_key, people.c.name), people.c.id)
     if only_by_name:
         query = query.where(people.c.issuer.is_(None))
     if workteam_arn is not None:
@@ -162,7 +165,7 @@ def subs(connection: Connection, worker_ids: Collection[str]) -> dict[str, str]:
     """The identities behind those of some worker ids that are people's."""
     if not worker_ids:
         return {}
-    query = sa.select(people.c.worker_id, people.c.sub).where(people.c.worker_id.in_(worker_ids))
+    query = sa.select(people.c.worker_id, people.c.sub).where(people.c.worker_id.in_(worker_ids), IS_PRESENT)
     return {row.worker_id: row.sub for row in connection.execute(query)}
 
 

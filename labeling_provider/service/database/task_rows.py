@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
@@ -229,6 +229,13 @@ def return_late(connection: Connection, job_id: int, at: float) -> int:
     return connection.execute(sa.update(tasks).where(*late).values(**_FREE)).rowcount
 
 
+def give_back(connection: Connection, worker_id: str) -> None:
+    """Make all tasks that a worker is at open again, and delete the drafts of the worker's other ones."""
+    own = tasks.c.worker_id == worker_id
+    connection.execute(sa.update(tasks).where(own, tasks.c.state == TaskState.ACCEPTED).values(**_FREE))
+    connection.execute(sa.update(tasks).where(own, tasks.c.state == TaskState.EXPIRED).values(answer=None))
+
+
 def expire(connection: Connection, job_id: int, at: float | None = None) -> int:
     """Expire a job's unfinished tasks.
 
@@ -386,3 +393,11 @@ def submitted(connection: Connection, job_id: int, object_ids: set[int]) -> list
         .order_by(tasks.c.id)
     )
     return [row for row in connection.execute(query) if row.object_id in object_ids]
+
+
+def workers_of(connection: Connection, task_ids: Collection[int]) -> dict[int, str]:
+    """The workers of tasks, by the tasks' ids."""
+    if not task_ids:
+        return {}
+    query = sa.select(tasks.c.id, tasks.c.worker_id).where(tasks.c.id.between(min(task_ids), max(task_ids)))
+    return {row.id: row.worker_id for row in connection.execute(query) if row.id in task_ids}

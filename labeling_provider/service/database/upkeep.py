@@ -39,29 +39,37 @@ def upgrade(url: str) -> str:
 def back_up(url: str, file: Path) -> None:
     """Write the whole database to a new file, as it is at one moment.
 
-    For PostgreSQL, this runs its ``pg_dump``. A SQLite database may be in use.
+    For PostgreSQL, this runs its ``pg_dump``. A SQLite database may be in use. Only the file's owner may read it.
 
     :raises DatabaseError: if the file exists, or it can't be done.
     """
-    if file.exists():
-        raise DatabaseError(f"{file} exists: name a new file")
-    address = parsed(url)
-    if address.get_backend_name() == "sqlite":
-        source = Path(address.database or "")
-        if not source.is_file():
-            raise DatabaseError(f"there is no database {source}")
-        try:
-            with closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as connection:
-                connection.execute("VACUUM INTO ?", (str(file),))
-        except sqlite3.Error as error:
-            file.unlink(missing_ok=True)
-            raise DatabaseError(f"the database {source} can't be copied: {error}") from None
-    else:
-        try:
-            _run(address, "pg_dump", "--format=custom", *_ARGUMENTS, f"--file={file}")
-        except DatabaseError:
-            file.unlink(missing_ok=True)
-            raise
+    try:
+        # With hashes of passwords in it, it is nobody else's from the beginning.
+        file.touch(0o600, exist_ok=False)
+    except FileExistsError:
+        raise DatabaseError(f"{file} exists: name a new file") from None
+    except OSError as error:
+        raise DatabaseError(f"{file} can't be written: {error.strerror}") from None
+    try:
+        _copy(parsed(url), file)
+    except DatabaseError:
+        file.unlink(missing_ok=True)
+        raise
+
+
+def _copy(address: URL, file: Path) -> None:
+    """Write a whole database to an empty file."""
+    if address.get_backend_name() != "sqlite":
+        _run(address, "pg_dump", "--format=custom", *_ARGUMENTS, f"--file={file}")
+        return
+    source = Path(address.database or "")
+    if not source.is_file():
+        raise DatabaseError(f"there is no database {source}")
+    try:
+        with closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            connection.execute("VACUUM INTO ?", (str(file),))
+    except sqlite3.Error as error:
+        raise DatabaseError(f"the database {source} can't be copied: {error}") from None
 
 
 def restore(url: str, file: Path) -> None:

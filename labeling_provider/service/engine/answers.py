@@ -1,4 +1,4 @@
-"""Reads what workers, and callers' functions, have answered about objects."""
+"""Reads what workers, and callers' functions, have answered about objects, and says how it is written."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.documents import as_json, trouble_with
 from labeling_provider.service.database import task_rows
 from labeling_provider.service.database.database import Connection, Row
 from labeling_provider.service.failures import ObjectFailure
-from labeling_provider.service.kinds.kind import Answered, WorkerAnswer
+from labeling_provider.service.kinds.kind import Answered, AnswerError, WorkerAnswer
+from labeling_provider.service.work.job_run import Run
 
 Answers = list[tuple[Row, Any]]
 """Tasks with their answers."""
@@ -59,3 +61,21 @@ def function_content(entries: dict[str, Any] | None, object_id: int) -> dict[str
     if trouble:
         raise ObjectFailure(f"returned an annotation that can't be used. {trouble}")
     return content
+
+
+def as_written(run: Run, rows: Sequence[Row], answers: Answers) -> tuple[Answers, dict[str, tuple[bytes, str]]]:
+    """Answers as they appear in files, and the files that they name. What can't be used stays as it is."""
+    folders = {
+        row.object_id: layout.worker_response_uri(run.job.output, row.iteration, row.object_id, int(row.answered))
+        for row in rows
+    }
+    written: Answers = []
+    files: dict[str, tuple[bytes, str]] = {}
+    for task, content in answers:
+        try:
+            response, more = run.kind.response(content, folders[task.object_id].removesuffix(".json"))
+        except (AnswerError, LookupError, TypeError, AttributeError):
+            response, more = content, {}
+        written.append((task, response))
+        files |= more
+    return written, files

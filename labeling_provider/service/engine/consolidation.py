@@ -15,10 +15,19 @@ from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.object_store import ObjectStore
 from labeling_provider.service.database import lease_rows, object_rows
 from labeling_provider.service.database.database import Database, Row
-from labeling_provider.service.engine.answers import Answers, by_object, function_content, function_entries, submitted
+from labeling_provider.service.database.lease_rows import LeaseLost
+from labeling_provider.service.engine.answers import (
+    Answers,
+    as_written,
+    by_object,
+    function_content,
+    function_entries,
+    submitted,
+)
+from labeling_provider.service.engine.files_of_people import take_out_erased
 from labeling_provider.service.engine.functions import Functions
-from labeling_provider.service.failures import ObjectFailure
-from labeling_provider.service.kinds.kind import Answered, AnswerError, Consolidated, ObjectLabel
+from labeling_provider.service.failures import JobFailure, ObjectFailure
+from labeling_provider.service.kinds.kind import Answered, Consolidated, ObjectLabel
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.outcomes import fail_objects, label_objects
 from labeling_provider.service.work.people import identities, identity_provider
@@ -51,9 +60,22 @@ class Results:
             if not rows:
                 return
             answers = submitted(connection, run.id, rows)
+        try:
+            self._label(run, rows, answers)
+        except (LeaseLost, JobFailure):
+            # Who was erased meanwhile is in what was written here, and whoever did it could not see that.
+            take_out_erased(self._database, self._object_store, run.job.output, rows, answers)
+            raise
+
+    def _label(self, run: Run, rows: Sequence[Row], answers: Answers) -> None:
+        """Write the files of answered objects, then label the objects.
+
+        :raises LeaseLost: if another process has taken the job.
+        :raises JobFailure: if the caller's function fails.
+        """
         batch = by_object(rows, answers)
         consolidated = run.kind.consolidate(batch, layout.creation_date(rows[-1].answered))
-        answers, files = _responses(run, rows, answers)
+        answers, files = as_written(run, rows, answers)
         self._object_store.write(files | self._worker_responses(run, rows, answers))
         if consolidated is None:
             contents, failed = self._function_contents(run, rows, batch)
@@ -212,24 +234,6 @@ class Results:
             "maxHumanWorkersPerDataObject": job.workers_per_object,
         }
         return self._functions.call(job.consolidation_function, event)
-
-
-def _responses(run: Run, rows: Sequence[Row], answers: Answers) -> tuple[Answers, dict[str, tuple[bytes, str]]]:
-    """Answers as they appear in files, and the files that they name. What can't be used stays as it is."""
-    folders = {
-        row.object_id: layout.worker_response_uri(run.job.output, row.iteration, row.object_id, int(row.answered))
-        for row in rows
-    }
-    written: Answers = []
-    files: dict[str, tuple[bytes, str]] = {}
-    for task, content in answers:
-        try:
-            response, more = run.kind.response(content, folders[task.object_id].removesuffix(".json"))
-        except (AnswerError, LookupError, TypeError, AttributeError):
-            response, more = content, {}
-        written.append((task, response))
-        files |= more
-    return written, files
 
 
 def _consolidation_file(run: Run, which: str, row: Row, document: Any) -> dict[str, tuple[bytes, str]]:

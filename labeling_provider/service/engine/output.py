@@ -24,7 +24,7 @@ REFRESH_SECONDS: Final = 10.0
 LINES_PER_SECOND: Final = 100
 """Manifest lines that a long job writes per second, on average; each writing contains all lines."""
 _MAX_IN_MEMORY: Final = 1 << 20
-_MANIFEST: Final = "application/x-sagemaker-manifest"
+MANIFEST_TYPE: Final = "application/x-sagemaker-manifest"
 
 
 class Output:
@@ -135,7 +135,7 @@ class Output:
 
     def _write_manifest(self, uri: str, file: IO[bytes]) -> None:
         try:
-            self._object_store.write_long(uri, file, _MANIFEST)
+            self._object_store.write_long(uri, file, MANIFEST_TYPE)
         except MissingObject as missing:
             raise JobFailure(f"ClientError: cannot write {missing}: the bucket does not exist") from None
 

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from labeling_provider.service.database.workforce_rows import OWN_CLIENT, own_user_pool
+from labeling_provider.service.engine.erasure import Eraser, ErasureError
 from labeling_provider.service.failures import ApiError
 from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.pages import write_down
@@ -26,12 +27,14 @@ _MAX_CHARACTERS: Final = 200
 class Workers:
     """The list of people, and changes to it, as JSON. Whoever may call the service may change it.
 
+    :param eraser: forgets people in the tables and in files.
     :param operations: SageMaker's operations, which create workteams.
     :param region: the region of the service's own user pool.
     """
 
-    def __init__(self, people: People, audit: AuditTrail, operations: Operations, region: str) -> None:
-        self._people, self._audit, self._operations, self._region = people, audit, operations, region
+    def __init__(self, people: People, eraser: Eraser, audit: AuditTrail, operations: Operations, region: str) -> None:
+        self._people, self._eraser, self._audit = people, eraser, audit
+        self._operations, self._region = operations, region
 
     @property
     def routes(self) -> list[Route]:
@@ -63,7 +66,7 @@ class Workers:
         moves: dict[str, Callable[[], object]] = {
             "add": lambda: {"worker_id": self._people.add(name, team).worker_id},
             "remove": lambda: self._people.remove(name, team),
-            "erase": lambda: {"worker_id": self._people.erase(name)},
+            "erase": lambda: self._eraser.erase(name)._asdict(),
             "sign-out": lambda: {"sessions": self._people.sign_out_everywhere(name)},
             "invite": lambda: {"path": f"{PORTAL_PATH}/invitations/{self._people.invite(name)}"},
             "new-team": lambda: {"arn": self._new_team(name)},
@@ -91,6 +94,8 @@ def _answered(ask: Callable[[], object]) -> Response:
         content = ask()
     except PeopleError as error:
         return _refused(str(error))
+    except ErasureError as error:
+        return _refused(str(error), HTTPStatus.CONFLICT)
     except ApiError as error:
         return _refused(error.message)
     return JSONResponse({} if content is None else content)

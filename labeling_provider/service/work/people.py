@@ -19,8 +19,9 @@ from typing import Any, Final
 
 from labeling_provider.groundtruth.facts import Arn, cognito_issuer
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.database import deleted_rows, people_rows, sign_in_rows, workforce_rows, workteam_rows
+from labeling_provider.service.database import erasure_rows, people_rows, sign_in_rows, workforce_rows, workteam_rows
 from labeling_provider.service.database.database import Connection, Database
+from labeling_provider.service.database.erasure_rows import Erasure, Former
 from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.database.people_rows import PersonRow
 from labeling_provider.service.database.revisions import PEOPLE
@@ -248,17 +249,29 @@ class People:
             elif not people_rows.leave(connection, person.id, _team(connection, team)):
                 raise PeopleError(f"{person.name} is not in the workteam {team}.")
 
-    def erase(self, name: str) -> str:
-        """Forget a person, who becomes a pseudonym in answers, remarks and the audit trail.
+    def erase(self, name: str) -> Erasure:
+        """Put a pseudonym in place of a person in every table, or go on with that, and remember it until it is done.
 
-        :return: the pseudonym, a worker id.
-        :raises PeopleError: if there is no such person.
+        The person may have been removed before. Who else has the same name is not erased.
+
+        :param name: the person's name or worker id.
+        :return: what may still be in files, until :func:`.erasure_rows.end` is called.
+        :raises PeopleError: if there is no such person, or several were removed who had this name.
         """
+        given = checked_name(name)
         with self._database.write() as connection:
-            person = self._known(connection, name)
+            # Somebody with the same name may have come since it began.
+            if begun := erasure_rows.find(connection, given):
+                return begun
+            person = people_rows.find_person(connection, given) or people_rows.find_worker(connection, name)
+            if person is not None:
+                known = {"name": person.name, "worker_id": person.worker_id, "sub": person.sub}
+            else:
+                former = self._former(connection, given)
+                worker_id = former.worker_id or people_rows.new_worker_id(self._region)
+                known = {"name": former.name, "worker_id": worker_id, "sub": ""}
             pseudonym = people_rows.new_worker_id(self._region)
-            deleted_rows.erase_person(connection, person, pseudonym)
-        return pseudonym
+            return erasure_rows.begin(connection, **known, pseudonym=pseudonym)
 
     def invite(self, name: str) -> str:
         """Let a person choose a password.
@@ -390,6 +403,23 @@ class People:
         if person is None:
             raise PeopleError(f"Nobody is called {name}. `labeling workers list` lists everybody.")
         return person
+
+    @staticmethod
+    def _former(connection: Connection, name: str) -> Former:
+        """A person who was removed.
+
+        :raises PeopleError: if nothing is known of one, or there were several.
+        """
+        known = erasure_rows.former(connection, name)
+        if not known:
+            raise PeopleError(
+                f"Nobody is called {name}, and nothing is left of somebody who was. `labeling workers list` lists "
+                "everybody. If the person was removed long ago, give the worker id, as in the files of worker-response."
+            )
+        if len(known) > 1:
+            ids = ", ".join(former.worker_id for former in known)
+            raise PeopleError(f"Several people were called {name}: erase each by the worker id: {ids}.")
+        return known[0]
 
 
 def checked_name(name: str) -> str:

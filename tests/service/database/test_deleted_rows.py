@@ -1,4 +1,4 @@
-"""What is deleted of a job or a person is gone from every table, and nothing else is."""
+"""What is deleted of a job is gone from every table, and nothing else is."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from labeling_provider.groundtruth.job import JobStatus
-from labeling_provider.service.database import audit_rows, deleted_rows, people_rows, running, tag_rows
-from labeling_provider.service.database.audit_rows import AuditRow
+from labeling_provider.service.database import deleted_rows, people_rows, running, tag_rows
 from labeling_provider.service.database.database import Connection, Database
-from labeling_provider.service.database.schema import audit_trail, jobs, metadata, owners, remarks, tasks
-from labeling_provider.service.database.states import RemarkKind, TaskState
+from labeling_provider.service.database.schema import metadata, owners, tasks
 from tests.service.database.rows import job
 
-WORKER, OTHER = "private.us-east-1.0000000000000001", "private.us-east-1.0000000000000002"
+WORKER = "private.us-east-1.0000000000000001"
 
 
 def count(connection: Connection, table: sa.Table, job_id: int) -> int:
@@ -71,49 +69,6 @@ def test_jobs_that_ended_long_ago_come_first_and_running_ones_not_at_all(connect
     assert deleted_rows.ended_before(connection, 10.0**12, 9) == ["Dogs", "Cats"]
     assert deleted_rows.ended_before(connection, 10.0**12, 1) == ["Dogs"]
     assert deleted_rows.ended_before(connection, 1.5, 9) == ["Dogs"]
-
-
-def test_a_person_is_erased_and_nobody_else(connection: Connection) -> None:
-    job_id = job(connection)
-    for name, worker in (("Ann", WORKER), ("Ben", OTHER)):
-        own = job(connection, f"job of {name}")
-        connection.execute(sa.update(jobs).where(jobs.c.id == own).values(requester=worker))
-        connection.execute(sa.insert(owners).values(arn=f"arn-job of {name}", requester=worker))
-        people_rows.insert_person(connection, name=name, worker_id=worker, sub=worker)
-        row = {"job_id": job_id, "object_id": 1, "state": TaskState.SUBMITTED, "expires": 1.0}
-        connection.execute(sa.insert(tasks).values(worker_id=worker, **row))
-        said = {"job_id": job_id, "object_id": 1, "at": 1.0, "kind": next(iter(RemarkKind)), "text": "so"}
-        connection.execute(sa.insert(remarks).values(worker_id=worker, **said))
-    acts = [
-        (WORKER, "worker", "sign in", "Ann"),
-        ("ANN", "nobody", "sign in", ""),
-        ("Ann", "requester", "CreateLabelingJob", "Ann"),
-        ("owner", "administrator", "workers add", "Ann team"),
-        ("owner", "administrator", "workers sign-out", "ann"),
-        ("owner", "administrator", "AdminDisableUser", WORKER),
-        ("owner", "administrator", "workers add", "Annabel team"),
-    ]
-    for who, role, what, target in acts:
-        audit_rows.insert(connection, AuditRow(1.0, who, role, "192.0.2.7", what, target, "ok"))
-    person = people_rows.find_person(connection, "Ann")
-    assert person is not None
-    deleted_rows.erase_person(connection, person, "nobody-1")
-    assert [person.name for person in people_rows.list_people(connection)] == ["Ben"]
-    for table in (tasks, remarks):
-        worker_ids = connection.execute(sa.select(table.c.worker_id).order_by(table.c.id)).scalars().all()
-        assert worker_ids == ["nobody-1", OTHER]
-    of_requesters = sa.select(jobs.c.requester, owners.c.requester).join(owners, owners.c.arn == jobs.c.arn)
-    assert connection.execute(of_requesters.order_by(jobs.c.name)).all() == [("nobody-1",) * 2, (OTHER,) * 2]
-    kept = connection.execute(sa.select(audit_trail.c.who, audit_trail.c.address, audit_trail.c.target))
-    assert sorted(tuple(row) for row in kept) == sorted(
-        [
-            ("nobody-1", "", "(erased)"),
-            ("nobody-1", "", "(erased)"),
-            ("Ann", "192.0.2.7", "Ann"),
-            *[("owner", "192.0.2.7", "(erased)")] * 3,
-            ("owner", "192.0.2.7", "Annabel team"),
-        ]
-    )
 
 
 def test_ids_are_never_given_twice(url: str) -> None:

@@ -208,3 +208,15 @@ def test_who_had_it_alone_and_lost_it_writes_no_more(
 
     wait_until(goes_on, 10, "it can be sure again", 0.02)
     first.close()
+
+
+def test_only_one_of_all_threads_and_processes_is_in_a_block_of_a_name(url: str) -> None:
+    first = Database(url, shared=True)
+    # Another process, with a connection of its own for its locks. With SQLite, there is none.
+    other = first if url.startswith("sqlite") else Database(url, shared=True)
+    with first.only_once("a") as is_free, other.only_once("a") as is_taken, other.only_once("b") as is_other:
+        assert (is_free, is_taken, is_other) == (True, False, True)
+    with other.only_once("a") as is_free, first.only_once("a") as is_taken:
+        assert (is_free, is_taken) == (True, False)
+    first.close()
+    other.close()

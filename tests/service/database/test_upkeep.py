@@ -92,9 +92,12 @@ def test_what_was_backed_up_while_a_service_works_is_restored(url: str, tmp_path
     assert put(database, "kept") == ["kept"]
     file = tmp_path / "backup"
     upkeep.back_up(url, file)
+    assert file.stat().st_mode & 0o777 == 0o600
     assert put(database, "later") == ["later"]
     with pytest.raises(DatabaseError, match="exists: name a new file"):
         upkeep.back_up(url, file)
+    with pytest.raises(DatabaseError, match="backup/below can't be written: Not a directory"):
+        upkeep.back_up(url, file / "below")
     with pytest.raises(DatabaseError, match="exists: move it away first|is not empty: restore into a new one"):
         upkeep.restore(url, file)
     database.close()

@@ -11,11 +11,14 @@ import pytest
 from dev.postgresql import postgresql
 from dev.seaweedfs import KEYS, SeaweedFS, seaweedfs
 from dev.stack import wait_until
+from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.s3_endpoint import EndpointObjectStore
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.engine import scheduler as scheduling
+from labeling_provider.service.engine.erasure import Eraser
+from labeling_provider.service.work.people import People
 from tests.functions import HOLD
-from tests.service.in_process import FUNCTION, REGION, InProcess
+from tests.service.in_process import FUNCTION, REGION, TEAM, InProcess
 
 MINUTE_SECONDS = 0.5
 OUTAGE_MINUTES = 10
@@ -110,5 +113,20 @@ def test_no_job_fails_because_postgresql_or_s3_is_gone_for_ten_minutes(
                         assert [line["source-ref"][-1] for line in labels] == list("ABC")
                         assert all("label" in line for line in labels)
                         assert description["LabelCounters"]["HumanLabeled"] == len(GRADED)
+            # Who has answered is in files that a real S3 keeps, until somebody asks.
+            worker = service.workforce.teams[TEAM][0]
+            assert {worker.worker_id, worker.sub} <= set(named(s3, worker.worker_id, worker.sub))
+            people = People(database, Clock(), REGION, passwords=False)
+            assert Eraser(database, objects, people).erase(worker.worker_id).files > len(LINES)
+            assert named(s3, worker.worker_id, worker.sub) == []
         finally:
             service.close()
+
+
+def named(s3: SeaweedFS, *texts: str) -> list[str]:
+    """Which texts stand in an object of the bucket, each once for each object."""
+    client = s3.client()
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket="lab")
+    keys = [entry["Key"] for page in pages for entry in page["Contents"]]
+    bodies = [client.get_object(Bucket="lab", Key=key)["Body"].read().decode(errors="replace") for key in keys]
+    return [text for body in bodies for text in texts if text in body]

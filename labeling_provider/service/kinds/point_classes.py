@@ -20,6 +20,7 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 from labeling_provider.errors import counted
+from labeling_provider.groundtruth.label_colors import label_colors
 from labeling_provider.groundtruth.point_formats import BACKGROUND, BACKGROUND_NUMBER
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.manifest import Label, PointMaskLabel
@@ -42,7 +43,6 @@ from labeling_provider.service.kinds.kind import (
     ObjectLabel,
     runs,
 )
-from labeling_provider.service.kinds.masks import colors_of
 from labeling_provider.service.kinds.simulated_frames import filled
 from labeling_provider.service.kinds.skills import Skill
 
@@ -141,7 +141,10 @@ class PaintedPoints(Auditable):
         answer = min(answers, key=lambda segmented: (segmented.numbers, repr(segmented.attributes)))
         folder = join_s3_uri(self.job.output, "annotations/consolidated-annotation/output", str(answered.object_id))
         uri = join_s3_uri(folder, f"{stamp}.zlib")
-        names = {BACKGROUND_NUMBER: (BACKGROUND, "#ffffff"), **dict(enumerate(colors_of(self.job.labels).items(), 1))}
+        names = {
+            BACKGROUND_NUMBER: (BACKGROUND, "#ffffff"),
+            **dict(enumerate(label_colors(self.job.labels).items(), 1)),
+        }
         color_map = {
             str(number): {"class-name": names[number][0], "hex-color": names[number][1], "confidence": 0.0}
             for number in sorted({BACKGROUND_NUMBER, *answer.numbers})

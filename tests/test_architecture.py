@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,6 +26,9 @@ BELOW = {
 }
 """What each room that knows nothing of Airflow may import."""
 MAX_STAGE_LINES = 250
+MAX_CLASS_LINES = 340
+MAX_METHODS = 27
+"""Methods of a class, without properties. Beyond that, a class is a hall that everybody crosses."""
 SERVICE = ("database", "cloud", "kinds", "work", "learning", "engine", "web")
 """The self-hosted service's rooms, each on top of those before it."""
 
@@ -53,6 +57,18 @@ NAMED = ("labeling_provider", "dags", "dev", "benchmarks", "tests")
 """Folders in which no variable is called so."""
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    """A file, parsed once for all tests."""
+    return ast.parse(path.read_text())
+
+
+@cache
+def house_figures() -> dict[str, object]:
+    """The figures of ``python -m dev.house``."""
+    return count(ROOT)
+
+
 def modules() -> Iterator[tuple[Path, tuple[str, ...]]]:
     """Each module's file, and its dotted name below the package."""
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -61,7 +77,7 @@ def modules() -> Iterator[tuple[Path, tuple[str, ...]]]:
 
 def imports(path: Path) -> Iterator[tuple[str, ...]]:
     """What a file imports, also inside functions and for type checkers: dotted names, in parts."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.ImportFrom) and node.module == PACKAGE.name:
             yield from ((PACKAGE.name, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -138,9 +154,19 @@ def test_what_is_embedded_is_known_in_one_folder() -> None:
 
 
 def test_no_module_imports_itself_over_others_and_few_lie_loose() -> None:
-    house = count(ROOT)
+    house = house_figures()
     assert house["circles of modules"] == []
+    assert house["circles of rooms"] == []
     assert len(cast(list[str], house["loose modules"])) <= MOST_LOOSE
+
+
+def test_no_class_grows_into_a_hall() -> None:
+    house = house_figures()
+    (longest, lines), (busiest, methods) = (
+        cast(tuple[str, int], house[what]) for what in ("longest class", "most methods")
+    )
+    assert lines <= MAX_CLASS_LINES, f"{longest}: make it several classes"
+    assert methods <= MAX_METHODS, f"{busiest}: make it several classes"
 
 
 def test_a_circle_of_imports_is_seen() -> None:
@@ -154,7 +180,7 @@ def test_a_job_status_is_written_in_one_place() -> None:
         f"{path.relative_to(PACKAGE)}:{node.lineno}: {node.value}"
         for path, parts in modules()
         if parts != ("groundtruth", "job")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.Constant) and node.value in texts
     ]
     assert wrong == []
@@ -175,7 +201,7 @@ def named_members(path: Path) -> Iterator[tuple[int, str]]:
         for number, line in enumerate(path.read_text().splitlines(), 1):
             yield from ((number, name) for name in re.findall(r"""(?:\[|\.get\()["'](\w+)["']""", line))
         return
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         value: ast.AST | None = None
         if isinstance(node, ast.Subscript) and not (isinstance(node.ctx, ast.Store) and path in WRITERS):
             value = node.slice
@@ -256,7 +282,7 @@ def test_every_module_outside_the_service_has_tests_of_its_own() -> None:
 def test_a_name_stands_for_one_type() -> None:
     where: dict[str, dict[str, str]] = {}
     for path, parts in modules():
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.ClassDef):
                 where.setdefault(node.name, {})[f"{path}:{node.lineno}"] = ".".join(parts)
             elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -287,7 +313,7 @@ def test_variables_are_called_what_they_hold() -> None:
 
 def variables(path: Path) -> Iterator[tuple[ast.expr | ast.arg | ast.pattern, str]]:
     """The variables, parameters and attributes that a file sets, and their names."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.arg):
             yield node, node.arg
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):

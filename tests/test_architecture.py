@@ -51,6 +51,10 @@ OTHERS_TOO = {
 """Members of a labeling job's request or description that other documents have as well: workteams, tags, models …"""
 WRITERS = (PACKAGE / "request" / "builder.py", PACKAGE / "request" / "workforces.py")
 """Modules that write a labeling job's request, and may not read what is in it."""
+CONTRACT = re.compile(
+    r"annotations/(consolidated|intermediate|worker-response)|manifests/output|amazonaws\.com|^arn:aws:|^f['\"]arn:"
+)
+"""Texts of Amazon's contract, for which ``groundtruth.layout`` and ``groundtruth.facts`` have functions."""
 VAGUE = {"one", "found", "thing", "things", "told"}
 """What a variable is called by who does not say what it holds."""
 NAMED = ("labeling_provider", "dags", "dev", "benchmarks", "tests")
@@ -182,6 +186,27 @@ def test_a_job_status_is_written_in_one_place() -> None:
         if parts != ("groundtruth", "job")
         for node in ast.walk(tree(path))
         if isinstance(node, ast.Constant) and node.value in texts
+    ]
+    assert wrong == []
+
+
+def texts_in(path: Path) -> Iterator[tuple[int, str]]:
+    """A file's texts with their lines, without docstrings. Of an f-string, the whole source."""
+    docs = {id(node.value) for node in ast.walk(tree(path)) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.JoinedStr):
+            yield node.lineno, ast.unparse(node)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+            yield node.lineno, node.value
+
+
+def test_a_fact_of_amazons_contract_stands_in_one_room() -> None:
+    wrong = [
+        f"{path.relative_to(PACKAGE)}:{line}: {text}"
+        for path, parts in modules()
+        if parts[0] != "groundtruth"
+        for line, text in texts_in(path)
+        if CONTRACT.search(text)
     ]
     assert wrong == []
 

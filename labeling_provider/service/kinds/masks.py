@@ -16,7 +16,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from labeling_provider.groundtruth.label_colors import label_colors
-from labeling_provider.groundtruth.uris import join_s3_uri
+from labeling_provider.groundtruth.layout import label_file_uri
 from labeling_provider.manifest import Label, MaskLabel
 from labeling_provider.manifest.metadata import BACKGROUND
 from labeling_provider.manifest.pictures import PictureError, open_picture
@@ -186,7 +186,7 @@ class SegmentationMasks(Auditable, Learnable):
         import numpy as np
         from PIL import Image
 
-        uri = join_s3_uri(self.job.output, "annotations/consolidated-annotation/output", f"{file}.png")
+        uri = label_file_uri(self.job.output, f"{file}.png")
         colors = label_colors(self.job.labels)
         image = Image.fromarray(np.asarray(mask, dtype=np.uint8))
         image.putpalette([255, 255, 255, *(value for color in colors.values() for value in _rgb(color))])

@@ -21,8 +21,8 @@ from typing import Any, Final, NamedTuple
 
 from labeling_provider.errors import counted
 from labeling_provider.groundtruth.label_colors import label_colors
+from labeling_provider.groundtruth.layout import label_file_uri
 from labeling_provider.groundtruth.point_formats import BACKGROUND, BACKGROUND_NUMBER
-from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.manifest import Label, PointMaskLabel
 from labeling_provider.manifest.point_clouds import MAX_PACKED_BYTES, PointCloudError, read_point_classes
 from labeling_provider.manifest.sequences import Frame
@@ -139,8 +139,7 @@ class PaintedPoints(Auditable):
     ) -> ObjectLabel:
         """The label of a cloud is one worker's answer: Ground Truth consolidates none."""
         answer = min(answers, key=lambda segmented: (segmented.numbers, repr(segmented.attributes)))
-        folder = join_s3_uri(self.job.output, "annotations/consolidated-annotation/output", str(answered.object_id))
-        uri = join_s3_uri(folder, f"{stamp}.zlib")
+        uri = label_file_uri(self.job.output, str(answered.object_id), f"{stamp}.zlib")
         names = {
             BACKGROUND_NUMBER: (BACKGROUND, "#ffffff"),
             **dict(enumerate(label_colors(self.job.labels).items(), 1)),

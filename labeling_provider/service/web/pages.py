@@ -22,6 +22,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from labeling_provider.groundtruth.facts import bucket_arn
 from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.groundtruth.layout import output_manifest_uri
 from labeling_provider.rendering.environment import render
@@ -205,7 +206,7 @@ class _JobPages:
         bucket, key = request.path_params["bucket"], request.path_params["key"]
         who = requester_of(request)
         with self._database.read() as connection:
-            is_own = bucket in who.buckets or who.owns(connection, f"arn:aws:s3:::{bucket}")
+            is_own = bucket in who.buckets or who.owns(connection, bucket_arn(bucket))
         if not key.endswith(".html") or not is_own:
             raise HTTPException(404)
         try:

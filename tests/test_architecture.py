@@ -13,6 +13,7 @@ from dev.house import circles, count
 from dev.stack import ROOT
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.groundtruth.model import service_model
+from labeling_provider.groundtruth.task_types import TASK_TYPES
 
 PACKAGE = ROOT / "labeling_provider"
 PLAIN = ("errors", "groundtruth", "request", "manifest", "quality", "rendering")
@@ -209,6 +210,22 @@ def test_a_fact_of_amazons_contract_stands_in_one_room() -> None:
         if CONTRACT.search(text)
     ]
     assert wrong == []
+
+
+def test_nothing_asks_which_task_type_it_has() -> None:
+    """What differs between them is a column of their table, or a kind."""
+    asked = []
+    for path, parts in modules():
+        if parts == ("groundtruth", "task_types"):
+            continue
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Compare | ast.match_case):
+                inside = list(ast.walk(node.pattern if isinstance(node, ast.match_case) else node))
+                named = {part.value for part in inside if isinstance(part, ast.Constant)}
+                is_media = any(isinstance(part, ast.Attribute) and part.attr == "media" for part in inside)
+                if is_media or named & set(TASK_TYPES):
+                    asked.append(f"{path.relative_to(PACKAGE)}:{inside[0].lineno}: {ast.unparse(node)}")
+    assert asked == []
 
 
 def members(shape: Any) -> Iterator[str]:

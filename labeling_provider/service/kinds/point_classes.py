@@ -75,7 +75,7 @@ class PaintedPoints(Auditable):
     @cached_property
     def categories(self) -> SequenceCategories:
         """What workers can choose from."""
-        return SequenceCategories(self.job.categories, self.job.task_type.media)
+        return SequenceCategories(self.job.categories, self.job.task_type.has_point_clouds)
 
     def obstacle(self, line: dict[str, Any]) -> str | None:
         return self._clouds.obstacle(line)

@@ -36,7 +36,7 @@ SERVICE = ("database", "cloud", "kinds", "work", "learning", "engine", "web")
 
 AIRFLOWS = ("hooks", "operators", "decorators", "sensors", "triggers", "notifications")
 """Rooms whose files are called after what they do it to, as Airflow does: an operator, its sensor and its trigger."""
-MOST_LOOSE = 5
+MAX_LOOSE = 5
 """How many modules may lie at the package's root, outside of any room."""
 OTHERS_TOO = {
     "CreationTime",
@@ -162,7 +162,7 @@ def test_no_module_imports_itself_over_others_and_few_lie_loose() -> None:
     house = house_figures()
     assert house["circles of modules"] == []
     assert house["circles of rooms"] == []
-    assert len(cast(list[str], house["loose modules"])) <= MOST_LOOSE
+    assert len(cast(list[str], house["loose modules"])) <= MAX_LOOSE
 
 
 def test_no_class_grows_into_a_hall() -> None:
@@ -351,6 +351,21 @@ def test_variables_are_called_what_they_hold() -> None:
         if name in VAGUE
     ]
     assert vague == []
+
+
+def test_limits_are_called_so() -> None:
+    """``MAX_CALLS``, not ``CALLS_AT_ONCE`` or ``MOST_CALLS``. How many are done in one step is no limit."""
+    limiters = {"CapacityLimiter", "Semaphore", "BoundedSemaphore", "ThreadPoolExecutor"}
+    wrong = []
+    for folder in ("labeling_provider", "benchmarks"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            names = [name for _, name in variables(path) if re.match("_?MOST(_|$)", name)]
+            for call in (node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)):
+                if ast.unparse(call.func).rpartition(".")[2] in limiters:
+                    given = (argument.id for argument in call.args if isinstance(argument, ast.Name))
+                    names += [name for name in given if re.match("(?!_?MAX_).*AT_ONCE$", name)]
+            wrong += [f"{path.relative_to(ROOT)}: {name}" for name in names]
+    assert wrong == []
 
 
 def variables(path: Path) -> Iterator[tuple[ast.expr | ast.arg | ast.pattern, str]]:

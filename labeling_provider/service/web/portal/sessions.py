@@ -22,7 +22,7 @@ from labeling_provider.service.work.people import People, Person
 log = logging.getLogger(__name__)
 
 TOKEN_HEADER: Final = "x-labeling-portal"  # noqa: S105 - the name of a header
-_AT_ONCE: Final = 16
+_MAX_THREADS: Final = 16
 _T = TypeVar("_T")
 
 
@@ -76,7 +76,7 @@ class Threads:
         """Call a function in a thread."""
         if not self._are_there:
             self._are_there = True
-            for _ in range(_AT_ONCE):
+            for _ in range(_MAX_THREADS):
                 threading.Thread(target=_work, args=(self._calls,), name="labeling-portal", daemon=True).start()
         loop = asyncio.get_running_loop()
         waiting: asyncio.Future[_T] = loop.create_future()

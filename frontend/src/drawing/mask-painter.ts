@@ -82,7 +82,7 @@ export class MaskPainter extends Painter {
       const column = Math.floor(((left + at - 0.5) / ratio - x) / scale);
       columns[at] = column >= 0 && column < width ? column : -1;
     }
-    // One more at the left and above: an edge is where neighbours differ.
+    // One more at the left and above: an edge is where neighbors differ.
     let above = new Uint16Array(across + 1);
     let own = new Uint16Array(across + 1);
     for (let line = -1; line < down; line++) {

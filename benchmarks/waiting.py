@@ -25,7 +25,7 @@ from importlib import import_module
 from typing import Any
 
 SIZES: tuple[int, ...] = (50, 200, 1_000)
-MOST = 10_000
+MAX_JOBS = 10_000
 INTERVAL = 30
 SECONDS = 100
 COUNTED = 60
@@ -70,9 +70,9 @@ def stub(port: int) -> None:
             content = summary(int(body["LabelingJobName"].rpartition("-")[2]))
         else:
             first, size = int(body.get("NextToken", 0)), body["MaxResults"]
-            last = min(first + size, MOST)
+            last = min(first + size, MAX_JOBS)
             content = {"LabelingJobSummaryList": [summary(number) for number in range(first, last)]}
-            if last < MOST:
+            if last < MAX_JOBS:
                 content["NextToken"] = str(last)
         return web.Response(body=json.dumps(content), content_type="application/x-amz-json-1.1")
 
@@ -228,7 +228,7 @@ def main() -> None:
     with serving() as url:
         for jobs in SIZES:
             peer, ours = measured("peer", jobs, url), measured("ours", jobs, url)
-        most = measured("ours", MOST, url)
+        most = measured("ours", MAX_JOBS, url)
     # Where the smallest form runs beside much else, the counted time may pass without a request.
     asked = max(ours["requests_per_minute"], 1.0)
     result = {
@@ -249,7 +249,7 @@ if __name__ == "__main__":
     parser.add_argument("--measure", nargs=3, metavar=("WHO", "JOBS", "URL"))
     options = parser.parse_args()
     if options.smallest:
-        SIZES, MOST, INTERVAL, SECONDS, COUNTED = (3,), 6, 1, 3, 2
+        SIZES, MAX_JOBS, INTERVAL, SECONDS, COUNTED = (3,), 6, 1, 3, 2
     if options.stub:
         stub(options.stub)
     elif options.measure:

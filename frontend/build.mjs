@@ -1,4 +1,4 @@
-// Bundles the sources into one classic script, its style sheet and the licences of what is inside.
+// Bundles the sources into one classic script, its style sheet and the licenses of what is inside.
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -85,7 +85,7 @@ function given(plugin, messages) {
   }));
 }
 
-/** The licence of each package that contributes to the bundle. */
+/** The license of each package that contributes to the bundle. */
 async function licenses(inputs) {
   const names = new Set();
   for (const path of inputs) {
@@ -97,7 +97,7 @@ async function licenses(inputs) {
     const folder = join(here, "node_modules", name);
     const { version, license } = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
     const file = (await readdir(folder)).find((name) => /^licen[cs]e/i.test(name));
-    if (!file) throw new Error(`${name} has no licence file`);
+    if (!file) throw new Error(`${name} has no license file`);
     texts.push(`${name} ${version} (${license})\n\n${(await readFile(join(folder, file), "utf8")).trim()}\n`);
   }
   return texts.join(`\n${"-".repeat(80)}\n\n`);

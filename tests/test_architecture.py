@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ from dev.house import circles, count
 from dev.stack import ROOT
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.groundtruth.model import service_model
+from labeling_provider.groundtruth.task_types import TASK_TYPES
 
 PACKAGE = ROOT / "labeling_provider"
 PLAIN = ("errors", "groundtruth", "request", "manifest", "quality", "rendering")
@@ -25,13 +27,16 @@ BELOW = {
 }
 """What each room that knows nothing of Airflow may import."""
 MAX_STAGE_LINES = 250
+MAX_CLASS_LINES = 340
+MAX_METHODS = 27
+"""Methods of a class, without properties. Beyond that, a class is a hall that everybody crosses."""
 SERVICE = ("database", "cloud", "kinds", "work", "learning", "engine", "web")
 """The self-hosted service's rooms, each on top of those before it."""
 
 
 AIRFLOWS = ("hooks", "operators", "decorators", "sensors", "triggers", "notifications")
 """Rooms whose files are called after what they do it to, as Airflow does: an operator, its sensor and its trigger."""
-MOST_LOOSE = 5
+MAX_LOOSE = 5
 """How many modules may lie at the package's root, outside of any room."""
 OTHERS_TOO = {
     "CreationTime",
@@ -47,10 +52,26 @@ OTHERS_TOO = {
 """Members of a labeling job's request or description that other documents have as well: workteams, tags, models …"""
 WRITERS = (PACKAGE / "request" / "builder.py", PACKAGE / "request" / "workforces.py")
 """Modules that write a labeling job's request, and may not read what is in it."""
+CONTRACT = re.compile(
+    r"annotations/(consolidated|intermediate|worker-response)|manifests/output|amazonaws\.com|^arn:aws:|^f['\"]arn:"
+)
+"""Texts of Amazon's contract, for which ``groundtruth.layout`` and ``groundtruth.facts`` have functions."""
 VAGUE = {"one", "found", "thing", "things", "told"}
 """What a variable is called by who does not say what it holds."""
 NAMED = ("labeling_provider", "dags", "dev", "benchmarks", "tests")
 """Folders in which no variable is called so."""
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    """A file, parsed once for all tests."""
+    return ast.parse(path.read_text())
+
+
+@cache
+def house_figures() -> dict[str, object]:
+    """The figures of ``python -m dev.house``."""
+    return count(ROOT)
 
 
 def modules() -> Iterator[tuple[Path, tuple[str, ...]]]:
@@ -61,7 +82,7 @@ def modules() -> Iterator[tuple[Path, tuple[str, ...]]]:
 
 def imports(path: Path) -> Iterator[tuple[str, ...]]:
     """What a file imports, also inside functions and for type checkers: dotted names, in parts."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.ImportFrom) and node.module == PACKAGE.name:
             yield from ((PACKAGE.name, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -138,9 +159,19 @@ def test_what_is_embedded_is_known_in_one_folder() -> None:
 
 
 def test_no_module_imports_itself_over_others_and_few_lie_loose() -> None:
-    house = count(ROOT)
+    house = house_figures()
     assert house["circles of modules"] == []
-    assert len(cast(list[str], house["loose modules"])) <= MOST_LOOSE
+    assert house["circles of rooms"] == []
+    assert len(cast(list[str], house["loose modules"])) <= MAX_LOOSE
+
+
+def test_no_class_grows_into_a_hall() -> None:
+    house = house_figures()
+    (longest, lines), (busiest, methods) = (
+        cast(tuple[str, int], house[what]) for what in ("longest class", "most methods")
+    )
+    assert lines <= MAX_CLASS_LINES, f"{longest}: make it several classes"
+    assert methods <= MAX_METHODS, f"{busiest}: make it several classes"
 
 
 def test_a_circle_of_imports_is_seen() -> None:
@@ -154,10 +185,47 @@ def test_a_job_status_is_written_in_one_place() -> None:
         f"{path.relative_to(PACKAGE)}:{node.lineno}: {node.value}"
         for path, parts in modules()
         if parts != ("groundtruth", "job")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.Constant) and node.value in texts
     ]
     assert wrong == []
+
+
+def texts_in(path: Path) -> Iterator[tuple[int, str]]:
+    """A file's texts with their lines, without docstrings. Of an f-string, the whole source."""
+    docs = {id(node.value) for node in ast.walk(tree(path)) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.JoinedStr):
+            yield node.lineno, ast.unparse(node)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+            yield node.lineno, node.value
+
+
+def test_a_fact_of_amazons_contract_stands_in_one_room() -> None:
+    wrong = [
+        f"{path.relative_to(PACKAGE)}:{line}: {text}"
+        for path, parts in modules()
+        if parts[0] != "groundtruth"
+        for line, text in texts_in(path)
+        if CONTRACT.search(text)
+    ]
+    assert wrong == []
+
+
+def test_nothing_asks_which_task_type_it_has() -> None:
+    """What differs between them is a column of their table, or a kind."""
+    asked = []
+    for path, parts in modules():
+        if parts == ("groundtruth", "task_types"):
+            continue
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Compare | ast.match_case):
+                inside = list(ast.walk(node.pattern if isinstance(node, ast.match_case) else node))
+                named = {part.value for part in inside if isinstance(part, ast.Constant)}
+                is_media = any(isinstance(part, ast.Attribute) and part.attr == "media" for part in inside)
+                if is_media or named & set(TASK_TYPES):
+                    asked.append(f"{path.relative_to(PACKAGE)}:{inside[0].lineno}: {ast.unparse(node)}")
+    assert asked == []
 
 
 def members(shape: Any) -> Iterator[str]:
@@ -175,7 +243,7 @@ def named_members(path: Path) -> Iterator[tuple[int, str]]:
         for number, line in enumerate(path.read_text().splitlines(), 1):
             yield from ((number, name) for name in re.findall(r"""(?:\[|\.get\()["'](\w+)["']""", line))
         return
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         value: ast.AST | None = None
         if isinstance(node, ast.Subscript) and not (isinstance(node.ctx, ast.Store) and path in WRITERS):
             value = node.slice
@@ -256,7 +324,7 @@ def test_every_module_outside_the_service_has_tests_of_its_own() -> None:
 def test_a_name_stands_for_one_type() -> None:
     where: dict[str, dict[str, str]] = {}
     for path, parts in modules():
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.ClassDef):
                 where.setdefault(node.name, {})[f"{path}:{node.lineno}"] = ".".join(parts)
             elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -285,9 +353,24 @@ def test_variables_are_called_what_they_hold() -> None:
     assert vague == []
 
 
+def test_limits_are_called_so() -> None:
+    """``MAX_CALLS``, not ``CALLS_AT_ONCE`` or ``MOST_CALLS``. How many are done in one step is no limit."""
+    limiters = {"CapacityLimiter", "Semaphore", "BoundedSemaphore", "ThreadPoolExecutor"}
+    wrong = []
+    for folder in ("labeling_provider", "benchmarks"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            names = [name for _, name in variables(path) if re.match("_?MOST(_|$)", name)]
+            for call in (node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)):
+                if ast.unparse(call.func).rpartition(".")[2] in limiters:
+                    given = (argument.id for argument in call.args if isinstance(argument, ast.Name))
+                    names += [name for name in given if re.match("(?!_?MAX_).*AT_ONCE$", name)]
+            wrong += [f"{path.relative_to(ROOT)}: {name}" for name in names]
+    assert wrong == []
+
+
 def variables(path: Path) -> Iterator[tuple[ast.expr | ast.arg | ast.pattern, str]]:
     """The variables, parameters and attributes that a file sets, and their names."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.arg):
             yield node, node.arg
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):

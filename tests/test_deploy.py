@@ -32,7 +32,8 @@ from labeling_provider import __version__
 from labeling_provider.service.__main__ import parser
 from labeling_provider.service.app import CLOSING_SECONDS
 from labeling_provider.service.cloud.openid import worker_of
-from labeling_provider.service.settings import DATABASE_CONNECTIONS, PREFIX, unknown_variables
+from labeling_provider.service.database.pool_size import DATABASE_CONNECTIONS
+from labeling_provider.service.settings import PREFIX, unknown_variables
 from tests.conftest import Lab, texts
 from tests.snippets import blocks
 

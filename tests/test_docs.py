@@ -230,11 +230,13 @@ def test_links_between_the_pages_lead_somewhere() -> None:
             assert (path.parent / target).exists(), f"{path.name}: {target}"
 
 
-def test_pages_and_messages_are_spelled_as_in_america() -> None:
+def test_pages_messages_and_sources_of_pages_are_spelled_as_in_america() -> None:
     british = r"(?i)colour|behaviour|neighbour|favour|licence|centre|grey\b|metres?\b|(?<!aria-)labell|organise|analyse"
     words = [ROOT / folder / "messages/en.json" for folder in ("frontend", "labeling_provider/service/web/portal")]
     templates = sorted((ROOT / "labeling_provider").rglob("*.html"))
-    for path in [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *words, *templates]:
+    frontend = ROOT / "frontend"
+    sources = [frontend / "README.md", frontend / "build.mjs", *sorted((frontend / "src").rglob("*.*"))]
+    for path in [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *words, *templates, *sources]:
         assert re.findall(british, path.read_text()) == [], path
 
 

@@ -1,24 +1,13 @@
-/** Colours of labels, in the order in which Ground Truth gives them. */
+/** Colors of labels, in the order in which Ground Truth gives them. */
 
-const COLORS = [
-  "#1f77b4",
-  "#ff7f0e",
-  "#2ca02c",
-  "#d62728",
-  "#9467bd",
-  "#8c564b",
-  "#e377c2",
-  "#7f7f7f",
-  "#bcbd22",
-  "#17becf",
-];
+import COLORS from "../../labeling_provider/groundtruth/label_colors.json";
 
-/** The colour of the label at a place of the list; they repeat after the tenth. */
+/** The color of the label at a place of the list. The service's `label_colors.py` follows the same rule. */
 export function colorOf(place: number): string {
-  return COLORS[place % COLORS.length] ?? "#1f77b4";
+  return COLORS[place] ?? furtherColor(place);
 }
 
-/** Black or white, whichever can be read on a colour. */
+/** Black or white, whichever can be read on a color. */
 export function textOn(color: string): string {
   const [red, green, blue] = [1, 3, 5].map((at) => {
     const part = Number.parseInt(color.slice(at, at + 2), 16) / 255;
@@ -28,14 +17,14 @@ export function textOn(color: string): string {
 }
 
 /**
- * Colours that people with colour vision deficiency can tell apart (Okabe and Ito, "Color Universal Design", 2008), with a dark
+ * Colors that people with color vision deficiency can tell apart (Okabe and Ito, "Color Universal Design", 2008), with a dark
  * red in place of black, which has no darker and lighter shade.
  */
 const SAFE = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#f0e442", "#661100"];
-/** With more labels than colours, lines differ as well. */
+/** With more labels than colors, lines differ as well. */
 const DASHES = [[], [7, 4], [2, 4], [10, 3, 2, 3]];
 
-/** Colour and line of what is drawn for the label at a place of the list. */
+/** Color and line of what is drawn for the label at a place of the list. */
 export function lookOf(place: number, wanted?: unknown): { color: string; dashes: readonly number[] } {
   const own = typeof wanted === "string" ? sixDigits(wanted) : undefined;
   if (own) return { color: own, dashes: [] };
@@ -43,7 +32,7 @@ export function lookOf(place: number, wanted?: unknown): { color: string; dashes
   return { color: SAFE[place % SAFE.length] ?? "#0072b2", dashes: DASHES[round % DASHES.length] ?? [] };
 }
 
-/** Colour of an area that is labeled, on the screen: areas have no lines, so the second and third eight are darker and lighter. */
+/** Color of an area that is labeled, on the screen: areas have no lines, so the second and third eight are darker and lighter. */
 export function fillOf(place: number, wanted?: unknown): string {
   const own = typeof wanted === "string" ? sixDigits(wanted) : undefined;
   const safe = SAFE[place % SAFE.length] ?? "#0072b2";
@@ -53,28 +42,28 @@ export function fillOf(place: number, wanted?: unknown): string {
   return tone === undefined ? furtherColor(place) : mixed(safe, tone);
 }
 
-/** Half of a colour, half of black (0) or white (255). */
+/** Half of a color, half of black (0) or white (255). */
 function mixed(color: string, tone: number): string {
   const value = Number.parseInt(color.slice(1), 16);
   return hex([16, 8, 0].reduce((sum, bits) => sum | (((((value >> bits) & 255) + tone) >> 1) << bits), 0));
 }
 
-/** The first unused colour in Ground Truth's order, from a place on. */
+/** The first unused color in Ground Truth's order, from a place on. */
 export function freeColor(from: number, taken: { has(color: string): boolean }): string {
   for (let place = from; ; place++) {
-    const color = COLORS[place] ?? furtherColor(place);
+    const color = colorOf(place);
     if (!taken.has(color)) return color;
   }
 }
 
-/** The wanted colour, or if that is taken the next one, which looks the same to people but not to programs. */
+/** The wanted color, or if that is taken the next one, which looks the same to people but not to programs. */
 export function unlike(color: string, taken: { has(color: string): boolean }): string {
   let free = color;
   while (taken.has(free)) free = hex((Number.parseInt(free.slice(1), 16) + 1) % 0x1000000);
   return free;
 }
 
-/** An endless sequence of colours: hues as far from the previous ones as possible, some darker than others. */
+/** An endless sequence of colors: hues as far from the previous ones as possible, some darker than others. */
 function furtherColor(place: number): string {
   const [hue, light] = [(place * 137.508) % 360, [0.45, 0.3, 0.65][place % 3] ?? 0.45];
   const part = (at: number) => {
@@ -90,7 +79,7 @@ function hex(color: number): string {
   return `#${color.toString(16).padStart(6, "0")}`;
 }
 
-/** Any opaque colour that CSS knows as `#rrggbb`. */
+/** Any opaque color that CSS knows as `#rrggbb`. */
 export function sixDigits(color: string): string | undefined {
   if (!CSS.supports("color", color)) return undefined;
   const context = document.createElement("canvas").getContext("2d");

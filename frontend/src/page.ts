@@ -370,7 +370,7 @@ function setTheme(theme: Init["theme"]): void {
   classList.toggle("dark", theme === "dark");
 }
 
-/** A template with colours of its own was made for a white page, and stays on one. */
+/** A template with colors of its own was made for a white page, and stays on one. */
 function followOwnColors(): void {
   const colors = /(^|[\s;{"'])(color|background(-color)?)\s*:/i;
   const styled = [...document.querySelectorAll("style")].some((element) => colors.test(element.textContent ?? ""));

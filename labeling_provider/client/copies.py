@@ -18,11 +18,11 @@ from labeling_provider.errors import LabelingError
 if TYPE_CHECKING:
     from labeling_provider.client.ground_truth import GroundTruth
 
-MAX_AT_ONCE: Final = 8
+MAX_COPIES: Final = 8
 """How many objects are copied at the same time; each takes up to two parts of an upload in memory."""
 MAX_NAMED: Final = 20
 """Most failed objects to name; any further ones are only counted."""
-_AHEAD: Final = 4 * MAX_AT_ONCE
+_AHEAD: Final = 4 * MAX_COPIES
 _MISSING: Final = frozenset({"404", "NoSuchKey", "NoSuchBucket"})
 _WORDS: Final = {"404": "it does not exist", "403": "access is denied"}
 """What HeadObject's bare status means; its response has no body."""
@@ -119,7 +119,7 @@ class Copies:
         :raises LabelingError: if one of the two stops answering.
         """
         tally, running = Copied(), deque[Future[Copied]]()
-        with ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="labeling-copies") as pool:
+        with ThreadPoolExecutor(MAX_COPIES, thread_name_prefix="labeling-copies") as pool:
             for uri in uris:
                 running.append(pool.submit(self._tried, uri))
                 if len(running) >= _AHEAD:

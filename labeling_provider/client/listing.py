@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from labeling_provider.client.s3_objects import Objects, bucket_and_key
 
-_FOLDERS_AT_ONCE: Final = 8
+_MAX_FOLDERS: Final = 8
 
 
 def list_uris(objects: Objects, prefix_uri: str, suffixes: Sequence[str] = ()) -> Iterator[str]:
@@ -31,12 +31,12 @@ def list_uris(objects: Objects, prefix_uri: str, suffixes: Sequence[str] = ()) -
 
 
 def _keys(objects: Objects, bucket: str, prefix: str) -> Iterator[str]:
-    with ThreadPoolExecutor(_FOLDERS_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_MAX_FOLDERS) as pool:
         ahead: deque[str | Future[list[str]]] = deque()
         entries = _entries(_pages(objects, bucket, prefix, Delimiter="/"))
 
         def fill() -> None:
-            for key, is_folder in islice(entries, max(4 * _FOLDERS_AT_ONCE - len(ahead), 0)):
+            for key, is_folder in islice(entries, max(4 * _MAX_FOLDERS - len(ahead), 0)):
                 ahead.append(pool.submit(_folder, objects, bucket, key) if is_folder else key)
 
         fill()

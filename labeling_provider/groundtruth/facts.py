@@ -124,6 +124,36 @@ class Arn(NamedTuple):
         return ":".join(("arn", *self))
 
 
+def arn_of(service: str, resource: str, region: str = "", account: str = "", *, partition: str = "aws") -> str:
+    """The ARN of a resource.
+
+    :param service: as in ARNs, such as ``sqs``.
+    :param resource: everything after the account, such as ``labeling-job/digits``.
+    """
+    return str(Arn(partition, service, region, account, resource))
+
+
+def bucket_arn(bucket: str, *, partition: str = "aws") -> str:
+    """The ARN of a bucket, or of what is in it.
+
+    :param bucket: its name, or a name and a key: ``bucket/key``.
+    """
+    return arn_of("s3", bucket, partition=partition)
+
+
+def principal_of(service: str) -> str:
+    """What a policy calls one of Amazon's services, such as ``sagemaker.amazonaws.com``."""
+    return f"{service}.amazonaws.com"
+
+
+def image_uri(repository: str, region: str, account: str) -> str:
+    """The address of a container image.
+
+    :param repository: with a tag, such as ``image-classification:1``.
+    """
+    return f"{account}.dkr.ecr.{region}.amazonaws.com/{repository}"
+
+
 def cognito_issuer(user_pool: str) -> str:
     """The issuer of a Cognito user pool. The pool's id begins with its region.
 
@@ -137,22 +167,22 @@ def lambda_arn(function: str, region: str) -> str:
 
     :raises KeyError: if the region has no Ground Truth.
     """
-    return f"arn:aws:lambda:{region}:{LAMBDA_ACCOUNTS[region]}:function:{function}"
+    return arn_of("lambda", f"function:{function}", region, LAMBDA_ACCOUNTS[region])
 
 
 def human_task_ui_arn(name: str, region: str) -> str:
     """ARN of one of Amazon's own worker interfaces."""
-    return f"arn:aws:sagemaker:{region}:{HUMAN_TASK_UI_ACCOUNT}:human-task-ui/{name}"
+    return arn_of("sagemaker", f"human-task-ui/{name}", region, HUMAN_TASK_UI_ACCOUNT)
 
 
 def algorithm_arn(name: str, region: str) -> str:
     """ARN of an algorithm for automated data labeling."""
-    return f"arn:aws:sagemaker:{region}:{ALGORITHM_ACCOUNT}:labeling-job-algorithm-specification/{name}"
+    return arn_of("sagemaker", f"labeling-job-algorithm-specification/{name}", region, ALGORITHM_ACCOUNT)
 
 
 def public_workteam_arn(region: str) -> str:
     """ARN of a region's Mechanical Turk workteam."""
-    return f"arn:aws:sagemaker:{region}:{PUBLIC_WORKFORCE_ACCOUNT}:workteam/public-crowd/default"
+    return arn_of("sagemaker", "workteam/public-crowd/default", region, PUBLIC_WORKFORCE_ACCOUNT)
 
 
 def is_amazon(endpoint_url: str) -> bool:

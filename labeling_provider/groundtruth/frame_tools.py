@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from labeling_provider.groundtruth.uris import join_s3_uri
+from labeling_provider.groundtruth.layout import label_file_uri
 
 
 class Tool(NamedTuple):
@@ -81,4 +81,4 @@ def sequence_label_uri(output: str, object_id: int) -> str:
 
     :param output: S3 URI of the job's output folder.
     """
-    return join_s3_uri(output, "annotations/consolidated-annotation/output", str(object_id), "SeqLabel.json")
+    return label_file_uri(output, str(object_id), "SeqLabel.json")

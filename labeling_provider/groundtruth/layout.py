@@ -16,6 +16,8 @@ OUTPUT_MANIFEST: Final = "manifests/output/output.manifest"
 """Path of the output manifest in a job's output folder."""
 WORKER_RESPONSES: Final = "annotations/worker-response"
 """Path of the folder with the workers' answers in a job's output folder."""
+_CONSOLIDATED: Final = "annotations/consolidated-annotation"
+_INTERMEDIATE: Final = "annotations/intermediate"
 ADJUSTMENT_STATUS: Final = "adjustment-status"
 """Key in the metadata of an adjusted label: whether at least one worker has changed it."""
 ADJUSTED: Final = "adjusted"
@@ -62,13 +64,31 @@ def consolidation_uri(output: str, which: str, iteration: int, stamp: int) -> st
 
     :param which: ``request`` or ``response``.
     """
-    folder = f"annotations/consolidated-annotation/consolidation-{which}/iteration-{iteration}"
+    folder = f"{_CONSOLIDATED}/consolidation-{which}/iteration-{iteration}"
     return join_s3_uri(output, folder, f"{file_stamp(stamp)}.json")
 
 
 def intermediate_uri(output: str, iteration: int) -> str:
     """S3 URI of the labels of one iteration, written while the job runs."""
-    return join_s3_uri(output, f"annotations/intermediate/{iteration}/annotations.json")
+    return f"{intermediate_folder(output)}{iteration}/annotations.json"
+
+
+def intermediate_folder(output: str) -> str:
+    """S3 URI of the folder that changes while the job runs, with a slash at its end."""
+    return f"{join_s3_uri(output, _INTERMEDIATE)}/"
+
+
+def label_file_uri(output: str, *path: str) -> str:
+    """S3 URI of a label that is a file, such as a mask.
+
+    :param output: S3 URI of the job's output folder.
+    """
+    return join_s3_uri(output, f"{_CONSOLIDATED}/output", *path)
+
+
+def output_of(consolidation: str) -> str:
+    """S3 URI of the job's output folder; the inverse of :func:`consolidation_uri`."""
+    return consolidation.partition(f"/{_CONSOLIDATED}/")[0]
 
 
 def learning_uri(output: str, folder: str, iteration: int, *path: str) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from labeling_provider.groundtruth.facts import arn_of
+
 READY_ACCOUNT: Final = "000000000000"
 """The account in the ARNs of ready functions."""
 
@@ -31,7 +33,7 @@ def ready_function_arn(name: str, region: str) -> str:
 
     :param name: one of :data:`READY_CONSOLIDATIONS`.
     """
-    return f"arn:aws:lambda:{region}:{READY_ACCOUNT}:function:{_PREFIX}{name}"
+    return arn_of("lambda", f"function:{_PREFIX}{name}", region, READY_ACCOUNT)
 
 
 def ready_function(arn: str) -> str | None:

@@ -87,6 +87,11 @@ class TaskType:
         return self.media in {"frames", "points"}
 
     @property
+    def has_point_clouds(self) -> bool:
+        """Whether an object is a point cloud, or a sequence of them."""
+        return self.media == "points"
+
+    @property
     def has_sequence_files(self) -> bool:
         """Whether a manifest names files that name an object's frames."""
         return self.media == "frames" or self.human_task_ui == "PointCloudObjectTracking"

@@ -158,11 +158,11 @@ class ObjectInspection:
         """
         references = sample.references()
         self._objects(references, manifest)
-        media, parts = self._task_type.media if self._task_type else "any", list[tuple[int, str]]()
-        if media == "frames":
-            parts = self._frames(references, manifest)
-        elif media == "points":
+        parts: list[tuple[int, str]] = []
+        if self._task_type and self._task_type.has_point_clouds:
             parts = self._point_clouds(sample, manifest)
+        elif self._task_type and self._task_type.is_sequence:
+            parts = self._frames(references, manifest)
         return {split_s3_uri(uri)[0] for _, uri in [*references, *parts]}
 
     def _objects(self, references: list[tuple[int, str]], manifest: str) -> None:

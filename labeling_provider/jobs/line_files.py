@@ -30,7 +30,7 @@ def files_of_line(
         yield from _pictures(read_point_frame(line, where))
         return
     uri = as_s3_uri(uri)
-    if task_type.media == "frames":
+    if not task_type.has_point_clouds:
         sequence = read_sequence(read(uri, Quota.SEQUENCE_FILE_BYTES), uri)
         yield from map(sequence.uri, sequence.frames)
         return

@@ -12,6 +12,7 @@ from labeling_provider.client.listing import list_uris
 from labeling_provider.client.retries import error_code
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.description import JobDescription
+from labeling_provider.groundtruth.layout import intermediate_folder
 from labeling_provider.jobs.line_files import files_of_line
 from labeling_provider.jobs.moving_choice import Data, Manner
 from labeling_provider.jobs.moving_plan import LineCounts, Plan, is_finished
@@ -95,7 +96,7 @@ class JobFiles:
             return tally
         for uri in self._needed(plan, self._copies):
             tally.add(Copied(copied=1) if self._copies.copy(uri) else Copied(there=1))
-        changing = (job.output_manifest_uri, f"{job.output_uri}/annotations/intermediate/") if goes_on else ()
+        changing = (job.output_manifest_uri, intermediate_folder(job.output_uri)) if goes_on else ()
         output = list_uris(self._source.objects, f"{job.output_uri}/")
         tally.add(self._copies.copy_all(uri for uri in output if not uri.startswith(changing)))
         yield from _not_copied(tally, f"output of {job.name}")

@@ -19,7 +19,7 @@ from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.client.retries import error_code
 from labeling_provider.errors import Problem
 from labeling_provider.groundtruth.description import JobRequest
-from labeling_provider.groundtruth.facts import workforce_kind
+from labeling_provider.groundtruth.facts import bucket_arn, principal_of, workforce_kind
 from labeling_provider.groundtruth.task_types import TaskType
 from labeling_provider.groundtruth.uris import split_s3_uri
 from labeling_provider.jobs.input_objects import Findings, LineSample, ObjectInspection, media_of
@@ -27,7 +27,7 @@ from labeling_provider.jobs.input_objects import Findings, LineSample, ObjectIns
 if TYPE_CHECKING:
     from labeling_provider.request import LabelingJobDraft
 
-_SAGEMAKER: Final = "sagemaker.amazonaws.com"
+_SAGEMAKER: Final = principal_of("sagemaker")
 _NAMED: Final = 10
 _LISTED: Final = 100
 
@@ -235,7 +235,7 @@ def _bucket_of(uri: str | None) -> set[str]:
 
 
 def _arn(uri: str) -> str:
-    return f"arn:aws:s3:::{uri.removeprefix('s3://')}"
+    return bucket_arn(uri.removeprefix("s3://"))
 
 
 def _lets_in(rule: Mapping[str, Any], methods: frozenset[str]) -> bool:

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.client.retries import error_code
 from labeling_provider.errors import LabelingError
-from labeling_provider.groundtruth.facts import Arn
+from labeling_provider.groundtruth.facts import Arn, bucket_arn, principal_of
 from labeling_provider.groundtruth.uris import split_s3_uri
 from labeling_provider.request.names import fingerprint
 
@@ -91,11 +91,11 @@ class StreamResources:
         statement = {
             "Sid": f"labeling{fingerprint([bucket])}",
             "Effect": "Allow",
-            "Principal": {"Service": "s3.amazonaws.com"},
+            "Principal": {"Service": principal_of("s3")},
             "Action": "SNS:Publish",
             "Resource": topic_arn,
             "Condition": {
-                "ArnLike": {"aws:SourceArn": f"arn:{Arn.parse(topic_arn).partition}:s3:::{bucket}"},
+                "ArnLike": {"aws:SourceArn": bucket_arn(bucket, partition=Arn.parse(topic_arn).partition)},
                 "StringEquals": {"aws:SourceAccount": Arn.parse(topic_arn).account},
             },
         }
@@ -116,7 +116,7 @@ class StreamResources:
         statement = {
             "Sid": f"labeling{fingerprint([topic_arn])}",
             "Effect": "Allow",
-            "Principal": {"Service": "sns.amazonaws.com"},
+            "Principal": {"Service": principal_of("sns")},
             "Action": "sqs:SendMessage",
             "Resource": arn,
             "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}},

@@ -64,16 +64,16 @@ class SequenceCategories:
     """What workers can choose from in a job over video frames or point clouds.
 
     :param document: the category document, in which :func:`sequence_category_problems` has found no problem.
-    :param media: ``frames`` or ``points``, as in the task type.
+    :param has_point_clouds: whether they look at point clouds rather than frames.
     """
 
     document: dict[str, Any]
-    media: str = "frames"
+    has_point_clouds: bool = False
 
     @property
     def tool(self) -> Tool:
         """What workers draw with."""
-        if self.media == "points":
+        if self.has_point_clouds:
             return CUBOID
         return TOOLS.get(str(self.document.get("annotationType", "")), BOX)
 
@@ -126,9 +126,9 @@ def _attributes(given: list[dict[str, Any]]) -> dict[str, Attribute]:
 def sequence_category_problems(document: dict[str, Any], task_type: TaskType) -> Iterator[Problem]:
     """Problems with the parts that only category files of sequences have, each with its key."""
     tool = document.get("annotationType")
-    if task_type.media == "frames" and tool is not None and str(tool) not in TOOLS:
+    if not task_type.has_point_clouds and tool is not None and str(tool) not in TOOLS:
         yield _problem(f"annotationType is {str(tool)[:_SHOWN]!r}.", f"Use one of {', '.join(TOOLS)}.")
-    if task_type.media == "points" and is_linked(document):
+    if task_type.has_point_clouds and is_linked(document):
         yield from _linked_problems(_listed(tool), task_type)
     shared = document.get("categoryGlobalAttributes")
     yield from _attribute_problems(shared, "categoryGlobalAttributes")

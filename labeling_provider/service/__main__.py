@@ -19,11 +19,10 @@ from urllib.parse import urlsplit
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import Quota
+from labeling_provider.service.database.pool_size import DATABASE_CONNECTIONS, MIN_DATABASE_CONNECTIONS
 from labeling_provider.service.failures import StartError
 from labeling_provider.service.log_format import set_up_log
 from labeling_provider.service.settings import (
-    DATABASE_CONNECTIONS,
-    MIN_DATABASE_CONNECTIONS,
     OptionParser,
     read_options,
     unknown_variables,

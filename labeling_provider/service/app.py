@@ -28,12 +28,12 @@ from labeling_provider.service.cloud.sealing import Seal
 from labeling_provider.service.cloud.sender import Sender
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import Migrate
+from labeling_provider.service.database.pool_size import DATABASE_CONNECTIONS
 from labeling_provider.service.engine.deletion import Deletion, Retention
 from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.engine.erasure import Eraser
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
-from labeling_provider.service.settings import DATABASE_CONNECTIONS
 from labeling_provider.service.tracing import set_up_tracing
 from labeling_provider.service.web.administration import Administration
 from labeling_provider.service.web.asgi import Application

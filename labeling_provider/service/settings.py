@@ -16,9 +16,6 @@ SECRETS: Final = frozenset(
     {"ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "METRICS_TOKEN", "ENCRYPTION_KEY", "ENCRYPTION_KEY_FILE"}
 )
 """Settings that exist only as variables: too many can read a command line or a file."""
-DATABASE_CONNECTIONS: Final = 15
-"""A process's connections to PostgreSQL. Those of six fit into the 97 that a server has for them by default."""
-MIN_DATABASE_CONNECTIONS: Final = 5
 MAX_FILE_BYTES: Final = 1 << 20
 _TRUTH: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 

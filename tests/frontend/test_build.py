@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from dev.stack import ROOT
+from frontend.build import node_command
+from labeling_provider.groundtruth.label_colors import label_colors
 from tests.frontend.conftest import STATIC
 
 INSIDE = "labeling_provider/service/web/static/crowd-html-elements"
@@ -113,3 +115,16 @@ def test_a_script_carries_the_words_of_its_own_page() -> None:
 @pytest.mark.usefixtures("built")
 def test_the_script_is_small() -> None:
     assert len(gzip.compress((STATIC / "crowd-html-elements.js").read_bytes(), 9)) < 94_000
+
+
+@pytest.mark.usefixtures("built")
+def test_a_label_has_the_same_color_on_the_page_and_in_the_output() -> None:
+    labels = [f"l{number}" for number in range(1000)]
+    bundle = """require("esbuild").buildSync({entryPoints: ["src/elements/given-mask.ts"], bundle: true, format: "cjs",
+        write: false, absWorkingDir: process.cwd()}).outputFiles[0].text"""
+    script = f"""const page = {{exports: {{}}}};
+        new Function("module", "exports", {bundle})(page, page.exports);
+        console.log(JSON.stringify([...page.exports.labelColors({json.dumps(labels)}, [], [])]));"""
+    done = run(*node_command("node"), "-e", script, cwd=ROOT / "frontend")
+    assert done.returncode == 0, done.stderr
+    assert dict(json.loads(done.stdout)) == label_colors(labels)

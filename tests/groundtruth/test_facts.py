@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling_provider.groundtruth.facts import CLASSIFICATION_PRICES_USD, amount_to_usd, is_amazon, usd_to_amount
+from labeling_provider.groundtruth.facts import (
+    CLASSIFICATION_PRICES_USD,
+    amount_to_usd,
+    arn_of,
+    bucket_arn,
+    image_uri,
+    is_amazon,
+    principal_of,
+    usd_to_amount,
+)
 
 
 @pytest.mark.parametrize("dual_stack", [False, True])
@@ -71,3 +80,11 @@ def test_any_whole_number_of_tenths_of_a_cent_comes_back(mills: int) -> None:
 def test_what_is_no_price_is_refused(price: str) -> None:
     with pytest.raises(ValueError, match="USD"):
         usd_to_amount(price)
+
+
+def test_names_are_composed_as_amazon_does() -> None:
+    digits = arn_of("sagemaker", "labeling-job/digits", "us-east-1", "123456789012")
+    assert digits == "arn:aws:sagemaker:us-east-1:123456789012:labeling-job/digits"
+    assert bucket_arn("bucket/key", partition="aws-cn") == "arn:aws-cn:s3:::bucket/key"
+    assert principal_of("sagemaker") == "sagemaker.amazonaws.com"
+    assert image_uri("model:1", "us-east-1", "123456789012") == ("123456789012.dkr.ecr.us-east-1.amazonaws.com/model:1")

@@ -28,6 +28,10 @@ def test_files_are_where_amazon_has_them() -> None:
         f"{OUT}/annotations/consolidated-annotation/consolidation-request/iteration-2/2026-01-01_00:00:01.json"
     )
     assert layout.intermediate_uri(OUT, 3) == f"{OUT}/annotations/intermediate/3/annotations.json"
+    assert layout.intermediate_uri(OUT, 3).startswith(layout.intermediate_folder(OUT))
+    assert layout.label_file_uri(OUT, "7", "a.zlib") == f"{OUT}/annotations/consolidated-annotation/output/7/a.zlib"
+    for output in (OUT, "s3://bucket"):
+        assert layout.output_of(layout.consolidation_uri(output, "request", 2, stamp)) == output
     assert layout.learning_uri(OUT, "training", 1, "input.manifest") == f"{OUT}/training/1/input.manifest"
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, Final, NamedTuple
@@ -14,10 +16,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labeling_provider.errors import InvalidArgumentsError, InvalidRequestError
+from labeling_provider.jobs.caller import RunOptions
 from labeling_provider.operators import arguments
 from labeling_provider.operators.base import LabelingTask
 from labeling_provider.operators.labeling_job import CreateLabelingJobOperator
-from labeling_provider.request import AutomatedLabeling, MechanicalTurk, PrivateWorkteam, VendorWorkteam
+from labeling_provider.request import (
+    AutomatedLabeling,
+    LabelingJobSpec,
+    MechanicalTurk,
+    PrivateWorkteam,
+    VendorWorkteam,
+)
 from tests.airflow_context import context
 from tests.conftest import Lab
 from tests.operators.tasks import operator, run_id
@@ -249,6 +258,34 @@ def test_every_operator_and_sensor_declares_the_kind_of_every_argument() -> None
         fields = set(operator_class.template_fields)  # type: ignore[attr-defined]
         inherited = set(ApprovalOperator.template_fields) if issubclass(operator_class, ApprovalOperator) else set()
         assert fields - inherited == set(operator_class.argument_kinds)
+
+
+def test_the_operator_takes_exactly_what_a_job_and_its_run_are_made_of() -> None:
+    signature = inspect.signature(CreateLabelingJobOperator.__init__).parameters.values()
+    own = {"self", "kwargs", "deferrable", "outage"}
+    taken = {argument.name: (argument.annotation, argument.default) for argument in signature}
+    wanted = {option.name: (option.type, option.default) for option in (*fields(LabelingJobSpec), *fields(RunOptions))}
+    # A mapping must not be a default.
+    wanted["config"] = ("Mapping[str, Any] | None", None)
+    assert {name: argument for name, argument in taken.items() if name not in own} == wanted
+
+
+def test_the_kinds_of_a_jobs_arguments_are_those_of_its_types() -> None:
+    kinds = {
+        "str | None": {arguments.name, arguments.text, arguments.manifest},
+        "int | None": {arguments.whole},
+        "float | None": {arguments.number},
+        "Sequence[str] | None": {arguments.texts},
+        "Mapping[str, str] | None": {arguments.tags},
+    }
+    types = {option.name: option.type for option in (*fields(LabelingJobSpec), *fields(RunOptions))}
+    assert set(arguments.JOB) == {option.name for option in fields(LabelingJobSpec)}
+    wrong = [
+        name
+        for name, kind in {**arguments.JOB, **CreateLabelingJobOperator.argument_kinds}.items()
+        if kind not in kinds.get(str(types.get(name)), {kind})
+    ]
+    assert wrong == []
 
 
 @pytest.mark.parametrize("native", [False, True], ids=["texts", "objects"])

@@ -54,7 +54,7 @@ def test_values_are_checked(name: str, value: Any, words: str) -> None:
 
 
 def test_point_clouds_have_cuboids_and_may_call_attributes_as_amazons_samples_do() -> None:
-    categories = SequenceCategories({"labels": [{"label": "a", "attributes": [text("worn")]}]}, "points")
+    categories = SequenceCategories({"labels": [{"label": "a", "attributes": [text("worn")]}]}, has_point_clouds=True)
     assert categories.tool == CUBOID
     assert list(categories.label_attributes["a"]) == ["worn"]
     wrong = {"labels": [{"label": "a", "attributes": [text("worn", type="date")]}]}

@@ -275,7 +275,7 @@ export class Images {
     this.page.draw();
   }
 
-  /** The points as the camera would see them, coloured by how far away they are. */
+  /** The points as the camera would see them, colored by how far away they are. */
   #pointsOf(camera: Camera, cloud: Cloud, width: number, height: number, scale: number): HTMLCanvasElement {
     const drawn = this.#drawn;
     const isSame =

@@ -523,7 +523,7 @@ export class CrowdPointClouds extends CloudBoard {
   }
 }
 
-/** A label's colour, made distinguishable from a dark background. */
+/** A label's color, made distinguishable from a dark background. */
 function onDark(color: string): string {
   const parts = [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16));
   const most = Math.max(...parts, 1);

@@ -59,7 +59,7 @@ out vec4 result;
 void main() { result = vec4(shade.rgb, 1.); }`;
 
 export class Scene {
-  /** The colour of each label, by number, and 0 for points without one; none for those that are hidden. */
+  /** The color of each label, by number, and 0 for points without one; none for those that are hidden. */
   readonly #labels = new DataTexture(new Uint8Array(4 * NUMBERS).fill(255), NUMBERS, 1, RGBAFormat);
   readonly #material = new ShaderMaterial({
     glslVersion: GLSL3,

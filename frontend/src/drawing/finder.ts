@@ -22,7 +22,7 @@ interface Prompt {
 /** Where a found object is painted. */
 export interface Target {
   label: string;
-  /** The segment that it belongs to, by number and colour in the answer; a new one if undefined. */
+  /** The segment that it belongs to, by number and color in the answer; a new one if undefined. */
   own: { number: number; color: string } | undefined;
   /** The mask before the object was painted, and the step that painted it. */
   base: readonly Row[];

@@ -27,7 +27,7 @@ export type MaskHint =
   | "object_found"
   | "object_first";
 
-/** What has one number in the mask: a label, or one instance of it. @property color its colour in the answer */
+/** What has one number in the mask: a label, or one instance of it. @property color its color in the answer */
 export interface Segment {
   label: string;
   color: string;

@@ -1,4 +1,4 @@
-/** Draws a mask over a picture, each pixel of the screen in the colour of the one beneath it, and the brush. */
+/** Draws a mask over a picture, each pixel of the screen in the color of the one beneath it, and the brush. */
 import { MARKS } from "./finder";
 import type { PixelRect } from "./mask";
 import type { MaskEditor, MaskTool } from "./mask-editor";
@@ -8,7 +8,7 @@ import { brushPlace } from "./raster";
 import type { View } from "./view";
 
 const OPAQUE = 255;
-/** The share of its colour that a segment keeps at its border. */
+/** The share of its color that a segment keeps at its border. */
 const EDGE = 0.55;
 /** Length of the black and white pieces around the chosen segment, in pixels. */
 const PIECE = 4;
@@ -25,9 +25,9 @@ export class MaskPainter extends Painter {
   constructor(
     private readonly work: MaskEditor,
     view: View,
-    /** The colour of a segment on the screen. */
+    /** The color of a segment on the screen. */
     private readonly colorOf: (place: number) => string,
-    /** The colour of what will be painted. */
+    /** The color of what will be painted. */
     private readonly ink: () => string,
   ) {
     super(work.outline, view, () => ({ color: ink(), dashes: [] }));
@@ -82,7 +82,7 @@ export class MaskPainter extends Painter {
       const column = Math.floor(((left + at - 0.5) / ratio - x) / scale);
       columns[at] = column >= 0 && column < width ? column : -1;
     }
-    // One more at the left and above: an edge is where neighbours differ.
+    // One more at the left and above: an edge is where neighbors differ.
     let above = new Uint16Array(across + 1);
     let own = new Uint16Array(across + 1);
     for (let line = -1; line < down; line++) {
@@ -109,7 +109,7 @@ export class MaskPainter extends Painter {
     context.putImageData(image, left, top);
   }
 
-  /** By number: whether it is shown, and its colours as the canvas keeps them. */
+  /** By number: whether it is shown, and its colors as the canvas keeps them. */
   #palette() {
     const { segments, hidden } = this.work;
     const shown = new Uint16Array(segments.length + 1);
@@ -169,7 +169,7 @@ export class MaskPainter extends Painter {
     context.setLineDash([]);
   }
 
-  /** The label of what is under the cursor: not everybody tells labels by their colours. */
+  /** The label of what is under the cursor: not everybody tells labels by their colors. */
   #paintLabel(context: CanvasRenderingContext2D): void {
     const { work, view } = this;
     if (!work.cursor) return;
@@ -186,7 +186,7 @@ function isMark(tool: MaskTool): boolean {
   return (MARKS as readonly MaskTool[]).includes(tool);
 }
 
-/** A point inside or outside an object, distinguished by the sign, not the colour. */
+/** A point inside or outside an object, distinguished by the sign, not the color. */
 function paintSign(context: CanvasRenderingContext2D, [x, y]: Point, inside: boolean): void {
   context.beginPath();
   context.arc(x, y, SIGN, 0, 2 * Math.PI);
@@ -205,7 +205,7 @@ function paintSign(context: CanvasRenderingContext2D, [x, y]: Point, inside: boo
   context.stroke();
 }
 
-/** A colour as a canvas stores it: little-endian, as on all present machines. */
+/** A color as a canvas stores it: little-endian, as on all present machines. */
 function packed(red: number, green: number, blue: number, opacity: number): number {
   return ((opacity << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }

@@ -1,4 +1,4 @@
-/** Reads a mask from a picture in which each colour stands for a number. */
+/** Reads a mask from a picture in which each color stands for a number. */
 
 import type { Row } from "./mask";
 import type { Size } from "./plane-geometry";
@@ -10,7 +10,7 @@ const [WHITE, BLACK, CLEAR] = [0xffffff, 0, -1];
 
 /**
  * @param colors `#rrggbb` of number after number, from 1
- * @returns the rows, and how many pixels have a colour that means nothing: they count as empty, as white, black and clear do
+ * @returns the rows, and how many pixels have a color that means nothing: they count as empty, as white, black and clear do
  */
 export async function readMask(
   picture: HTMLImageElement,
@@ -24,7 +24,7 @@ export async function readMask(
   ]);
   for (const [place, color] of colors.entries())
     if (color !== undefined) numbers.set(Number.parseInt(color.slice(1), 16), place + 1);
-  // Neither the screen's colours nor transparency may change what is in the file.
+  // Neither the screen's colors nor transparency may change what is in the file.
   const bitmap = await createImageBitmap(picture, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [size.width, Math.min(BAND, size.height)];

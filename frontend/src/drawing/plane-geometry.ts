@@ -51,7 +51,7 @@ export function area(points: readonly Point[]): number {
   return Math.abs(sides(points, true).reduce((sum, [from, to]) => sum + from[0] * to[1] - to[0] * from[1], 0)) / 2;
 }
 
-/** Whether any two sides of a path cross or touch; neighbours only share their point. */
+/** Whether any two sides of a path cross or touch; neighbors only share their point. */
 export function crossesItself(points: readonly Point[], closed: boolean): boolean {
   const all = sides(points, closed);
   const spans = all.map(([[from], [to]], place) => ({ place, from: Math.min(from, to), to: Math.max(from, to) }));
@@ -67,7 +67,7 @@ export function crossesItself(points: readonly Point[], closed: boolean): boolea
   return false;
 }
 
-/** Whether two sides of a path cross or touch, of which neighbours only share their point. */
+/** Whether two sides of a path cross or touch, of which neighbors only share their point. */
 function clash(all: readonly [Point, Point][], place: number, next: number, closed: boolean): boolean {
   const [[from, to], [start, end]] = [all[place], all[next]] as [[Point, Point], [Point, Point]];
   if (next === place + 1) return distance(from, to) > 0 && turnsBack(from, to, end);

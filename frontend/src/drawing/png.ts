@@ -1,7 +1,7 @@
 /**
- * A mask as a PNG: red, green, blue and opacity, a byte each, with exactly the colours that are given.
+ * A mask as a PNG: red, green, blue and opacity, a byte each, with exactly the colors that are given.
  *
- * A canvas can make PNGs as well, but not at once, and on some screens not in exactly these colours. A mask is mostly
+ * A canvas can make PNGs as well, but not at once, and on some screens not in exactly these colors. A mask is mostly
  * runs, which are written as such: so it takes milliseconds where a general compressor takes half a second.
  * Formats: PNG (W3C, third edition), zlib and deflate (RFC 1950, 1951).
  */

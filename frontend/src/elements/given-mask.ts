@@ -1,4 +1,4 @@
-/** The masks that a segmentation is given and stores, with the meaning of their colours. */
+/** The masks that a segmentation is given and stores, with the meaning of their colors. */
 import { asList, isRecord, labelText } from "../attributes";
 import { freeColor, sixDigits, unlike } from "../colors";
 import type { Segment } from "../drawing/mask-editor";
@@ -22,7 +22,7 @@ export interface StoredMask {
 /** Ground Truth's name for the pixels without a label in its own masks. */
 const BACKGROUND = "BACKGROUND";
 
-/** What the colours of a given mask mean; each colour means one thing. */
+/** What the colors of a given mask mean; each color means one thing. */
 export function segmentsIn(value: unknown, hasInstances: boolean, labels: readonly string[]): Segment[] {
   const { labelMappings, instances } = isRecord(value) ? value : {};
   const pairs: [unknown, unknown][] = hasInstances
@@ -43,7 +43,7 @@ export function segmentsIn(value: unknown, hasInstances: boolean, labels: readon
   });
 }
 
-/** The colours of all labels: as they are given, as the template wants them, or as Ground Truth gives them in their order. */
+/** The colors of all labels: as they are given, as the template wants them, or as Ground Truth gives them in their order. */
 export function labelColors(labels: readonly string[], own: unknown, given: readonly Segment[]): Map<string, string> {
   const colors = new Map(given.map(({ label, color }) => [label, color]));
   const taken = new Set([EMPTY, ...colors.values()]);

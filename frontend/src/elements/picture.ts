@@ -307,7 +307,7 @@ function sliderValue(event: Event): number {
   return (event.target as HTMLInputElement).valueAsNumber;
 }
 
-/** What is drawn over the picture: boxes, or a mask with what its colours mean. */
+/** What is drawn over the picture: boxes, or a mask with what its colors mean. */
 function readOverlay(given: unknown): Overlay {
   const none: Overlay = { boxes: [], mask: undefined, legend: [] };
   if (!isRecord(given)) return none;

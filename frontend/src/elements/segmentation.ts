@@ -44,7 +44,7 @@ abstract class Segmentation extends Board {
   protected abstract readonly hasInstances: boolean;
 
   @state() private givenLoading: "again" | "failed" | "" = "";
-  /** Number of pixels of the given mask whose colour has no meaning. */
+  /** Number of pixels of the given mask whose color has no meaning. */
   @state() private unknown = 0;
   /** The size of a given mask that does not fit the picture. */
   @state() private misfit: Size | undefined;
@@ -93,7 +93,7 @@ abstract class Segmentation extends Board {
     return result;
   }
 
-  /** What the colours of the mask mean. */
+  /** What the colors of the mask mean. */
   #named(used: readonly Segment[]): Record<string, unknown> {
     if (this.hasInstances) return { instances: used.map(({ color, label }) => ({ color, label })) };
     return { labelMappings: Object.fromEntries(used.map(({ color, label }) => [label, { color }])) };
@@ -298,7 +298,7 @@ abstract class Segmentation extends Board {
     return segmentsIn(value, this.hasInstances, labelTexts(this.labels));
   }
 
-  // Colours: of the answer, and of the screen
+  // Colors: of the answer, and of the screen
 
   #newColor(label: string, others: Segments): string {
     const taken = new Set([EMPTY, ...others.flatMap((other) => (other ? [other.color] : []))]);
@@ -307,7 +307,7 @@ abstract class Segmentation extends Board {
     return unlike(this.#colors.get(label) ?? freeColor(this.#colors.size, taken), taken);
   }
 
-  /** The colour of a label on the screen. */
+  /** The color of a label on the screen. */
   protected override look(label: string): Look {
     const labels = labelTexts(this.labels);
     this.#places ??= new Map(labels.map((name, place) => [name, place]));
@@ -316,12 +316,12 @@ abstract class Segmentation extends Board {
     return { color, dashes: [] };
   }
 
-  /** The colour of a segment on the screen. */
+  /** The color of a segment on the screen. */
   #screenColor(place: number): string {
     return this.hasInstances ? fillOf(place) : this.look(this.hand.segments[place]?.label ?? "").color;
   }
 
-  /** The colour of what is painted next. */
+  /** The color of what is painted next. */
   #ink(): string {
     const { chosen, segments, label } = this.hand;
     if (chosen !== undefined) return this.#screenColor(chosen);

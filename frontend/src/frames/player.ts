@@ -103,7 +103,7 @@ function barMarks(sequence: SequenceOf<LabeledObject>, object: string | undefine
     const is = object ? marks.some((mark) => mark.object === object) : marks.length > 0;
     return by.has(place) ? "hand" : is ? "some" : "";
   });
-  // Neighbours alike are one piece.
+  // Neighbors alike are one piece.
   const pieces: { from: number; to: number; look: string }[] = [];
   for (const [place, look] of looks.entries()) {
     const last = pieces.at(-1);

@@ -16,6 +16,7 @@ from itertools import takewhile
 from typing import Any, Final, NamedTuple
 
 from labeling_provider.groundtruth import model
+from labeling_provider.groundtruth.facts import arn_of
 from labeling_provider.service.cloud.offered import Call, Service, ServiceResponse
 from labeling_provider.service.database import log_rows
 from labeling_provider.service.database.database import Connection, Database
@@ -62,7 +63,7 @@ class Logs:
     """
 
     def __init__(self, database: Database, account: str, region: str) -> None:
-        self._database, self._prefix = database, f"arn:aws:logs:{region}:{account}:log-group:"
+        self._database, self._prefix = database, arn_of("logs", "log-group:", region, account)
         self._operations: dict[str, Callable[[Connection, dict[str, Any]], dict[str, Any]]] = {
             "DescribeLogGroups": self._groups,
             "DescribeLogStreams": self._streams,

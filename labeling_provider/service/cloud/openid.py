@@ -46,7 +46,7 @@ _LEEWAY_SECONDS: Final = 60
 _KEYS_SECONDS: Final = 300.0
 _KEYS_AGAIN_SECONDS: Final = 10.0
 """Least time before the keys are read again because a token is signed with an unknown one."""
-_AT_ONCE: Final = 16
+_MAX_CALLS: Final = 16
 _UNSAFE: Final = re.compile(r"[\s\"'<>\\]")
 _ERROR_CODE: Final = re.compile(r"[a-z_]{1,40}")
 
@@ -185,7 +185,7 @@ class OpenId:
 
     def __init__(self) -> None:
         self._keys: dict[str, tuple[float, Any]] = {}
-        self._at_once = asyncio.Semaphore(_AT_ONCE)
+        self._at_once = asyncio.Semaphore(_MAX_CALLS)
 
     async def worker(self, provider: Provider, attempt: Attempt, code: str, redirect_uri: str) -> SignedInWorker:
         """The person who has come back from the provider with a code.

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection as Connection
 
 from labeling_provider.service.database import notices, revisions
 from labeling_provider.service.database.opening import CHECK_SECONDS, DatabaseError, Migrate, OpenDatabase, reason
-from labeling_provider.service.settings import DATABASE_CONNECTIONS
+from labeling_provider.service.database.pool_size import DATABASE_CONNECTIONS
 
 Row: TypeAlias = sa.Row[Any]
 

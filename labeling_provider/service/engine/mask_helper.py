@@ -23,7 +23,7 @@ from labeling_provider.service.work.workforce import PROMPTS, MaskFunction
 
 MAX_POINTS: Final = 100
 _NAME: Final = "mask_function"
-_AT_ONCE: Final = 2
+_MAX_CALLS: Final = 2
 _WAIT_SECONDS: Final = 30.0
 _EXTREME: Final = 4
 _SIDES: Final = ("left", "top", "width", "height")
@@ -60,7 +60,7 @@ class MaskHelper:
     def __init__(self, given: MaskFunction) -> None:
         self.prompts = given.prompts
         self._functions = Functions({_NAME: given.function})
-        self._free = threading.BoundedSemaphore(_AT_ONCE)
+        self._free = threading.BoundedSemaphore(_MAX_CALLS)
         self._asking: set[str] = set()
         self._changing = threading.Lock()
 

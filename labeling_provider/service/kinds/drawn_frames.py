@@ -73,7 +73,7 @@ class DrawnFrames(Auditable):
     @cached_property
     def categories(self) -> SequenceCategories:
         """What workers can choose from."""
-        return SequenceCategories(self.job.categories, self.job.task_type.media)
+        return SequenceCategories(self.job.categories, self.job.task_type.has_point_clouds)
 
     @property
     def tracks(self) -> bool:

@@ -43,7 +43,7 @@ workers mistake on average."""
 _MAX_CONTESTED: Final = 0.3
 _RIGHT_OF_TWO: Final = 0.55
 """Share of workers who choose the right one of those two labels."""
-_MOST_BY_OTHERS: Final = 1.4
+_MAX_BY_OTHERS: Final = 1.4
 """The most that other things' labels multiply the probability of a label by. It outweighs one vote, but not two."""
 
 
@@ -289,7 +289,7 @@ def _named(names: Sequence[_Names], probable: Floats, skills: Sequence[Skill]) -
     for name, is_there in zip(names, probable.tolist(), strict=True):
         if len(name.labels) > 1 and len(names) > 1:
             beside = (others[name.labels] - is_there * name.probable[:-1]) / (probable.sum() - is_there)
-            by_others = np.clip(1 + (repeats - 1) * beside, 1 / _MOST_BY_OTHERS, _MOST_BY_OTHERS)
+            by_others = np.clip(1 + (repeats - 1) * beside, 1 / _MAX_BY_OTHERS, _MAX_BY_OTHERS)
             likely = name.probable * np.append(by_others, 1.0)
             yield _Names(name.labels, likely / likely.sum()).best
         else:

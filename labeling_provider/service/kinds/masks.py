@@ -15,7 +15,8 @@ from math import log
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
-from labeling_provider.groundtruth.uris import join_s3_uri
+from labeling_provider.groundtruth.label_colors import label_colors
+from labeling_provider.groundtruth.layout import label_file_uri
 from labeling_provider.manifest import Label, MaskLabel
 from labeling_provider.manifest.metadata import BACKGROUND
 from labeling_provider.manifest.pictures import PictureError, open_picture
@@ -52,19 +53,9 @@ _AGREED: Final = 0.995
 """The probability that a pixel is right on which all workers agree."""
 _PIXEL_WEIGHT: Final = 0.8
 """Weight of a worker's vote, less than 1 because workers mistake the same pixels."""
-_COLORS: Final = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22")
 _ABOUT_RIGHT: Final = 0.75
 """Least overlap of each class with the right mask at which simulated workers leave a mask alone."""
 _COLOR: Final = re.compile("#[0-9a-fA-F]{6}")
-
-
-def colors_of(labels: Sequence[str]) -> dict[str, str]:
-    """A color for each label, such as ``#1f77b4``."""
-    colors = {}
-    for position, label in enumerate(labels):
-        shade = (position * 2654435761) & 0xFFFFFF
-        colors[label] = _COLORS[position] if position < len(_COLORS) else f"#{shade:06x}"
-    return colors
 
 
 @runs("semantic-segmentation")
@@ -136,7 +127,7 @@ class SegmentationMasks(Auditable, Learnable):
         import numpy as np
         from PIL import Image
 
-        mask, colors = answer, colors_of(self.job.labels)
+        mask, colors = answer, label_colors(self.job.labels)
         picture = BytesIO()
         palette = [(255, 255, 255), *(_rgb(color) for color in colors.values())]
         Image.fromarray(np.array(palette, dtype=np.uint8)[mask]).save(picture, "PNG")
@@ -195,8 +186,8 @@ class SegmentationMasks(Auditable, Learnable):
         import numpy as np
         from PIL import Image
 
-        uri = join_s3_uri(self.job.output, "annotations/consolidated-annotation/output", f"{file}.png")
-        colors = colors_of(self.job.labels)
+        uri = label_file_uri(self.job.output, f"{file}.png")
+        colors = label_colors(self.job.labels)
         image = Image.fromarray(np.asarray(mask, dtype=np.uint8))
         image.putpalette([255, 255, 255, *(value for color in colors.values() for value in _rgb(color))])
         picture = BytesIO()

@@ -20,8 +20,9 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 from labeling_provider.errors import counted
+from labeling_provider.groundtruth.label_colors import label_colors
+from labeling_provider.groundtruth.layout import label_file_uri
 from labeling_provider.groundtruth.point_formats import BACKGROUND, BACKGROUND_NUMBER
-from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.manifest import Label, PointMaskLabel
 from labeling_provider.manifest.point_clouds import MAX_PACKED_BYTES, PointCloudError, read_point_classes
 from labeling_provider.manifest.sequences import Frame
@@ -42,7 +43,6 @@ from labeling_provider.service.kinds.kind import (
     ObjectLabel,
     runs,
 )
-from labeling_provider.service.kinds.masks import colors_of
 from labeling_provider.service.kinds.simulated_frames import filled
 from labeling_provider.service.kinds.skills import Skill
 
@@ -75,7 +75,7 @@ class PaintedPoints(Auditable):
     @cached_property
     def categories(self) -> SequenceCategories:
         """What workers can choose from."""
-        return SequenceCategories(self.job.categories, self.job.task_type.media)
+        return SequenceCategories(self.job.categories, self.job.task_type.has_point_clouds)
 
     def obstacle(self, line: dict[str, Any]) -> str | None:
         return self._clouds.obstacle(line)
@@ -139,9 +139,11 @@ class PaintedPoints(Auditable):
     ) -> ObjectLabel:
         """The label of a cloud is one worker's answer: Ground Truth consolidates none."""
         answer = min(answers, key=lambda segmented: (segmented.numbers, repr(segmented.attributes)))
-        folder = join_s3_uri(self.job.output, "annotations/consolidated-annotation/output", str(answered.object_id))
-        uri = join_s3_uri(folder, f"{stamp}.zlib")
-        names = {BACKGROUND_NUMBER: (BACKGROUND, "#ffffff"), **dict(enumerate(colors_of(self.job.labels).items(), 1))}
+        uri = label_file_uri(self.job.output, str(answered.object_id), f"{stamp}.zlib")
+        names = {
+            BACKGROUND_NUMBER: (BACKGROUND, "#ffffff"),
+            **dict(enumerate(label_colors(self.job.labels).items(), 1)),
+        }
         color_map = {
             str(number): {"class-name": names[number][0], "hex-color": names[number][1], "confidence": 0.0}
             for number in sorted({BACKGROUND_NUMBER, *answer.numbers})

@@ -16,7 +16,7 @@ _CROWD_WEIGHT: Final = 20.0
 """The weight of the crowd's estimate against a worker's own, as a number of things or marks."""
 _UNIT: Final = 1 << 30
 """Evidence is counted in units of 1 divided by this."""
-_LEAST, _MOST = 0.005, 0.98
+_MIN_RATE, _MAX_RATE = 0.005, 0.98
 """No worker is known to be perfect, or useless."""
 
 
@@ -133,9 +133,9 @@ def _skill(seen: Evidence, base: Skill) -> Skill:
         return (part + _CROWD_WEIGHT * pull) / (whole + _CROWD_WEIGHT)
 
     return Skill(
-        recall=min(max(share(seen.marked, seen.there, base.recall), _LEAST), _MOST),
-        extra=max(share(seen.extra, seen.there, base.extra), _LEAST),
-        misnamed=min(max(share(seen.misnamed, seen.compared, base.misnamed), _LEAST), _MOST),
+        recall=min(max(share(seen.marked, seen.there, base.recall), _MIN_RATE), _MAX_RATE),
+        extra=max(share(seen.extra, seen.there, base.extra), _MIN_RATE),
+        misnamed=min(max(share(seen.misnamed, seen.compared, base.misnamed), _MIN_RATE), _MAX_RATE),
         off=share(seen.off, seen.compared, base.off),
         repeats=share(seen.repeated, seen.beside, base.repeats),
     )

@@ -10,7 +10,7 @@ from typing import Any
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import plain
-from labeling_provider.groundtruth.facts import Arn
+from labeling_provider.groundtruth.facts import Arn, image_uri
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.database import model_rows
 from labeling_provider.service.database.database import Connection, Database, now
@@ -132,7 +132,7 @@ class ModelRegistry:
             "CreationTime": at,
             "ExecutionRoleArn": job.request.role_arn,
             "PrimaryContainer": {
-                "Image": f"{place.account}.dkr.ecr.{place.region}.amazonaws.com/{algorithm}:local",
+                "Image": image_uri(f"{algorithm}:local", place.region, place.account),
                 "Mode": "SingleModel",
                 "ModelDataUrl": _data_uri(job, iteration),
                 "Environment": {"LABELING_MODEL": self._paths[algorithm]},

@@ -71,10 +71,10 @@ _REFUSALS: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _CREDENTIAL: Final = re.compile(r"Credential=([A-Za-z0-9_-]{1,64})/")
 _T = TypeVar("_T")
 _LINK_CACHE_SECONDS: Final = 900
-_AT_ONCE: Final = 24
+_MAX_THREADS: Final = 24
 _REQUEST_ID_HEADER: Final = b"x-amzn-requestid"
 # Each caller that waits for messages holds a thread.
-_WAITING_AT_ONCE: Final = 400
+_MAX_WAITING_THREADS: Final = 400
 
 
 @dataclass(frozen=True)
@@ -218,11 +218,11 @@ class Application:
 
     @cached_property
     def _working(self) -> CapacityLimiter:
-        return CapacityLimiter(_AT_ONCE)
+        return CapacityLimiter(_MAX_THREADS)
 
     @cached_property
     def _waiting(self) -> CapacityLimiter:
-        return CapacityLimiter(_WAITING_AT_ONCE)
+        return CapacityLimiter(_MAX_WAITING_THREADS)
 
     async def _run(self, function: Callable[[], _T], limiter: CapacityLimiter | None = None) -> _T:
         return await to_thread.run_sync(function, abandon_on_cancel=True, limiter=limiter or self._working)

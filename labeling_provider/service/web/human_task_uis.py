@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from labeling_provider.groundtruth.documents import strict_json
-from labeling_provider.groundtruth.facts import HUMAN_TASK_UI_ACCOUNT, Arn
+from labeling_provider.groundtruth.facts import HUMAN_TASK_UI_ACCOUNT, Arn, arn_of
 from labeling_provider.request.templates import hosted_template
 from labeling_provider.service.database import human_task_ui_rows, tag_rows
 from labeling_provider.service.database.database import Connection, Database
@@ -59,7 +59,7 @@ class HumanTaskUis:
     def create(self, request: dict[str, Any]) -> dict[str, Any]:
         """CreateHumanTaskUi. As on Amazon, mistakes in the template are reported when it is rendered."""
         name = request["HumanTaskUiName"]
-        arn = f"arn:aws:sagemaker:{self._region}:{self._account}:human-task-ui/{name}"
+        arn = arn_of("sagemaker", f"human-task-ui/{name}", self._region, self._account)
         try:
             with self._database.write() as connection:
                 if human_task_ui_rows.count(connection) >= MAX_TEMPLATES:

@@ -13,7 +13,7 @@ from typing import Any
 
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.description import JobRequest
-from labeling_provider.groundtruth.facts import Arn
+from labeling_provider.groundtruth.facts import Arn, arn_of, bucket_arn
 from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.groundtruth.request_edits import EditableRequest
 from labeling_provider.groundtruth.uris import split_s3_uri
@@ -61,7 +61,7 @@ class LabelingJobs:
         self._check_can_run(job)
         job.fill_defaults()
         name = job.name
-        arn = f"arn:aws:sagemaker:{self._region}:{self._account}:labeling-job/{name}"
+        arn = arn_of("sagemaker", f"labeling-job/{name}", self._region, self._account)
         code = "".join(random.choices(string.ascii_lowercase + string.digits, k=16))  # noqa: S311 - not a secret
         try:
             with self._database.write() as connection:
@@ -122,7 +122,7 @@ class LabelingJobs:
             raise _denied(f"The key of {who.name} is for {' and '.join(limits)} only.")
         uris = filter(None, (job.manifest_uri, job.output_uri, job.category_uri, job.template_uri))
         buckets = {split_s3_uri(uri)[0] for uri in uris if uri.startswith("s3://")} - who.buckets
-        arns = {f"arn:aws:s3:::{bucket}" for bucket in buckets}
+        arns = {bucket_arn(bucket) for bucket in buckets}
         arns |= {arn for arn in (job.input_topic_arn, job.output_topic_arn) if arn}
         with self._database.read() as connection:
             others = arns - key_rows.owned(connection, who.name, arns)
@@ -131,7 +131,7 @@ class LabelingJobs:
 
     def _queue_arn(self, name: str) -> str:
         """The queue of a streaming job."""
-        return f"arn:aws:sqs:{self._region}:{self._account}:{queue_name(name)}"
+        return arn_of("sqs", queue_name(name), self._region, self._account)
 
     def describe(self, request: dict[str, Any], who: Requester) -> dict[str, Any]:
         """DescribeLabelingJob."""

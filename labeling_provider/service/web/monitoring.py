@@ -30,7 +30,7 @@ from labeling_provider.service.web.requests import HEALTH_PATH, READINESS_PATH
 log = logging.getLogger(__name__)
 
 MAX_CHECK_SECONDS: Final = 5
-_CHECKS_AT_ONCE: Final = 4
+_MAX_CHECKS: Final = 4
 _MAX_COUNTED: Final = 10_000
 """How many messages for HTTP endpoints are counted."""
 
@@ -70,7 +70,7 @@ class Monitoring:
     @property
     def _limiter(self) -> CapacityLimiter:
         # Hanging checks must not take the threads of others. A limiter belongs to an event loop.
-        self._checking = self._checking or CapacityLimiter(_CHECKS_AT_ONCE)
+        self._checking = self._checking or CapacityLimiter(_MAX_CHECKS)
         return self._checking
 
     async def _readiness(self) -> Response:

@@ -25,6 +25,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from labeling_provider.groundtruth.facts import bucket_arn
 from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.groundtruth.layout import output_manifest_uri
 from labeling_provider.rendering.environment import render
@@ -52,7 +53,7 @@ MAX_REPORT_BYTES: Final = 64 << 20
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _REPORT_POLICY: Final = f"{POLICY}; img-src data:; sandbox"
 _FORM_POLICY: Final = POLICY.replace("form-action 'none'", "form-action 'self'")
-_READING_AT_ONCE: Final = 8
+_MAX_READING: Final = 8
 _DATABASE_AWAY: Final = "The service's database does not respond. Try again."
 OBJECTS_AWAY: Final = "The service's object store (S3) does not answer. Try again."
 _MESSAGES: Final = {
@@ -91,7 +92,7 @@ def reads_objects(view: Callable[..., Response]) -> Callable[..., Awaitable[Resp
     async def endpoint(*arguments: Any) -> Response:
         if not limiters:
             # It belongs to the event loop.
-            limiters.append(CapacityLimiter(_READING_AT_ONCE))
+            limiters.append(CapacityLimiter(_MAX_READING))
         return await to_thread.run_sync(view, *arguments, limiter=limiters[0])
 
     return endpoint
@@ -231,7 +232,7 @@ class _JobPages:
         bucket, key = request.path_params["bucket"], request.path_params["key"]
         who = requester_of(request)
         with self._database.read() as connection:
-            is_own = bucket in who.buckets or who.owns(connection, f"arn:aws:s3:::{bucket}")
+            is_own = bucket in who.buckets or who.owns(connection, bucket_arn(bucket))
         if not key.endswith(".html") or not is_own:
             raise HTTPException(404)
         try:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
+from labeling_provider.groundtruth.facts import arn_of
 from labeling_provider.service.cloud.openid import OPENID_ENDPOINTS, OWN_PARAMETERS, is_address
 from labeling_provider.service.cloud.sealing import Seal
 from labeling_provider.service.database import tag_rows, workforce_rows, workteam_rows
@@ -167,7 +168,7 @@ def _is_in(address: str, cidrs: list[str]) -> bool:
 
 def workforce_arn(region: str, account: str, name: str) -> str:
     """The ARN of a private workforce."""
-    return f"arn:aws:sagemaker:{region}:{account}:workforce/private-crowd/{name}"
+    return arn_of("sagemaker", f"workforce/private-crowd/{name}", region, account)
 
 
 def check_workforce(connection: Connection, name: str, members: list[dict[str, Any]]) -> str:

@@ -14,6 +14,7 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
+from labeling_provider.groundtruth.facts import arn_of, bucket_arn
 from labeling_provider.service.cloud.offered import Service
 from labeling_provider.service.database import key_rows
 from labeling_provider.service.database.database import Database
@@ -154,7 +155,7 @@ class Rights:
     """
 
     def __init__(self, database: Database, *, region: str, account: str) -> None:
-        self._database, self._place = database, f"{region}:{account}"
+        self._database, self._region, self._account = database, region, account
 
     def check(self, who: Requester, asked: Asked) -> None:
         """Refuse what a requester may not do; give what is about to be created to the requester.
@@ -198,7 +199,7 @@ class Rights:
         arns = self._named(asked)
         # Using somebody else's bucket does not include deleting it.
         given = who.buckets if asked.operation != "DeleteBucket" else ()
-        buckets = {f"arn:aws:s3:::{bucket}" for bucket in given}
+        buckets = {bucket_arn(bucket) for bucket in given}
         if asked.operation in {*_MAKES, "CreateBucket"}:
             own = self._made(asked)
             with self._database.write() as connection:
@@ -217,29 +218,32 @@ class Rights:
     def _made(self, asked: Asked) -> str | None:
         """The ARN of what is to be created."""
         if asked.service == Service.S3:
-            return f"arn:aws:s3:::{asked.request.bucket_and_key[0]}"
+            return bucket_arn(asked.request.bucket_and_key[0])
         name = dict(asked.fields).get(_MAKES[asked.operation])
-        return f"arn:aws:{asked.service}:{self._place}:{name}" if name else None
+        return self._arn(asked.service, name) if name else None
+
+    def _arn(self, service: str, name: str) -> str:
+        return arn_of(service, name, self._region, self._account)
 
     def _named(self, asked: Asked) -> set[str]:
         """The ARNs of all buckets, topics and queues that a request names."""
-        arns = {f"arn:aws:{service}:{self._place}:{name}" for service, name in _ARN.findall(asked.text)}
+        arns = {self._arn(service, name) for service, name in _ARN.findall(asked.text)}
         if asked.service == Service.S3:
             bucket, _ = asked.request.bucket_and_key
             copied = unquote(asked.request.headers.get("x-amz-copy-source", "")).lstrip("/").partition("/")[0]
-            return arns | {f"arn:aws:s3:::{bucket_name}" for bucket_name in (bucket, copied) if bucket_name}
+            return arns | {bucket_arn(bucket_name) for bucket_name in (bucket, copied) if bucket_name}
         for name, value in asked.fields:
             if name.partition(".")[0] in _CONTENT or any(part in _CONTENT for part in name.split(".")):
                 continue
-            arns |= {f"arn:aws:{service}:{self._place}:{name}" for service, name in _ARN.findall(value)}
+            arns |= {self._arn(service, name) for service, name in _ARN.findall(value)}
             if name == "QueueUrl":
                 url = _QUEUE_URL.fullmatch(value)
-                arns.add(f"arn:aws:sqs:{self._place}:{url[1] if url else value}")
+                arns.add(self._arn(Service.SQS, url[1] if url else value))
             if name == "QueueName" or (name == "Name" and asked.operation == "CreateTopic"):
-                arns.add(f"arn:aws:{asked.service}:{self._place}:{value}")
+                arns.add(self._arn(asked.service, value))
         if asked.service == Service.SQS and asked.request.path != "/":
             url = _QUEUE_URL.fullmatch(unquote(asked.request.path))
-            arns.add(f"arn:aws:sqs:{self._place}:{url[1] if url else ''}")
+            arns.add(self._arn(Service.SQS, url[1] if url else ""))
         return arns
 
 

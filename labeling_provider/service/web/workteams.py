@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from labeling_provider.groundtruth.facts import arn_of
 from labeling_provider.service.cloud.identity import Directory
 from labeling_provider.service.database import people_rows, tag_rows, workteam_rows
 from labeling_provider.service.database.database import Connection, Database
@@ -64,7 +65,7 @@ class Workteams:
         """CreateWorkteam."""
         members = _checked_members(request["MemberDefinitions"])
         name = request["WorkteamName"]
-        arn = f"arn:aws:sagemaker:{self._region}:{self._account}:workteam/private-crowd/{name}"
+        arn = arn_of("sagemaker", f"workteam/private-crowd/{name}", self._region, self._account)
         settings = {key: request[key] for key in _SETTINGS if key in request}
         try:
             with self._directory.following(arn), self._database.write() as connection:

@@ -23,7 +23,7 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 from labeling_provider.errors import LabelingError
-from labeling_provider.groundtruth.facts import public_workteam_arn
+from labeling_provider.groundtruth.facts import arn_of, public_workteam_arn
 from labeling_provider.groundtruth.ready_functions import READY_CONSOLIDATIONS, ready_function_arn
 from labeling_provider.service.cloud.identity import Identity
 
@@ -169,7 +169,7 @@ def _arn(name: str, region: str, account: str) -> str:
     if name == "public":
         return public_workteam_arn(region)
     kind = "vendor-crowd" if name == "vendor-simulated" else "private-crowd"
-    return f"arn:aws:sagemaker:{region}:{account}:workteam/{kind}/{name}"
+    return arn_of("sagemaker", f"workteam/{kind}/{name}", region, account)
 
 
 def _workers(name: str, given: Mapping[str, Any], where: str, region: str) -> tuple[SimulatedWorker, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import inspect
 import json
@@ -21,7 +20,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from dev.stack import ROOT
 from labeling_provider.groundtruth import task_types
 from labeling_provider.groundtruth.task_types import TASK_TYPES, TaskType
 from labeling_provider.service.kinds import KINDS
@@ -164,16 +162,6 @@ def test_a_new_task_type_is_a_row_and_a_kind(counting: None, tmp_path: Path) -> 
     assert [line["label"] for line in output] == list(range(12))
     assert {line["label-metadata"]["type"] for line in output} == {"groundtruth/bird-count"}
     assert {line["label-metadata"]["seen-by"] for line in output} == {3}
-
-
-def test_the_service_asks_nowhere_which_task_type_it_has() -> None:
-    asked = []
-    for path in (ROOT / "labeling_provider" / "service").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Compare | ast.MatchValue):
-                named = [constant.value for constant in ast.walk(node) if isinstance(constant, ast.Constant)]
-                asked += [f"{path.name}: {ast.unparse(node)}" for name in named if name in TASK_TYPES]
-    assert asked == []
 
 
 # How answers arrive

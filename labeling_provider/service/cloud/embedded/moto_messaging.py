@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
+from labeling_provider.groundtruth.facts import arn_of
 from labeling_provider.service.cloud.embedded.deliveries import deliver_from
 from labeling_provider.service.cloud.embedded.in_step import InStep
 from labeling_provider.service.cloud.embedded.messaging_record import MessagingRecord
@@ -31,7 +32,7 @@ class EmbeddedMessaging(Messaging):
         self._sns: Any = self._record.sns
         self._sqs: Any = self._record.sqs
         self._account = account
-        self._arn = f"arn:aws:sqs:{region}:{account}:"
+        self._arn = arn_of("sqs", "", region, account)
         deliver_from(database)
 
     @property

@@ -6,6 +6,7 @@ import json
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
+from labeling_provider.groundtruth.facts import principal_of
 from labeling_provider.service.cloud.embedded.in_step import InStep, RecordedStates
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.recorded_states import ROLES
@@ -13,7 +14,7 @@ from labeling_provider.service.database.recorded_states import ROLES
 _NAME: Final = "labeling-local"
 _TRUST: Final = {
     "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": principal_of("sagemaker")}, "Action": "sts:AssumeRole"}],
 }
 _FIELDS: Final = (
     "id",

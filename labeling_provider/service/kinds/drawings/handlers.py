@@ -17,14 +17,13 @@ from typing import Any, Final
 
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.ready_functions import drawing_type
-from labeling_provider.groundtruth.uris import join_s3_uri, split_s3_uri
+from labeling_provider.groundtruth.uris import split_s3_uri
 from labeling_provider.manifest.pictures import open_picture
 from labeling_provider.service.kinds.drawings.extreme_points import mask_of
 from labeling_provider.service.kinds.drawings.instances import consolidate_masks, png_of, read_masks
 from labeling_provider.service.kinds.drawings.paths import PATHS
 from labeling_provider.service.kinds.kind import AnswerError
 
-_FOLDER: Final = "annotations/consolidated-annotation/"
 _MAX_RATE: Final = 0.95
 """The highest confidence: even workers who all agree may be wrong."""
 
@@ -61,7 +60,7 @@ def consolidated(name: str, event: Mapping[str, Any]) -> list[dict[str, Any]]:
         object_id = str(item["datasetObjectId"])
         # Named after the batch, so a repeated call writes the same file again.
         stamp = key.rpartition("/")[2].removesuffix(".json")
-        mask_uri = join_s3_uri(f"s3://{bucket}", f"{key.partition(_FOLDER)[0]}{_FOLDER}output/{object_id}_{stamp}.png")
+        mask_uri = layout.label_file_uri(layout.output_of(payload_uri), f"{object_id}_{stamp}.png")
         content, png = batch.label(object_id, item["annotations"], mask_uri)
         if content is None:
             continue

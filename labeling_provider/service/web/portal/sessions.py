@@ -24,7 +24,7 @@ from labeling_provider.service.work.people import People, Person
 log = logging.getLogger(__name__)
 
 TOKEN_HEADER: Final = "x-labeling-portal"  # noqa: S105 - the name of a header
-_AT_ONCE: Final = 16
+_MAX_THREADS: Final = 16
 _T = TypeVar("_T")
 
 
@@ -95,7 +95,7 @@ class Threads:
     async def _run(self, function: Callable[..., _T], *arguments: Any) -> _T:
         if not self._are_there:
             self._are_there = True
-            for _ in range(_AT_ONCE):
+            for _ in range(_MAX_THREADS):
                 work = (self._calls, self._others is None)
                 threading.Thread(target=_work, args=work, name="labeling-portal", daemon=True).start()
         loop = asyncio.get_running_loop()

@@ -43,7 +43,7 @@ up: $(VENV)/.ready
 
 # Much of the time is spent waiting, so more run at once than there are cores.
 test: environments
-	@$(BIN)/python -m dev.lanes 6 $(TESTS)
+	@$(BIN)/python -m dev.lanes 5 $(TESTS)
 
 # Seconds: the rooms of plain Python, and the rules of the house.
 test-fast: $(VENV)/.ready

@@ -61,7 +61,11 @@ def taken(engine: InProcess, name: str, number: int = 0) -> int | None:
     with engine.store.read() as connection:
         job_id = connection.execute(sa.select(jobs.c.id).where(jobs.c.name == name)).scalar_one()
     task = engine.engine.desk.next(person(number), job_id).task
-    return None if task is None else task.id
+    if task is None:
+        return None
+    # The task's page is made with it, while the storage works.
+    assert task.job.kind.job.name == name
+    return task.id
 
 
 def answer(engine: InProcess, task: int | None, number: int = 0) -> None:

@@ -604,16 +604,7 @@ def test_the_services_label_together_for_whoever_is_outside(deployed: Deployed) 
     assert [line["source"] for line in output] == [line["source"] for line in texts(6)]
     assert all("label-metadata" in line for line in output)
     # A custom function reads from S3 and asks the API, which have different keys.
-    description, output = lab.run(
-        [{"source": "melon", "truth": {"grade": "A"}}],
-        task_type="custom",
-        labels=None,
-        instructions=None,
-        ui_template_uri=lab.put("template.liquid", "<crowd-form></crowd-form>"),
-        consolidation_function=FUNCTION,
-    )
-    assert description["LabelingJobStatus"] == "Completed", description
-    assert output[0]["label"] == {"grade": "A", "status": "InProgress", "answers": 3}
+    assert lab.label_of(FUNCTION) == {"grade": "A", "status": "InProgress", "answers": 3}
     # A worker's browser loads a picture by its link. The page in its frame is of no site.
     uri = lab.put("a picture.png", b"pixels")
     page = lab.sagemaker.render_ui_template(

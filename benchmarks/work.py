@@ -215,7 +215,7 @@ def paint_ms(service: Service, job: int, tasks: int) -> float:
         page.click("button.primary")
         for _ in range(tasks):
             frame = page.wait_for_selector("iframe.shown").content_frame()
-            frame.wait_for_function("document.querySelector('crowd-classifier').shadowRoot.querySelector('.option')")
+            frame.wait_for_function("document.querySelector('crowd-classifier')?.shadowRoot?.querySelector('.option')")
             frame.locator("crowd-classifier .option").first.click()
             before = page.evaluate("document.querySelector('iframe.shown').dataset.task")
             taken.append(page.evaluate(_SUBMIT_AND_SEE, before))

@@ -105,6 +105,8 @@ export class TaskFrame {
         (reply) => reply.status < 500,
         () => false,
       );
+      // The page may have spoken meanwhile, and somebody may be at work on it.
+      if (this.isReady) return;
       if (answers) {
         this.element.src = address;
         return;

@@ -150,8 +150,11 @@ class Night:
 
         :param seconds: how long that takes at most.
         """
-        left = lambda: self.sagemaker.list_labeling_jobs()["LabelingJobSummaryList"]  # noqa: E731
-        wait_until(lambda: not left(), seconds, "retention has deleted all jobs")
+
+        def all_are_deleted() -> bool:
+            return not self.sagemaker.list_labeling_jobs()["LabelingJobSummaryList"]
+
+        wait_until(all_are_deleted, seconds, "retention has deleted all jobs")
 
     def wait(self, name: str, wanted: str) -> None:
         """Wait for a status of a job."""

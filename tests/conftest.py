@@ -143,18 +143,11 @@ class Lab:
         description = self.wait(self.create(lines, **arguments))
         return description, self.output(description)
 
-    def label_of(self, consolidation_function: str) -> Any:
-        """The label that a consolidation function makes of the answers about a melon of grade A."""
-        description, output = self.run(
-            [{"source": "melon", "truth": {"grade": "A"}}],
-            task_type="custom",
-            labels=None,
-            instructions=None,
-            ui_template_uri=self.put("template.liquid", "<crowd-form></crowd-form>"),
-            consolidation_function=consolidation_function,
-        )
-        assert description["LabelingJobStatus"] == "Completed", description
-        return output[0]["label"]
+    def run_custom(self, lines: Lines, **functions: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Run a job with a template and functions of one's own to its end; its description and its output lines."""
+        template = self.put("template.liquid", "<crowd-form></crowd-form>")
+        own = {"task_type": "custom", "labels": None, "instructions": None, "ui_template_uri": template}
+        return self.run(lines, **own, **functions)
 
     def output(self, description: dict[str, Any]) -> list[dict[str, Any]]:
         """The lines of a job's output manifest; empty if there is none."""

@@ -304,13 +304,3 @@ class Door:
         for end in (source, drain):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
-
-
-@contextmanager
-def door(target: str) -> Iterator[Door]:
-    """A door to a server."""
-    made = Door(target)
-    try:
-        yield made
-    finally:
-        made.close()

@@ -7,13 +7,13 @@ lease lasts take live leases from each other.
 from __future__ import annotations
 
 import logging
-import threading
 from typing import Final
 
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.database import load
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.measures import CLOCK_DIFFERENCE
+from labeling_provider.service.repeating import Repeating
 
 log = logging.getLogger(__name__)
 
@@ -27,16 +27,17 @@ class ClockWatch:
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
-        self._stopping = threading.Event()
+        trouble = "this machine's clock could not be compared with the database's"
+        self._repeating = Repeating("labeling-clock", self.look, lambda: _LOOK_SECONDS, trouble)
 
     def start(self) -> None:
         """Start to compare."""
         if self._database.is_shared:
-            threading.Thread(target=self._keep, name="labeling-clock", daemon=True).start()
+            self._repeating.start()
 
     def stop(self) -> None:
         """Compare no more."""
-        self._stopping.set()
+        self._repeating.stop()
 
     def look(self) -> float:
         """Compare once, and warn if the clocks differ too much.
@@ -61,13 +62,3 @@ class ClockWatch:
                 "ahead of" if difference > 0 else "behind",
             )
         return difference
-
-    def _keep(self) -> None:
-        while True:
-            try:
-                self.look()
-            except Exception:
-                # The database will be back.
-                log.exception("this machine's clock could not be compared with the database's")
-            if self._stopping.wait(_LOOK_SECONDS):
-                return

@@ -201,12 +201,8 @@ def test_segmentation_masks_come_back_as_palette_pictures(lab: Lab) -> None:
 def test_a_custom_task_runs_the_callers_functions(lab: Lab) -> None:
     arn = "arn:aws:lambda:us-east-1:123456789012:function:"
     lines = [{"source": f"melon {number}", "truth": {"grade": "AB"[number % 2]}} for number in range(4)]
-    _, output = lab.run(
+    _, output = lab.run_custom(
         lines,
-        task_type="custom",
-        labels=None,
-        instructions=None,
-        ui_template_uri=lab.put("template.liquid", "<crowd-form></crowd-form>"),
         pre_annotation_function=arn + "pre",
         consolidation_function=arn + "consolidate",
     )
@@ -214,9 +210,7 @@ def test_a_custom_task_runs_the_callers_functions(lab: Lab) -> None:
 
 
 def test_a_custom_task_without_consolidation_points_to_the_answers(lab: Lab) -> None:
-    template = lab.put("template.liquid", "<crowd-form></crowd-form>")
-    lines = [{"source": "melon", "truth": {"grade": "A"}}]
-    _, output = lab.run(lines, task_type="custom", labels=None, instructions=None, ui_template_uri=template)
+    _, output = lab.run_custom([{"source": "melon", "truth": {"grade": "A"}}])
     assert output[0]["label"] == {}
     answers = json.loads(lab.get(output[0]["label-metadata"]["worker-response-ref"]))["answers"]
     assert [answer["answerContent"] for answer in answers] == [{"grade": "A"}] * 3
@@ -224,12 +218,8 @@ def test_a_custom_task_without_consolidation_points_to_the_answers(lab: Lab) -> 
 
 def test_a_pre_annotation_function_can_keep_objects_from_people(lab: Lab) -> None:
     lines = [{"source": "a", "truth": {"grade": "A"}}, {"source": "b", "skip": 1, "truth": {"grade": "B"}}]
-    description, output = lab.run(
+    description, output = lab.run_custom(
         lines,
-        task_type="custom",
-        labels=None,
-        instructions=None,
-        ui_template_uri=lab.put("template.liquid", "<crowd-form></crowd-form>"),
         pre_annotation_function="arn:aws:lambda:us-east-1:123456789012:function:pre_skips",
     )
     assert description["LabelCounters"]["TotalLabeled"] == 1
@@ -239,12 +229,8 @@ def test_a_pre_annotation_function_can_keep_objects_from_people(lab: Lab) -> Non
 
 def test_a_function_that_raises_fails_the_job_and_is_named(lab: Lab) -> None:
     arn = "arn:aws:lambda:us-east-1:123456789012:function:broken"
-    description, _ = lab.run(
+    description, _ = lab.run_custom(
         [{"source": "a", "truth": {"grade": "A"}}],
-        task_type="custom",
-        labels=None,
-        instructions=None,
-        ui_template_uri=lab.put("template.liquid", "<crowd-form></crowd-form>"),
         consolidation_function=arn,
     )
     assert description["LabelingJobStatus"] == "Failed"

@@ -6,7 +6,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +16,7 @@ import pytest
 from dev.portal import Browser
 from dev.stack import Service, wait_until
 from tests.conftest import Lab, texts
-from tests.flaky import Door, door
+from tests.flaky import Door
 from tests.own_names import own_id
 from tests.service.web.portal.conftest import PeopleJob
 from tests.service.web.wire import ask
@@ -38,7 +38,7 @@ class Team(NamedTuple):
 @pytest.fixture
 def team(lab: Lab, tmp_path: Path) -> Iterator[Team]:
     with ExitStack() as stack:
-        way = stack.enter_context(door(lab.service.endpoint_url))
+        way = stack.enter_context(closing(Door(lab.service.endpoint_url)))
         service = Service(tmp_path, "--s3-endpoint", way.url, env=KEYS)
         stack.callback(service.stop)
         team = Team(Lab(service, lab.s3), way)

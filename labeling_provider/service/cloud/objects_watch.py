@@ -9,6 +9,7 @@ from typing import Final
 
 from labeling_provider.service.cloud.object_store import ObjectsAway, ObjectStore
 from labeling_provider.service.measures import OBJECT_STORE_UP
+from labeling_provider.service.repeating import Repeating
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,9 @@ class ObjectsWatch:
         self._trouble = "the object store was not asked yet"
         self._began: float | None = None
         self._has_answered = False
-        self._looked, self._stopping = threading.Event(), threading.Event()
+        self._looked = threading.Event()
+        trouble = "the object store could not be checked"
+        self._repeating = Repeating("labeling-objects-watch", self.look, self._pause, trouble)
         OBJECT_STORE_UP.set_function(lambda: float(not self.trouble))
 
     @property
@@ -54,11 +57,11 @@ class ObjectsWatch:
 
     def start(self) -> None:
         """Look now, and from time to time."""
-        threading.Thread(target=self._watch, name="labeling-objects-watch", daemon=True).start()
+        self._repeating.start()
 
     def stop(self) -> None:
         """Look no more."""
-        self._stopping.set()
+        self._repeating.stop()
 
     def wait(self, seconds: float) -> None:
         """Wait until it has looked once."""
@@ -88,8 +91,5 @@ class ObjectsWatch:
             return "Labeling jobs wait for it; people go on as far as they can without it."
         return f"{_SETTINGS} Until it has answered once, this process is not ready."
 
-    def _watch(self) -> None:
-        while True:
-            self.look()
-            if self._stopping.wait(_LOOK_SECONDS if self._has_answered else _FIRST_LOOK_SECONDS):
-                return
+    def _pause(self) -> float:
+        return _LOOK_SECONDS if self._has_answered else _FIRST_LOOK_SECONDS

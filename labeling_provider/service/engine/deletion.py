@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from typing import Final
 
 from labeling_provider.groundtruth.job import queue_name
@@ -11,9 +9,8 @@ from labeling_provider.service.cloud.messaging import Messaging
 from labeling_provider.service.cloud.object_store import ObjectStore
 from labeling_provider.service.database import deleted_rows, job_rows
 from labeling_provider.service.database.database import Database, now
+from labeling_provider.service.repeating import Repeating
 from labeling_provider.service.work.audit_trail import AuditTrail
-
-log = logging.getLogger(__name__)
 
 _ROWS_AT_ONCE: Final = 2_000
 _JOBS_AT_ONCE: Final = 20
@@ -69,19 +66,21 @@ class Retention:
 
     def __init__(self, database: Database, deletion: Deletion, audit: AuditTrail, days: float) -> None:
         self._database, self._deletion, self._audit, self._days = database, deletion, audit, days
-        self._stopping = threading.Event()
+        pause = min(max(days * _DAY / _LOOKS, _SHORTEST_LOOK_SECONDS), _LOOK_SECONDS)
+        trouble = "jobs that ended long ago could not be deleted"
+        self._repeating = Repeating("labeling-retention", self.sweep, lambda: pause, trouble)
 
     def start(self) -> None:
         """Sweep every few minutes, or more often if jobs are kept for less, until stopped."""
-        threading.Thread(target=self._keep, name="labeling-retention", daemon=True).start()
+        self._repeating.start()
 
     def stop(self) -> None:
         """Delete nothing more."""
-        self._stopping.set()
+        self._repeating.stop()
 
     def sweep(self) -> None:
         """Delete what is old enough."""
-        while not self._stopping.is_set():
+        while not self._repeating.is_stopping:
             with self._database.read() as connection:
                 names = deleted_rows.ended_before(connection, now() - self._days * _DAY, _JOBS_AT_ONCE)
             for name in names:
@@ -92,15 +91,4 @@ class Retention:
                     continue
                 self._audit.record("retention", "service", "", "jobs delete", name)
             if len(names) < _JOBS_AT_ONCE:
-                return
-
-    def _keep(self) -> None:
-        pause = min(max(self._days * _DAY / _LOOKS, _SHORTEST_LOOK_SECONDS), _LOOK_SECONDS)
-        while True:
-            try:
-                self.sweep()
-            except Exception:
-                # The database or S3 will be back.
-                log.exception("jobs that ended long ago could not be deleted")
-            if self._stopping.wait(pause):
                 return

@@ -7,6 +7,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -22,7 +23,7 @@ from dev.stack import PATIENCE, ROOT, Service, wait_until
 from labeling_provider.service.database.schema import workforces
 from labeling_provider.service.web.human_task_uis import TEMPLATES_PATH
 from tests.conftest import Lab, texts
-from tests.flaky import door
+from tests.flaky import Door
 from tests.own_names import own_id
 from tests.service.cloud.subscribers import silent
 from tests.service.web.wire import ask
@@ -59,7 +60,7 @@ def test_a_service_that_runs_is_healthy_and_ready(lab: Lab) -> None:
 
 def test_a_service_is_ready_once_its_s3_has_answered_and_stays_ready_without_it(lab: Lab, tmp_path: Path) -> None:
     keys = {"AWS_ACCESS_KEY_ID": "of-s3", "AWS_SECRET_ACCESS_KEY": "secret-of-s3"}
-    with door(lab.service.endpoint_url) as s3:
+    with closing(Door(lab.service.endpoint_url)) as s3:
         s3.shut()
         service = Service(tmp_path, "--s3-endpoint", s3.url.replace("//", "//somebody:secret@"), env=keys)
         try:

@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 
 from airflow.sdk import BaseOperator, TaskGroup, TriggerRule, XComArg, chain
 
+from labeling_provider.hooks.connection import CONNECTION_ARGUMENTS
 from labeling_provider.operators.approval import ApproveCostOperator
-from labeling_provider.operators.base import CONNECTION_ARGUMENTS
 from labeling_provider.operators.labeling_job import CreateLabelingJobOperator
 from labeling_provider.operators.manifest import (
     BuildManifestOperator,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseNotifier
 
+from labeling_provider.hooks.connection import TEMPLATED_ARGUMENTS, ConnectionArguments
 from labeling_provider.links import JOB_LINKS, QUALITY_LINK
 from labeling_provider.xcoms import JOB_KEY, PROGRESS_KEY
 
@@ -16,36 +18,30 @@ if TYPE_CHECKING:
 _MAX_REASON = 2_000
 
 
-class LabelingNotifier(BaseNotifier):
+@dataclass(kw_only=True, eq=False, repr=False)
+class LabelingNotifier(ConnectionArguments, BaseNotifier):
     """A notifier for ``on_success_callback`` and ``on_failure_callback`` of a labeling task.
+
+    Takes the arguments of :class:`labeling_provider.hooks.connection.ConnectionArguments` as well, for the topic.
 
     Set ``send`` or ``topic_arn``. Any other provider's notifier can send the text:
     ``send=lambda subject, text, context: SlackNotifier(text=text)(context)``.
 
     :param send: called with a subject, a text of several lines, and Airflow's context.
     :param topic_arn: ARN of an SNS topic to publish to (templated).
-    :param aws_conn_id: the Airflow connection for the topic (templated).
-    :param region_name: the region; None for the connection's (templated).
     :raises ValueError: unless exactly one of ``send`` and ``topic_arn`` is set.
     """
 
-    template_fields = ("topic_arn", "aws_conn_id", "region_name")
+    send: Callable[[str, str, Context], Any] | None = None
+    topic_arn: str | None = None
 
-    def __init__(
-        self,
-        *,
-        send: Callable[[str, str, Context], Any] | None = None,
-        topic_arn: str | None = None,
-        aws_conn_id: str | None = "aws_default",
-        region_name: str | None = None,
-    ) -> None:
-        super().__init__()
-        if (send is None) == (topic_arn is None):
+    template_fields = ("topic_arn", *TEMPLATED_ARGUMENTS)
+
+    def __post_init__(self) -> None:
+        # Past ConnectionArguments, which would set the defaults.
+        super(ConnectionArguments, self).__init__()
+        if (self.send is None) == (self.topic_arn is None):
             raise ValueError("set either send or topic_arn")
-        self.send = send
-        self.topic_arn = topic_arn
-        self.aws_conn_id = aws_conn_id
-        self.region_name = region_name
 
     def notify(self, context: Context) -> None:
         """Send the notification."""
@@ -53,12 +49,9 @@ class LabelingNotifier(BaseNotifier):
         if self.send is not None:
             self.send(subject, text, context)
             return
-        from labeling_provider.hooks.labeling import LabelingHook
-
-        hook = LabelingHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name)
         # SNS subjects are ASCII without line breaks, at most 100 characters. Source: API reference, Publish.
         plain = " ".join(subject.encode("ascii", "replace").decode().split())[:100]
-        hook.client("sns").publish(TopicArn=self.topic_arn, Subject=plain, Message=text)
+        self.make_hook().client("sns").publish(TopicArn=self.topic_arn, Subject=plain, Message=text)
 
 
 def message_about(context: Context) -> tuple[str, str]:

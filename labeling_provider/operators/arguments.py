@@ -17,6 +17,7 @@ from decimal import Decimal
 from typing import Any, Final, NoReturn
 
 from labeling_provider.errors import Problem
+from labeling_provider.hooks.connection import TEMPLATED_ARGUMENTS
 from labeling_provider.request.workforces import AutomatedLabeling, MechanicalTurk, PrivateWorkteam, VendorWorkteam
 
 ArgumentKind = Callable[[Any, str], Any]
@@ -310,7 +311,7 @@ def job(value: Any, where: str) -> dict[str, Any]:
     return {key: JOB.get(key, anything)(value, f"{where}[{key!r}]") for key, value in given.items()}
 
 
-CONNECTION: Final[Mapping[str, ArgumentKind]] = {"aws_conn_id": name, "region_name": name}
+CONNECTION: Final[Mapping[str, ArgumentKind]] = dict.fromkeys(TEMPLATED_ARGUMENTS, name)
 """The templated connection arguments."""
 
 JOB: Final[Mapping[str, ArgumentKind]] = {

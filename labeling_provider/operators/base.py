@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from airflow.sdk import BaseOperator, conf
 
 from labeling_provider.errors import InvalidArgumentsError, InvalidRequestError, LabelingError
+from labeling_provider.hooks.connection import ConnectionArguments
 from labeling_provider.links import JOB_LINKS
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 DEFERRABLE: Final[bool] = conf.getboolean("operators", "default_deferrable", fallback=False)
 """The default of ``deferrable``, from Airflow's configuration."""
-CONNECTION_ARGUMENTS: Final = ("aws_conn_id", "region_name", "verify", "botocore_config")
-"""The connection arguments of every operator, sensor and trigger."""
 
 
 def check_choice(argument: str, value: str, allowed: Collection[str]) -> None:
@@ -36,7 +35,7 @@ def check_choice(argument: str, value: str, allowed: Collection[str]) -> None:
         raise ValueError(f"{argument} must be {' or '.join(map(repr, allowed))}, not {value!r}")
 
 
-class LabelingTask(BaseOperator):
+class LabelingTask(BaseOperator, ConnectionArguments):
     """Base of all operators and sensors: a task with an Airflow connection.
 
     :param aws_conn_id: the Airflow connection (templated).
@@ -56,17 +55,16 @@ class LabelingTask(BaseOperator):
     def __init__(
         self,
         *,
+        # Airflow reads from this signature what a DAG's default_args may set.
         aws_conn_id: str | None = "aws_default",
         region_name: str | None = None,
         verify: bool | str | None = None,
         botocore_config: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
+        given = locals()
         super().__init__(**kwargs)
-        self.aws_conn_id = aws_conn_id
-        self.region_name = region_name
-        self.verify = verify
-        self.botocore_config = botocore_config
+        self.keep(given)
 
     def keep(self, arguments: Mapping[str, Any]) -> None:
         """Store the arguments of a subclass as attributes of the same names.
@@ -77,23 +75,10 @@ class LabelingTask(BaseOperator):
             if name not in {"self", "kwargs", "__class__"}:
                 setattr(self, name, value)
 
-    @property
-    def connection_arguments(self) -> dict[str, Any]:
-        """This task's connection arguments, for its trigger."""
-        return {name: getattr(self, name) for name in CONNECTION_ARGUMENTS}
-
     @cached_property
     def hook(self) -> LabelingHook:
         """The hook of this task's connection."""
-        from labeling_provider.hooks.labeling import LabelingHook
-
-        return LabelingHook(
-            aws_conn_id=self.aws_conn_id,
-            region_name=self.region_name,
-            verify=self.verify,
-            config=self.botocore_config,
-            outage=self.outage,
-        )
+        return self.make_hook(outage=self.outage)
 
     @property
     def ground_truth(self) -> GroundTruth:

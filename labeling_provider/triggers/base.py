@@ -10,6 +10,8 @@ from typing import Any, Final
 from airflow.sdk import conf
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from labeling_provider.hooks.connection import ConnectionArguments
+
 SETTLING_SECONDS: Final = conf.getint("workers", "min_heartbeat_interval", fallback=5) + 2
 """How long after its start a trigger may first wake its task.
 
@@ -20,22 +22,15 @@ Source: Airflow's issues 67287 and 72716.
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class LabelingTrigger(BaseTrigger):
+class LabelingTrigger(ConnectionArguments, BaseTrigger):
     """Base of all triggers: a dataclass whose fields are the trigger's arguments, all of them JSON values.
 
-    :param aws_conn_id: the Airflow connection.
-    :param region_name: the region; None for the connection's.
-    :param verify: whether to verify TLS certificates, or the path of a CA bundle.
-    :param botocore_config: botocore configuration.
+    The first are those of :class:`labeling_provider.hooks.connection.ConnectionArguments`.
     """
 
-    aws_conn_id: str | None = "aws_default"
-    region_name: str | None = None
-    verify: bool | str | None = None
-    botocore_config: dict[str, Any] | None = None
-
     def __post_init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        # Past ConnectionArguments, which would set the defaults.
+        super(ConnectionArguments, self).__init__()  # type: ignore[no-untyped-call]
         self._began = time.monotonic()
 
     @classmethod

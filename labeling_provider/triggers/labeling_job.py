@@ -17,7 +17,7 @@ from labeling_provider.jobs.ownership import killed_tags
 from labeling_provider.jobs.progress import Progress
 from labeling_provider.jobs.waiting import Vigil
 from labeling_provider.triggers.base import LabelingTrigger
-from labeling_provider.triggers.poller import HookArguments, Poller
+from labeling_provider.triggers.poller import Poller
 from labeling_provider.xcoms import PROGRESS_KEY
 
 
@@ -74,7 +74,7 @@ class LabelingJobTrigger(LabelingTrigger):
             stall_timeout=self.stall_timeout,
             memory=await self._memory(),
         )
-        async with Poller.shared(HookArguments.of(self)) as poller:
+        async with Poller.shared(self) as poller:
             with poller.watching(
                 self.job_name,
                 created=self.created,
@@ -113,6 +113,6 @@ class LabelingJobTrigger(LabelingTrigger):
             self.log.info("The task was killed; labeling job %s keeps running: stop_job_on_kill=False", self.job_name)
             return
         try_number = getattr(self.task_instance, "try_number", None)
-        async with Poller.shared(HookArguments.of(self)) as poller:
+        async with Poller.shared(self) as poller:
             await poller.call(lambda ground_truth: ground_truth.stop_job(self.job_name, killed_tags(try_number)))
         self.log.info("The task was killed: stopped labeling job %s", self.job_name)

@@ -16,7 +16,7 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from labeling_provider import compat
 from labeling_provider.errors import LabelingError
 from labeling_provider.triggers.base import LabelingTrigger
-from labeling_provider.triggers.poller import HookArguments, Poller
+from labeling_provider.triggers.poller import Poller
 
 if TYPE_CHECKING:
     from labeling_provider.client.ground_truth import GroundTruth
@@ -100,7 +100,7 @@ class LabelsArrivedTrigger(LabelingTrigger, BaseEventTrigger):
 
         Errors are logged, and reading starts again after a pause.
         """
-        async with Poller.shared(HookArguments.of(self)) as poller, poller.own_thread() as thread:
+        async with Poller.shared(self) as poller, poller.own_thread() as thread:
             queue = await thread.call(self._queue)
             while True:
                 try:

@@ -7,7 +7,6 @@ all triggers of the triggerer share one event loop.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import math
 import threading
@@ -27,7 +26,7 @@ from labeling_provider.jobs.polling import Lookout, Seen, Watched
 
 if TYPE_CHECKING:
     from labeling_provider.client.ground_truth import GroundTruth
-    from labeling_provider.hooks.labeling import LabelingHook
+    from labeling_provider.hooks.connection import ConnectionArguments
 
 T = TypeVar("T")
 
@@ -37,36 +36,6 @@ _QUEUE_PAUSE: Final = 5.0
 _ANSWER_SECONDS: Final = 60.0
 
 log = logging.getLogger(__name__)
-
-
-class HookArguments(NamedTuple):
-    """The arguments of a hook. Triggers with the same arguments share a poller."""
-
-    aws_conn_id: str | None
-    region_name: str | None
-    verify: bool | str | None
-    botocore_config: str
-
-    @classmethod
-    def of(cls, trigger: Any) -> HookArguments:
-        """The hook arguments of a trigger with connection arguments."""
-        config = json.dumps(trigger.botocore_config, sort_keys=True) if trigger.botocore_config else ""
-        return cls(trigger.aws_conn_id, trigger.region_name, trigger.verify, config)
-
-    def hook(self, ask: Callable[[Callable[[], Any]], Any]) -> LabelingHook:
-        """A hook with these arguments.
-
-        :param ask: calls the function that gets the connection from Airflow, and returns its result.
-        """
-        from labeling_provider.hooks.labeling import LabelingHook
-
-        return LabelingHook(
-            aws_conn_id=self.aws_conn_id,
-            region_name=self.region_name,
-            verify=self.verify,
-            config=json.loads(self.botocore_config) if self.botocore_config else None,
-            ask=ask,
-        )
 
 
 class Watch:
@@ -128,9 +97,9 @@ class OwnThread(NamedTuple):
 class Poller:
     """Serves all watches of one connection, from its first user to its last. Use :meth:`shared` to get one."""
 
-    _running: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[HookArguments, Poller]]] = WeakKeyDictionary()
+    _running: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Poller]]] = WeakKeyDictionary()
 
-    def __init__(self, connection: HookArguments) -> None:
+    def __init__(self, connection: ConnectionArguments) -> None:
         self._connection = connection
         self._users = 0
         self._executor = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="labeling-poller")
@@ -144,17 +113,18 @@ class Poller:
 
     @classmethod
     @asynccontextmanager
-    async def shared(cls, connection: HookArguments) -> AsyncIterator[Poller]:
-        """The poller of a connection in the running event loop."""
+    async def shared(cls, connection: ConnectionArguments) -> AsyncIterator[Poller]:
+        """The poller of a connection in the running event loop. Triggers with the same arguments share it."""
         pollers = cls._running.setdefault(asyncio.get_running_loop(), {})
-        poller = pollers.get(connection) or pollers.setdefault(connection, cls(connection))
+        key = connection.connection_key
+        poller = pollers.get(key) or pollers.setdefault(key, cls(connection))
         poller._users += 1
         try:
             yield poller
         finally:
             poller._users -= 1
             if not poller._users:
-                del pollers[connection]
+                del pollers[key]
                 poller._end()
 
     def _end(self) -> None:
@@ -185,7 +155,7 @@ class Poller:
     def _ready_client(self) -> GroundTruth:
         with self._client_lock:
             if self._client is None:
-                self._client = self._connection.hook(self._ask).ground_truth
+                self._client = self._connection.make_hook(ask=self._ask).ground_truth
             return self._client
 
     def _ask(self, question: Callable[[], T]) -> T:

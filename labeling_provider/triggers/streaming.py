@@ -16,7 +16,7 @@ from labeling_provider import compat
 from labeling_provider.errors import LabelingError
 from labeling_provider.request.names import fingerprint
 from labeling_provider.triggers.base import LabelingTrigger
-from labeling_provider.triggers.poller import HookArguments, OwnThread, Poller
+from labeling_provider.triggers.poller import OwnThread, Poller
 from labeling_provider.xcoms import PUSHED_KEY
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class PushNewObjectsTrigger(LabelingTrigger, BaseEventTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Push objects. With ``forever``, errors are retried, because the source or topic may be created later."""
-        async with Poller.shared(HookArguments.of(self)) as poller, poller.own_thread() as thread:
+        async with Poller.shared(self) as poller, poller.own_thread() as thread:
             while True:
                 try:
                     async for event in self._push(thread):

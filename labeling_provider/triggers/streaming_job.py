@@ -14,7 +14,7 @@ from airflow.triggers.base import TriggerEvent
 from labeling_provider import compat
 from labeling_provider.errors import LabelingError
 from labeling_provider.triggers.base import LabelingTrigger
-from labeling_provider.triggers.poller import HookArguments, Poller
+from labeling_provider.triggers.poller import Poller
 from labeling_provider.xcoms import PROGRESS_KEY
 
 _LOGGED: Final = ("job_name", "status", "labeled", "backlog")
@@ -57,7 +57,7 @@ class StreamingJobTrigger(LabelingTrigger):
             kept = await compat.pull_xcom(self.task_instance, PROGRESS_KEY)
             if isinstance(kept, dict) and kept.get("job_name") == self.job_name:
                 goal.recall(kept)
-        async with Poller.shared(HookArguments.of(self)) as poller:
+        async with Poller.shared(self) as poller:
             backlog = await poller.call(lambda ground_truth: Backlog(ground_truth, self.job_name))
             while True:
                 snapshot = await poller.call(lambda ground_truth: take_snapshot(ground_truth, self.job_name, backlog))

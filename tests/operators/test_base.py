@@ -15,7 +15,6 @@ from labeling_provider.operators import arguments
 from labeling_provider.operators.base import LabelingTask, check_choice
 from labeling_provider.request import PrivateWorkteam
 from labeling_provider.triggers.labeling_job import LabelingJobTrigger
-from labeling_provider.triggers.poller import HookArguments
 from tests.airflow_context import context
 from tests.conftest import Lab
 from tests.operators.tasks import operator, run_id
@@ -34,7 +33,7 @@ def test_the_deferred_half_talks_to_the_same_place_in_the_same_way(connected: La
     with pytest.raises(TaskDeferred) as deferred:
         task.execute(context(**run_id()))
     rebuilt = LabelingJobTrigger(**json.loads(json.dumps(deferred.value.trigger.serialize()[1])))
-    hook = HookArguments.of(rebuilt).hook(lambda question: question())
+    hook = rebuilt.make_hook()
     assert (hook.aws_conn_id, hook.region_name, hook.verify) == ("aws_default", "us-east-1", False)
     assert hook.sagemaker.meta.config.read_timeout == 17
     assert hook.sagemaker.meta.config.user_agent_extra.endswith("labeling-test")

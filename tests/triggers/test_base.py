@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from labeling_provider.operators.base import CONNECTION_ARGUMENTS
+from labeling_provider.hooks.connection import CONNECTION_ARGUMENTS
 from labeling_provider.triggers import base
 from labeling_provider.triggers.base import LabelingTrigger
 from tests.airflow_context import FakeTaskInstance

@@ -61,6 +61,32 @@ VAGUE = {"one", "found", "thing", "things", "told"}
 NAMED = ("labeling_provider", "dags", "dev", "benchmarks", "tests")
 """Folders in which no variable is called so."""
 
+WALL_TIME = {
+    "clock": "it is the clock",
+    "database/database": "rows are stamped as they are written",
+    "learning/registry": "stamps a model that it stores",
+    "cloud/embedded/deliveries": "stamps a message that it stores",
+    "cloud/embedded/moto_messaging": "stands for Amazon's queues, which have a clock of their own",
+    "cloud/embedded/queue_messages": "stands for Amazon's queues, which have a clock of their own",
+    "cloud/embedded/s3_record": "stands for Amazon's S3, which has a clock of its own",
+    "cloud/embedded/s3_state": "stands for Amazon's S3, which has a clock of its own",
+    "cloud/process_host": "a custom function's process, which names its log as Lambda does",
+    "kinds/drawings/handlers": "a ready function, which knows no more than a custom one",
+    "web/asgi": "requests are signed by the clocks of those who send them",
+    "web/object_links": "S3 checks links by its own clock",
+    "web/task_pages": "keeps what holds links for as long as they are the same",
+}
+"""Modules of the service that ask the machine for the time, and not the clock that is handed in; and why."""
+_OF_MACHINE = {
+    "time.time",
+    "time.time_ns",
+    "time.gmtime",
+    "time.localtime",
+    "datetime.now",
+    "datetime.utcnow",
+    "utcnow",
+}
+
 
 @cache
 def tree(path: Path) -> ast.Module:
@@ -270,6 +296,30 @@ def test_a_labeling_jobs_documents_are_read_in_one_room() -> None:
         if name in own
     ]
     assert wrong == []
+
+
+def asks_the_machine(path: Path) -> bool:
+    """Whether a module takes the time from its machine. What a duration is measured with does not count."""
+    stamp = (PACKAGE.name, "service", "database", "database")
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in _OF_MACHINE:
+            return True
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = {alias.name for alias in node.names}
+            is_stamp = tuple(node.module.split(".")) == stamp and "now" in names
+            if is_stamp or (node.module == "time" and names & {"time", "time_ns", "gmtime", "localtime"}):
+                return True
+    return False
+
+
+def test_the_service_takes_the_time_from_its_clock() -> None:
+    asking = {
+        "/".join(parts[1:])
+        for path, parts in modules()
+        if parts[0] == "service" and asks_the_machine(path)
+        if parts[1] != "database" or parts[2] == "database"
+    }
+    assert asking == set(WALL_TIME), "use service.clock.Clock, or say in WALL_TIME why not"
 
 
 def test_every_folder_is_in_the_map() -> None:

@@ -154,7 +154,7 @@ def serve(settings: ServiceSettings) -> None:
         truth,
         cloud.messaging,
         cloud.announce,
-        ActiveLearning(database, cloud.objects, workforce, models, settings.minimum_automated),
+        ActiveLearning(database, cloud.objects, workforce, models, settings.minimum_automated, clock),
         clock,
         shared=settings.shared,
     )
@@ -190,7 +190,7 @@ def serve(settings: ServiceSettings) -> None:
         engine.start()
         sender.start()
         if settings.keep_jobs_days is not None:
-            Retention(database, deletion, audit, settings.keep_jobs_days).start()
+            Retention(database, deletion, audit, clock, settings.keep_jobs_days).start()
     if is_unspecified(settings.host):
         print(_reached_by_others(settings, endpoint), file=sys.stderr, flush=True)
     print(json.dumps(ready), flush=True)
@@ -243,7 +243,7 @@ def _application(parts: _Parts, monitoring: Monitoring) -> Application:
         models,
     )
     people = People(database, parts.clock, settings.region, passwords=credentials is not None, roles=settings.roles)
-    keys = ApiKeys(database, seal if credentials is not None else Seal(), settings.roles, people.role_of)
+    keys = ApiKeys(database, seal if credentials is not None else Seal(), parts.clock, settings.roles, people.role_of)
     single_sign_on = SingleSignOn(database, people, settings.region, seal)
     visitors = Visitors(people, single_sign_on, audit, workforces.may_enter)
     return Application(
@@ -251,16 +251,17 @@ def _application(parts: _Parts, monitoring: Monitoring) -> Application:
         make_pages(
             database,
             cloud.objects.impatient,
+            parts.clock,
             [
                 *visitors.routes,
                 *OwnKeys(keys, audit, settings.roles).routes,
                 *Workers(people, Eraser(database, cloud.objects, people), audit, operations, settings.region).routes,
                 *Administration(keys, audit, parts.deletion).routes,
                 *Previews(database, engine.kinds, task_pages).routes,
-                *PeopleOfJobs(database, workforce.teams).routes,
+                *PeopleOfJobs(database, workforce.teams, parts.clock).routes,
             ],
         ),
-        make_portal(database, engine.desk, people, single_sign_on, audit, task_pages, engine.mask_helper),
+        make_portal(database, engine.desk, people, single_sign_on, audit, task_pages, engine.mask_helper, parts.clock),
         cloud.services,
         monitoring,
         s3_endpoint=settings.s3_public_endpoint or settings.s3_endpoint,

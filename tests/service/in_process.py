@@ -119,8 +119,9 @@ class InProcess:
         self.storage = Memory(objects)
         own = shared or (Database(f"sqlite:///{folder / 'labeling.sqlite'}"), self.storage)
         self.store, self.files = own
+        clock = Clock(speed)
         registry = ModelRegistry(self.store, self.files, self.workforce)
-        learning = ActiveLearning(self.store, self.files, self.workforce, registry, 0)
+        learning = ActiveLearning(self.store, self.files, self.workforce, registry, 0, clock)
         self.messaging = EmbeddedMessaging(self.store, ACCOUNT, REGION)
         self.engine = Engine(
             self.store,
@@ -130,7 +131,7 @@ class InProcess:
             self.messaging,
             lambda *_: None,
             learning,
-            Clock(speed),
+            clock,
             shared=shared is not None,
         )
         self.operations = all_operations(self.store, self.engine, self.workforce, registry)

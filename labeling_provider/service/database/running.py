@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -52,7 +51,7 @@ def end(connection: Connection, job_id: int, status: JobStatus, reason: str | No
 def note(connection: Connection, job_id: int, message: str) -> None:
     """Add a line to a job's log."""
     own = events.c.job_id == job_id
-    connection.execute(sa.insert(events).values(job_id=job_id, at=time.time(), message=plain(message, _MAX_CHARACTERS)))
+    connection.execute(sa.insert(events).values(job_id=job_id, at=now(), message=plain(message, _MAX_CHARACTERS)))
     latest = sa.select(events.c.id).where(own).order_by(events.c.id.desc())
     dropped = latest.offset(MAX_LINES).limit(1).scalar_subquery()
     connection.execute(sa.delete(events).where(own, events.c.id <= dropped))

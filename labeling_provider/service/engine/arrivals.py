@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import time
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote_plus
 
@@ -74,10 +73,13 @@ def arrivals_of(message: QueuedMessage, attribute: str, data_key: str) -> list[A
     return [Arrival(written, _digest(dedup_id))]
 
 
-def first_state(line: str, attribute: str, metadata_type: str, job_name: str) -> tuple[dict[str, Any], str | None]:
+def first_state(
+    line: str, attribute: str, metadata_type: str, job_name: str, at: float
+) -> tuple[dict[str, Any], str | None]:
     """The initial database row for a manifest line.
 
     :param attribute: the job's label attribute name; a line that already has it is not labeled again.
+    :param at: the time, in epoch seconds.
     :return: the columns of the row, and why the object failed; None if it did not.
     """
     try:
@@ -89,7 +91,7 @@ def first_state(line: str, attribute: str, metadata_type: str, job_name: str) ->
         return {"line": line, "state": ObjectState.GIVEN, "result": None}, None
     if trouble is None:
         return {"line": line, "state": ObjectState.WAITING, "result": None}, None
-    result = layout.failure(trouble, attribute, metadata_type, job_name, time.time())
+    result = layout.failure(trouble, attribute, metadata_type, job_name, at)
     return {"line": line, "state": ObjectState.FAILED, "result": as_json(result)}, trouble
 
 

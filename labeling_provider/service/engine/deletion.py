@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from labeling_provider.groundtruth.job import queue_name
+from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.messaging import Messaging
 from labeling_provider.service.cloud.object_store import ObjectStore
 from labeling_provider.service.database import deleted_rows, job_rows
-from labeling_provider.service.database.database import Database, now
+from labeling_provider.service.database.database import Database
 from labeling_provider.service.repeating import Repeating
 from labeling_provider.service.work.audit_trail import AuditTrail
 
@@ -64,8 +65,9 @@ class Retention:
     :param days: how many days ago.
     """
 
-    def __init__(self, database: Database, deletion: Deletion, audit: AuditTrail, days: float) -> None:
-        self._database, self._deletion, self._audit, self._days = database, deletion, audit, days
+    def __init__(self, database: Database, deletion: Deletion, audit: AuditTrail, clock: Clock, days: float) -> None:
+        self._database, self._deletion, self._audit = database, deletion, audit
+        self._clock, self._days = clock, days
         pause = min(max(days * _DAY / _LOOKS, _SHORTEST_LOOK_SECONDS), _LOOK_SECONDS)
         trouble = "jobs that ended long ago could not be deleted"
         self._repeating = Repeating("labeling-retention", self.sweep, lambda: pause, trouble)
@@ -82,7 +84,7 @@ class Retention:
         """Delete what is old enough."""
         while not self._repeating.is_stopping:
             with self._database.read() as connection:
-                names = deleted_rows.ended_before(connection, now() - self._days * _DAY, _JOBS_AT_ONCE)
+                names = deleted_rows.ended_before(connection, self._clock.now() - self._days * _DAY, _JOBS_AT_ONCE)
             for name in names:
                 try:
                     self._deletion.delete(name)

@@ -81,7 +81,7 @@ class Engine:
     ) -> None:
         self._database, self._truth, self._clock = database, truth, clock
         self._scheduler = Scheduler(self._step, self._give_up)
-        self._announcements = Announcements(database, announce)
+        self._announcements = Announcements(database, announce, clock)
         self._leases = Leases(database, clock, self._look, self._woken, shared=shared)
         self._functions = Functions(workforce.functions)
         self.mask_helper = MaskHelper(workforce.mask_function)
@@ -91,7 +91,7 @@ class Engine:
         self._runs = Runs(database, workforce, Kinds(object_store, self._functions, inputs))
         self.kinds = Kinds(object_store.impatient, self._functions, Inputs(object_store.impatient))
         self.desk = Desk(database, self.kinds.of, clock, self.wake)
-        self._start = Start(database, inputs, self._output, self._stream, learning)
+        self._start = Start(database, inputs, self._output, self._stream, learning, clock)
         self._collect = Collect(database, self._workers)
         self._results = Results(database, object_store, self._functions, clock)
         self._hand_out = HandOut(database, learning, self._functions, clock, workforce.seed)

@@ -11,6 +11,7 @@ from typing import Any, Final
 from labeling_provider.errors import counted
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.job import JobStatus
+from labeling_provider.service.clock import Clock
 from labeling_provider.service.database import lease_rows, object_rows
 from labeling_provider.service.database.database import Database, Row
 from labeling_provider.service.database.lease_rows import Lease
@@ -30,10 +31,16 @@ class Start:
     """Reads the inputs of jobs and stores every object in the database."""
 
     def __init__(
-        self, database: Database, inputs: Inputs, output: Output, stream: Stream, learning: ActiveLearning
+        self,
+        database: Database,
+        inputs: Inputs,
+        output: Output,
+        stream: Stream,
+        learning: ActiveLearning,
+        clock: Clock,
     ) -> None:
         self._database, self._inputs, self._output = database, inputs, output
-        self._stream, self._learning = stream, learning
+        self._stream, self._learning, self._clock = stream, learning, clock
 
     def start(self, lease: Lease, job: Row) -> None:
         """Take a job from Initializing to InProgress. Repeating this after a crash gives the same result.
@@ -56,10 +63,11 @@ class Start:
         states: Counter[ObjectState] = Counter()
         reasons: Counter[str] = Counter()
         attribute, metadata_type = request.label_attribute, request.task_type.metadata_type
+        now = self._clock.now()
 
         def rows() -> Iterator[dict[str, Any]]:
             for number, line in enumerate(manifest):
-                row, reason = first_state(line, attribute, metadata_type, job.name)
+                row, reason = first_state(line, attribute, metadata_type, job.name, now)
                 states[row["state"]] += 1
                 if reason:
                     reasons[reason] += 1

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import time
 from collections.abc import Iterable, Sequence
 from random import Random
 from typing import Any, Final, NamedTuple
@@ -22,6 +21,7 @@ from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.groundtruth.facts import Quota
+from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.object_store import ObjectStore
 from labeling_provider.service.database import learning_rows, lease_rows, object_rows
 from labeling_provider.service.database.database import Connection, Database
@@ -79,9 +79,10 @@ class ActiveLearning:
         workforce: WorkforceFile,
         registry: ModelRegistry,
         minimum: int,
+        clock: Clock,
     ) -> None:
         self._database, self._object_store, self._registry = database, object_store, registry
-        self._seed, self._minimum = workforce.seed, minimum
+        self._seed, self._minimum, self._clock = workforce.seed, minimum, clock
 
     # Before a job runs
 
@@ -258,7 +259,7 @@ class ActiveLearning:
         scores = outcome.scores
         sure = [sample for sample in unlabeled if scores.get(sample.object_id, -math.inf) >= outcome.threshold]
         sure.sort(key=lambda sample: (-scores[sample.object_id], sample.object_id))
-        confidence, job, at = outcome.confidence(), run.job, time.time()
+        confidence, job, at = outcome.confidence(), run.job, self._clock.now()
         contents: dict[int, dict[str, Any]] = {}
         files: dict[str, tuple[bytes, str]] = {}
         for sample, prediction in learner.predictions(outcome.model, sure[: room.all]):

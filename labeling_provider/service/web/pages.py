@@ -11,7 +11,6 @@ pages, write their endpoints in a new module: functions that take a Starlette ``
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import wraps
@@ -29,6 +28,7 @@ from labeling_provider.groundtruth.facts import bucket_arn
 from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.groundtruth.layout import output_manifest_uri
 from labeling_provider.rendering.environment import render
+from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectsAway, ObjectStore
 from labeling_provider.service.database import job_rows, people_rows, task_rows
 from labeling_provider.service.database.database import Database
@@ -63,12 +63,12 @@ _MESSAGES: Final = {
 }
 
 
-def make_pages(database: Database, object_store: ObjectStore, more: Sequence[Route]) -> Starlette:
+def make_pages(database: Database, object_store: ObjectStore, clock: Clock, more: Sequence[Route]) -> Starlette:
     """The application that answers for all pages; its paths begin after ``/_labeling``.
 
     :param more: routes of pages in other modules.
     """
-    views = _JobPages(database, object_store)
+    views = _JobPages(database, object_store, clock)
     routes = [
         *more,
         Route("/", views.jobs),
@@ -155,8 +155,8 @@ def _unavailable(request: Request, error: Exception) -> Response:
 class _JobPages:
     """The endpoints of the routes."""
 
-    def __init__(self, database: Database, object_store: ObjectStore) -> None:
-        self._database, self._object_store = database, object_store
+    def __init__(self, database: Database, object_store: ObjectStore, clock: Clock) -> None:
+        self._database, self._object_store, self._clock = database, object_store, clock
 
     def jobs(self, request: Request) -> Response:
         """The latest jobs."""
@@ -171,7 +171,7 @@ class _JobPages:
         with self._database.read() as connection:
             trainings = job_rows.latest_trainings(connection, job.id, MAX_TRAININGS)
             waiting = job_rows.messages_waiting(connection, queue_name(job.name)) if job.request.is_streaming else 0
-            workers = task_rows.workers_at_work(connection, job.id, time.time())
+            workers = task_rows.workers_at_work(connection, job.id, self._clock.now())
             at_work = sorted(people_rows.names(connection, workers).values(), key=str.casefold)
             remarks = people_rows.latest_remarks(connection, job.id, MAX_REMARKS)
         facts = {

@@ -6,7 +6,6 @@ It says less than the job's own page: it identifies people by worker ids, withou
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Collection
 from typing import Final
 
@@ -14,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from labeling_provider.service.clock import Clock
 from labeling_provider.service.database import people_rows
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.web.pages import job_of
@@ -28,8 +28,8 @@ class PeopleOfJobs:
     :param simulated: ARNs of the workteams with simulated workers.
     """
 
-    def __init__(self, database: Database, simulated: Collection[str]) -> None:
-        self._database, self._simulated = database, simulated
+    def __init__(self, database: Database, simulated: Collection[str], clock: Clock) -> None:
+        self._database, self._simulated, self._clock = database, simulated, clock
 
     @property
     def routes(self) -> list[Route]:
@@ -43,7 +43,7 @@ class PeopleOfJobs:
         """
         job = job_of(self._database, request)
         with self._database.read() as connection:
-            at_work = people_rows.at_work(connection, job.id, time.time())
+            at_work = people_rows.at_work(connection, job.id, self._clock.now())
             declined = people_rows.count_declined(connection, job.id)
             remarks = people_rows.count_remarks(connection, job.id)
             latest = people_rows.latest_remarks(connection, job.id, MAX_LATEST)

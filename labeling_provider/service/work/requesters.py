@@ -13,9 +13,10 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
+from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.sealing import SETTING, Seal
 from labeling_provider.service.database import key_rows, people_rows
-from labeling_provider.service.database.database import Connection, Database, now
+from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.key_rows import KeyRow
 from labeling_provider.service.database.people_rows import is_name, plain_name
 
@@ -129,9 +130,15 @@ class ApiKeys:
     """
 
     def __init__(
-        self, database: Database, seal: Seal, roles: GroupRoles | None = None, role_of: RoleOf = lambda _: Role.NOBODY
+        self,
+        database: Database,
+        seal: Seal,
+        clock: Clock,
+        roles: GroupRoles | None = None,
+        role_of: RoleOf = lambda _: Role.NOBODY,
     ) -> None:
-        self._database, self._seal, self._roles, self._role_of = database, seal, roles or GroupRoles(), role_of
+        self._database, self._seal, self._clock = database, seal, clock
+        self._roles, self._role_of = roles or GroupRoles(), role_of
         self._used: dict[str, float] = {}
 
     def find(self, access_key_id: str) -> tuple[Requester, str] | None:
@@ -143,7 +150,7 @@ class ApiKeys:
             return None
         with self._database.read() as connection:
             row = key_rows.find_key(connection, access_key_id)
-        at = now()
+        at = self._clock.now()
         if row is None or (row.expires is not None and row.expires <= at):
             return None
         needed = _role(row)
@@ -153,7 +160,7 @@ class ApiKeys:
 
     def was_used(self, access_key_id: str) -> None:
         """Note that a request was signed with a key; stored once a minute."""
-        at = now()
+        at = self._clock.now()
         if self._used.get(access_key_id, 0.0) < at - _USED_SECONDS:
             self._used[access_key_id] = at
             with self._database.write() as connection:
@@ -196,7 +203,7 @@ class ApiKeys:
             row = key_rows.find_key(connection, access_key_id)
         if row is None or whose not in {None, row.requester}:
             raise _no_key(access_key_id)
-        if whose is not None and (row.expires is not None and row.expires <= now()):
+        if whose is not None and (row.expires is not None and row.expires <= self._clock.now()):
             raise KeysError("This key is no longer valid: create another one.")
         return self._make(row.requester, row.scope, replaced=access_key_id)
 
@@ -234,14 +241,15 @@ class ApiKeys:
             )
         key_id = KEY_PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(16))
         secret = secrets.token_urlsafe(30)
+        now = self._clock.now()
         with self._database.write() as connection:
             expires = None
-            key_rows.forget_expired(connection, now())
+            key_rows.forget_expired(connection, now)
             if scope.get(_IS_OWN):
                 # A person who is being removed is removed before this, or together with this key.
                 if not people_rows.hold(connection, requester):
                     raise KeysError("You are not known here any more. Sign in again.")
-                expires = now() + self._roles.key_seconds
+                expires = now + self._roles.key_seconds
                 if len(key_rows.list_keys(connection, requester)) >= MAX_OWN_KEYS:
                     raise KeysError(f"You have {MAX_OWN_KEYS} keys already: remove some.")
             elif sum(not row.scope.get(_IS_OWN) for row in key_rows.list_keys(connection)) >= MAX_KEYS:
@@ -251,7 +259,7 @@ class ApiKeys:
                 connection, access_key_id=key_id, requester=requester, secret=sealed, scope=scope, expires=expires
             )
             if replaced is not None:
-                key_rows.let_expire(connection, replaced, now() + ROTATION_SECONDS)
+                key_rows.let_expire(connection, replaced, now + ROTATION_SECONDS)
         return {"access_key_id": key_id, "secret_access_key": secret}
 
     def _requester(self, row: KeyRow, role: Role) -> Requester:

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from labeling_provider.groundtruth.job import JobStatus
+from labeling_provider.service.clock import Clock
 from labeling_provider.service.database import announcement_rows
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.schema import jobs
@@ -58,7 +59,7 @@ def test_whoever_is_killed_before_it_was_told_tells_it_after(
         if len(announced) == 2:
             raise Killed
 
-    tell = Announcements(database, announce).tell
+    tell = Announcements(database, announce, Clock()).tell
     with pytest.raises(Killed):
         tell()
     tell()
@@ -70,7 +71,7 @@ def test_what_somebody_tells_nobody_else_tells_meanwhile(postgresql_url: str) ->
     first, second = (Database(postgresql_url, shared=True) for _ in range(2))
     fill(first)
     announced: list[str] = []
-    other = Announcements(second, lambda arn, _: announced.append(f"the other: {arn}"))
+    other = Announcements(second, lambda arn, _: announced.append(f"the other: {arn}"), Clock())
 
     def announce(arn: str, _: str, /) -> None:
         announced.append(arn)
@@ -81,7 +82,7 @@ def test_what_somebody_tells_nobody_else_tells_meanwhile(postgresql_url: str) ->
         assert not thread.is_alive()
         other.tell()
 
-    Announcements(first, announce).tell()
+    Announcements(first, announce, Clock()).tell()
     assert announced == ["job-2", "the other: job-1", "the other: job-3"]
     first.close()
     second.close()

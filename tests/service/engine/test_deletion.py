@@ -68,12 +68,12 @@ def test_jobs_are_kept_for_as_long_as_the_operator_says(engine: InProcess) -> No
     with engine.store.write() as connection:
         old = sa.update(jobs).where(jobs.c.name != "job-1").values(modified=jobs.c.modified - 3 * 86_400)
         connection.execute(old)
-    Retention(engine.store, deletion_of(engine), audit, 2.0).sweep()
+    Retention(engine.store, deletion_of(engine), audit, Clock(), 2.0).sweep()
     with engine.store.read() as connection:
         assert connection.execute(sa.select(jobs.c.name)).scalars().all() == ["job-1"]
     entries = [(row["role"], row["what"], row["target"]) for row in audit.latest(9, None, 0.0)]
     assert sorted(entries) == [("service", "jobs delete", "job-0"), ("service", "jobs delete", "job-2")]
-    retention = Retention(engine.store, deletion_of(engine), audit, 0.0)
+    retention = Retention(engine.store, deletion_of(engine), audit, Clock(), 0.0)
     retention.stop()
     retention.sweep()
     with engine.store.read() as connection:
@@ -81,7 +81,7 @@ def test_jobs_are_kept_for_as_long_as_the_operator_says(engine: InProcess) -> No
 
 
 def test_jobs_that_are_kept_for_seconds_are_deleted_after_seconds(engine: InProcess) -> None:
-    retention = Retention(engine.store, deletion_of(engine), AuditTrail(engine.store, Clock()), 0.5 / 86_400)
+    retention = Retention(engine.store, deletion_of(engine), AuditTrail(engine.store, Clock()), Clock(), 0.5 / 86_400)
     retention.start()
 
     def is_gone() -> bool:

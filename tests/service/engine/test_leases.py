@@ -78,7 +78,7 @@ class Replica:
     def __init__(self, beside: InProcess, fate: Callable[[], None], announced: list[tuple[str, str]]) -> None:
         database, store = Held(beside.store, fate), HeldStore(beside.storage, fate)
         registry = ModelRegistry(database, store, beside.workforce)
-        learning = ActiveLearning(database, store, beside.workforce, registry, 0)
+        learning = ActiveLearning(database, store, beside.workforce, registry, 0, Clock())
         self.engine = Engine(
             database,
             store,

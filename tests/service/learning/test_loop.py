@@ -95,7 +95,7 @@ class Process:
         known = load_workforce(workforce, seed=4, region=REGION, account=ACCOUNT)
         self.store = MortalStore(f"sqlite:///{folder / 'labeling.sqlite'}")
         registry = ModelRegistry(self.store, storage, known)
-        learning = ActiveLearning(self.store, storage, known, registry, 0)
+        learning = ActiveLearning(self.store, storage, known, registry, 0, Clock())
         messaging = EmbeddedMessaging(self.store, ACCOUNT, REGION)
         self.ended = threading.Event()
         truth = Truth([], storage)

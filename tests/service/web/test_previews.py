@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from labeling_provider.groundtruth.task_types import TASK_TYPES
+from labeling_provider.service.clock import Clock
 from labeling_provider.service.web.assets import Assets
 from labeling_provider.service.web.object_links import Signer, make_link_credentials
 from labeling_provider.service.web.pages import make_pages
@@ -62,7 +63,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
     engine.storage.objects["s3://lab/template.liquid"] = b"<crowd-form>{{ task.input.text }}|{{ task.input.source }}"
     signer = Signer(engine.storage, make_link_credentials(), REGION)
     previews = Previews(engine.store, engine.engine.kinds, TaskPages(engine.storage, signer, Assets(folder)))
-    yield Pages(engine, make_pages(engine.store, engine.storage, previews.routes))
+    yield Pages(engine, make_pages(engine.store, engine.storage, Clock(), previews.routes))
     engine.close()
 
 

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from labeling_provider.service.cloud.sealing import Seal
-from labeling_provider.service.database import key_rows, people_rows
-from labeling_provider.service.database.database import Database, now
-from labeling_provider.service.work import requesters
+from labeling_provider.service.database import people_rows
+from labeling_provider.service.database.database import Database
 from labeling_provider.service.work.requesters import MAX_OWN_KEYS, ApiKeys, GroupRoles, KeysError, Role
+from tests.service.work.conftest import SetClock
 
 WORKER = "private.us-east-1.0000000000000001"
 EVERY = {"rights": ["create", "read", "stop"]}
@@ -50,9 +50,9 @@ def test_the_highest_role_of_somebody_s_groups_counts(groups: tuple[str, ...], r
     ],
 )
 def test_a_key_holds_as_long_as_its_person_is_what_it_needs(
-    database: Database, role: Role, holds: tuple[bool, bool]
+    database: Database, clock: SetClock, role: Role, holds: tuple[bool, bool]
 ) -> None:
-    keys = ApiKeys(database, Seal(["x" * 32]), role_of=lambda _: role)
+    keys = ApiKeys(database, Seal(["x" * 32]), clock, role_of=lambda _: role)
     made = [
         keys.add_own(WORKER, Role.ADMINISTRATOR, scope)["access_key_id"]
         for scope in (EVERY, {**EVERY, "is_administrator": True})
@@ -65,15 +65,11 @@ def test_a_key_holds_as_long_as_its_person_is_what_it_needs(
         keys.add_own(WORKER, Role.REQUESTER, {**EVERY, "is_administrator": True})
 
 
-def test_own_keys_end_and_those_of_the_administrator_do_not(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keys = ApiKeys(database, Seal(["x" * 32]), GroupRoles(key_seconds=60.0), lambda _: Role.REQUESTER)
+def test_own_keys_end_and_those_of_the_administrator_do_not(database: Database, clock: SetClock) -> None:
+    keys = ApiKeys(database, Seal(["x" * 32]), clock, GroupRoles(key_seconds=60.0), lambda _: Role.REQUESTER)
     own, other = keys.add_own(WORKER, Role.REQUESTER, EVERY)["access_key_id"], keys.add("Ben", {})["access_key_id"]
     assert keys.find(own)
-    later = now() + 61
-    for module in (requesters, key_rows):
-        monkeypatch.setattr(module, "now", lambda: later)
+    clock.at += 61
     assert (keys.find(own), keys.find(other) is None) == (None, False)
     with pytest.raises(KeysError, match="no longer valid"):
         keys.rotate(own, WORKER)
@@ -83,9 +79,9 @@ def test_own_keys_end_and_those_of_the_administrator_do_not(
     assert own not in {key["access_key_id"] for key in keys.list()}
 
 
-def test_buckets_of_others_are_given_and_not_taken(database: Database) -> None:
+def test_buckets_of_others_are_given_and_not_taken(database: Database, clock: SetClock) -> None:
     roles = GroupRoles(buckets=frozenset({"common"}))
-    keys = ApiKeys(database, Seal(["x" * 32]), roles, lambda _: Role.REQUESTER)
+    keys = ApiKeys(database, Seal(["x" * 32]), clock, roles, lambda _: Role.REQUESTER)
     holder = keys.find(keys.add_own(WORKER, Role.REQUESTER, {**EVERY, "buckets": ["secret"]})["access_key_id"])
     assert holder
     assert holder[0].buckets == {"common"}
@@ -94,11 +90,11 @@ def test_buckets_of_others_are_given_and_not_taken(database: Database) -> None:
     assert other[0].buckets == {"given"}
 
 
-def test_many_at_once_make_no_more_keys_than_one_after_the_other(postgresql_url: str) -> None:
+def test_many_at_once_make_no_more_keys_than_one_after_the_other(postgresql_url: str, clock: SetClock) -> None:
     databases = [Database(postgresql_url, shared=True) for _ in range(4)]
     with databases[0].write() as connection:
         people_rows.insert_person(connection, name="Ann", worker_id=WORKER, sub="ann")
-    processes = [ApiKeys(database, Seal(["x" * 32]), role_of=lambda _: Role.REQUESTER) for database in databases]
+    processes = [ApiKeys(database, Seal(["x" * 32]), clock, role_of=lambda _: Role.REQUESTER) for database in databases]
 
     def add(number: int) -> bool:
         try:
@@ -112,8 +108,8 @@ def test_many_at_once_make_no_more_keys_than_one_after_the_other(postgresql_url:
         database.close()
 
 
-def test_whoever_is_gone_gets_no_key(database: Database) -> None:
-    keys = ApiKeys(database, Seal(["x" * 32]), role_of=lambda _: Role.REQUESTER)
+def test_whoever_is_gone_gets_no_key(database: Database, clock: SetClock) -> None:
+    keys = ApiKeys(database, Seal(["x" * 32]), clock, role_of=lambda _: Role.REQUESTER)
     keys.add_own(WORKER, Role.REQUESTER, EVERY)
     with database.write() as connection:
         row = people_rows.find_worker(connection, WORKER)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.responses import PlainTextResponse
 from starlette.routing import Router
 
+from labeling_provider.service.clock import Clock
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.engine.mask_helper import MaskHelper
 from labeling_provider.service.web.portal.portal_pages import Pages
@@ -26,6 +27,7 @@ def make_portal(
     audit: AuditTrail,
     task_pages: TaskPages,
     mask_helper: MaskHelper,
+    clock: Clock,
 ) -> Router:
     """The application that answers for the portal; its paths begin after ``/portal``.
 
@@ -33,7 +35,7 @@ def make_portal(
     :param mask_helper: makes masks for people who draw.
     """
     threads = Threads(Threads())
-    pages = Pages(database, desk, people, threads, task_pages, single_sign_on, audit, mask_helper.prompts)
+    pages = Pages(database, desk, people, threads, task_pages, single_sign_on, audit, mask_helper.prompts, clock)
     with_provider = ProviderPages(pages, single_sign_on, threads)
     protocol = Protocol(desk, people, threads, task_pages, mask_helper)
     return Router(

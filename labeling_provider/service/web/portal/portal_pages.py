@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from labeling_provider.rendering.environment import render
+from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.object_store import ObjectsAway
 from labeling_provider.service.database import job_rows, people_rows
 from labeling_provider.service.database.database import Database, Row
@@ -69,10 +70,11 @@ class Pages:
         single_sign_on: SingleSignOn,
         audit: AuditTrail,
         masks: Sequence[str],
+        clock: Clock,
     ) -> None:
         self._database, self._desk, self._people, self._threads = database, desk, people, threads
         self._task_pages, self._single_sign_on, self._audit = task_pages, single_sign_on, audit
-        self._masks = masks
+        self._masks, self._clock = masks, clock
 
     @property
     def of_each_answer(self) -> list[Route]:
@@ -223,7 +225,8 @@ class Pages:
             with self._database.read() as connection:
                 return people_rows.work_done(connection, person.worker_id, since)
 
-        return self._own_page(person, request, "numbers.html", title="my_numbers", numbers=numbers(work))
+        done = numbers(work, self._clock.now())
+        return self._own_page(person, request, "numbers.html", title="my_numbers", numbers=done)
 
     def help(self, person: Person, request: Request) -> Response:
         """How to work with the keyboard, and what happens with tasks."""

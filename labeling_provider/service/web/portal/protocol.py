@@ -288,12 +288,13 @@ def _tell(waiting: deque[asyncio.Future[None]], count: int) -> None:
             count -= 1
 
 
-def numbers(work: Callable[[float], Any]) -> dict[str, Any]:
+def numbers(work: Callable[[float], Any], now: float) -> dict[str, Any]:
     """What a person has done today, in the last seven days, and in all.
 
     :param work: tasks and active seconds since a time in epoch seconds.
+    :param now: the time, in epoch seconds. Days begin at midnight UTC.
     """
-    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     since = {"today": today, "week": today - timedelta(days=6)}
     return {name: work(at.timestamp()) for name, at in since.items()} | {"ever": work(0.0)}
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from labeling_provider.service.clock import Clock
 from labeling_provider.service.database import announcement_rows
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.engine.announcements import Announcements
@@ -75,7 +76,7 @@ def test_the_end_of_a_job_reaches_the_queue_of_a_rule(inside: Inside) -> None:
     events.put_targets(Rule="ends", Targets=[{"Id": "1", "Arn": QUEUE}])
     with inside.store.write() as connection:
         announcement_rows.add(connection, job(connection))
-    Announcements(inside.store, inside.embedded.events.announce).tell()
+    Announcements(inside.store, inside.embedded.events.announce, Clock()).tell()
     (message,) = inside.client("sqs").receive_message(QueueUrl=url)["Messages"]
     assert json.loads(message["Body"])["resources"] == ["arn-Cats"]
     with inside.store.read() as connection:

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from dev.portal import OVER, Browser
+from labeling_provider.service.web.portal.protocol import numbers
 from labeling_provider.service.web.routing import MAX_PORTAL_BODY_BYTES
 from tests.conftest import Lab, texts
 from tests.service.test_room_jobs import picture
@@ -382,3 +383,9 @@ def test_a_mask_is_made_for_the_task_in_hand_and_for_nobody_else(lab: Lab, brows
     ada.move(f"/tasks/{task}/submit", {"answer": answer, "job": job.number})
     refusal = ada.move(f"/tasks/{task}/mask", {"extreme_points": extremes}, 409)
     assert refusal == {"refused": "done", "message": "the task already has an answer"}
+
+
+def test_a_day_begins_at_midnight_by_the_service_s_clock() -> None:
+    midnight, hour, day = 1_799_971_200.0, 3_600.0, 86_400.0
+    assert numbers(lambda since: since, midnight + hour) == {"today": midnight, "week": midnight - 6 * day, "ever": 0.0}
+    assert numbers(lambda since: since, midnight - hour)["today"] == midnight - day

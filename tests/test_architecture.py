@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from dev.house import circles, count
 from dev.stack import ROOT
@@ -86,6 +86,8 @@ _OF_MACHINE = {
     "datetime.utcnow",
     "utcnow",
 }
+
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @cache
@@ -320,6 +322,87 @@ def test_the_service_takes_the_time_from_its_clock() -> None:
         if parts[1] != "database" or parts[2] == "database"
     }
     assert asking == set(WALL_TIME), "use service.clock.Clock, or say in WALL_TIME why not"
+
+
+def class_definitions() -> dict[str, ast.ClassDef]:
+    """Every class of the package by its name; no name stands for two."""
+    return {node.name: node for path, _ in modules() for node in ast.walk(tree(path)) if isinstance(node, ast.ClassDef)}
+
+
+def ancestors(name: str, classes: Mapping[str, ast.ClassDef]) -> Iterator[str]:
+    """The names of a class and of all its bases; for bases from elsewhere, only their own."""
+    yield name
+    for base in classes[name].bases if name in classes else ():
+        yield from ancestors(ast.unparse(base).partition("[")[0].rpartition(".")[2], classes)
+
+
+def documentation(function: Function, owner: ast.ClassDef | None, classes: Mapping[str, ast.ClassDef]) -> str:
+    """A function's docstring; a method's with those of the methods that it overrides, a constructor's of its class."""
+    texts = [ast.get_docstring(function)]
+    if owner is not None and function.name in {"__init__", "__post_init__", "execute", "execute_complete"}:
+        texts.append(ast.get_docstring(owner))
+    for base in ancestors(owner.name, classes) if owner is not None else ():
+        for node in classes[base].body if base in classes else ():
+            if isinstance(node, Function) and node.name == function.name:
+                texts.append(ast.get_docstring(node))
+    return "\n".join(filter(None, texts))
+
+
+def raised(node: ast.AST) -> Iterator[str]:
+    """The names of the exceptions that a function itself raises, not one inside it."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Raise) and child.exc is not None:
+            error = child.exc.func if isinstance(child.exc, ast.Call) else child.exc
+            yield ast.unparse(error).rpartition(".")[2]
+        elif not isinstance(child, Function | ast.Lambda | ast.ClassDef):
+            yield from raised(child)
+
+
+def public_functions() -> Iterator[tuple[str, Function, ast.ClassDef | None]]:
+    """The public functions of every module, and the public methods and constructors of its public classes."""
+    for path, parts in modules():
+        for outer in tree(path).body:
+            owner = outer if isinstance(outer, ast.ClassDef) else None
+            if owner and owner.name.startswith("_"):
+                continue
+            for node in owner.body if owner else [outer]:
+                if isinstance(node, Function) and (not node.name.startswith("_") or node.name == "__init__"):
+                    yield ".".join((*parts, *([owner.name] if owner else []), node.name)), node, owner
+
+
+def errors_of_ours(classes: Mapping[str, ast.ClassDef]) -> set[str]:
+    """The names of the package's public exceptions, and of the functions that make one."""
+    errors = {
+        name
+        for name in classes
+        if not name.startswith("_") and any(base.endswith(("Error", "Exception")) for base in ancestors(name, classes))
+    }
+    functions = (node for path, _ in modules() for node in ast.walk(tree(path)) if isinstance(node, Function))
+    return errors | {node.name for node in functions if node.returns and ast.unparse(node.returns) in errors}
+
+
+def test_a_public_function_that_raises_an_error_of_ours_says_so() -> None:
+    classes = class_definitions()
+    errors = errors_of_ours(classes)
+    assert {"LabelingError", "LabelError", "JobFailure", "validation_error"} <= errors
+    silent = [
+        f"{where}: {', '.join(sorted(own))}"
+        for where, function, owner in public_functions()
+        if (own := errors.intersection(raised(function)))
+        if ":raises " not in documentation(function, owner, classes)
+    ]
+    assert silent == []
+
+
+def test_what_others_may_call_outside_the_service_says_what_it_does() -> None:
+    classes = class_definitions()
+    silent = [
+        where
+        for where, function, owner in public_functions()
+        if not where.startswith("service.") and function.name != "__init__"
+        if not documentation(function, owner, classes)
+    ]
+    assert silent == []
 
 
 def test_every_folder_is_in_the_map() -> None:

@@ -153,6 +153,8 @@ class JobFiles:
         """Copy the data objects that workers will look at, or all.
 
         :return: how many were copied.
+        :raises LabelingError: if the manifest, or a sequence file that it names, can't be read; one that does not exist
+            is reported as not copied.
         """
         data, tally = self._manner.data, Copied()
         if data == Data.NONE or not self._copies.is_needed or (data == Data.OPEN and plan.is_finished):

@@ -353,7 +353,10 @@ class ShapesLabel(Label):
 
     @cached_property
     def confidences(self) -> list[float]:
-        """The confidence of each box, 0 to 1; empty if the metadata has none."""
+        """The confidence of each box, 0 to 1; empty if the metadata has none.
+
+        :raises LabelError: if there are more or fewer of them than boxes.
+        """
         confidences = [rating.confidence for rating in self._from_metadata("objects", list[_Rated], [])]
         if confidences and len(confidences) != len(self.shapes):
             raise LabelError(

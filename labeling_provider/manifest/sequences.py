@@ -247,7 +247,14 @@ class SequenceData(NamedTuple):
 
 
 def sequence_label(document: Any, where: str, key: str, names: Sequence[str] | dict[int, str]) -> SequenceData:
-    """Read the content of ``SeqLabel.json``. See :func:`read_sequence_label`."""
+    """Read the content of ``SeqLabel.json``.
+
+    :param document: the parsed JSON.
+    :param where: its URI, for errors.
+    :param key: ``detectionAnnotations`` or ``trackingAnnotations``: what it should hold.
+    :param names: the classes by id.
+    :raises SequenceError: naming the key of everything that is wrong.
+    """
     listed = LABEL_LISTS[key]
     given = document.get(listed) if isinstance(document, dict) else None
     if not isinstance(given, list) or len(given) > Quota.SEQUENCE_FRAMES:

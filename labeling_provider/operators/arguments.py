@@ -21,7 +21,7 @@ from labeling_provider.hooks.connection import TEMPLATED_ARGUMENTS
 from labeling_provider.request.workforces import AutomatedLabeling, MechanicalTurk, PrivateWorkteam, VendorWorkteam
 
 ArgumentKind = Callable[[Any, str], Any]
-"""Converts a value; the second argument is its name, for :class:`RefusedArgument`."""
+"""Converts a value; the second argument is its name, for :class:`RefusedArgument`, which it raises."""
 
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
 _NUMBER: Final = re.compile(r"[+-]?([0-9]{1,300}(\.[0-9]{0,300})?|\.[0-9]{1,300})([eE][+-]?[0-9]{1,3})?")
@@ -83,7 +83,10 @@ def _json(value: str, where: str, what: str, remedy: str) -> Any:
 
 
 def text(value: Any, where: str) -> str | None:
-    """A text. Native rendering turns digits into whole numbers, so these are converted back."""
+    """A text. Native rendering turns digits into whole numbers, so these are converted back.
+
+    :raises RefusedArgument: if it is anything but a text or a whole number.
+    """
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MAX_DIGITS:
@@ -92,12 +95,18 @@ def text(value: Any, where: str) -> str | None:
 
 
 def name(value: Any, where: str) -> str | None:
-    """A name, an ARN or a URI."""
+    """A name, an ARN or a URI.
+
+    :raises RefusedArgument: if it is anything but a text or a whole number.
+    """
     return None if _is_nothing(value) else text(value, where)
 
 
 def whole(value: Any, where: str) -> int | None:
-    """A whole number."""
+    """A whole number.
+
+    :raises RefusedArgument: if it is not a whole number, or has more than 18 digits.
+    """
     if _is_nothing(value):
         return None
     if isinstance(value, float) and value.is_integer():
@@ -110,7 +119,10 @@ def whole(value: Any, where: str) -> int | None:
 
 
 def number(value: Any, where: str) -> Any:
-    """A number."""
+    """A number.
+
+    :raises RefusedArgument: if it is not a number, or not finite.
+    """
     if _is_nothing(value):
         return None
     read: Any = float(value) if isinstance(value, str) and _NUMBER.fullmatch(value.strip()) else value
@@ -120,7 +132,10 @@ def number(value: Any, where: str) -> Any:
 
 
 def truth(value: Any, where: str) -> bool | None:
-    """True or False."""
+    """True or False.
+
+    :raises RefusedArgument: if it is neither.
+    """
     if _is_nothing(value):
         return None
     read = _TRUTH.get(value.strip().lower()) if isinstance(value, str) else value
@@ -196,14 +211,20 @@ tags: Final = mapping_of(required(text))
 
 
 def objects(value: Any, where: str) -> Sequence[Any] | None:
-    """A sequence of data objects. It is not copied, because a lazy XCom sequence may not fit into memory."""
+    """A sequence of data objects. It is not copied, because a lazy XCom sequence may not fit into memory.
+
+    :raises RefusedArgument: if it is neither a sequence nor a JSON list.
+    """
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return value
     return list_of(anything)(value, where)  # type: ignore[no-any-return]
 
 
 def source(value: Any, where: str) -> str | dict[str, Any] | None:
-    """A manifest: its URI, or the result of a task that wrote one."""
+    """A manifest: its URI, or the result of a task that wrote one.
+
+    :raises RefusedArgument: if it is neither.
+    """
     if isinstance(value, Mapping) or (isinstance(value, str) and value.lstrip().startswith("{")):
         return mapping_of(anything)(value, where)  # type: ignore[no-any-return]
     return name(value, where)
@@ -219,7 +240,10 @@ def manifest_in(result: Mapping[str, Any]) -> Any:
 
 
 def manifest(value: Any, where: str) -> str | None:
-    """The URI of a manifest: as it is, or in the result of a task that wrote one."""
+    """The URI of a manifest: as it is, or in the result of a task that wrote one.
+
+    :raises RefusedArgument: if it is neither.
+    """
     given = source(value, where)
     if not isinstance(given, Mapping):
         return given
@@ -233,7 +257,10 @@ def manifest(value: Any, where: str) -> str | None:
 
 
 def category(value: Any, where: str) -> str | dict[str, Any]:
-    """A label: its name, or an entry of the label category file."""
+    """A label: its name, or an entry of the label category file.
+
+    :raises RefusedArgument: if it is neither.
+    """
     if isinstance(value, Mapping):
         return dict(value)
     return str(required(text)(value, where))
@@ -306,7 +333,10 @@ def _member(shape: Any) -> ArgumentKind:
 
 
 def job(value: Any, where: str) -> dict[str, Any]:
-    """Arguments of ``CreateLabelingJobOperator``."""
+    """Arguments of ``CreateLabelingJobOperator``.
+
+    :raises RefusedArgument: naming the argument that can't be read.
+    """
     given = required(mapping_of(anything))(value, where)
     return {key: JOB.get(key, anything)(value, f"{where}[{key!r}]") for key, value in given.items()}
 

@@ -42,6 +42,7 @@ class LabelingTask(BaseOperator, ConnectionArguments):
     :param region_name: the region; None for the connection's (templated).
     :param verify: whether to verify TLS certificates, or the path of a CA bundle.
     :param botocore_config: botocore configuration.
+    :raises InvalidArgumentsError: when it runs, if templates come to values that their arguments can't have.
     """
 
     operator_extra_links: Collection[BaseOperatorLink] = JOB_LINKS

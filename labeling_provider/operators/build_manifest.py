@@ -59,6 +59,8 @@ class BuildManifestOperator(ManifestTask):
     :param choose: which objects to take: the ``first``, or ``random`` ones; the random selection is reproducible.
     :param shard_size: most objects in one manifest; None for a single manifest.
     :param skip_if_empty: whether to skip rather than fail if there is nothing to label.
+    :raises ValueError: unless exactly one source is set with what belongs to it, and ``frames_per_second`` is more
+        than 0.
     :raises ManifestError: if an object can't be a manifest line, or an earlier manifest can't be read.
     :raises LabelingError: if the source can't be read, or nothing is left and that is an error.
     """

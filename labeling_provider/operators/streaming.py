@@ -106,7 +106,13 @@ class PushNewObjectsOperator(LabelingTask):
         return self.execute_complete(context, self.run_here(trigger))
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Continue after the trigger has fired."""
+        """Continue after the trigger has fired.
+
+        :param event: what the trigger tells: ``published``, ``refused``, ``examples`` and ``reason``, or ``error``.
+        :return: the event.
+        :raises LabelingJobFailedError: if the job has ended before everything was pushed.
+        :raises LabelingError: with the trigger's error.
+        """
         self.read_arguments()
         if "error" in event:
             raise LabelingError(event["error"])

@@ -58,6 +58,8 @@ class LabelingJobSensor(JobSensor):
     :param events_queue_url: URL of an SQS queue that an EventBridge rule feeds with labeling job state changes. A
         deferred sensor then notices the end of the job within seconds (templated).
     :raises LabelingJobFailedError: if the job ends with another status.
+    :raises LabelingError: if there is no such job, a target status does not exist, or the service refuses or does not
+        answer for ``outage`` seconds.
     """
 
     argument_kinds: ClassVar[Mapping[str, arguments.ArgumentKind]] = {

@@ -41,6 +41,7 @@ class StreamingJobSensor(JobSensor):
     :param deferrable: whether to wait without occupying a worker.
     :raises ValueError: if no condition is given.
     :raises LabelingJobFailedError: if the job ends before.
+    :raises LabelingError: if there is no such job, or the service refuses or does not answer.
     """
 
     argument_kinds: ClassVar[Mapping[str, arguments.ArgumentKind]] = {

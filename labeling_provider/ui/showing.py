@@ -31,6 +31,11 @@ _SHARES: Final = (
 
 
 def render_page(template: str, **values: Any) -> str:
+    """A page of the plugin, as HTML.
+
+    :param template: name of its file in ``ui/templates``.
+    :param values: what the template shows, beside the helpers that every page has.
+    """
     return render(
         f"ui/templates/{template}",
         age=_age,
@@ -52,11 +57,16 @@ def render_page(template: str, **values: Any) -> str:
 
 
 def query_of(task: TaskKey) -> str:
+    """The query of an address that names a task instance."""
     return urlencode(task._asdict())
 
 
 @cache
 def static_file(name: str) -> bytes:
+    """The bytes of one of the plugin's files.
+
+    :param name: a key of :data:`STATIC`.
+    """
     if name == "labeling.css":
         return style_sheet().encode()
     return (Path(__file__).parent / "static" / name).read_bytes()

@@ -66,6 +66,10 @@ class ImpatientObjects(ObjectStore):
         return self._ask(lambda: self._objects.delete_below(prefix))
 
     def link(self, bucket: str, key: str, signed_at: datetime, seconds: int) -> str | None:
+        """As :meth:`ObjectStore.link`.
+
+        :raises ObjectsAway: if there are no credentials to sign it with.
+        """
         # It is computed here, and says nothing of S3, but credentials may be missing.
         from botocore.exceptions import BotoCoreError
 

@@ -297,6 +297,11 @@ def _is_in_memory(url: URL) -> bool:
 
 
 def parsed(address: str) -> URL:
+    """A database's address, in parts.
+
+    :param address: SQLAlchemy database URL.
+    :raises DatabaseError: if it is none.
+    """
     try:
         return sa.make_url(address)
     except (sa.exc.ArgumentError, ValueError):

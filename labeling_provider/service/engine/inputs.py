@@ -38,13 +38,16 @@ class InputManifest:
 
 
 class Inputs:
-    """Reads the files that requests name. Each method raises :class:`JobFailure` for a file that can't be used."""
+    """Reads the files that requests name."""
 
     def __init__(self, object_store: ObjectStore) -> None:
         self._object_store = object_store
 
     def check(self, request: JobRequest) -> None:
-        """Check that the category file and the worker template exist, and that the categories are valid."""
+        """Check that the category file and the worker template exist, and that the categories are valid.
+
+        :raises JobFailure: naming the file, and what is wrong with it.
+        """
         categories = self.categories(request)
         if categories:
             problems = category_problems(categories, request.task_type, automated=request.is_automated)
@@ -55,7 +58,10 @@ class Inputs:
             self._read(template, "the worker template")
 
     def categories(self, request: JobRequest) -> dict[str, Any]:
-        """The label category document; empty if the request has none."""
+        """The label category document; empty if the request has none.
+
+        :raises JobFailure: if it does not exist, or can't be used.
+        """
         uri = request.category_uri
         if not uri:
             return {}
@@ -70,7 +76,10 @@ class Inputs:
 
     @contextmanager
     def manifest(self, request: JobRequest) -> Iterator[InputManifest]:
-        """The input manifest as it is now; empty if the request has none, as in a streaming job."""
+        """The input manifest as it is now; empty if the request has none, as in a streaming job.
+
+        :raises JobFailure: if it does not exist, is empty, has too many objects, or a line can't be used.
+        """
         uri = request.manifest_uri
         with SpooledTemporaryFile(_MAX_IN_MEMORY) as file:
             if uri:

@@ -57,7 +57,10 @@ class HumanTaskUis:
         self._region, self._account, self._role_exists = region, account, role_exists
 
     def create(self, request: dict[str, Any]) -> dict[str, Any]:
-        """CreateHumanTaskUi. As on Amazon, mistakes in the template are reported when it is rendered."""
+        """CreateHumanTaskUi. As on Amazon, mistakes in the template are reported when it is rendered.
+
+        :raises ApiError: if the name is taken, or there are too many templates.
+        """
         name = request["HumanTaskUiName"]
         arn = arn_of("sagemaker", f"human-task-ui/{name}", self._region, self._account)
         try:
@@ -71,7 +74,10 @@ class HumanTaskUis:
         return {"HumanTaskUiArn": arn}
 
     def describe(self, request: dict[str, Any]) -> dict[str, Any]:
-        """DescribeHumanTaskUi."""
+        """DescribeHumanTaskUi.
+
+        :raises ApiError: if there is no such template.
+        """
         with self._database.read() as connection:
             row = _template_of(connection, request["HumanTaskUiName"])
         digest = hashlib.sha256(row.template.encode("utf-8", "replace")).hexdigest()
@@ -89,7 +95,10 @@ class HumanTaskUis:
         return {"HumanTaskUiSummaries": [_summary(row) for row in rows], **next_token(token)}
 
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
-        """DeleteHumanTaskUi. Labeling jobs are not affected: they take templates from S3."""
+        """DeleteHumanTaskUi. Labeling jobs are not affected: they take templates from S3.
+
+        :raises ApiError: if there is no such template.
+        """
         with self._database.write() as connection:
             row = _template_of(connection, request["HumanTaskUiName"])
             human_task_ui_rows.delete(connection, row.name)
@@ -97,7 +106,10 @@ class HumanTaskUis:
         return {}
 
     def render(self, request: dict[str, Any]) -> dict[str, Any]:
-        """RenderUiTemplate. The rendered page submits nothing."""
+        """RenderUiTemplate. The rendered page submits nothing.
+
+        :raises ApiError: if the role or the template does not exist, or none or both of two templates are given.
+        """
         role = Arn.parse(request["RoleArn"])
         if role.account == self._account and not self._role_exists(role.resource.rpartition("/")[2]):
             raise validation_error(f"Could not assume the role {request['RoleArn']}: it does not exist.")

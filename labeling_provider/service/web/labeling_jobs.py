@@ -52,7 +52,11 @@ class LabelingJobs:
         self._region, self._account, self._role_exists = region, account, role_exists
 
     def create(self, request: dict[str, Any], who: Requester) -> dict[str, Any]:
-        """CreateLabelingJob."""
+        """CreateLabelingJob.
+
+        :raises ApiError: if the request is wrong, its name is taken, or it names what does not exist or is not
+            the requester's.
+        """
         job = EditableRequest(request)
         self._check_own(job, who)
         problems = check_request(request, Surroundings(region=self._region))
@@ -161,7 +165,10 @@ class LabelingJobs:
         return {"LabelingJobSummaryList": [_list_entry(job) for job in page], **next_token(token)}
 
     def list_for_workteam(self, request: dict[str, Any], who: Requester) -> dict[str, Any]:
-        """ListLabelingJobsForWorkteam."""
+        """ListLabelingJobsForWorkteam.
+
+        :raises ApiError: if there is no such workteam.
+        """
         arn = request["WorkteamArn"]
         if not self._has_workteam(arn):
             raise not_found(_no_workteam(arn))

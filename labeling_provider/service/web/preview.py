@@ -239,6 +239,10 @@ class FolderObjects(ObjectStore):
             return None
 
     def link(self, bucket: str, key: str, signed_at: datetime, seconds: int) -> str:
+        """Where the page finds an object: in the folder, in the link itself, or at Amazon.
+
+        :raises PreviewError: if it should be in the link itself, but is too large.
+        """
         file = self.find(bucket, key)
         if file is None:
             return _link_at_amazon(bucket, key, seconds)

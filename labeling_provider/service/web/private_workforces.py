@@ -45,7 +45,10 @@ class Workforces:
                 )
 
     def create(self, request: dict[str, Any]) -> dict[str, Any]:
-        """CreateWorkforce."""
+        """CreateWorkforce.
+
+        :raises ApiError: if there is a private workforce already, or the request is wrong.
+        """
         name = request["WorkforceName"]
         identity, secret = _identity(request)
         settings = _settings(request)
@@ -67,7 +70,10 @@ class Workforces:
         return {"WorkforceArn": arn}
 
     def describe(self, request: dict[str, Any]) -> dict[str, Any]:
-        """DescribeWorkforce."""
+        """DescribeWorkforce.
+
+        :raises ApiError: if there is no such workforce.
+        """
         with self._database.read() as connection:
             return {"Workforce": self._entry(_workforce(connection, request["WorkforceName"]))}
 
@@ -79,7 +85,10 @@ class Workforces:
         return {"Workforces": [self._entry(row) for row in rows], **next_token(token)}
 
     def update(self, request: dict[str, Any]) -> dict[str, Any]:
-        """UpdateWorkforce. The identity provider can be changed only while there is no workteam."""
+        """UpdateWorkforce. The identity provider can be changed only while there is no workteam.
+
+        :raises ApiError: if there is no such workforce, it is in use, or the request is wrong.
+        """
         settings = _settings(request)
         with self._database.write() as connection:
             row = _workforce(connection, request["WorkforceName"])
@@ -104,7 +113,10 @@ class Workforces:
             return {"Workforce": self._entry(_workforce(connection, row.name))}
 
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
-        """DeleteWorkforce."""
+        """DeleteWorkforce.
+
+        :raises ApiError: if there is no such workforce, or it is in use.
+        """
         with self._database.write() as connection:
             row = _workforce(connection, request["WorkforceName"])
             if row.name == DEFAULT or teams_of(connection, row.name):

@@ -62,7 +62,10 @@ class Workteams:
                 )
 
     def create(self, request: dict[str, Any]) -> dict[str, Any]:
-        """CreateWorkteam."""
+        """CreateWorkteam.
+
+        :raises ApiError: if the name is taken, there are too many workteams, or the members can't be of one team.
+        """
         members = _checked_members(request["MemberDefinitions"])
         name = request["WorkteamName"]
         arn = arn_of("sagemaker", f"workteam/private-crowd/{name}", self._region, self._account)
@@ -89,7 +92,10 @@ class Workteams:
         return {"WorkteamArn": arn}
 
     def describe(self, request: dict[str, Any]) -> dict[str, Any]:
-        """DescribeWorkteam."""
+        """DescribeWorkteam.
+
+        :raises ApiError: if there is no such workteam.
+        """
         with self._database.read() as connection:
             return {"Workteam": self._entry(_workteam(connection, request["WorkteamName"]))}
 
@@ -130,11 +136,17 @@ class Workteams:
         return {"Success": True}
 
     def describe_subscribed(self, request: dict[str, Any]) -> dict[str, Any]:
-        """DescribeSubscribedWorkteam: there is no marketplace here."""
+        """DescribeSubscribedWorkteam: there is no marketplace here.
+
+        :raises ApiError: always.
+        """
         raise not_found(f"There is no subscription to the workteam {request['WorkteamArn']}.")
 
     def list_subscribed(self, request: dict[str, Any]) -> dict[str, Any]:
-        """ListSubscribedWorkteams."""
+        """ListSubscribedWorkteams.
+
+        :raises BadToken: if it should go on: there is no second page.
+        """
         if "NextToken" in request:
             raise BadToken
         return {"SubscribedWorkteams": []}

@@ -211,7 +211,10 @@ class Pages:
         )
 
     def named_job(self, person: Person, request: Request) -> Response:
-        """The task page of a labeling job, by the job's name: links from elsewhere lead here."""
+        """The task page of a labeling job, by the job's name: links from elsewhere lead here.
+
+        :raises NoSuchTask: if there is no such job.
+        """
         with self._database.read() as connection:
             job = job_rows.find_job(connection, request.path_params["name"])
         if job is None:

@@ -168,7 +168,10 @@ class Protocol:
         return {**sides, "pngImageData": base64.b64encode(mask.png).decode()}
 
     def settings(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
-        """Save language and keys. Body: ``{"language": code, "keys": {command: key}}``; others stay unchanged."""
+        """Save language and keys. Body: ``{"language": code, "keys": {command: key}}``; others stay unchanged.
+
+        :raises BadRequest: if the body is of another shape, or too large.
+        """
         settings = dict(person.settings)
         if "language" in body:
             settings["language"] = _text(body, "language")[:20]

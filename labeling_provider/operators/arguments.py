@@ -145,7 +145,10 @@ def truth(value: Any, where: str) -> bool | None:
 
 
 def required(kind: ArgumentKind) -> ArgumentKind:
-    """A value of some kind that may not be missing."""
+    """A value of some kind that may not be missing.
+
+    :return: a kind that refuses a missing value, and what ``kind`` refuses.
+    """
 
     def read(value: Any, where: str) -> Any:
         read_value = kind(value, where)
@@ -160,7 +163,10 @@ def required(kind: ArgumentKind) -> ArgumentKind:
 
 
 def list_of(kind: ArgumentKind) -> ArgumentKind:
-    """A list of values of some kind; a text must be JSON."""
+    """A list of values of some kind; a text must be JSON.
+
+    :return: a kind that refuses anything else, and items that ``kind`` refuses.
+    """
 
     def read(value: Any, where: str) -> list[Any] | None:
         if _is_nothing(value):
@@ -174,7 +180,10 @@ def list_of(kind: ArgumentKind) -> ArgumentKind:
 
 
 def mapping_of(kind: ArgumentKind) -> ArgumentKind:
-    """A mapping from texts to values of some kind; a text must be JSON."""
+    """A mapping from texts to values of some kind; a text must be JSON.
+
+    :return: a kind that refuses anything else, and values that ``kind`` refuses.
+    """
 
     def read(value: Any, where: str) -> dict[str, Any] | None:
         if _is_nothing(value):

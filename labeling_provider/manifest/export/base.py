@@ -312,7 +312,10 @@ class Format(ABC, Generic[Converted]):
 
     @abstractmethod
     def write(self, example: Example, content: Converted) -> None:
-        """Write an object that :meth:`read` has converted."""
+        """Write an object that :meth:`read` has converted.
+
+        :raises LabelError: if the label does not fit what :meth:`fetch` has read.
+        """
 
     def end(self, set_name: str) -> None:
         """Finish a set."""

@@ -52,6 +52,7 @@ class Process:
 
     @property
     def is_alive(self) -> bool:
+        """Whether it has not ended."""
         return self._process.poll() is None
 
     def ask(self, event: dict[str, Any], seconds: float, is_wanted: Callable[[], bool] | None = None) -> Any:

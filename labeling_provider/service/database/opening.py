@@ -151,7 +151,10 @@ class OpenDatabase:
                 held.close()
 
     def connect(self) -> Connection:
-        """A separate connection, outside the engine's pool."""
+        """A separate connection, outside the engine's pool.
+
+        :raises DatabaseError: if the URL can't be used, or its driver is not installed.
+        """
         return self._new_engine(self.url, poolclass=sa.NullPool).connect()
 
     def _new_engine(self, url: URL, **options: Any) -> Engine:

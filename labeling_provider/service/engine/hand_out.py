@@ -109,6 +109,7 @@ class HandOut:
         """Send objects to workers, unless the job has been told to stop.
 
         :param role: what automated labeling will use their labels for.
+        :raises JobFailure: if the pre-annotation function fails, or returns something else than it must.
         """
         obstacles = _obstacles(run, chosen)
         inputs, refused = self._prepare(run, [row for row in chosen if row.object_id not in obstacles])

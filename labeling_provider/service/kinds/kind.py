@@ -373,11 +373,15 @@ class Auditable(OneByOne):
         """What a good worker makes of an earlier answer: what is about right stays, the rest is corrected.
 
         :return: None if the truth is not valid for this kind.
+        :raises ObjectFailure: if the object can't be read.
         """
 
     @abstractmethod
     def form_of(self, answer: Any, line: dict[str, Any]) -> Content:
-        """The form that a worker submits for an answer."""
+        """The form that a worker submits for an answer.
+
+        :raises ObjectFailure: if the object can't be read.
+        """
 
 
 class Learnable(ABC):

@@ -138,7 +138,10 @@ class LabelingJobs:
         return arn_of("sqs", queue_name(name), self._region, self._account)
 
     def describe(self, request: dict[str, Any], who: Requester) -> dict[str, Any]:
-        """DescribeLabelingJob."""
+        """DescribeLabelingJob.
+
+        :raises ApiError: if there is no such job, or it is not the requester's.
+        """
         with self._database.read() as connection:
             job = self._job(connection, JobRequest(request).name, who)
             own_tags = list_tags(connection, job.arn)
@@ -196,7 +199,10 @@ class LabelingJobs:
         }
 
     def stop(self, request: dict[str, Any], who: Requester) -> dict[str, Any]:
-        """StopLabelingJob. A job that has ended does not change."""
+        """StopLabelingJob. A job that has ended does not change.
+
+        :raises ApiError: if there is no such job, or it is not the requester's.
+        """
         with self._database.write() as connection:
             job = self._job(connection, JobRequest(request).name, who)
             job_rows.request_stop(connection, job.id)

@@ -47,6 +47,7 @@ def _portal_refusal(request: RequestHead, error: ApiError) -> Response:
 
 
 def amazon_response(status: int, body: bytes, content_type: str) -> Response:
+    """A response in the form of Amazon's; one of status 401 lets a browser ask for a key."""
     headers = {"content-type": content_type}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["www-authenticate"] = 'Basic realm="labeling"'

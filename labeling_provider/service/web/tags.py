@@ -21,7 +21,10 @@ class Tags:
         self._database = database
 
     def add(self, request: dict[str, Any], who: Requester) -> dict[str, Any]:
-        """AddTags. A tag with the same key is replaced."""
+        """AddTags. A tag with the same key is replaced.
+
+        :raises ApiError: if there is no such resource, it is not the requester's, or it would have too many tags.
+        """
         arn = request["ResourceArn"]
         with self._database.write() as connection:
             _check_taggable(connection, arn, who)
@@ -29,13 +32,19 @@ class Tags:
             return {"Tags": list_tags(connection, arn)}
 
     def list(self, request: dict[str, Any], who: Requester) -> dict[str, Any]:
-        """ListTags. A resource has at most 50 tags, so the first page holds them all."""
+        """ListTags. A resource has at most 50 tags, so the first page holds them all.
+
+        :raises ApiError: if there is no such resource, or it is not the requester's.
+        """
         with self._database.read() as connection:
             _check_taggable(connection, request["ResourceArn"], who)
             return {"Tags": list_tags(connection, request["ResourceArn"])}
 
     def delete(self, request: dict[str, Any], who: Requester) -> dict[str, Any]:
-        """DeleteTags."""
+        """DeleteTags.
+
+        :raises ApiError: if there is no such resource, or it is not the requester's.
+        """
         with self._database.write() as connection:
             _check_taggable(connection, request["ResourceArn"], who)
             tag_rows.delete_tags(connection, request["ResourceArn"], request["TagKeys"])

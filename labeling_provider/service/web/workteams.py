@@ -109,7 +109,10 @@ class Workteams:
         return {"Workteams": [self._entry(row) for row in rows], **next_token(token)}
 
     def update(self, request: dict[str, Any]) -> dict[str, Any]:
-        """UpdateWorkteam."""
+        """UpdateWorkteam.
+
+        :raises ApiError: if there is no such workteam, or the members can't be of one team.
+        """
         with self._database.read() as connection:
             arn = _workteam(connection, request["WorkteamName"]).arn
         with self._directory.following(arn), self._database.write() as connection:
@@ -127,7 +130,10 @@ class Workteams:
         return self.describe({"WorkteamName": row.name})
 
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
-        """DeleteWorkteam."""
+        """DeleteWorkteam.
+
+        :raises ApiError: if there is no such workteam.
+        """
         with self._database.write() as connection:
             row = _workteam(connection, request["WorkteamName"])
             workteam_rows.delete_workteam(connection, row.arn)

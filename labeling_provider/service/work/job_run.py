@@ -35,6 +35,7 @@ class Run:
 
     @property
     def id(self) -> int:
+        """Id of the job in the database."""
         return self.lease.job_id
 
     @property

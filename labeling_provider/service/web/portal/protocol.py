@@ -66,7 +66,10 @@ class BadRequest(Exception):
 
 
 class Protocol:
-    """The moves of tasks over HTTP."""
+    """The moves of tasks over HTTP.
+
+    Each gets the person, the request, and the JSON object in its body.
+    """
 
     def __init__(
         self,
@@ -104,6 +107,8 @@ class Protocol:
         """The task in hand, or the next one; the answer waits for one if there is none.
 
         Body: ``{"wait": seconds}``.
+
+        :raises BadRequest: if the body is of another shape.
         """
         job_id = request.path_params["job"]
         deadline = time.monotonic() + min(_number(body, "wait"), MAX_WAIT_SECONDS)
@@ -117,7 +122,11 @@ class Protocol:
             await self._openings.wait(job_id, left)
 
     def save(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
-        """Keep a draft. Body: ``{"draft": any, "active": seconds}``."""
+        """Keep a draft. Body: ``{"draft": any, "active": seconds}``.
+
+        :raises BadRequest: if the body is of another shape.
+        :raises MoveRefused: if the desk refuses it.
+        """
         self._desk.save(person, request.path_params["task"], body.get("draft"), _number(body, "active"))
         return {}
 
@@ -127,12 +136,20 @@ class Protocol:
         return {}
 
     def submit(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
-        """Take an answer. Body: ``{"answer": object, "active": seconds}``. Returns what comes next."""
+        """Take an answer. Body: ``{"answer": object, "active": seconds}``. Returns what comes next.
+
+        :raises BadRequest: if the body is of another shape.
+        :raises MoveRefused: if the desk refuses it.
+        """
         handed = self._desk.submit(person, request.path_params["task"], body.get("answer"), _number(body, "active"))
         return self._handed(person, int(_number(body, "job")), handed)
 
     def decline(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
-        """Take a task back for good. Body: ``{"reason": text}``. Returns what comes next."""
+        """Take a task back for good. Body: ``{"reason": text}``. Returns what comes next.
+
+        :raises BadRequest: if the body is of another shape.
+        :raises MoveRefused: if the desk refuses it.
+        """
         handed = self._desk.decline(person, request.path_params["task"], _text(body, "reason"))
         return self._handed(person, int(_number(body, "job")), handed)
 
@@ -142,12 +159,19 @@ class Protocol:
         return {}
 
     def remark(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
-        """Tell the requester something. Body: ``{"text": text}``."""
+        """Tell the requester something. Body: ``{"text": text}``.
+
+        :raises BadRequest: if the body is of another shape.
+        :raises MoveRefused: if the desk refuses it.
+        """
         self._desk.remark(person, request.path_params["task"], _text(body, "text"))
         return {}
 
     def link(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
-        """A fresh link for one that no longer works. Body: ``{"url": text}``."""
+        """A fresh link for one that no longer works. Body: ``{"url": text}``.
+
+        :raises BadRequest: if the body is of another shape.
+        """
         job, line, prepared = self._desk.shown(person, request.path_params["task"])
         task = ShownTask(job.kind, line, prepared)
         return {"fresh": self._task_pages.fresh_link(task, base_of(request), _text(body, "url"))}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from labeling_provider.service.database import object_rows
@@ -11,6 +12,8 @@ from labeling_provider.service.database.job_rows import insert_job
 from labeling_provider.service.database.states import ObjectState
 
 STREAM = {"InputConfig": {"DataSource": {"SnsDataSource": {"SnsTopicArn": "t"}}}}
+SCHEMA_0_1 = Path(__file__).with_name("schema_0_1.sql").read_text()
+"""The tables of version 0.1."""
 BY_LETTER = {state.value[0]: state for state in ObjectState}
 
 

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 from labeling_provider.service.database import object_rows
 from labeling_provider.service.database.database import Connection
 from labeling_provider.service.database.job_rows import insert_job
@@ -30,3 +32,21 @@ def job(connection: Connection, name: str = "Cats", states: str = "", request: d
     if rows:
         object_rows.insert(connection, job_id, rows)
     return job_id
+
+
+def fill(connection: Connection, table: sa.Table, job_id: int, rows: int) -> None:
+    """Some rows of a job, whatever a table holds."""
+    for number in range(rows):
+        row: dict[str, Any] = {}
+        for column in table.columns:
+            if column.nullable or column.server_default is not None:
+                continue
+            if isinstance(column.type, sa.types.TypeDecorator):
+                row[column.name] = next(iter(column.type.states))  # type: ignore[attr-defined]
+            elif column.type.python_type is bool:
+                row[column.name] = False
+            elif column.type.python_type is str:
+                row[column.name] = str(number)
+            elif column.name != "id":
+                row[column.name] = number
+        connection.execute(sa.insert(table).values({**row, "job_id": job_id}))

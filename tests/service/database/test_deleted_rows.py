@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
 
 from labeling_provider.groundtruth.job import JobStatus
-from labeling_provider.service.database import deleted_rows, people_rows, running, tag_rows
-from labeling_provider.service.database.database import Connection, Database
-from labeling_provider.service.database.schema import metadata, owners, tasks
-from tests.service.database.rows import job
-
-WORKER = "private.us-east-1.0000000000000001"
+from labeling_provider.service.database import deleted_rows, running, tag_rows
+from labeling_provider.service.database.database import Connection
+from labeling_provider.service.database.schema import metadata, owners
+from tests.service.database.rows import fill, job
 
 
 def count(connection: Connection, table: sa.Table, job_id: int) -> int:
     return int(connection.execute(sa.select(sa.func.count()).where(table.c.job_id == job_id)).scalar_one())
-
-
-def fill(connection: Connection, table: sa.Table, job_id: int, rows: int) -> None:
-    """Some rows of a job, whatever a table holds."""
-    for number in range(rows):
-        row: dict[str, Any] = {}
-        for column in table.columns:
-            if column.nullable or column.server_default is not None:
-                continue
-            if isinstance(column.type, sa.types.TypeDecorator):
-                row[column.name] = next(iter(column.type.states))  # type: ignore[attr-defined]
-            elif column.type.python_type is bool:
-                row[column.name] = False
-            elif column.type.python_type is str:
-                row[column.name] = str(number)
-            elif column.name != "id":
-                row[column.name] = number
-        connection.execute(sa.insert(table).values({**row, "job_id": job_id}))
 
 
 def test_a_job_is_deleted_bit_by_bit_with_all_that_is_of_it(connection: Connection) -> None:
@@ -69,23 +47,3 @@ def test_jobs_that_ended_long_ago_come_first_and_running_ones_not_at_all(connect
     assert deleted_rows.ended_before(connection, 10.0**12, 9) == ["Dogs", "Cats"]
     assert deleted_rows.ended_before(connection, 10.0**12, 1) == ["Dogs"]
     assert deleted_rows.ended_before(connection, 1.5, 9) == ["Dogs"]
-
-
-def test_ids_are_never_given_twice(url: str) -> None:
-    database, ids = Database(url), list[int]()
-    for _ in range(2):
-        with database.write() as connection:
-            ids.append(job(connection))
-            fill(connection, tasks, ids[-1], 1)
-            ids.append(int(connection.execute(sa.select(tasks.c.id)).scalar_one()))
-            people_rows.insert_person(connection, name="Ann", worker_id=WORKER, sub="s")
-            person = people_rows.find_person(connection, "Ann")
-            assert person is not None
-            ids.append(person.id)
-        with database.write() as connection:
-            people_rows.delete_person(connection, person.id)
-            deleted_rows.delete_rows(connection, ids[-3], 9)
-            deleted_rows.delete_job(connection, ids[-3], "arn-Cats")
-    database.close()
-    assert ids[:3] == [1, 1, 1]
-    assert min(ids[3:]) > 1

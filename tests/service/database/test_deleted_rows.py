@@ -5,10 +5,12 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from labeling_provider.groundtruth.job import JobStatus
-from labeling_provider.service.database import deleted_rows, running, tag_rows
-from labeling_provider.service.database.database import Connection
-from labeling_provider.service.database.schema import metadata, owners
+from labeling_provider.service.database import deleted_rows, people_rows, running, tag_rows
+from labeling_provider.service.database.database import Connection, Database
+from labeling_provider.service.database.schema import metadata, owners, tasks
 from tests.service.database.rows import fill, job
+
+WORKER = "private.us-east-1.0000000000000001"
 
 
 def count(connection: Connection, table: sa.Table, job_id: int) -> int:
@@ -47,3 +49,23 @@ def test_jobs_that_ended_long_ago_come_first_and_running_ones_not_at_all(connect
     assert deleted_rows.ended_before(connection, 10.0**12, 9) == ["Dogs", "Cats"]
     assert deleted_rows.ended_before(connection, 10.0**12, 1) == ["Dogs"]
     assert deleted_rows.ended_before(connection, 1.5, 9) == ["Dogs"]
+
+
+def test_ids_are_never_given_twice(url: str) -> None:
+    database, ids = Database(url), list[int]()
+    for _ in range(2):
+        with database.write() as connection:
+            ids.append(job(connection))
+            fill(connection, tasks, ids[-1], 1)
+            ids.append(int(connection.execute(sa.select(tasks.c.id)).scalar_one()))
+            people_rows.insert_person(connection, name="Ann", worker_id=WORKER, sub="s")
+            person = people_rows.find_person(connection, "Ann")
+            assert person is not None
+            ids.append(person.id)
+        with database.write() as connection:
+            people_rows.delete_person(connection, person.id)
+            deleted_rows.delete_rows(connection, ids[-3], 9)
+            deleted_rows.delete_job(connection, ids[-3], "arn-Cats")
+    database.close()
+    assert ids[:3] == [1, 1, 1]
+    assert min(ids[3:]) > 1

@@ -27,18 +27,20 @@ class Inside:
     """A service without jobs. What it has in memory is forgotten at each start, as by a kill.
 
     :param folder: where its database is.
+    :param starts: whether it starts at once.
     :ivar is_shared: whether others may use the database, too, after the next start.
     :ivar is_open: whether a workteam without members is everybody's, after the next start.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, starts: bool = True) -> None:
         self.url = f"sqlite:///{folder / 'labeling.sqlite'}"
         self._loop = asyncio.new_event_loop()
         self._originals = _moto_originals()
         self.store: Database | None = None
         self.is_shared = False
         self.is_open = True
-        self.start()
+        if starts:
+            self.start()
 
     def start(self) -> None:
         """Begin (again) with nothing but the database."""
@@ -258,3 +260,11 @@ def _messaging(inside: Inside) -> dict[str, Any]:
             inside.depth(name),
         ]
     return seen
+
+
+def same_after_a_kill(service: Inside) -> dict[str, Any]:
+    """What clients see, before and after."""
+    before = picture(service)
+    service.start()
+    assert picture(service) == before
+    return before

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import cast
 
 from labeling_provider.service.cloud.embedded.services import EmbeddedServices
-from labeling_provider.service.cloud.eventbridge import Announce
 from labeling_provider.service.cloud.identity import Directory, Roles, Staff
-from labeling_provider.service.cloud.messaging import Messaging
+from labeling_provider.service.cloud.messaging import Announce, Messaging
 from labeling_provider.service.cloud.object_store import ObjectStore
 from labeling_provider.service.cloud.offered import Services
 from labeling_provider.service.cloud.s3_endpoint import EndpointObjectStore

@@ -1,10 +1,13 @@
-"""The interface for topics and queues, as labeling jobs use them."""
+"""The interfaces for topics and queues, as labeling jobs use them, and for events about jobs that have ended.
+
+Source: developer guide, "Monitor labeling job status"; EventBridge reference, "Amazon SageMaker events".
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from labeling_provider.service.database.database import Connection
 
@@ -75,4 +78,15 @@ class Messaging(ABC):
 
         :param message_id: the same for the same message, so that subscribers recognize one that arrives again.
         :return: False if the topic does not exist.
+        """
+
+
+class Announce(Protocol):
+    """Puts a labeling job's state change on the default event bus. Errors are logged, not raised."""
+
+    def __call__(self, arn: str, status: str, /) -> None:
+        """Send the event.
+
+        :param arn: the labeling job's ARN.
+        :param status: its final status.
         """

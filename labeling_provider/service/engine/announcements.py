@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.cloud.eventbridge import Announce
+from labeling_provider.service.cloud.messaging import Announce
 from labeling_provider.service.database import announcement_rows
 from labeling_provider.service.database.database import Database
 

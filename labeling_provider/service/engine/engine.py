@@ -14,8 +14,7 @@ from typing import Final
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.cloud.eventbridge import Announce
-from labeling_provider.service.cloud.messaging import Messaging
+from labeling_provider.service.cloud.messaging import Announce, Messaging
 from labeling_provider.service.cloud.object_store import ObjectStore
 from labeling_provider.service.database import object_rows
 from labeling_provider.service.database.database import Database, Row

@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
 
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.service.database import deleted_rows, people_rows, running, tag_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.schema import metadata, owners, tasks
-from tests.service.database.rows import job
+from tests.service.database.rows import fill, job
 
 WORKER = "private.us-east-1.0000000000000001"
 
 
 def count(connection: Connection, table: sa.Table, job_id: int) -> int:
     return int(connection.execute(sa.select(sa.func.count()).where(table.c.job_id == job_id)).scalar_one())
-
-
-def fill(connection: Connection, table: sa.Table, job_id: int, rows: int) -> None:
-    """Some rows of a job, whatever a table holds."""
-    for number in range(rows):
-        row: dict[str, Any] = {}
-        for column in table.columns:
-            if column.nullable or column.server_default is not None:
-                continue
-            if isinstance(column.type, sa.types.TypeDecorator):
-                row[column.name] = next(iter(column.type.states))  # type: ignore[attr-defined]
-            elif column.type.python_type is bool:
-                row[column.name] = False
-            elif column.type.python_type is str:
-                row[column.name] = str(number)
-            elif column.name != "id":
-                row[column.name] = number
-        connection.execute(sa.insert(table).values({**row, "job_id": job_id}))
 
 
 def test_a_job_is_deleted_bit_by_bit_with_all_that_is_of_it(connection: Connection) -> None:

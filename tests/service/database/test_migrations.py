@@ -21,6 +21,7 @@ from labeling_provider.service.database.migrations import OPTIONS, config
 from labeling_provider.service.database.migrations.versions import r0001_tables
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.database.schema import jobs, metadata
+from tests.service.database.rows import SCHEMA_0_1
 
 OLD_S3 = {"buckets", "bucket_settings", "bucket_objects"}
 """Tables of 0.1 that embedded S3 takes over when it starts."""
@@ -31,7 +32,6 @@ TAKES_AWAY = re.compile(
     re.MULTILINE,
 )
 """What the code of the version before may not survive. Without an index it only takes longer."""
-SCHEMA_0_1 = Path(__file__).with_name("schema_0_1.sql").read_text()
 JOB = {
     "id": 7,
     "name": "Cats",

@@ -8,8 +8,7 @@ import resource
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,11 @@ import sqlalchemy as sa
 from botocore.exceptions import ClientError
 
 from dev.stack import BIN, PATIENCE, Service, wait_until
-from labeling_provider.service.database import opening
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import DatabaseError, DatabaseInUse
 from labeling_provider.service.database.schema import objects
 from labeling_provider.service.database.states import ObjectState
 from labeling_provider.service.database.upkeep import restore
-from labeling_provider.service.failures import is_outage
 
 
 def url_in(folder: Path) -> str:
@@ -235,29 +232,3 @@ def test_a_large_file_is_read_for_a_while_only_and_a_backup_as_a_whole(file: Pat
     with pytest.raises(DatabaseError, match="damaged"):
         restore(f"sqlite:///{tmp_path / 'restored.sqlite'}", file)
     assert not list(tmp_path.glob("restored*"))
-
-
-def test_a_process_has_no_more_connections_than_it_may_and_who_gets_none_is_told(
-    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    database = Database(postgresql_url, shared=True, connections=5)
-    database.listen(lambda _: None)
-    own = "datname = current_database() AND backend_type = 'client backend'"
-
-    def ask(_: int) -> int:
-        with database.read() as connection:
-            connection.execute(sa.text("SELECT pg_sleep(0.01)"))
-            return int(connection.execute(sa.text(f"SELECT count(*) FROM pg_stat_activity WHERE {own}")).scalar_one())
-
-    with ThreadPoolExecutor(24) as pool:
-        assert 3 < max(pool.map(ask, range(72))) <= 5
-    database.close()
-    monkeypatch.setattr(opening, "_WAIT_SECONDS", 0.05)
-    database = Database(postgresql_url, shared=True, connections=5)
-    with ExitStack() as held:
-        for _ in range(3):
-            held.enter_context(database.read())
-        with pytest.raises(DatabaseError, match="in use for 0 s; --database-connections allows more") as error:
-            held.enter_context(database.write())
-    assert is_outage(error.value), "a job waits, and does not fail"
-    database.close()

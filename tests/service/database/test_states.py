@@ -1,8 +1,7 @@
-"""States are written as text that other programs read, read as members of their enum, and never misspelled."""
+"""States are written as text that other programs read, and read as members of their enum."""
 
 from __future__ import annotations
 
-import pytest
 import sqlalchemy as sa
 
 from labeling_provider.service.database.database import Database
@@ -21,7 +20,4 @@ def test_a_state_is_text_in_the_database_and_a_member_in_python(url: str) -> Non
         assert read is ObjectState.OUT
         query = sa.select(objects.c.object_id).where(objects.c.state.in_([ObjectState.OUT, ObjectState.WAITING]))
         assert connection.execute(query).scalars().all() == [1]
-    reason = "'ouch' is not a valid ObjectState"
-    with pytest.raises(sa.exc.StatementError, match=reason), database.write() as connection:
-        connection.execute(sa.insert(objects), [{**row, "object_id": 2, "state": "ouch"}])
     database.close()

@@ -1,4 +1,7 @@
-"""A service as a team has it: with credentials, an encryption key, and a provider of identities that it trusts."""
+"""A service as a team has it: with credentials, an encryption key, and a provider of identities that it trusts.
+
+And the files that the pages of tasks load.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,11 @@ import pytest
 
 from dev.identity_provider import IdentityProvider, ProviderBrowser
 from dev.stack import BIN, ROOT, Service
+from labeling_provider.service.web.assets import Assets
 
 ENCRYPTION_KEY = "a-key-that-is-long-enough-for-every-use"
 KEYS = {"LABELING_LOCAL_ACCESS_KEY_ID": "owner", "LABELING_LOCAL_SECRET_ACCESS_KEY": "the secret of the owner"}
+JQUERY = "https://code.example.com/jquery.js?v=1"
 
 
 @pytest.fixture(scope="session")
@@ -75,3 +80,14 @@ def run(guarded: Service) -> Callable[..., subprocess.CompletedProcess[str]]:
         return subprocess.run(line, env=given, cwd=ROOT, capture_output=True, text=True, check=False)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def assets(tmp_path_factory: pytest.TempPathFactory) -> Assets:
+    """The files that pages load: scripts, a style sheet, a picture, and one in place of another site's."""
+    folder = tmp_path_factory.mktemp("static")
+    (folder / "crowd-html-elements.js").write_text("'elements';" * 100)
+    (folder / "crowd-html-elements.css").write_text("b {}")
+    (folder / "more").mkdir()
+    (folder / "more" / "picture.png").write_bytes(b"\x89PNG")
+    return Assets(folder, {JQUERY: b"'jquery'"})

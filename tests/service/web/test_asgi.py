@@ -189,14 +189,6 @@ def test_no_request_to_s3_is_answered_by_a_failure_of_ours(
     assert ask(lab.service, method, f"{path}?{sub}", headers, body)[0] < 500
 
 
-@pytest.mark.parametrize("target", ["AmazonSQS.Nothing", "AWSEvents.Nothing", "AmazonSQS.", "AmazonSQS", "A.Nothing"])
-def test_an_operation_that_nobody_has_is_told(lab: Lab, target: str) -> None:
-    headers = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.0"}
-    status, answer, _ = ask(lab.service, "POST", "/", headers, b"{}")
-    assert status in {400, 404}
-    assert json.loads(answer)["__type"] in {"InvalidAction", "UnknownOperationException"}
-
-
 def test_what_is_not_offered_is_refused_without_a_traceback(lab: Lab) -> None:
     iam = lab.service.client("iam")
     before = lab.service.group.log.stat().st_size

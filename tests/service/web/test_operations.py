@@ -7,7 +7,6 @@ from collections import defaultdict
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from labeling_provider.groundtruth.model import service_model
 from tests.conftest import Lab, texts
@@ -130,23 +129,3 @@ def test_a_time_is_a_number(lab: Lab, when: Any) -> None:
     assert (status, answer["__type"]) == (400, "ValidationException")
     assert "CreationTimeAfter" in answer["message"]
     assert post(lab, "ListTrainingJobs", {"CreationTimeAfter": 1714521600.5})[0] == 200
-
-
-def test_a_page_goes_on_only_with_the_same_question(lab: Lab) -> None:
-    manifest = lab.manifest(texts(1))
-    stem = f"turn-{own_id().hex[:8]}"
-    for number in range(3):
-        lab.create(manifest, f"{stem}-{number}", workforce=lab.team("private-people"))
-    asked = {"NameContains": stem, "SortBy": "Name", "MaxResults": 2}
-    token = lab.sagemaker.list_labeling_jobs(**asked)["NextToken"]
-    for change in (
-        {"SortOrder": "Descending"},
-        {"SortBy": "CreationTime"},
-        {"NameContains": f"{stem}-"},
-        {"StatusEquals": "InProgress"},
-    ):
-        with pytest.raises(ClientError) as caught:
-            lab.sagemaker.list_labeling_jobs(**{**asked, **change}, NextToken=token)
-        assert caught.value.response["Error"]["Code"] == "ValidationException"
-    (last,) = lab.sagemaker.list_labeling_jobs(**{**asked, "MaxResults": 5}, NextToken=token)["LabelingJobSummaryList"]
-    assert last["LabelingJobName"] == f"{stem}-2"

@@ -315,10 +315,3 @@ def test_the_portal_is_where_the_caller_finds_the_service(lab: Lab) -> None:
     for operation, entry in (("ListWorkteams", "Workteams"), ("ListWorkforces", "Workforces")):
         _, body, _ = ask(lab.service, "POST", "/", {**headers, "x-amz-target": f"SageMaker.{operation}"}, b"{}")
         assert {listed["SubDomain"] for listed in json.loads(body)[entry]} == {f"{name}/portal"}
-
-
-def test_there_are_no_workteams_of_vendors(lab: Lab) -> None:
-    assert lab.sagemaker.list_subscribed_workteams()["SubscribedWorkteams"] == []
-    arn = "arn:aws:sagemaker:us-east-1:123456789012:workteam/vendor-crowd/x"
-    assert refused(lab, "describe_subscribed_workteam", WorkteamArn=arn)[0] == "ResourceNotFound"
-    assert refused(lab, "list_subscribed_workteams", NextToken="x")[0] == "ValidationException"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,15 +11,8 @@ from botocore.exceptions import ClientError
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.web.workteams import Workteams
 from labeling_provider.service.work.people import People
-from labeling_provider.service.work.workforce import WorkforceFile, load_workforce
+from labeling_provider.service.work.workforce import WorkforceFile
 from tests.service.inside import ACCOUNT, REGION, Inside
-
-
-@pytest.fixture
-def workforce(tmp_path: Path) -> WorkforceFile:
-    path = tmp_path / "workforce.json"
-    path.write_text(json.dumps({"workteams": {"private-simulated": {"workers": 2}}}))
-    return load_workforce(path, seed=1, region=REGION, account=ACCOUNT)
 
 
 def teams(inside: Inside, workforce: WorkforceFile) -> Workteams:
@@ -265,17 +257,6 @@ def test_a_workteam_that_is_made_again_begins_with_its_group(inside: Inside, wor
     teams(inside, workforce).delete({"WorkteamName": "herons"})
     make_team(inside, workforce, {**member, "UserGroup": "beginners"})
     assert in_team(inside, "herons") == set()
-
-
-def test_where_a_name_is_not_enough_a_workteam_without_members_is_nobodys(
-    inside: Inside, workforce: WorkforceFile
-) -> None:
-    inside.is_open = False
-    inside.start()
-    inside.is_open = True
-    teams(inside, workforce)
-    people(inside).add("Ada")
-    assert names(inside, f"{REGION}_local", "private-people") == set()
 
 
 @pytest.mark.parametrize("name", ["", "x" * 65, "a\x07b", " ", 7, None, ["a"]])

@@ -6,30 +6,14 @@ import json
 import sqlite3
 import tempfile
 from contextlib import closing, suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moto.s3.models import FakeKey, s3_backends
 
-from labeling_provider.service.cloud.embedded.s3_state import BUCKET_FIELDS, VERSION_FIELDS
-from labeling_provider.service.database.migrations.versions import r0001_tables
-from tests.service.inside import ACCOUNT, Inside, picture
-
-SCHEMA_0_1 = Path(__file__).parents[2] / "database/schema_0_1.sql"
-
-
-def same_after_a_kill(service: Inside) -> dict[str, Any]:
-    """What clients see, before and after."""
-    before = picture(service)
-    service.start()
-    assert picture(service) == before
-    return before
-
+from tests.service.inside import ACCOUNT, Inside, same_after_a_kill
 
 # S3
 
@@ -264,67 +248,6 @@ def test_s3_answers_as_before_after_any_calls(shared: Inside, calls: list[tuple[
         same_after_a_kill(shared)
 
 
-def test_a_database_of_version_0_1_0_is_taken_over(inside: Inside, caplog: pytest.LogCaptureFixture) -> None:
-    arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}"
-    inside.stop()
-    file = Path(inside.url.removeprefix("sqlite:///"))
-    file.unlink()
-    with closing(sqlite3.connect(file)) as database:
-        database.executescript(SCHEMA_0_1.read_text())
-    # Topics and queues came between 0.1.0 and the first version of the tables that has a number.
-    engine = sa.create_engine(inside.url)
-    r0001_tables.tables.create_all(engine)
-    engine.dispose()
-    with closing(sqlite3.connect(file)) as database:
-        database.execute("INSERT INTO buckets VALUES ('cats', 'eu-west-1')")
-        versioned = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
-        for name, query, body in (("versioning", "versioning=", versioned), ("acl", "acl=", b"")):
-            database.execute("INSERT INTO bucket_settings VALUES ('cats', ?, ?, '{}', ?)", (name, query, body))
-        # The second of these buckets was made by its host name.
-        for bucket in ("cats", "dogs"):
-            row = (bucket, "ä b", 1700000000.25, "e1", "STANDARD", json.dumps({"content-type": "a/b"}), b"body")
-            database.execute("INSERT INTO bucket_objects VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-        for name, target in (("itself", "itself"), ("widow", "gone")):
-            redrive = json.dumps({"deadLetterTargetArn": f"{arn}:{target}", "maxReceiveCount": 2})
-            kept = json.dumps({"VisibilityTimeout": 7, "RedrivePolicy": redrive})
-            database.execute("INSERT INTO queues VALUES (?, ?, ?, '{}')", (f"{arn}:{name}", name, kept))
-        fields = json.dumps({"display_name": "Old", "fifo_topic": "true"})
-        database.execute(
-            "INSERT INTO topics VALUES (?, ?, ?)", (f"arn:aws:sns:us-east-1:{ACCOUNT}:a.fifo", "a.fifo", fields)
-        )
-        database.commit()
-    Path(f"{file}.lock").unlink()
-    inside.start()
-    messages = [
-        record.message.partition(":")[0]
-        for record in caplog.records
-        if record.name == "labeling_provider.service.cloud.embedded.restoring"
-    ]
-    assert messages == ["setting acl of bucket cats could not be restored"]
-    seen = same_after_a_kill(inside)
-    assert [bucket["Name"] for bucket in seen["s3"]["listed"]["Buckets"]] == ["cats", "dogs"]
-    assert seen["s3"]["cats"]["get_bucket_versioning"]["Status"] == "Enabled"
-    assert seen["s3"]["cats"]["get_bucket_location"]["LocationConstraint"] == "eu-west-1"
-    restored = seen["s3"]["dogs"]["get_object ä b None"]
-    assert (restored["Body"], restored["ContentType"], restored["ETag"]) == (b"body".hex(), "a/b", '"e1"')
-    assert restored["headers"]["last-modified"] == "Tue, 14 Nov 2023 22:13:20 GMT"
-    assert [url.rpartition("/")[2] for url in seen["queues"]] == ["itself", "widow"]
-    assert seen[seen["queues"][0]][0]["Attributes"]["VisibilityTimeout"] == "7"
-    assert [topic.rpartition(":")[2] for topic in seen["topics"]] == ["a.fifo"]
-
-
-def test_everything_that_moto_knows_of_a_bucket_and_a_version_is_kept(inside: Inside) -> None:
-    inside.client("s3").create_bucket(Bucket="cats")
-    bucket = s3_backends[ACCOUNT]["aws"].buckets["cats"]
-    # Who and where it is, its contents, and what is made anew.
-    assert set(vars(bucket)) - set(BUCKET_FIELDS) == {"name", "account_id", "partition", "keys", "multiparts"}
-    assert set(vars(FakeKey("a", b"", ACCOUNT, "us-east-1"))) - set(VERSION_FIELDS) == {
-        *("name", "_version_id", "bucket_name", "account_id", "region_name", "partition"),
-        *("_value_buffer", "_max_buffer_size", "contentsize", "multipart", "lock", "disposed"),
-        *("model_name", "_transitions", "_tick", "_time_progressed"),
-    }
-
-
 @pytest.mark.parametrize("key", ["k" * 1025, "ä" * 513, "a\0b"])
 def test_a_key_that_no_database_holds_is_refused(inside: Inside, key: str) -> None:
     s3 = inside.client("s3")
@@ -333,15 +256,6 @@ def test_a_key_that_no_database_holds_is_refused(inside: Inside, key: str) -> No
         s3.put_object(Bucket="cats", Key=key)
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
     assert s3.list_objects_v2(Bucket="cats")["KeyCount"] == 0
-
-
-@pytest.mark.parametrize("text", ["a\0b", "\ud800", "\x1b[0m"])
-def test_a_message_that_no_database_holds_is_refused(inside: Inside, text: str) -> None:
-    sqs = inside.client("sqs")
-    url = sqs.create_queue(QueueName="news")["QueueUrl"]
-    with pytest.raises(ClientError, match="InvalidMessageContents"):
-        sqs.send_message(QueueUrl=url, MessageBody=text)
-    assert inside.depth("news") == 0
 
 
 def test_an_upload_that_the_database_refuses_can_be_completed_later_and_is_told_of_once(inside: Inside) -> None:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import gc
-import hashlib
 import threading
-from io import BytesIO
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from moto.s3.models import FakeKey
 
 from labeling_provider.service.cloud.embedded import s3_record
-from labeling_provider.service.cloud.object_store import MissingObject
 from labeling_provider.service.database.recorded_objects import MAX_READ_AHEAD
 from tests.service.inside import Inside
 
@@ -68,45 +64,6 @@ def test_an_object_that_is_overwritten_while_it_is_read_is_read_anew(
     assert store.read("s3://lab/a") == b"o" + LONG
 
 
-@pytest.mark.parametrize("by_service", [False, True])
-def test_a_long_object_is_what_was_put_whole_and_in_ranges(
-    inside: Inside, by_service: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    body = bytes(range(256)) * 10_000
-    s3 = inside.client("s3")
-    s3.create_bucket(Bucket="lab")
-    assert inside.embedded.objects
-    if by_service:
-        inside.embedded.objects.write_long("s3://lab/a", BytesIO(body), "text/plain")
-    else:
-        s3.put_object(Bucket="lab", Key="a", Body=body, ContentType="text/plain")
-    # Nothing reads all of it at once.
-    monkeypatch.setattr(s3_record, "body_of", lambda *_: pytest.fail("read at once"))
-    answer = s3.get_object(Bucket="lab", Key="a")
-    assert answer["Body"].read() == body
-    assert (answer["ETag"], answer["ContentType"]) == (f'"{hashlib.md5(body).hexdigest()}"', "text/plain")
-    for given, begin, end in (
-        ("bytes=0-0", 0, 1),
-        ("bytes=100-1048700", 100, 1_048_701),
-        ("bytes=2559999-", 2_559_999, 2_560_000),
-        ("bytes=-5", 2_559_995, 2_560_000),
-        ("bytes=5-99999999", 5, 2_560_000),
-    ):
-        answer = s3.get_object(Bucket="lab", Key="a", Range=given)
-        assert answer["Body"].read() == body[begin:end]
-        assert (answer["ContentRange"], answer["ContentLength"]) == (
-            f"bytes {begin}-{end - 1}/{len(body)}",
-            end - begin,
-        )
-    with pytest.raises(ClientError, match="InvalidRange"):
-        s3.get_object(Bucket="lab", Key="a", Range="bytes=2560000-")
-    assert s3.head_object(Bucket="lab", Key="a")["ContentLength"] == len(body)
-    monkeypatch.undo()
-    s3.copy_object(Bucket="lab", Key="b", CopySource={"Bucket": "lab", "Key": "a"})
-    inside.start()
-    assert inside.client("s3").get_object(Bucket="lab", Key="b")["Body"].read() == body
-
-
 def test_lists_go_on_after_a_restart_where_they_were(inside: Inside) -> None:
     s3 = inside.client("s3")
     s3.create_bucket(Bucket="lab")
@@ -126,34 +83,3 @@ def test_lists_go_on_after_a_restart_where_they_were(inside: Inside) -> None:
             inside.start()
     assert listed["list_objects"] == listed["list_objects_v2"] == ["b ö/", "ä + 2"]
     assert listed["list_object_versions"] == ["a None", "a 2", "a 1", "b ö/", "ä + 2", "ä + 1"]
-
-
-@pytest.mark.parametrize("before", [[], ["text/html"]])
-def test_what_the_service_writes_is_what_moto_would_write(inside: Inside, before: list[str]) -> None:
-    s3 = inside.client("s3")
-    assert inside.embedded.objects
-    answers = []
-    for bucket, keeps_versions in (("plain", False), ("versions", True)):
-        s3.create_bucket(Bucket=bucket)
-        if keeps_versions:
-            s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-        for kind in [*before, "application/json"]:
-            inside.embedded.objects.write({f"s3://{bucket}/ä/b": (kind.encode(), kind)})
-        answer = s3.get_object(Bucket=bucket, Key="ä/b")
-        answer["body"] = answer.pop("Body").read()
-        answer["acl"] = s3.get_object_acl(Bucket=bucket, Key="ä/b")["Grants"]
-        answer["versions"] = len(s3.list_object_versions(Bucket=bucket)["Versions"])
-        for varies in ("ResponseMetadata", "LastModified", "VersionId"):
-            answer.pop(varies, None)
-        answers.append(answer)
-    plain, versioned = answers
-    assert plain.pop("versions") == 1
-    assert versioned.pop("versions") == len(before) + 1
-    assert plain == versioned
-    assert plain["body"] == b"application/json"
-
-
-def test_the_service_writes_into_no_bucket_that_is_missing(inside: Inside) -> None:
-    assert inside.embedded.objects
-    with pytest.raises(MissingObject, match="s3://gone/a"):
-        inside.embedded.objects.write({"s3://gone/a": (b"", "text/plain")})

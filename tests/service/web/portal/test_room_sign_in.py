@@ -118,26 +118,3 @@ def test_passwords_can_t_be_tried_for_ever(guarded: Service, run: Run) -> None:
     status, _, page = browser.ask("POST", "/portal/sign-in", body, **form, x_forwarded_for="192.0.2.8")
     assert (status, "zu viele falsche Passw" in page) == (403, True)
     assert "stimmt nicht" in browser.ask("POST", "/portal/sign-in", b"name=Nobody&password=x", **form)[2]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["add", "A", "--team", "none"], "There is no workteam none."),
-        (["new-team", "two words"], "at 'workteamName' failed to satisfy"),
-        (["new-team", "private-people"], "A workteam named private-people already exists."),
-        (["add", " "], "A name must have 1 to 64 characters"),
-        (["remove", "Nobody"], "Nobody is called Nobody."),
-        (["invite", "Nobody"], "Nobody is called Nobody."),
-        (["list", "--team", "none"], "There is no workteam none."),
-    ],
-)
-def test_labeling_workers_says_what_is_wrong(run: Run, arguments: list[str], words: str) -> None:
-    done = run("workers", *arguments)
-    assert done.returncode == 1
-    assert words in done.stderr
-
-
-def test_who_does_not_know_the_keys_changes_nothing(run: Run) -> None:
-    done = run("workers", "list", LABELING_LOCAL_SECRET_ACCESS_KEY="guessed")
-    assert (done.returncode, "401" in done.stderr) == (1, True)

@@ -19,9 +19,10 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) dev/install.py $(VENV) constraints.txt dev,docs,team
 	@touch $@
 
+# With no more than its tests need; the worker pages are built for both by the other one.
 $(LOWEST)/.ready: pyproject.toml constraints-lowest.txt
 	$(CHECK_PYTHON)
-	@$(PYTHON) dev/install.py $(LOWEST) constraints-lowest.txt dev
+	@HATCH_BUILD_NO_HOOKS=true $(PYTHON) dev/install.py $(LOWEST) constraints-lowest.txt tests
 	@touch $@
 
 # The page tests drive Debian's Chromium; elsewhere install any Chromium and name it in CHROMIUM. The service's tests start
@@ -92,13 +93,13 @@ test-benchmarks: setup
 # touches neither, in two parts.
 LOWEST_TESTS := $(LOWEST)/bin/python -m pytest -m "not browser and not once"
 ENGINE_TESTS := $(addprefix tests/service/,cloud engine learning)
-test-lowest-engine: $(LOWEST)/.ready $(VENV)/.system
+test-lowest-engine: $(LOWEST)/.ready setup
 	$(LOWEST_TESTS) $(ENGINE_TESTS)
 
-test-lowest-service: $(LOWEST)/.ready $(VENV)/.system
+test-lowest-service: $(LOWEST)/.ready setup
 	$(LOWEST_TESTS) tests/service $(addprefix --ignore=,$(ENGINE_TESTS))
 
-test-lowest-airflow: $(LOWEST)/.ready $(VENV)/.system
+test-lowest-airflow: $(LOWEST)/.ready setup
 	$(LOWEST_TESTS) tests/client tests/streaming tests/decorators tests/hooks tests/jobs tests/operators tests/sensors tests/triggers tests/test_package.py tests/e2e
 
 # make mutants MODULE=labeling_provider/jobs/waiting.py: changes of a module that its tests do not see.

@@ -9,6 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from dev.stack import BIN, PATIENCE
 from tests.conftest import Lab, texts
 
@@ -25,6 +27,7 @@ def aws(lab: Lab, *arguments: str) -> Any:
     return json.loads(done.stdout) if done.stdout.strip() else None
 
 
+@pytest.mark.once
 def test_the_aws_command_line_runs_the_request_of_amazons_guide(lab: Lab, tmp_path: Path) -> None:
     """The guide's request (page "Image Classification (Single Label)"), with names filled in."""
     picture = lab.put("guide/example.png", b"")

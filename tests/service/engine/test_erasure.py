@@ -19,7 +19,6 @@ from labeling_provider.service.database import (
     audit_rows,
     job_rows,
     key_rows,
-    lease_rows,
     object_rows,
     people_rows,
     running,
@@ -27,12 +26,9 @@ from labeling_provider.service.database import (
 )
 from labeling_provider.service.database.audit_rows import AuditRow
 from labeling_provider.service.database.database import Database
-from labeling_provider.service.database.lease_rows import LeaseLost
 from labeling_provider.service.database.schema import jobs, metadata, objects, tasks
 from labeling_provider.service.database.states import ObjectState, RemarkKind, TaskState
-from labeling_provider.service.engine.consolidation import Results
 from labeling_provider.service.engine.erasure import Eraser, ErasureError
-from labeling_provider.service.engine.runs import Kinds, Runs
 from labeling_provider.service.work.people import People, PeopleError
 from tests.service.in_process import REGION, TEAM, InProcess, Memory
 
@@ -296,47 +292,6 @@ def test_two_at_once_would_undo_each_other(place: Place) -> None:
     assert refused
     place.eraser().erase("Ben")
     assert place.holds("Ben") == []
-
-
-def test_a_running_job_does_not_name_who_is_erased_meanwhile(tmp_path: Path) -> None:
-    service = InProcess(tmp_path)
-    service.engine.stop()
-    files = Stored()
-    people = People(service.store, Clock(), REGION, passwords=False)
-    ann = people.add("Ann").worker_id
-    request = service.prepare(b'{"source": "it purrs"}\n', name="Cats")
-    files.objects.update(service.storage.objects)
-    kinds = Kinds(files, service.engine._functions, service.engine.kinds._inputs)
-    with service.store.write() as connection:
-        job_id = job_rows.insert_job(
-            connection, name="Cats", arn="arn-Cats", reference_code="r", workteam_arn=TEAM, request=request
-        )
-        row = {"object_id": 0, "state": ObjectState.ANSWERED, "line": '{"source": "it purrs"}', "result": None}
-        object_rows.insert(connection, job_id, [row])
-        connection.execute(sa.update(objects).values(iteration=1, answered=1_000.5, stamp=1_000))
-        answer = json.dumps({"crowd-classifier": {"label": "cat"}})
-        same = {"job_id": job_id, "object_id": 0, "expires": 1.0, "accepted": 1.0, "due": 2.0, "answer": answer}
-        connection.execute(sa.insert(tasks).values(**same, state=TaskState.SUBMITTED, worker_id=ann))
-        taken = lease_rows.take(connection, job_id, "me", 1.0, 10.0**12)
-    assert taken
-    results = Results(service.store, files, service.engine._functions, Clock())
-    erased: list[str] = []
-
-    def meanwhile(what: str, uris: list[str]) -> None:
-        if what == "write" and not erased and any("worker-response" in uri for uri in uris):
-            erased.append("")
-            erased[0] = Eraser(service.store, files, people).erase("Ann").worker_id
-
-    files.hook = meanwhile
-    try:
-        with pytest.raises(LeaseLost):
-            results.consolidate(Runs(service.store, service.workforce, kinds).of(*taken))
-        written = {uri: body for uri, body in files.objects.items() if "/annotations/" in uri}
-        assert len(written) == 3
-        assert not any(ann.encode() in body or b"identityData" in body for body in written.values())
-        assert sum(erased[0].encode() in body for body in written.values()) == 2
-    finally:
-        service.store.close()
 
 
 def test_a_job_goes_on_after_somebody_was_erased_in_the_middle_of_its_step(tmp_path: Path) -> None:

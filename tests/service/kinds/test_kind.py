@@ -22,6 +22,7 @@ from PIL import Image
 
 from labeling_provider.groundtruth import task_types
 from labeling_provider.groundtruth.task_types import TASK_TYPES, TaskType
+from labeling_provider.manifest import read_label
 from labeling_provider.service.kinds import KINDS
 from labeling_provider.service.kinds.kind import (
     Answered,
@@ -104,13 +105,26 @@ def test_answers_and_labels_are_what_they_were(which: tuple[str, int, int]) -> N
 
 @pytest.mark.parametrize("row", TASK_TYPES.values(), ids=list(TASK_TYPES))
 def test_every_task_type_has_a_whole_kind(row: TaskType) -> None:
+    assert row.name in KINDS, f"no file in kinds/ runs {row.name}"
     assert not inspect.isabstract(KINDS[row.name])
     kind = make_kind(row.name)
-    (answered,) = answered_objects(kind, 1, count=1)
-    consolidated = kind.consolidate([answered], "2026-01-02T03:04:05.000006")
-    assert consolidated is None or consolidated.labels.keys() == {0}
     assert isinstance(kind, Learnable) or row.algorithm is None
     assert row.algorithm is None or row.algorithm in BUILT_IN
+    (answered,) = answered_objects(kind, 1, count=1)
+    for _, content in answered.answers:
+        kind.check_answer(content, answered.line)
+        assert row.answer_key is None or row.answer_key in content
+    consolidated = kind.consolidate([answered], "2026-01-02T03:04:05.000006")
+    if consolidated is None:
+        assert row.metadata_type == "groundtruth/custom", "only the caller's own labels are made elsewhere"
+        return
+    assert consolidated.labels.keys() == {0}, consolidated.failed
+    made = consolidated.labels[0]
+    # What a task wrote, the reader of manifests can read, as the class of the table's type.
+    read = read_label({"label": made.value, "label-metadata": {**made.metadata, "type": row.metadata_type}}, "label")
+    assert read is not None
+    assert row.metadata_type in type(read).types, f"no label class reads {row.metadata_type}"
+    assert (str(made.value) in made.files) is row.ref, "a label whose name ends with -ref is a file"
 
 
 @pytest.mark.parametrize("names", [("bounding-box",), ("no-such-task",)])

@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dev.messages import CLASSES, messages
-from dev.pictures import SCENE_LABELS, digits, scene
 from labeling_provider.service.learning.models import (
     BUILT_IN,
     Model,
@@ -23,33 +21,7 @@ from labeling_provider.service.learning.models import (
     pack,
     unpack,
 )
-
-TEXT, IMAGE = "text-classification", "image-classification"
-BOXES, MASKS = "object-detection", "semantic-segmentation"
-
-
-def new(algorithm: str, labels: list[str], seed: int = 1) -> Model:
-    return import_model(BUILT_IN[algorithm])(labels, seed)
-
-
-def examples(algorithm: str, count: int) -> tuple[list[str], list[bytes | str], list[Any]]:
-    """Labels, data and answers."""
-    if algorithm == TEXT:
-        texts = messages(count, 3)
-        return CLASSES, [text for text, _ in texts], [CLASSES.index(name) for _, name in texts]
-    if algorithm == IMAGE:
-        chosen = digits()[:count]
-        return [str(digit) for digit in range(10)], [data for data, _ in chosen], [int(digit) for _, digit in chosen]
-    scenes = [scene(number) for number in range(count)]
-    if algorithm == BOXES:
-        answers: list[Any] = [
-            [{**box, "class_id": SCENE_LABELS.index(box["label"])} for box in scene.boxes] for scene in scenes
-        ]
-    else:
-        from PIL import Image
-
-        answers = [np.asarray(Image.open(io.BytesIO(scene.mask))) for scene in scenes]
-    return SCENE_LABELS, [scene.picture for scene in scenes], answers
+from tests.service.learning.some_examples import BOXES, IMAGE, MASKS, TEXT, examples, new
 
 
 def fewer(algorithm: str, count: int) -> int:
@@ -59,21 +31,6 @@ def fewer(algorithm: str, count: int) -> int:
 
 def alike(answer: Any, other: Any) -> bool:
     return bool(np.array_equal(answer, other)) if isinstance(answer, np.ndarray) else bool(answer == other)
-
-
-@pytest.mark.parametrize(("algorithm", "least"), [(TEXT, 0.85), (IMAGE, 0.85)])
-def test_classes_are_learned(algorithm: str, least: float) -> None:
-    labels, data, answers = examples(algorithm, 400)
-    model = new(algorithm, labels)
-    inputs = [model.read(item) for item in data]
-    model.train(inputs[:200], answers[:200])
-    predictions = model.predict(inputs[200:])
-    right = [said.answer == answer for said, answer in zip(predictions, answers[200:], strict=True)]
-    assert sum(right) / len(right) > least
-    sure = sorted(zip((said.score for said in predictions), right, strict=True), reverse=True)
-    assert sum(is_right for _, is_right in sure[:100]) > sum(is_right for _, is_right in sure[100:]), (
-        "scores grow with certainty"
-    )
 
 
 @pytest.mark.parametrize("algorithm", list(BUILT_IN))
@@ -149,59 +106,11 @@ def test_a_file_does_not_decide_what_is_imported() -> None:
     assert load_model(archive, Foreign).predict(["x"]) == [Prediction(0, 1.0)]
 
 
-@pytest.mark.parametrize("algorithm", [TEXT, IMAGE, MASKS])
-def test_labels_may_change_their_order_and_come_and_go(algorithm: str) -> None:
-    # Masks take long to learn, but few of them do.
-    count = 50 if algorithm == MASKS else 120
-    learned = count - 20
-    labels, data, answers = examples(algorithm, count)
-    earlier = new(algorithm, labels)
-    inputs = [earlier.read(item) for item in data]
-    earlier.train(inputs[:learned], answers[:learned])
-    others = ["new", *reversed(labels[1:])]
-    later = new(algorithm, others)
-    unpack(pack(earlier, algorithm), later)
-    if algorithm == MASKS:
-        later.train(inputs[:1], [np.zeros_like(answers[0])])
-        crates = [number for number in range(learned, count) if set(np.unique(answers[number])) == {0, 2}]
-        assert crates
-        painted = later.predict([inputs[number] for number in crates])
-        assert all(
-            2 in np.unique(prediction.answer) and 1 not in np.unique(prediction.answer) for prediction in painted
-        )
-        return
-    later.train(inputs[100:101], [others.index(labels[answers[100]]) if answers[100] else 0])
-    known = [number for number in range(101, count) if answers[number] != 0]
-    predictions = later.predict([inputs[number] for number in known])
-    right = [others[said.answer] == labels[answers[number]] for said, number in zip(predictions, known, strict=True)]
-    assert sum(right) / len(right) > 0.7
-
-
 @pytest.mark.parametrize("algorithm", [IMAGE, BOXES, MASKS])
 @pytest.mark.parametrize("data", [b"", b"no picture", b"\x89PNG\r\n\x1a\nbroken"])
 def test_what_is_no_picture_is_refused(algorithm: str, data: bytes) -> None:
     with pytest.raises(ValueError, match="as a picture"):
         new(algorithm, ["a", "b"]).read(data)
-
-
-@pytest.mark.parametrize("algorithm", [TEXT, IMAGE])
-def test_a_model_keeps_no_more_examples_than_it_can_bear(algorithm: str) -> None:
-    labels, data, answers = examples(algorithm, 60)
-    model = new(algorithm, labels)
-    model.most_examples = 20  # type: ignore[attr-defined]
-    model.train([model.read(item) for item in data], answers)
-    (kept,) = load_arrays(model.save(), "classes")
-    assert len(kept) == 20
-    assert len(set(kept)) > 3, "they are chosen from all"
-
-
-@pytest.mark.parametrize("algorithm", [TEXT, IMAGE])
-def test_one_class_alone_can_be_learned(algorithm: str) -> None:
-    labels, data, _answers = examples(algorithm, 10)
-    model = new(algorithm, labels)
-    inputs = [model.read(item) for item in data]
-    model.train(inputs, [2] * len(inputs))
-    assert {said.answer for said in model.predict(inputs)} == {2}
 
 
 def changed(archive: bytes, **members: bytes) -> bytes:

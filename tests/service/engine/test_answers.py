@@ -60,3 +60,5 @@ def test_what_is_no_answer_is_written_as_it_came_beside_those_that_name_files() 
     (uri,) = files
     data = written[0][1][kind.key]["frameData"]
     assert [data["s3Prefix"] + name for name in data["entries"]] == [uri]
+    assert "/0/" in uri
+    assert ".json/" not in uri

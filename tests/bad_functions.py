@@ -54,6 +54,12 @@ def echoes(event: dict[str, Any], context: object) -> Any:
     return {"pid": os.getpid(), "event": event}
 
 
+def says_whether(event: dict[str, Any], context: object) -> Any:
+    """A pre-annotation function that returns what the object says, under the key that it names."""
+    line = event["dataObject"]
+    return {"taskInput": {}, line["key"]: line["said"]}
+
+
 def finds_s3_away(event: dict[str, Any], context: object) -> None:
     """A client's error about a place that does not respond."""
     from botocore.exceptions import ConnectTimeoutError

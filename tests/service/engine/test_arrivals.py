@@ -75,7 +75,7 @@ def test_each_new_object_of_a_bucket_arrives_and_nothing_else_does() -> None:
 
 def test_a_line_begins_as_what_it_is() -> None:
     def begun(line: str) -> tuple[ObjectState, bool]:
-        row, trouble = first_state(line, "label", "groundtruth/text-classification", "Cats")
+        row, trouble = first_state(line, "label", "groundtruth/text-classification", "Cats", 0.0)
         assert (row["result"] is None) is (trouble is None)
         return row["state"], trouble is not None
 

@@ -38,7 +38,7 @@ BAD = {
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcess]:
     folder = tmp_path_factory.mktemp("engine")
     os.environ[PIDS] = str(folder)
-    known = {name: {"handler": f"{HERE}:{name}", "timeout_seconds": 2} for name in (*BAD, "prints")}
+    known = {name: {"handler": f"{HERE}:{name}", "timeout_seconds": 2} for name in (*BAD, "prints", "says_whether")}
     made = InProcess(folder, known)
     made.storage.objects["s3://lab/template.liquid"] = b"<crowd-form></crowd-form>"
     yield made
@@ -56,6 +56,25 @@ def test_a_function_that_misbehaves_fails_its_job_and_is_named(engine: InProcess
     assert description["LabelingJobStatus"] == "Failed"
     assert FUNCTION + name in description["FailureReason"]
     assert BAD[name] in description["FailureReason"]
+
+
+@pytest.mark.parametrize("key", ["isHumanAnnotationRequired", "humanAnnotationRequired"])
+def test_a_function_says_in_any_spelling_whether_people_are_needed(engine: InProcess, key: str) -> None:
+    said = [False, "false", "FALSE", "False", True, "true", "TRUE", None]
+    lines = [{"source": "a", "truth": {"form": 1}, "key": key, "said": answer} for answer in said]
+    manifest = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    description, output = engine.run(manifest, **CUSTOM, pre_annotation_function=FUNCTION + "says_whether")
+    assert description["LabelingJobStatus"] == "Completed"
+    assert ["label" in line for line in output] == [False] * 4 + [True] * 4
+    assert "no human annotation is required" in output[0]["label-metadata"]["failure-reason"]
+
+
+def test_a_function_that_does_not_say_clearly_whether_people_are_needed_is_named(engine: InProcess) -> None:
+    line = {"source": "a", "truth": {"form": 1}, "key": "humanAnnotationRequired", "said": "perhaps"}
+    name = FUNCTION + "says_whether"
+    description, _ = engine.run(json.dumps(line).encode() + b"\n", **CUSTOM, pre_annotation_function=name)
+    assert description["LabelingJobStatus"] == "Failed"
+    assert f"The function {name} has returned a humanAnnotationRequired" in description["FailureReason"]
 
 
 def test_functions_that_never_return_hold_up_no_other_job(engine: InProcess) -> None:

@@ -1,8 +1,7 @@
-"""Which objects people get next, and how many; and which ones the caller's function keeps from them."""
+"""Which objects people get next, and how many."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -12,32 +11,15 @@ from labeling_provider.service.clock import Clock
 from labeling_provider.service.database import object_rows, running, task_rows
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.states import ObjectState
+from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.engine.hand_out import HandOut
-from labeling_provider.service.failures import JobFailure
 from labeling_provider.service.work.job_run import Run
 from tests.service.engine.some_runs import run_in
 
-FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:pre"
-ASKS = {"HumanTaskConfig": {"PreHumanTaskLambdaArn": FUNCTION}}
 
-
-class Answers:
-    """The caller's functions: one, which gives an answer after the other."""
-
-    def __init__(self, *answers: Any) -> None:
-        self.left = list(answers)
-
-    def __contains__(self, arn: object) -> bool:
-        return arn == FUNCTION
-
-    def call(self, arn: str, event: dict[str, Any]) -> Any:
-        return self.left.pop(0)
-
-
-def hand_out(common: Database, *answers: Any) -> HandOut:
-    functions: Any = Answers(*answers)
+def hand_out(common: Database) -> HandOut:
     learning: Any = None
-    return HandOut(common, learning, functions, Clock(), seed=4)
+    return HandOut(common, learning, Functions({}), Clock(), seed=4)
 
 
 def ids(common: Database, run: Run, state: ObjectState) -> list[int]:
@@ -103,36 +85,3 @@ def test_a_set_is_filled_up_while_it_has_room(common: Database) -> None:
     assert out.top_up(run, after, 1.0)
     assert ids(common, run, ObjectState.OUT) == [0, 1]
     assert not out.top_up(run, after, 1.0)
-
-
-@pytest.mark.parametrize("key", ["isHumanAnnotationRequired", "humanAnnotationRequired"])
-def test_a_function_says_in_any_spelling_whether_people_are_needed(common: Database, key: str) -> None:
-    said = [False, "false", "FALSE", " False", True, "true", "TRUE", None]
-    run, _ = run_in(common, "w" * len(said), **ASKS)
-    with common.read() as connection:
-        chosen = object_rows.waiting(connection, run.id)
-    hand_out(common, *({"taskInput": {}, key: answer} for answer in said)).send(run, chosen, 1)
-    assert ids(common, run, ObjectState.OUT) == [4, 5, 6, 7]
-    with common.read() as connection:
-        results = [row.result for row in object_rows.results(connection, run.id)]
-    failed = json.loads(results[0])["label-metadata"]["failure-reason"]
-    assert "no human annotation is required" in failed
-
-
-@pytest.mark.parametrize(
-    ("answer", "words"),
-    [
-        ({"taskInput": {}, "humanAnnotationRequired": "perhaps"}, "has returned a humanAnnotationRequired"),
-        ({"humanAnnotationRequired": True}, 'must return {"taskInput"'),
-        (["taskInput"], 'must return {"taskInput"'),
-        ({"taskInput": {"a": "half a pair \ud800"}}, "a taskInput that can't be used"),
-    ],
-)
-def test_a_function_that_does_not_say_clearly_what_people_get_is_named(
-    common: Database, answer: Any, words: str
-) -> None:
-    run, _ = run_in(common, "w", **ASKS)
-    with pytest.raises(JobFailure, match=words) as failure:
-        hand_out(common, answer).next_set(run)
-    assert f"The function {FUNCTION}" in str(failure.value)
-    assert ids(common, run, ObjectState.WAITING) == [0]

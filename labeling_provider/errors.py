@@ -60,7 +60,7 @@ class InvalidManifestError(LabelingError):
 
     def __init__(self, where: str, problems: Sequence[Problem]) -> None:
         self.where, self.problems = where, tuple(problems)
-        super().__init__(f"{where} is not fit for labeling, {_listed(self.problems)}")
+        super().__init__(f"{where} can't be labeled as it is, {_listed(self.problems)}")
 
     def __reduce__(self) -> tuple[type[InvalidManifestError], tuple[str, tuple[Problem, ...]]]:
         return type(self), (self.where, self.problems)

@@ -114,10 +114,10 @@ def check_keys(source: ImportEnd, target: ImportEnd) -> None:
             is_real = here.key != _LOCAL[0]
             if is_real and here.key == there.key and is_amazon(here.url) != is_amazon(there.url):
                 raise ImportingError(
-                    f"The access key …{here.key[-4:]} would sign requests to {here.url} and to {there.url}. Keys "
-                    "for Amazon are for nobody else: name them with --profile or --aws-conn-id, so that those that "
-                    "boto3 finds by itself belong to your own S3; or give the connection of --to-aws-conn-id a login "
-                    "and password, and keys for S3 in service_config.s3 that are not Amazon's."
+                    f"The access key …{here.key[-4:]} would sign requests to {here.url} and to {there.url}. Amazon "
+                    "keys must not be sent anywhere else: give them with --profile or --aws-conn-id, so that the ones "
+                    "boto3 finds by itself are those of your own S3; or give the connection of --to-aws-conn-id a "
+                    "login and password, and keys for S3 in service_config.s3 that are not Amazon's."
                 )
 
 

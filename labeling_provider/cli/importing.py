@@ -48,8 +48,8 @@ def parser() -> argparse.ArgumentParser:
     source.add_argument("--aws-conn-id", metavar="ID", help="with the credentials of this Airflow connection")
     source.add_argument(
         "--profile",
-        help="with the credentials of this profile; by default those that boto3 finds for Amazon, and for another "
-        "service none that mean anything",
+        help="the profile whose credentials to use; by default those that boto3 finds for Amazon, and placeholders for "
+        "another service",
     )
     source.add_argument("--region", help="region of the jobs; by default as boto3 finds it")
     target = options.add_argument_group("where to")

@@ -216,7 +216,7 @@ def persist(call: Callable[[], T], what: str, *, outage: float, pause: float = 1
             if not is_transient(error):
                 raise
             seconds = patience.pause(error, what, time.monotonic(), pause)
-            log.warning("%s: no answer, next try in %.1f s: %s%s", what, seconds, error, remedy(error))
+            log.warning("%s: no answer, trying again in %.1f s: %s%s", what, seconds, error, remedy(error))
         time.sleep(seconds)
 
 

@@ -72,9 +72,9 @@ class Creation:
                 f"{what}. Set if_job_exists='adopt' to continue with it, or 'replace' to stop it and create another."
             )
         if self._options.if_job_exists == "adopt":
-            log.warning("%s: continuing with it, because of if_job_exists='adopt'", what)
+            log.warning("%s: continuing with it, because if_job_exists='adopt'", what)
             return True
-        log.warning("%s: replacing it, because of if_job_exists='replace'", what)
+        log.warning("%s: replacing it, because if_job_exists='replace'", what)
         if job.status in RUNNING:
             self._ground_truth.stop_job(job.name)
         return False

@@ -137,7 +137,7 @@ class JobMove:
                 raise MovingError(str(error)) from error.__cause__
             yield Entry("labeling job", name, Outcome.REFUSED, (str(error),))
         except (LookupError, ValueError, TypeError, AttributeError) as error:
-            reason = f"Its description is not one of SageMaker's: {error!r}"
+            reason = f"Its description is not a valid answer of SageMaker's: {error!r}"
             yield Entry("labeling job", name, Outcome.REFUSED, (reason,))
 
     def _brought(self, job: JobDescription) -> Iterator[Entry]:
@@ -206,7 +206,7 @@ class JobMove:
         if is_running:
             notes = (f"It is {present.status} here.",)
             if job.state.modified > present.state.created:
-                notes += ("It has changed at Amazon since it was brought: labels made there since are not here.",)
+                notes += ("It has changed at Amazon since the import: labels added there since then are missing here.",)
         elif not self._manner.dry_run:
             plan = _plan(job, EditableRequest.of(present), True, job.output_manifest_uri)
             entry = self._settled(plan)
@@ -262,7 +262,7 @@ class JobMove:
         :raises MovingError: if no replacement was given for one that can't be brought.
         """
         arn, kind = _workteam_arn(plan), plan.job.workforce_kind
-        why = f"The {kind} workteam {arn} can't work here."
+        why = f"The {kind} workteam {arn} can't be used here."
         given = self._manner.workteams.get(arn) or self._manner.workteams.get(arn.rpartition("/")[2])
         if given is None and kind == "private":
             try:
@@ -284,7 +284,7 @@ class JobMove:
         plan.request.assign(self._teams.existing(name))
         plan.notes.append(f"Its workteam is {name} here.")
         if plan.request.workforce_kind != "public" and plan.request.remove("PublicWorkforceTaskPrice"):
-            plan.notes.append("Only the public workforce has a price, so it is without PublicWorkforceTaskPrice.")
+            plan.notes.append("PublicWorkforceTaskPrice was left out: only the public workforce has a price.")
 
     def _bring_team(self, plan: Plan) -> Iterator[Entry]:
         """:raises MovingError: if the service refuses the workteam of a job that needs it."""

@@ -101,7 +101,7 @@ class Plan:
         if not self.task_type.function:
             left += self.request.remove("PreHumanTaskLambdaArn", "AnnotationConsolidationConfig")
         if left:
-            self.notes.append(f"Nobody works on it any more, so it comes without {', '.join(left)}.")
+            self.notes.append(f"No more work will be done on it, so these were left out: {', '.join(left)}.")
 
     def _check_functions(self, manner: Manner) -> None:
         """:raises MovingError: if the service is known not to know a function of the job."""
@@ -143,7 +143,7 @@ class Plan:
         request, notes, rest = self.request, self.notes, counts.rest
         if self.is_finished:
             if rest:
-                notes.append(f"Objects without a label: {rest:,}. Its output manifest has them; nobody is asked.")
+                notes.append(f"Objects without a label: {rest:,}. The output manifest has them as they are.")
             return
         notes.append(f"Objects with a label: {counts.labeled:,}; left to label: {rest:,}.")
         if self.job.is_streaming and not counts.labeled + rest:

@@ -112,8 +112,8 @@ class Teams:
         tags, notes = self._tags(self._target, self._arns[name]), list[str]()
         if tags.get(SOURCE_TAG) != arn:
             notes.append(
-                "The service already had a workteam with this name. Its people were left as they are, and work on "
-                f"Amazon's jobs; --workteam {arn}=NAME names another."
+                "The service already had a workteam with this name. Its members were left as they are, and "
+                f"will work on the imported jobs; --workteam {arn}=NAME chooses another one."
             )
         elif tags.get(_MEMBERS_TAG) == _COMING:
             notes = self._bring_people(name, present["MemberDefinitions"])
@@ -226,7 +226,7 @@ class Teams:
                 problems.append(str(error))
         if people:
             who = "One person" if people == 1 else f"{people:,} people"
-            notes.insert(0, f"{who}. Passwords stay at Amazon: invite each with labeling workers invite.")
+            notes.insert(0, f"{who}. Passwords are not imported: invite each person with labeling workers invite.")
         if problems:
             more = f" And {len(problems) - MAX_NAMED:,} more." if len(problems) > MAX_NAMED else ""
             notes.append(f"Not all of its people are here: {' '.join(problems[:MAX_NAMED])}{more}")

@@ -75,7 +75,7 @@ def check_draft(
     cost = estimate_request(request, objects or 0)
     if automated and objects is not None and objects < Quota.AUTOMATED_ADVISED_OBJECTS:
         log.warning(
-            "%s objects are few for automated labeling: Amazon requires %s and advises %s",
+            "%s objects are not many for automated labeling: Amazon requires %s and recommends %s",
             f"{objects:,}",
             f"{Quota.AUTOMATED_MINIMUM_OBJECTS:,}",
             f"{Quota.AUTOMATED_ADVISED_OBJECTS:,}",
@@ -199,7 +199,7 @@ def _audit_problems(audit: AuditedLabels, uri: str) -> Iterator[Problem]:
         message = f"no line of {uri} has {audit.wanted} to audit.{others}"
         yield Problem(where, message, "Use the output manifest of the job that made the labels, and its attribute.")
     elif audit.missing:
-        log.warning("%s: %s lines have no label to audit; their objects will fail, one by one", uri, audit.missing)
+        log.warning("%s: %s lines have no label to audit; these objects will fail, and no others", uri, audit.missing)
 
 
 def _manifest_report(

@@ -147,7 +147,7 @@ class LabelingRun:
         )
 
     def _time_is_up(self, job: OwnJob) -> NoReturn:
-        state, outcome = job.state, "It keeps running, because of stop_job_on_kill=False."
+        state, outcome = job.state, "It keeps running, because stop_job_on_kill=False."
         if self._options.stop_job_on_kill:
             self._ground_truth.stop_job(job.name)
             outcome = "It was stopped; its labels are in its output manifest."
@@ -160,7 +160,7 @@ class LabelingRun:
         outcome = "It keeps running; a retry of this task waits for it again."
         if self._options.on_stall == "stop":
             self._ground_truth.stop_job(job.name)
-            outcome = "It was stopped, because of on_stall='stop'; its labels are in its output manifest."
+            outcome = "It was stopped, because on_stall='stop'; its labels are in its output manifest."
         raise LabelingJobStalledError(f"{stall_report(job, seconds)} {outcome}")
 
     # When it has ended

@@ -123,7 +123,7 @@ def wait_for_job(
         except Exception as error:  # noqa: BLE001 - Patience raises errors that a retry can't help
             news = None
             pause = patience.pause(error, f"Waiting for {state.name}", time.monotonic(), poll_interval)
-            log.warning("No answer about %s, next try in %.0f s: %s", state.name, pause, error)
+            log.warning("No answer about %s, trying again in %.0f s: %s", state.name, pause, error)
             continue
         if isinstance(answer, LabelingError):
             raise answer

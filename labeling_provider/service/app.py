@@ -289,7 +289,8 @@ def _reached_by_others(settings: ServiceSettings, endpoint: str) -> str:
     """How other machines reach a service that listens on all addresses of this one."""
     parts = urlsplit(endpoint)
     where = f"{parts.scheme}://NAME:{parts.port}"
-    return f"labeling {settings.part.value}: other machines reach {where}, NAME being this machine's name or address"
+    command = f"labeling {settings.part.value}"
+    return f"{command}: other machines can reach it at {where}, where NAME is this machine's name or address"
 
 
 def _end_for_certain(temporary: Path | None) -> None:

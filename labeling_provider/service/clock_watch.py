@@ -56,8 +56,8 @@ class ClockWatch:
         CLOCK_DIFFERENCE.set(difference)
         if abs(difference) > MAX_DIFFERENCE_SECONDS:
             log.warning(
-                "this machine's clock is %.1f s %s the database's: processes may take jobs from each other that are "
-                "being worked on; keep the clocks of all machines together, as with NTP",
+                "this machine's clock is %.1f s %s the database's: processes may take over jobs that "
+                "others are still working on; synchronize the clocks of all machines, for example with NTP",
                 abs(difference),
                 "ahead of" if difference > 0 else "behind",
             )

@@ -240,7 +240,7 @@ class Poller:
             for watch in all_watches:
                 watch.tell(final_error)
             return interval
-        log.warning("No answer about labeling jobs, next try in %.0f s: %s", pause, error)
+        log.warning("No answer about labeling jobs, trying again in %.0f s: %s", pause, error)
         for watch in all_watches:
             if (silence := watch.silence(patience.silence(now))) >= watch.outage:
                 watch.tell(LabelingError(no_answer(f"Waiting for {watch.job_name}", silence, error)))
@@ -274,7 +274,7 @@ class Poller:
                     await self._in_thread(queue.settle, notice, bool(names))
                     self._tell(seen)
             except Exception as error:  # noqa: BLE001 - the queue is optional, sweeps continue
-                log.warning("No answer from %s, next try in %.0f s: %s", url, _QUEUE_PAUSE, error)
+                log.warning("No answer from %s, trying again in %.0f s: %s", url, _QUEUE_PAUSE, error)
                 await asyncio.sleep(_QUEUE_PAUSE)
 
 

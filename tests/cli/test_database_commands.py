@@ -18,7 +18,7 @@ def test_a_data_directory_is_prepared_backed_up_and_restored(
     assert capsys.readouterr().out.startswith("The database has tables of version ")
     assert main(["--data-dir", str(state), "backup", str(file)]) == 0
     assert main(["--data-dir", str(state), "backup", str(file)]) == 1
-    assert "exists: name a new file" in capsys.readouterr().err
+    assert "already exists: choose another file" in capsys.readouterr().err
     monkeypatch.setenv("LABELING_LOCAL_DATABASE_URL", f"sqlite:///{other / 'labeling.sqlite'}")
     assert main(["restore", str(file)]) == 0
     assert (other / "labeling.sqlite").stat().st_size > 0

@@ -52,7 +52,7 @@ def test_few_objects_are_warned_of_and_the_service_has_the_last_word(
 ) -> None:
     with pytest.raises(LabelingJobFailedError, match="at least 1,250 objects"):
         run(client, lab.spec(texts(30), automated_labeling=True), Notebook(owner)).run()
-    warning = "30 objects are few for automated labeling: Amazon requires 1,250 and advises 5,000"
+    warning = "30 objects are not many for automated labeling: Amazon requires 1,250 and recommends 5,000"
     assert warning in logged()
 
 
@@ -154,4 +154,4 @@ def test_objects_without_a_label_to_audit_are_told_and_fail_one_by_one(lab: Lab,
     first, *others = ({"source-ref": uri} for uri in yard.uris)
     lines = yard.lab.manifest([{**first, "boxes": BOXES, "boxes-metadata": ABOUT}, *others])
     assert looked_at(lab, lines, task_type="verification-bounding-box", fix_cors=True, audited_attribute="boxes").run()
-    assert "2 lines have no label to audit; their objects will fail, one by one" in logged()
+    assert "2 lines have no label to audit; these objects will fail, and no others" in logged()

@@ -102,9 +102,7 @@ def test_when_time_is_up_the_job_is_stopped_or_goes_on(
 def test_a_job_that_stands_still_is_told_with_its_usual_cause(lab: Lab, client: GroundTruth, owner: Owner) -> None:
     options = {"stall_timeout": timedelta(seconds=1), "on_stall": "stop"}
     task = run(client, for_people(lab), Notebook(owner), **options)
-    with pytest.raises(
-        LabelingJobStalledError, match="the workteam has no members.* It was stopped, because of on_stall"
-    ):
+    with pytest.raises(LabelingJobStalledError, match="the workteam has no members.* It was stopped, because on_stall"):
         task.run()
     assert lab.wait(str(task.job_under_way), {"Stopped"})
 

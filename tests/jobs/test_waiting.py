@@ -139,7 +139,7 @@ def test_trouble_on_the_way_is_sat_out_and_shown_is_what_has_changed(
     assert event["state"]["status"] == "Stopped"
     statuses = [state.status for state in shown]
     assert statuses in (["InProgress", "Stopped"], ["InProgress", "Stopping", "Stopped"])
-    assert caplog.text.count(f"No answer about {name}, next try in") == 3
+    assert caplog.text.count(f"No answer about {name}, trying again in") == 3
 
 
 def test_a_job_that_is_gone_or_a_service_that_stays_away_is_an_error(lab: Lab, client: GroundTruth, name: str) -> None:

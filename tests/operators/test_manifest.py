@@ -98,7 +98,7 @@ def test_a_manifest_is_checked_as_a_task(connected: Lab, logged: Callable[[], st
     packed = connected.put("good.manifest.gz", gzip.compress(connected.get(good)))
     assert check(packed) == {**result, "manifest_uri": packed}
     bad = connected.put("bad.manifest", json.dumps({"source-ref": f"s3://{yard.bucket}/gone.png"}) + "\n{\n" * 30)
-    with pytest.raises(InvalidManifestError, match=r"bad.manifest is not fit for labeling, 22 problems") as caught:
+    with pytest.raises(InvalidManifestError, match=r"bad.manifest can't be labeled as it is, 22 problems") as caught:
         check(bad)
     problems = [str(problem) for problem in caught.value.problems]
     assert "line 2: not JSON" in problems[0]

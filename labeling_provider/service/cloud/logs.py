@@ -78,7 +78,7 @@ class Logs:
         """
         if call.operation not in self._operations:
             offered = ", ".join(self._operations)
-            raise ApiError("UnknownOperationException", f"Here, logs can only be read: {offered}.")
+            raise ApiError("UnknownOperationException", f"Logs are read-only here. The operations are {offered}.")
         try:
             request = json.load(call.body) if call.length else {}
             if not isinstance(request, dict):
@@ -283,7 +283,7 @@ def _pattern(text: str) -> Callable[[str], bool]:
     text = text.strip()
     terms = [(sign, quoted or bare) for sign, quoted, bare in _TERM.findall(text)]
     if text.startswith(("{", "[", "%")) or (text and not terms):
-        raise _invalid("Here, a filter pattern must consist of terms.")
+        raise _invalid("Only filter patterns made of terms are supported here.")
     kinds = {sign: [term for prefix, term in terms if prefix == sign] for sign in ("", "?", "-")}
 
     def matches(message: str) -> bool:

@@ -88,7 +88,7 @@ class ObjectsWatch:
 
     def _advice(self) -> str:
         if self._has_answered:
-            return "Labeling jobs wait for it; people go on as far as they can without it."
+            return "Labeling jobs wait for it; people can go on where it is not needed."
         return f"{_SETTINGS} Until it has answered once, this process is not ready."
 
     def _pause(self) -> float:

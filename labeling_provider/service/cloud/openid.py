@@ -213,7 +213,7 @@ class OpenId:
         if not isinstance(tokens.get("id_token"), str) or not isinstance(tokens.get("access_token"), str):
             raise SignInRefused("The answer of the TokenEndpoint has no id_token and access_token.")
         if str(tokens.get("token_type", "")).lower() != "bearer":
-            raise SignInRefused("The TokenEndpoint gives tokens of a type other than Bearer.")
+            raise SignInRefused("The TokenEndpoint returned a token that is not a Bearer token.")
         return tokens
 
     async def _id_claims(self, provider: Provider, attempt: Attempt, tokens: Mapping[str, Any]) -> dict[str, Any]:

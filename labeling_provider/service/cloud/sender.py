@@ -238,7 +238,7 @@ class Sender:
     def _sent(self, delivery: Row) -> _Outcome:
         """Send a message, unless too many processes were killed meanwhile."""
         if delivery.attempts - delivery.failures > _MAX_BROKEN_OFF:
-            trouble, is_final = "sending it was broken off too often", True
+            trouble, is_final = "the delivery was interrupted too often", True
         else:
             trouble_now, is_final = _send(delivery)
             if trouble_now is None:

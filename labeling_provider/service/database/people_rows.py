@@ -239,7 +239,7 @@ def invited(connection: Connection, token_hash: str, at: float) -> PersonRow | N
 def choose_password(connection: Connection, token_hash: str, password: str, at: float) -> PersonRow | None:
     """Use up an invitation: set the hash of the person's password, and end earlier sessions.
 
-    :return: None if the invitation is not valid any more.
+    :return: None if the invitation is no longer valid.
     """
     take = (
         sa.update(people)

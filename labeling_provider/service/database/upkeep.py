@@ -47,7 +47,7 @@ def back_up(url: str, file: Path) -> None:
         # With hashes of passwords in it, it is nobody else's from the beginning.
         file.touch(0o600, exist_ok=False)
     except FileExistsError:
-        raise DatabaseError(f"{file} exists: name a new file") from None
+        raise DatabaseError(f"{file} already exists: choose another file") from None
     except OSError as error:
         raise DatabaseError(f"{file} can't be written: {error.strerror}") from None
     try:
@@ -86,7 +86,7 @@ def restore(url: str, file: Path) -> None:
         target = Path(address.database or "")
         if target.exists():
             raise DatabaseError(
-                f"the database {target} exists: move it away first, with the files -wal and -shm beside it"
+                f"the database {target} already exists: first move it away, together with its -wal and -shm files"
             )
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         partial = target.with_name(f"{target.name}.partial")

@@ -39,7 +39,7 @@ class Collect:
                 if not self._make(run, moves, now):
                     return False
             except _WorkersTaken:
-                log.debug("job %s: workers have begun tasks of another job", run.job.name)
+                log.debug("job %s: the chosen workers are already busy with another job", run.job.name)
             moves = self._workers.choices(run, now)
             if not moves.accepted:
                 return True

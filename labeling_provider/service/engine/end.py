@@ -59,7 +59,7 @@ class End:
             except Exception:
                 if status != JobStatus.FAILED:
                     raise
-                log.exception("job %s failed, and could not be wound up completely", job.name)
+                log.exception("job %s failed, and could not be cleaned up completely", job.name)
         self._runs.forget(job.id)
         with self._database.write() as connection:
             lease_rows.hold(connection, lease)

@@ -59,12 +59,12 @@ class Eraser:
         """Put a pseudonym in place of a person, and delete all else that says who it was. Can be repeated if it fails.
 
         :param name: the person's name or worker id; the person may have been removed before.
-        :raises PeopleError: if there is no such person, or somebody else is just being erased.
+        :raises PeopleError: if there is no such person, or somebody else is being erased.
         :raises ErasureError: if files could not be changed.
         """
         with self._database.only_once(_TURN) as is_free:
             if not is_free:
-                raise PeopleError("Somebody is just being erased. Run the command again when that is done.")
+                raise PeopleError("Somebody else is being erased. Run the command again when that is done.")
             begun = self._people.erase(name)
             files = 0
             while True:

@@ -79,11 +79,11 @@ class MaskHelper:
             raise NoMask(f"The mask function of this service takes {' and '.join(self.prompts)}, not {unanswered}.")
         with self._changing:
             if worker_id in self._asking:
-                raise NoMask("A mask is being made for you already.")
+                raise NoMask("Your last mask is still being made.")
             self._asking.add(worker_id)
         try:
             if not self._free.acquire(timeout=_WAIT_SECONDS):
-                raise NoMask("Many people ask for masks; try again.")
+                raise NoMask("Too many people are asking for masks at the moment; try again.")
             try:
                 return self._mask(kind, line, asked)
             finally:

@@ -174,7 +174,7 @@ class Scheduler:
             # A job's own code may raise SystemExit, which would end this thread.
             is_away = is_outage(error)
             if is_away:
-                log.error("job %s waits until the database and the object store work: %s", job_id, error)
+                log.error("job %s is waiting for the database or the object store to come back: %s", job_id, error)
             else:
                 log.exception("job %s: a step failed", job_id)
             return self._after_failure(job_id, error, is_away)

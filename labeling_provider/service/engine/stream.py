@@ -101,7 +101,7 @@ class Stream:
                 note(
                     connection,
                     run.id,
-                    f"{counted(len(expired), 'object')} waited in the queue for 14 days and left it without a label",
+                    f"{counted(len(expired), 'object')} left the queue without a label after 14 days",
                 )
             self._messaging.drop(connection, ids)
         return len(ids)

@@ -174,7 +174,7 @@ def decode_chunks(body: Body, headers: Mapping[str, str], limit: int, signatures
         while left:
             piece = body.file.read(min(left, _PIECE))
             if not piece:
-                raise _malformed("a chunk is shorter than it says")
+                raise _malformed("a chunk is shorter than its header says")
             left -= len(piece)
             chunk.update(piece)
             whole.update(piece)

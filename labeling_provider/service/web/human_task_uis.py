@@ -66,7 +66,7 @@ class HumanTaskUis:
         try:
             with self._database.write() as connection:
                 if human_task_ui_rows.count(connection) >= MAX_TEMPLATES:
-                    raise ApiError("ResourceLimitExceeded", f"There are {MAX_TEMPLATES:,} worker templates already.")
+                    raise ApiError("ResourceLimitExceeded", f"There are already {MAX_TEMPLATES:,} worker templates.")
                 human_task_ui_rows.insert(connection, name, arn, request["UiTemplate"]["Content"])
                 add_tags(connection, arn, request.get("Tags", []))
         except NameTaken:

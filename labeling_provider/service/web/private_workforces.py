@@ -47,7 +47,7 @@ class Workforces:
     def create(self, request: dict[str, Any]) -> dict[str, Any]:
         """CreateWorkforce.
 
-        :raises ApiError: if there is a private workforce already, or the request is wrong.
+        :raises ApiError: if there is already a private workforce, or the request is wrong.
         """
         name = request["WorkforceName"]
         identity, secret = _identity(request)
@@ -55,7 +55,7 @@ class Workforces:
         with self._database.write() as connection:
             others = [workforce.name for workforce in workforce_rows.everyone(connection) if workforce.name != DEFAULT]
             if name.lower() == DEFAULT or others:
-                raise ApiError("ResourceInUse", f"There is a private workforce already: {(others or [DEFAULT])[0]}.")
+                raise ApiError("ResourceInUse", f"There is already a private workforce: {(others or [DEFAULT])[0]}.")
             arn = self._arn(name)
             workforce_rows.insert(
                 connection,

@@ -287,7 +287,7 @@ def _check_time(stamp: str, lifetime: str | None, now: datetime) -> None:
         raise _denied("IncompleteSignature", "The signature needs a date like 20240503T091200Z.") from None
     if lifetime is None:
         if abs(now - signed) > _WINDOW:
-            raise _denied("RequestTimeTooSkewed", "The request was signed more than 15 minutes from now.")
+            raise _denied("RequestTimeTooSkewed", "The signing time is more than 15 minutes from the service's.")
     elif not 0 < seconds <= MAX_PRESIGNED_SECONDS or not -_WINDOW <= now - signed <= timedelta(seconds=seconds):
         raise _denied("AccessDenied", "The presigned URL has expired.")
 

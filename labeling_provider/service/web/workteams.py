@@ -73,7 +73,7 @@ class Workteams:
         try:
             with self._directory.following(arn), self._database.write() as connection:
                 if workteam_rows.count_workteams(connection) >= MAX_WORKTEAMS + len(self._workforce.names):
-                    raise ApiError("ResourceLimitExceeded", f"There are {MAX_WORKTEAMS} workteams already.")
+                    raise ApiError("ResourceLimitExceeded", f"There are already {MAX_WORKTEAMS} workteams.")
                 if "WorkforceName" in request:
                     settings["WorkforceName"] = check_workforce(connection, request["WorkforceName"], members)
                 elif workforce := workforce_of(connection, members):

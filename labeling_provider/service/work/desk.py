@@ -440,7 +440,7 @@ class Desk:
         with self._database.read() as connection:
             row = task_rows.find_with_line(connection, task_id)
         if row is None or not (row.worker_id == person.worker_id or row.state == TaskState.OPEN):
-            raise NoSuchTask("There is no such task for you.")
+            raise NoSuchTask("There is no such task, or it is not yours.")
         return row.job_id, row.line
 
     def _bounded(self, task: HeldTask, active: float, now: float) -> float:

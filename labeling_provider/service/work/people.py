@@ -146,14 +146,14 @@ class People:
                 f"Choose a password of {MIN_PASSWORD_CHARACTERS} to {MAX_PASSWORD_CHARACTERS} characters."
             )
         if self.invited(token) is None:
-            raise PeopleError("This invitation is not valid any more. Ask for another one.")
+            raise PeopleError("This invitation is no longer valid. Ask for a new one.")
         hashed = self._hasher.hash(password)
         with self._database.write() as connection:
             person = people_rows.choose_password(connection, _digest(token), hashed, self._clock.now())
             if person is not None:
                 sign_in_rows.forget_person(connection, people_rows.name_key(person.name))
         if person is None:
-            raise PeopleError("This invitation is not valid any more. Ask for another one.")
+            raise PeopleError("This invitation is no longer valid. Ask for a new one.")
         return self.open_session(person)
 
     def invited(self, token: str) -> str | None:
@@ -401,7 +401,7 @@ class People:
         """
         person = people_rows.find_person(connection, checked_name(name)) or people_rows.find_worker(connection, name)
         if person is None:
-            raise PeopleError(f"Nobody is called {name}. `labeling workers list` lists everybody.")
+            raise PeopleError(f"There is nobody named {name}. `labeling workers list` lists everybody.")
         return person
 
     @staticmethod
@@ -413,7 +413,7 @@ class People:
         known = erasure_rows.former(connection, name)
         if not known:
             raise PeopleError(
-                f"Nobody is called {name}, and nothing is left of somebody who was. `labeling workers list` lists "
+                f"There is nobody named {name}, and no record of anybody who was. `labeling workers list` lists "
                 "everybody. If the person was removed long ago, give the worker id, as in the files of worker-response."
             )
         if len(known) > 1:

@@ -89,7 +89,7 @@ class SingleSignOn:
         if to_requester and role is Role.WORKER:
             raise SignInRefused("You can't create labeling jobs: none of your groups is a requester group.")
         if not labels and role is Role.WORKER:
-            raise SignInRefused("You are in no workteam: none of your groups belongs to one.")
+            raise SignInRefused("You are not in a workteam: none of your groups belongs to one.")
         token = self._people.open_requester_session(row, SIGN_ON_SECONDS)
         return SignedIn(
             row.worker_id,

@@ -98,7 +98,7 @@ def test_each_change_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
         (
             logging.ERROR,
             "the object store does not respond (OSError). "
-            "Labeling jobs wait for it; people go on as far as they can without it.",
+            "Labeling jobs wait for it; people can go on where it is not needed.",
         ),
         (logging.WARNING, "the object store answers again"),
     ]

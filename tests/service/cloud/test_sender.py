@@ -92,7 +92,7 @@ def test_a_message_is_tried_four_times(opened: Database, caplog: pytest.LogCaptu
         connection.execute(sa.update(deliveries).values(attempts=sending._MAX_BROKEN_OFF))
     with running(opened):
         wait_until(lambda: not left(opened), 30, "it is given up", 0.02)
-    assert "sending it was broken off too often" in caplog.text
+    assert "the delivery was interrupted too often" in caplog.text
 
 
 def test_what_a_stop_breaks_off_is_sent_by_whoever_is_there(

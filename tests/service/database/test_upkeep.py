@@ -94,11 +94,11 @@ def test_what_was_backed_up_while_a_service_works_is_restored(url: str, tmp_path
     upkeep.back_up(url, file)
     assert file.stat().st_mode & 0o777 == 0o600
     assert put(database, "later") == ["later"]
-    with pytest.raises(DatabaseError, match="exists: name a new file"):
+    with pytest.raises(DatabaseError, match="already exists: choose another file"):
         upkeep.back_up(url, file)
     with pytest.raises(DatabaseError, match="backup/below can't be written: Not a directory"):
         upkeep.back_up(url, file / "below")
-    with pytest.raises(DatabaseError, match="exists: move it away first|is not empty: restore into a new one"):
+    with pytest.raises(DatabaseError, match="already exists: first move it away|is not empty: restore into a new one"):
         upkeep.restore(url, file)
     database.close()
     if url.startswith("sqlite"):

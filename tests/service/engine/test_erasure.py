@@ -183,7 +183,7 @@ def test_nothing_of_a_person_is_left_in_tables_and_files_but_the_answers(place: 
     )
     plain = {"answerContent": {"a": 1}, "workerId": erased.worker_id}
     assert document["answers"] == [plain, place.answer("Ben")]
-    with pytest.raises(PeopleError, match="Nobody is called Ann Example"):
+    with pytest.raises(PeopleError, match="There is nobody named Ann Example"):
         place.eraser().erase("Ann Example")
 
 
@@ -283,7 +283,7 @@ def test_two_at_once_would_undo_each_other(place: Place) -> None:
 
     def other(what: str, _: list[str]) -> None:
         if what == "write" and not refused:
-            with pytest.raises(PeopleError, match="Somebody is just being erased"):
+            with pytest.raises(PeopleError, match="Somebody else is being erased"):
                 place.eraser().erase("Ben")
             refused.append("Ben")
 

@@ -23,8 +23,8 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
         (["new-team", "two words"], "at 'workteamName' failed to satisfy"),
         (["new-team", "private-people"], "A workteam named private-people already exists."),
         (["add", " "], "A name must have 1 to 64 characters"),
-        (["remove", "Nobody"], "Nobody is called Nobody."),
-        (["invite", "Nobody"], "Nobody is called Nobody."),
+        (["remove", "Nobody"], "There is nobody named Nobody."),
+        (["invite", "Nobody"], "There is nobody named Nobody."),
         (["list", "--team", "none"], "There is no workteam none."),
     ],
 )

@@ -87,6 +87,6 @@ def test_somebody_comes_to_the_pages_that_the_groups_open_and_to_no_others(datab
     assert both.requester
     with pytest.raises(SignInRefused, match="You can't create labeling jobs"):
         enter("vets", to_requester=True)
-    with pytest.raises(SignInRefused, match="You are in no workteam"):
+    with pytest.raises(SignInRefused, match="You are not in a workteam"):
         enter("others")
     assert people.of_session(worker.portal or "") is None, "the groups of the last sign-in count"

@@ -54,7 +54,7 @@ def test_who_is_in_no_workteam_is_not_let_in(browser: ProviderBrowser, provider:
     provider.person("eve", "strangers")
     back = browser.sign_in("eve")
     assert back.status_code == 403
-    assert "You are in no workteam" in back.text
+    assert "You are not in a workteam" in back.text
     assert browser.get("/portal/").status_code == 303
 
 

@@ -287,3 +287,19 @@ def on_screen(browser: Any) -> Iterator[Callable[[float], Portal]]:
             return shown.enter_context(closing(Portal(page)))
 
         yield show
+
+
+def noted(element: Any, name: str) -> Callable[[], bool]:
+    """Have the page note when a button of an element has a name, however shortly: a busy machine's look may come later.
+
+    :return: says whether it has had it by now.
+    """
+    element.evaluate(
+        """(one, name) => {
+          one.noted = false;
+          const look = () => { one.noted ||= one.shadowRoot.querySelector(`button[aria-label="${name}"]`) !== null; };
+          new MutationObserver(look).observe(one.shadowRoot, { subtree: true, childList: true, attributes: true });
+        }""",
+        name,
+    )
+    return lambda: bool(element.evaluate("(one) => one.noted"))

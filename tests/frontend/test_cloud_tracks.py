@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.frontend.clouds import Surveyor, check_accessible, cuboid, ground, lost_and_restored, packed, sized, vehicle
-from tests.frontend.conftest import Portal
+from tests.frontend.conftest import Portal, noted
 
 pytestmark = pytest.mark.browser
 
@@ -118,9 +118,10 @@ def test_frames_play_and_a_bad_one_is_told(portal: Portal) -> None:
     assert "2.bin can't be shown" in surveyor.task(".stage [role=alert]").inner_text()
     surveyor.press(".")
     surveyor.task(".stage [role=alert]").wait_for(state="detached")
+    has_played = noted(surveyor.element, "Stop playing")
     surveyor.press("k")
-    surveyor.button("Stop playing").wait_for()
     surveyor.task.frame.get_by_role("button", name="Play", exact=True).wait_for()
+    assert has_played()
     assert surveyor.element.evaluate("(one) => one.place") == 3
 
 

@@ -86,7 +86,7 @@ def test_a_running_job_goes_on_with_what_is_left(amazon: Lab, lab: Lab, name: st
     assert again == Entry("labeling job", name, Outcome.THERE, ("It is Completed here.",))
     amazon.sagemaker.stop_labeling_job(LabelingJobName=name)
     amazon.wait(name)
-    assert "labels made there since are not here" in told(bring_one(amazon, lab, name))
+    assert "labels added there since then are missing here" in told(bring_one(amazon, lab, name))
 
 
 def test_a_job_that_was_stopped_leaves_its_files_and_goes_on_if_asked(amazon: Lab, lab: Lab, name: str) -> None:

@@ -141,7 +141,7 @@ def test_functions_must_be_known_only_where_there_is_work_left(amazon: Lab, lab:
     assert "restart the service and run this again" in told(refused)
     finished = bring_one(pretending(amazon, name, custom), lab, name)
     assert finished.outcome == Outcome.MADE
-    assert "without PreHumanTaskLambdaArn, AnnotationConsolidationConfig" in told(finished)
+    assert "left out: PreHumanTaskLambdaArn, AnnotationConsolidationConfig" in told(finished)
     assert lab.get(template) == amazon.get(template)
 
 

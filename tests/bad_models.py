@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from labeling_provider.service.learning.models import Model, Prediction
-from tests.bad_functions import PIDS
+from tests.bad_functions import PIDS, finds_s3_away
 
 
 class LastWord(Model):
@@ -60,3 +60,25 @@ class Answers(LastWord):
 
     def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
         return [Prediction(self, 1.0) for _ in inputs]
+
+
+class ReadsS3(LastWord):
+    """Reads S3 itself: each picture, and what it needs for training. S3 is away while a file says so."""
+
+    def read(self, data: bytes | str) -> str:
+        try:
+            if isinstance(data, bytes):
+                finds_s3_away({"where": data.decode()}, None)
+        except Exception as error:
+            raise ValueError("no such picture") from error
+        return super().read(data)
+
+    def train(self, inputs: Sequence[Any], answers: Sequence[Any]) -> None:
+        if away().exists():
+            finds_s3_away({}, None)
+        super().train(inputs, answers)
+
+
+def away() -> Path:
+    """The file that is there while S3 is away."""
+    return Path(os.environ[PIDS]).with_name("away")

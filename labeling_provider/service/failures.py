@@ -66,7 +66,7 @@ class JobFailure(Exception):
 
 
 class Outage(Exception):
-    """A user's function has found S3 or the service's API away; the text says what it met."""
+    """A user's function or model has found S3 or the service's API away; the text says what it met."""
 
 
 class ObjectFailure(Exception):

@@ -81,7 +81,7 @@ def _usual(session: Any) -> dict[str, str | None]:
 
 
 def met_outage(error: BaseException) -> bool:
-    """Whether a function has failed because S3 or the service's API is away or ill.
+    """Whether a function or a model has failed because S3 or the service's API is away or ill.
 
     If an error says that the function has asked another place, it is the function's own matter. The exceptions that led
     to this one count as well, because few people write ``raise … from``.

@@ -15,14 +15,18 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from labeling_provider.groundtruth.documents import plain
 from labeling_provider.manifest.pictures import MAX_PIXELS
+from labeling_provider.service.cloud.function_clients import met_outage
 from labeling_provider.service.cloud.processes import Fault, Process
+from labeling_provider.service.failures import Outage
 from labeling_provider.service.learning.models import Model, ModelFailure, Prediction, import_model
 
 MAX_CALL_SECONDS: Final = 3600.0
 """How long one training, or up to 100 predictions, may take."""
 _MAX_ANSWER: Final = 1 << 30
 _EXAMPLES_AT_ONCE: Final = 100
+_SHOWN: Final = 500
 
 
 # In the service
@@ -47,6 +51,7 @@ class ModelProcess:
         :return: its result, still packed.
         :raises ValueError: if the method has raised it, about an object or a saved model.
         :raises ModelFailure: if it raises anything else, takes too long or ends its process.
+        :raises Outage: naming the method, if it raises because S3 or the service's API is away.
         :raises InterruptedError: if the result is no longer wanted.
         """
         name = f"{self.path.rpartition(':')[2]}.{method}"
@@ -55,11 +60,12 @@ class ModelProcess:
             result = self._process.ask(
                 {"method": method, "forget": forget, **arguments}, self._seconds, self._is_wanted
             )
-            if "failed" in result:
-                raise Fault(result["failed"])
         except Fault as fault:
             self._process.end()
             raise ModelFailure(f"{name} failed with {fault}") from None
+        except Outage as outage:
+            self._process.end()
+            raise Outage(f"{name} met {plain(str(outage), _SHOWN)}") from None
         except BaseException:
             self._process.end()
             raise
@@ -181,21 +187,19 @@ _numbers: Final = itertools.count()
 def answer(event: dict[str, Any], context: object) -> Any:
     """Execute one call.
 
-    :return: ``{"done": result}``, or ``{"refused": reason}`` for a ValueError about an object or a saved model, or
-        ``{"failed": reason}`` for any other error.
+    :return: ``{"done": result}``, or ``{"refused": reason}`` for a ValueError about an object or a saved model.
+    :raises Exception: whatever else the model raises; the process reports it as it does a function's.
     """
     for number in event["forget"]:
         _kept.pop(number, None)
     method = event["method"]
     try:
         return {"done": _METHODS[method](event)}
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a model raises is reported
-        if isinstance(error, ValueError) and method in {"read", "load"}:
-            return {"refused": str(error)}
-        import traceback
-
-        traceback.print_exc()
-        return {"failed": f"{type(error).__name__}: {error}"}
+    except ValueError as error:
+        # An object that could not be fetched is not one that can't be read.
+        if method not in {"read", "load"} or met_outage(error):
+            raise
+        return {"refused": str(error)}
 
 
 def _keep(value: Any) -> int:

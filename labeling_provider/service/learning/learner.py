@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, Final, NamedTuple, TypeVar
 
+from labeling_provider.service.failures import is_outage
 from labeling_provider.service.kinds.kind import Learnable, ObjectLabel
 from labeling_provider.service.learning.models import Model, ModelFailure, Prediction
 from labeling_provider.service.learning.threshold import Calibration, Judged, choose_threshold
@@ -173,10 +174,13 @@ def _guarded(call: Callable[..., T], *arguments: Any) -> T:
     :raises ValueError: if the call raises it; it is about the object.
     :raises ModelFailure: for any other exception.
     :raises InterruptedError: if the result is no longer wanted.
+    :raises Exception: for which the job waits, if the database or S3 is away.
     """
     try:
         return call(*arguments)
     except (ValueError, ModelFailure, InterruptedError):
         raise
     except (Exception, SystemExit) as error:
+        if is_outage(error):
+            raise
         raise ModelFailure(f"{call.__qualname__} failed with {type(error).__name__}: {error}") from error

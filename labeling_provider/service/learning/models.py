@@ -114,8 +114,8 @@ def import_model(path: str) -> type[Model]:
     module, _, name = path.partition(":")
     try:
         model_class = getattr(importlib.import_module(module), name)
-    except Exception as error:  # noqa: BLE001 - a user's module may raise anything
-        raise ValueError(f"{path!r} can't be imported: {error}") from None
+    except Exception as error:
+        raise ValueError(f"{path!r} can't be imported: {error}") from error
     if not (isinstance(model_class, type) and issubclass(model_class, Model)):
         raise ValueError(f"{path!r} is not a subclass of labeling_provider.service.learning.models.Model")
     return model_class

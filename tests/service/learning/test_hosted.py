@@ -18,15 +18,21 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from dev.pictures import SCENE_LABELS, scene
+from dev.seaweedfs import KEYS
 from dev.stack import wait_until
+from labeling_provider.service.engine import scheduler as scheduling
+from labeling_provider.service.failures import Outage, is_outage
 from labeling_provider.service.learning import hosted
 from labeling_provider.service.learning.hosted import HostedModel, ModelProcess, packed, unpacked
 from labeling_provider.service.learning.models import BUILT_IN, Model, import_model, pack, unpack
 from tests.bad_functions import PIDS
+from tests.bad_models import away
 from tests.service.in_process import InProcess
 
 MASKS = "semantic-segmentation"
 WORDS = ["cat", "dog", "bird"]
+NOWHERE = "http://127.0.0.1:1"
+"""Where nothing listens."""
 MANIFEST = b"".join(
     json.dumps({"source": f"number {number} {WORDS[number % 3]}", "truth": WORDS[number % 3]}).encode() + b"\n"
     for number in range(60)
@@ -38,12 +44,14 @@ def pids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where models say which process they are in."""
     (tmp_path / "pids").mkdir()
     monkeypatch.setenv(PIDS, str(tmp_path / "pids"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", NOWHERE)
     return tmp_path / "pids"
 
 
 @pytest.fixture
 def with_model(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[InProcess, str]]:
     """A service with a model of tests/bad_models.py, and its running job."""
+    away().touch()
     service = InProcess(tmp_path, models={"text-classification": f"tests.bad_models:{request.param}"})
     yield service, service.create(MANIFEST, automated_labeling=True, max_concurrent_objects=20)
     service.close()
@@ -103,6 +111,34 @@ def test_a_model_that_behaves_labels_in_its_own_process(with_model: tuple[InProc
     assert description["LabelingJobStatus"] == "Completed"
     assert description["LabelCounters"]["TotalLabeled"] == 60
     wait_for_ends(pids)
+
+
+@pytest.mark.parametrize("with_model", ["ReadsS3"], indirect=True)
+def test_a_job_whose_model_finds_s3_away_waits(
+    with_model: tuple[InProcess, str], pids: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(scheduling, "_MAX_PAUSE", 0.1)
+    service, name = with_model
+    wait_until(lambda: caplog.text.count("waits until") >= 2, 60, "the job waits, and again", 0.02)
+    assert "waits until the database and the object store work: ReadsS3.train met " in caplog.text
+    away().unlink()
+    description = service.wait(name)
+    assert description["LabelingJobStatus"] == "Completed", description
+    assert description["LabelCounters"]["TotalLabeled"] == 60
+    wait_for_ends(pids)
+
+
+def test_a_model_that_finds_s3_away_is_not_at_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, value in KEYS.items():
+        monkeypatch.setenv(variable, value)
+    with pytest.raises(Outage, match=f"Model.__init__ met .*{NOWHERE}"):
+        HostedModel(ModelProcess("tests.reads_when_imported:Model", lambda: True), WORDS, 1)
+    model = HostedModel(ModelProcess("tests.bad_models:ReadsS3", lambda: True), WORDS, 1)
+    with pytest.raises(ValueError, match="no such picture"):
+        model.read(b"http://127.0.0.1:2")
+    with pytest.raises(Outage, match="ReadsS3.read met ValueError: no such picture") as caught:
+        model.read(NOWHERE.encode())
+    assert is_outage(caught.value)
 
 
 def test_a_model_is_the_same_in_a_process_of_its_own() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, TypeAlias
@@ -52,7 +52,8 @@ class Database:
         self._open = OpenDatabase(url, shared, migrate, check_seconds, connections)
         # SQLite allows one writer at a time; waiting here is fair and never times out.
         self._writing = threading.RLock()
-        self._once: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._once = set[str]()
+        self._entering = threading.Lock()
         self._is_alone = self._open.is_sqlite or not shared
         self._revisions: Counter[str] = Counter()
         self._hearers: list[Callable[[str], None]] = []
@@ -136,7 +137,10 @@ class Database:
 
         :raises DatabaseError: if the database does not respond.
         """
-        if not self._once[name].acquire(blocking=False):
+        with self._entering:
+            is_taken = name in self._once
+            self._once.add(name)
+        if is_taken:
             yield False
             return
         try:
@@ -144,7 +148,7 @@ class Database:
             with self._translated(), nullcontext(True) if locks is None else locks.only_here(name) as is_free:
                 yield is_free
         finally:
-            self._once[name].release()
+            self._once.discard(name)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

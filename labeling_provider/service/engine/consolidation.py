@@ -64,7 +64,7 @@ class Results:
             self._label(run, rows, answers)
         except (LeaseLost, JobFailure):
             # Who was erased meanwhile is in what was written here, and whoever did it could not see that.
-            take_out_erased(self._database, self._object_store, run.job.output, rows, answers)
+            take_out_erased(self._database, self._object_store, run.id, run.job.output, rows, answers)
             raise
 
     def _label(self, run: Run, rows: Sequence[Row], answers: Answers) -> None:

@@ -10,6 +10,9 @@ from labeling_provider.service.cloud.messaging import Messaging
 from labeling_provider.service.cloud.object_store import ObjectStore
 from labeling_provider.service.database import deleted_rows, job_rows
 from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.job_rows import JobRow
+from labeling_provider.service.database.running import find
+from labeling_provider.service.engine.files_of_people import only_at_files
 from labeling_provider.service.repeating import Repeating
 from labeling_provider.service.work.audit_trail import AuditTrail
 
@@ -37,7 +40,7 @@ class Deletion:
 
         :param with_output: whether to delete its folder in S3 as well, with the labels.
         :return: how many objects of S3 were deleted.
-        :raises DeletionError: if there is no such job, or it has not ended.
+        :raises DeletionError: if there is no such job, it has not ended, or its files are just being changed.
         """
         with self._database.read() as connection:
             job = job_rows.find_job(connection, name)
@@ -45,6 +48,19 @@ class Deletion:
             raise DeletionError(f"There is no labeling job named {name}.")
         if job.runs:
             raise DeletionError(f"{job.name} is {job.status}: stop it first.")
+        with only_at_files(self._database, job.id) as is_free:
+            if not is_free:
+                raise DeletionError(
+                    f"{job.name} is just being deleted, or a person erased from its files. "
+                    "Run the command again when that is done."
+                )
+            with self._database.read() as connection:
+                # Its name, and so its folder, may belong to a new job already.
+                if find(connection, job.id) is None:
+                    raise DeletionError(f"There is no labeling job named {name}.")
+            return self._delete(job, with_output=with_output)
+
+    def _delete(self, job: JobRow, *, with_output: bool) -> int:
         request = job.request
         deleted = self._object_store.delete_below(f"{request.output_uri}/") if with_output else 0
         if request.input_topic_arn:
@@ -89,7 +105,7 @@ class Retention:
                 try:
                     self._deletion.delete(name)
                 except DeletionError:
-                    # Another process has deleted it.
+                    # Another process has deleted it, or somebody is just being erased from its files.
                     continue
                 self._audit.record("retention", "service", "", "jobs delete", name)
             if len(names) < _JOBS_AT_ONCE:

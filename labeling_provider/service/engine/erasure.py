@@ -19,7 +19,13 @@ from labeling_provider.service.database.database import Database, Row
 from labeling_provider.service.database.erasure_rows import Erasure
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.database.running import find
-from labeling_provider.service.engine.files_of_people import JSON_TYPE, NotChanged, files_of, without_person
+from labeling_provider.service.engine.files_of_people import (
+    JSON_TYPE,
+    NotChanged,
+    changing_files,
+    files_of,
+    without_person,
+)
 from labeling_provider.service.engine.output import MANIFEST_TYPE
 from labeling_provider.service.failures import is_outage
 from labeling_provider.service.work.people import People, PeopleError
@@ -112,7 +118,9 @@ class _Files:
             try:
                 # Each try of a server that is away takes long.
                 if bucket not in self._away:
-                    self._change_job(job, output)
+                    with changing_files(self._database, job_id) as still:
+                        if still is not None:
+                            self._change_job(still, output)
             except DatabaseError:
                 raise
             except Exception as error:

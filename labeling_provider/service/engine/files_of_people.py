@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 
 from labeling_provider.groundtruth import layout
@@ -11,14 +13,41 @@ from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.database import task_rows
 from labeling_provider.service.database.database import Database, Row
+from labeling_provider.service.database.running import find
 
 JSON_TYPE: Final = "application/json"
 _MAX_BYTES: Final = 64 << 20
 """Longer files are not from the service."""
+_LOOK_SECONDS: Final = 0.1
 
 
 class NotChanged(Exception):
     """A file is not one that the service has written; the text says why."""
+
+
+def only_at_files(database: Database, job_id: int) -> AbstractContextManager[bool]:
+    """Whether nobody else changes or deletes the files of a job that has ended, in any process, until the block ends.
+
+    What has been read of a file and is written again would otherwise undo what was done in between.
+    """
+    return database.only_once(f"files of job {job_id}")
+
+
+@contextmanager
+def changing_files(database: Database, job_id: int) -> Iterator[Row | None]:
+    """Wait until nobody else changes or deletes the files of a job; nobody does before the end of the block.
+
+    :return: the job; None if it has been deleted, and its files are not to be written any more.
+    :raises DatabaseError: if the database does not respond.
+    """
+    while True:
+        with only_at_files(database, job_id) as is_free:
+            if is_free:
+                with database.read() as connection:
+                    job = find(connection, job_id)
+                yield job
+                return
+        time.sleep(_LOOK_SECONDS)
 
 
 def files_of(output: str, rows: Iterable[Row], stamps: Iterable[tuple[int, int]]) -> Iterator[str]:
@@ -57,9 +86,16 @@ def without_person(store: ObjectStore, uri: str, worker_id: str, pseudonym: str)
 
 
 def take_out_erased(
-    database: Database, store: ObjectStore, output: str, rows: Sequence[Row], answers: Sequence[tuple[Row, Any]]
+    database: Database,
+    store: ObjectStore,
+    job_id: int,
+    output: str,
+    rows: Sequence[Row],
+    answers: Sequence[tuple[Row, Any]],
 ) -> None:
     """Take those out of files of a job who were erased after their answers were read.
+
+    If the job itself has been deleted meanwhile, delete the files: they may have been written after that.
 
     :param output: S3 URI of the job's output folder.
     :param rows: the objects, with object_id, iteration, answered and stamp.
@@ -69,13 +105,17 @@ def take_out_erased(
     with database.read() as connection:
         after = task_rows.workers_of(connection, before.keys())
     renamed = {(worker_id, after.get(task_id, worker_id)) for task_id, worker_id in before.items()}
-    for worker_id, pseudonym in renamed:
-        if worker_id == pseudonym:
-            continue
-        for uri in files_of(output, rows, {(row.iteration, row.stamp) for row in rows}):
-            body = without_person(store, uri, worker_id, pseudonym)
-            if body is not None:
-                store.write({uri: (body, JSON_TYPE)})
+    uris = list(files_of(output, rows, {(row.iteration, row.stamp) for row in rows}))
+    with changing_files(database, job_id) as job:
+        if job is None:
+            for uri in uris:
+                store.delete_below(uri)
+            return
+        for worker_id, pseudonym in renamed:
+            for uri in uris if worker_id != pseudonym else ():
+                body = without_person(store, uri, worker_id, pseudonym)
+                if body is not None:
+                    store.write({uri: (body, JSON_TYPE)})
 
 
 def _without_identity(body: bytes, worker_id: str) -> bytes:

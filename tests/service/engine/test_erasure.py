@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from dev.stack import ROOT
+from dev.stack import ROOT, wait_until
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.service.clock import Clock
@@ -28,6 +31,8 @@ from labeling_provider.service.database.audit_rows import AuditRow
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.schema import jobs, metadata, objects, tasks
 from labeling_provider.service.database.states import ObjectState, RemarkKind, TaskState
+from labeling_provider.service.engine import files_of_people
+from labeling_provider.service.engine.deletion import Deletion, DeletionError
 from labeling_provider.service.engine.erasure import Eraser, ErasureError
 from labeling_provider.service.work.people import People, PeopleError
 from tests.service.in_process import REGION, TEAM, InProcess, Memory
@@ -41,7 +46,8 @@ AWAY = EndpointConnectionError(endpoint_url="http://objects:8333")
 class Stored(Memory):
     """Objects in memory.
 
-    :ivar hook: called with each URI that is read, and with those that are about to be written.
+    :ivar hook: called with each URI that is read, with those that are about to be written, and with a prefix below
+        which all are about to be deleted.
     """
 
     def __init__(self) -> None:
@@ -56,6 +62,10 @@ class Stored(Memory):
         self.hook("write", list(files))
         super().write(files)
 
+    def delete_below(self, prefix: str) -> int:
+        self.hook("delete", [prefix])
+        return super().delete_below(prefix)
+
 
 class Place:
     """A service's tables and objects, in which Ann and Ben have answered."""
@@ -69,6 +79,11 @@ class Place:
 
     def eraser(self) -> Eraser:
         return Eraser(self.database, self.files, self.people)
+
+    def delete(self, job: str) -> int:
+        # Only streaming jobs have a queue.
+        messaging: Any = None
+        return Deletion(self.database, self.files, messaging).delete(job, with_output=True)
 
     def job(self, name: str, bucket: str = "lab", count: int = 3, status: JobStatus = JobStatus.COMPLETED) -> None:
         """A job whose objects both have answered, with the files of an own function that writes ids into labels."""
@@ -292,6 +307,50 @@ def test_two_at_once_would_undo_each_other(place: Place) -> None:
     assert refused
     place.eraser().erase("Ben")
     assert place.holds("Ben") == []
+
+
+def test_no_file_comes_back_that_is_deleted_while_somebody_is_erased_from_it(place: Place) -> None:
+    place.job("Cats")
+    place.job("Dogs")
+    tried: list[str] = []
+
+    def meanwhile(what: str, uris: list[str]) -> None:
+        if what == "write" and not tried:
+            tried.append(uris[0])
+            with pytest.raises(DeletionError, match="Cats is just being deleted, or a person erased from its files"):
+                place.delete("Cats")
+            assert place.delete("Dogs") == 7, "nobody is at the files of another job"
+
+    place.files.hook = meanwhile
+    assert place.eraser().erase("Ann Example").files == 7
+    assert "/Cats/" in tried[0]
+    assert place.delete("Cats") == 7
+    assert place.files.objects == {}
+
+
+def test_an_erasure_waits_for_a_deletion_and_leaves_nothing_of_the_job(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.job("Cats")
+    waits, asked, erased = threading.Event(), list[str](), list[int]()
+    erasing = threading.Thread(target=lambda: erased.append(place.eraser().erase("Ann Example").files))
+
+    def look(seconds: float) -> None:
+        waits.set()
+        time.sleep(seconds)
+
+    def meanwhile(what: str, uris: list[str]) -> None:
+        asked.append(what)
+        if what == "delete":
+            erasing.start()
+            wait_until(lambda: waits.is_set() or not erasing.is_alive(), 30, "the erasure waits", 0.005)
+
+    monkeypatch.setattr(files_of_people, "time", SimpleNamespace(sleep=look))
+    place.files.hook = meanwhile
+    assert place.delete("Cats") == 7
+    erasing.join(30)
+    assert (erased, asked) == ([0], ["delete"])
+    assert place.files.objects == {}
 
 
 def test_a_job_goes_on_after_somebody_was_erased_in_the_middle_of_its_step(tmp_path: Path) -> None:

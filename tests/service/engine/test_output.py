@@ -14,12 +14,16 @@ from typing import Any
 import pytest
 
 from labeling_provider.groundtruth.description import JobRequest
+from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.service.database import lease_rows
-from labeling_provider.service.database.running import find
+from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.lease_rows import LeaseLost
+from labeling_provider.service.database.running import end, find
+from labeling_provider.service.engine.deletion import Deletion
 from labeling_provider.service.engine.output import LINES_PER_SECOND, REFRESH_SECONDS, Output
 from labeling_provider.service.work.job_run import Run
 from tests.service.database.rows import job
-from tests.service.in_process import InProcess
+from tests.service.in_process import InProcess, Memory
 
 
 def test_output_files_are_handed_over_in_batches(tmp_path: Path) -> None:
@@ -79,3 +83,36 @@ def test_the_more_objects_a_job_has_the_less_often_are_its_labels_so_far_written
         assert output.refresh(run, known, 1_001.0 + (first or 0), idle=idle) == pytest.approx(max(pause - 1, 0) or None)
     finally:
         service.close()
+
+
+class Late(Memory):
+    """Objects whose job ends and is deleted with its output before the first of them is there.
+
+    :param database: where the job is.
+    """
+
+    def __init__(self, database: Database) -> None:
+        super().__init__()
+        self._database, self.job_id = database, 0
+
+    def write(self, files: dict[str, tuple[bytes, str]]) -> None:
+        if self.job_id:
+            with self._database.write() as connection:
+                end(connection, self.job_id, JobStatus.STOPPED, None)
+            self.job_id = 0
+            messaging: Any = None
+            Deletion(self._database, self, messaging).delete("Zebras", with_output=True)
+        super().write(files)
+
+
+def test_labels_that_a_delayed_process_writes_after_their_job_was_deleted_do_not_stay(common: Database) -> None:
+    request = {"OutputConfig": {"S3OutputPath": "s3://lab/out/"}, "LabelingJobName": "Zebras", "HumanTaskConfig": {}}
+    with common.write() as connection:
+        job_id = job(connection, "Zebras", states="wl", request=request)
+        taken = lease_rows.take(connection, job_id, "me", 1.0, time.time() + 999)
+    assert taken
+    files = Late(common)
+    files.job_id = job_id
+    with pytest.raises(LeaseLost):
+        Output(common, files).write_manifest(taken[0], JobRequest(request))
+    assert files.objects == {}

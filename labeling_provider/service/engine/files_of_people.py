@@ -95,7 +95,7 @@ def take_out_erased(
 ) -> None:
     """Take those out of files of a job who were erased after their answers were read.
 
-    If the job itself has been deleted meanwhile, delete the files: they may have been written after that.
+    If the job itself has been deleted meanwhile, its files are left alone: a new job of its name may have written them.
 
     :param output: S3 URI of the job's output folder.
     :param rows: the objects, with object_id, iteration, answered and stamp.
@@ -107,11 +107,7 @@ def take_out_erased(
     renamed = {(worker_id, after.get(task_id, worker_id)) for task_id, worker_id in before.items()}
     uris = list(files_of(output, rows, {(row.iteration, row.stamp) for row in rows}))
     with changing_files(database, job_id) as job:
-        if job is None:
-            for uri in uris:
-                store.delete_below(uri)
-            return
-        for worker_id, pseudonym in renamed:
+        for worker_id, pseudonym in renamed if job is not None else ():
             for uri in uris if worker_id != pseudonym else ():
                 body = without_person(store, uri, worker_id, pseudonym)
                 if body is not None:

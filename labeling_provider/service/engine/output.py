@@ -54,7 +54,7 @@ class Output:
         def lines(connection: Connection) -> Iterator[str]:
             return _manifest((row.line, row.result) for row in object_rows.results(connection, lease.job_id))
 
-        self._write_newest(lease, uri, lines, lambda file: self._write_manifest(uri, file))
+        self._write_newest(lease, lines, lambda file: self._write_manifest(uri, file))
 
     def write_set(self, run: Run, iteration: int) -> None:
         """Write the labels of an iteration's set, as far as they are finished.
@@ -70,9 +70,7 @@ class Output:
                 content = {"content": json.loads(row.result)}
                 yield as_json({"datasetObjectId": str(row.object_id), "consolidatedAnnotation": content})
 
-        self._write_newest(
-            run.lease, uri, lines, lambda file: self._object_store.write_long(uri, file, "application/json")
-        )
+        self._write_newest(run.lease, lines, lambda file: self._object_store.write_long(uri, file, "application/json"))
 
     def refresh(self, run: Run, job: Row, now: float, *, idle: bool = False) -> float | None:
         """Write the labels so far if there are new ones and it is time: the more objects, the less often.
@@ -94,11 +92,11 @@ class Output:
         return None
 
     def _write_newest(
-        self, lease: Lease, uri: str, read: Callable[[Connection], Iterator[str]], write: Callable[[IO[bytes]], None]
+        self, lease: Lease, read: Callable[[Connection], Iterator[str]], write: Callable[[IO[bytes]], None]
     ) -> None:
         """Write a file that another process may write at the same time, so that it ends up with the latest state.
 
-        If the job has been deleted meanwhile, that is no file.
+        If the job has been deleted meanwhile, nothing more is written.
 
         :param read: the file's lines, without line breaks.
         :raises LeaseLost: if another process has taken the job.
@@ -113,7 +111,6 @@ class Output:
                 # This process was delayed and may have overwritten a newer state: write again until it is current.
                 with changing_files(self._database, lease.job_id) as job:
                     if job is None:
-                        self._object_store.delete_below(uri)
                         raise
                     newest = self._write_once(None, read, write, digest)
                 if newest == digest:

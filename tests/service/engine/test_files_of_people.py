@@ -50,10 +50,12 @@ def test_a_file_that_is_longer_than_any_of_the_service_is_not_read(monkeypatch: 
         without_person(store, LABELS, ANN, NEW)
 
 
-def test_what_is_written_for_a_job_that_was_deleted_meanwhile_goes_again(common: Database) -> None:
+def test_files_of_a_job_that_was_deleted_meanwhile_are_left_alone(common: Database) -> None:
     row: Any = SimpleNamespace(object_id=0, iteration=1, answered=1_000, stamp=1_000)
-    output, other = "s3://lab/out/Cats", "s3://lab/out/Cats/manifests/output/output.manifest"
-    store = Memory(dict.fromkeys([*files_of(output, [row], [(1, 1_000)]), other], ANN.encode()))
+    output = "s3://lab/out/Cats"
+    store = Memory(dict.fromkeys(files_of(output, [row], [(1, 1_000)]), ANN.encode()))
+    before = dict(store.objects)
+    answer: Any = SimpleNamespace(id=0, worker_id=ANN)
     no_job = 0
-    take_out_erased(common, store, no_job, output, [row], [])
-    assert list(store.objects) == [other], "a new job of the same name may have written it"
+    take_out_erased(common, store, no_job, output, [row], [(answer, {})])
+    assert store.objects == before, "a new job of the same name may have written them"

@@ -119,8 +119,8 @@ def test_a_job_whose_model_finds_s3_away_waits(
 ) -> None:
     monkeypatch.setattr(scheduling, "_MAX_PAUSE", 0.1)
     service, name = with_model
-    service.wait(name, lambda now: now["LabelingJobStatus"] == "Failed" or caplog.text.count("waits until") >= 2)
-    assert "waits until the database and the object store work: ReadsS3.train met " in caplog.text
+    service.wait(name, lambda now: now["LabelingJobStatus"] == "Failed" or caplog.text.count("is waiting for") >= 2)
+    assert "is waiting for the database or the object store to come back: ReadsS3.train met " in caplog.text
     away().unlink()
     description = service.wait(name)
     assert description["LabelingJobStatus"] == "Completed", description

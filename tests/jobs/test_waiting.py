@@ -96,10 +96,10 @@ def test_an_event_ends_a_wait_long_before_the_next_look(lab: Lab, client: Ground
                 QueueUrl=url, MessageBody=json.dumps({"detail-type": DETAIL_TYPE, "resources": [resource]})
             )
 
-    vigil = Vigil(deadline=time.time() + 60)
+    vigil, running = Vigil(deadline=time.time() + 60), state_of(client, name)
     timer = threading.Timer(0.2, end)
     timer.start()
-    event = wait_for_job(client, state_of(client, name), vigil, poll_interval=3600, events_queue_url=url)
+    event = wait_for_job(client, running, vigil, poll_interval=3600, events_queue_url=url)
     timer.join()
     assert event["state"]["status"] == "Stopped"
     assert "timeout" not in event

@@ -161,7 +161,7 @@ def test_sql_is_in_one_room() -> None:
 
 
 def test_every_move_of_a_task_is_made_in_one_module() -> None:
-    moves = "offer|accept|accept_this|accept_next|save|submit|decline|release|return_late|expire|withdraw"
+    moves = "offer|accept|accept_this|accept_next|save|submit|decline|release|give_back|return_late|expire|withdraw"
     made = re.compile(rf"\btask_rows\.({moves}|replace_declined)\b")
     makers = {parts for path, parts in modules() if made.search(path.read_text())}
     assert makers == {("service", "work", "tasks")}

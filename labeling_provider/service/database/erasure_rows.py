@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling_provider.groundtruth.job import RUNNING
-from labeling_provider.service.database import lease_rows, people_rows, revisions, task_rows
+from labeling_provider.service.database import people_rows, revisions
 from labeling_provider.service.database.database import Row, now
 from labeling_provider.service.database.people_rows import name_key
 from labeling_provider.service.database.schema import audit_trail, jobs, objects, owners, people, remarks, tasks
@@ -93,7 +93,7 @@ def former(connection: Connection, name: str) -> list[Former]:
 
 
 def begin(connection: Connection, *, name: str, worker_id: str, sub: str, pseudonym: str) -> Erasure:
-    """Put a pseudonym in place of a person in every table, and remember that files may still have the person.
+    """Remember that a person is being erased, who is nobody any more from now on.
 
     :param name: empty if it is not known.
     :param sub: empty if it is not known.
@@ -106,29 +106,22 @@ def begin(connection: Connection, *, name: str, worker_id: str, sub: str, pseudo
     settings = json.dumps({_PSEUDONYM: pseudonym})
     row = {"name": name, "worker_id": worker_id, "sub": sub, "created": now(), "settings": settings}
     added = sa.insert(people).values(row).returning(people.c.id)
-    begun = Erasure(connection.execute(added).scalar_one(), name, worker_id, sub, pseudonym)
-    replace(connection, begun)
-    return begun
+    return Erasure(connection.execute(added).scalar_one(), name, worker_id, sub, pseudonym)
 
 
 def replace(connection: Connection, begun: Erasure) -> bool:
-    """Put the pseudonym in place of the person in every table.
-
-    Processes lose their leases on running jobs of which the person has tasks: what they have read before may name the
-    person, and must not be the last that is written.
+    """Put the pseudonym in place of the person in every table. The person holds no task any more.
 
     :return: whether there were answers of the person, or tasks that the person has had.
     """
     old, new = begun.worker_id, begun.pseudonym
     of_person = tasks.c.worker_id == old
-    lease_rows.revoke(connection, jobs.c.id.in_(sa.select(tasks.c.job_id).where(of_person)))
     places = sa.tuple_(objects.c.job_id, objects.c.object_id)
     is_named = places.in_(sa.select(tasks.c.job_id, tasks.c.object_id).where(of_person))
     # The caller's own functions know the worker ids, and Amazon's example writes them into labels.
     in_result = objects.c.result.contains(old, autoescape=True)
     renamed = {"result": sa.func.replace(objects.c.result, old, new)}
     connection.execute(sa.update(objects).where(is_named, in_result).values(renamed))
-    task_rows.give_back(connection, old)
     moved = connection.execute(sa.update(tasks).where(of_person).values(worker_id=new)).rowcount
     connection.execute(sa.update(remarks).where(remarks.c.worker_id == old).values(worker_id=new))
     connection.execute(sa.update(owners).where(owners.c.requester == old).values(requester=new))

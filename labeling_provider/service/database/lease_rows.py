@@ -16,7 +16,8 @@ from labeling_provider.service.database import notices
 from labeling_provider.service.database.database import now
 from labeling_provider.service.database.schema import jobs, tasks
 
-_STREAMS: Final = '%"SnsDataSource"%'
+_STREAMS: Final = '%"SnsDataSource":%'
+"""With the colon: inside a text, the quotation marks would be escaped, and no colon follows a text that is a value."""
 _WOKEN: Final = "job "
 
 

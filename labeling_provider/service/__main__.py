@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.service.database.pool_size import DATABASE_CONNECTIONS, MIN_DATABASE_CONNECTIONS
+from labeling_provider.service.database.states import Role
 from labeling_provider.service.failures import StartError
 from labeling_provider.service.log_format import set_up_log
 from labeling_provider.service.settings import (
@@ -81,7 +82,10 @@ def parser(part: str = "local") -> OptionParser:
         help="address or network of a proxy whose X-Forwarded-For and X-Forwarded-Proto say where requests come from; "
         "may be given more than once. The proxy must keep the Host header.",
     )
-    for role, may in (("requester", "have labeling jobs of their own"), ("administrator", "see and do everything")):
+    for role, may in (
+        (Role.REQUESTER, "have labeling jobs of their own"),
+        (Role.ADMINISTRATOR, "see and do everything"),
+    ):
         options.add_argument(
             f"--{role}-group",
             metavar="GROUP",
@@ -282,7 +286,7 @@ def _check(options: argparse.Namespace) -> None:
         if not 0 < getattr(options, name) < 100_000:
             option = name.replace("_", "-")
             raise StartError(f"--{option} {getattr(options, name)} must be a number greater than 0")
-    for role in ("requester", "administrator"):
+    for role in (Role.REQUESTER, Role.ADMINISTRATOR):
         groups = getattr(options, f"{role}_group")
         if any(not 0 < len(group) <= MAX_GROUP_CHARACTERS for group in groups):
             raise StartError(f"--{role}-group must be the name of a group, of 1 to {MAX_GROUP_CHARACTERS} characters")

@@ -18,6 +18,7 @@ from labeling_provider.service.database import people_rows, revisions
 from labeling_provider.service.database.database import Row, now
 from labeling_provider.service.database.people_rows import name_key
 from labeling_provider.service.database.schema import audit_trail, jobs, objects, owners, people, remarks, tasks
+from labeling_provider.service.database.states import Role
 
 _ERASED: Final = "(erased)"
 _SIGNING_IN: Final = ("sign-in", "sign-in by invitation", "sign-out")
@@ -82,7 +83,7 @@ def former(connection: Connection, name: str) -> list[Former]:
         latest = connection.execute(said.order_by(audit_trail.c.id.desc()).limit(1)).scalar_one_or_none()
         return [Former((latest or "")[: people_rows.MAX_NAME_CHARACTERS], name)]
     present = sa.exists().where(people.c.worker_id == audit_trail.c.who)
-    signed_in = (audit_trail.c.what.in_(_SIGNING_IN), audit_trail.c.role != "nobody")
+    signed_in = (audit_trail.c.what.in_(_SIGNING_IN), audit_trail.c.role != Role.NOBODY)
     query = sa.select(audit_trail.c.who).distinct().where(*signed_in, _is_said(audit_trail.c.target, name), ~present)
     ids = connection.execute(query.order_by(audit_trail.c.who).limit(_MAX_IDS)).scalars().all()
     if ids:
@@ -168,7 +169,7 @@ def _replace_in_audit(connection: Connection, begun: Erasure) -> None:
     old, new = begun.worker_id, begun.pseudonym
     names = [name for name in (old, begun.name, begun.sub) if name]
     # Under this name, requesters are somebody else.
-    of_people = audit_trail.c.role.in_(("worker", "nobody"))
+    of_people = audit_trail.c.role.in_((Role.WORKER, Role.NOBODY))
     _change(connection, of_people & _is_any(audit_trail.c.who, names), who=new, address="", target=_ERASED)
     # By what is done to people: the service's own commands, and those of user pools.
     is_done = audit_trail.c.what.startswith("workers ") | audit_trail.c.what.contains("User", autoescape=True)

@@ -10,6 +10,7 @@ from labeling_provider.service.cloud.messaging import Messaging
 from labeling_provider.service.cloud.object_store import ObjectStore
 from labeling_provider.service.database import deleted_rows, job_rows
 from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.states import Role
 from labeling_provider.service.repeating import Repeating
 from labeling_provider.service.work.audit_trail import AuditTrail
 
@@ -91,6 +92,6 @@ class Retention:
                 except DeletionError:
                     # Another process has deleted it.
                     continue
-                self._audit.record("retention", "service", "", "jobs delete", name)
+                self._audit.record("retention", Role.SERVICE, "", "jobs delete", name)
             if len(names) < _JOBS_AT_ONCE:
                 return

@@ -32,9 +32,10 @@ from labeling_provider.service.database.erasure_rows import Erasure, Former
 from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.database.people_rows import PersonRow
 from labeling_provider.service.database.revisions import PEOPLE
+from labeling_provider.service.database.states import Role
 from labeling_provider.service.database.workforce_rows import own_user_pool
 from labeling_provider.service.work import tasks
-from labeling_provider.service.work.requesters import GroupRoles, Role
+from labeling_provider.service.work.requesters import GroupRoles
 from labeling_provider.service.work.tries import Tries
 
 MIN_PASSWORD_CHARACTERS: Final = 10

@@ -15,10 +15,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import Quota
+from labeling_provider.groundtruth.uris import is_web_address
 from labeling_provider.service.database.pool_size import DATABASE_CONNECTIONS, MIN_DATABASE_CONNECTIONS
 from labeling_provider.service.database.states import Role
 from labeling_provider.service.failures import StartError
@@ -305,19 +305,10 @@ def _check(options: argparse.Namespace) -> None:
         except ValueError:
             raise StartError(f"--trusted-proxy {proxy!r} must be like 192.0.2.7 or 192.0.2.0/24") from None
     for name, url in (("--s3-endpoint", options.s3_endpoint), ("--s3-public-endpoint", options.s3_public_endpoint)):
-        if url is not None and not _is_address(url):
+        if url is not None and not is_web_address(url):
             raise StartError(f"{name} {url!r} must be a URL such as https://s3.example.com")
     if options.s3_public_endpoint is not None and options.s3_endpoint is None:
         raise StartError("--s3-public-endpoint is another address of the S3 that --s3-endpoint names: set that, too")
-
-
-def _is_address(url: str) -> bool:
-    """Whether this is the URL of an HTTP service."""
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
 
 
 def _serve(options: argparse.Namespace, folder: Path) -> None:

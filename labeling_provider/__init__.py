@@ -13,12 +13,12 @@ def require_airflow() -> None:
 
     :raises ImportError: if Airflow is too old.
     """
-    from airflow import __version__ as found
+    from airflow import __version__ as airflow_version
 
-    if tuple(int(part) for part in found.split(".")[:2]) < _OLDEST_AIRFLOW:
+    if tuple(int(part) for part in airflow_version.split(".")[:2]) < _OLDEST_AIRFLOW:
         oldest = ".".join(map(str, _OLDEST_AIRFLOW))
         raise ImportError(
-            f"airflow-provider-labeling needs Airflow {oldest} or newer, and this is {found}: "
+            f"airflow-provider-labeling needs Airflow {oldest} or newer, and this is {airflow_version}: "
             f"pip install 'apache-airflow>={oldest}'"
         )
 

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from airflow.sdk import BaseOperator, TaskGroup, TriggerRule, XComArg, chain
 
+from labeling_provider.groundtruth.objects import LineState
 from labeling_provider.hooks.connection import CONNECTION_ARGUMENTS
 from labeling_provider.operators.approval import ApproveCostOperator
 from labeling_provider.operators.labeling_job import CreateLabelingJobOperator
@@ -340,7 +341,7 @@ class _ReviewPlan:
             manifest_uri=labeled[0] if both is None else both.output,
             filtered_uri=f"{place}.manifest",
             label_attribute_name=self.attribute,
-            state="labeled",
+            state=LineState.LABELED.value,
             **shared,
         )
         verify = CreateLabelingJobOperator(

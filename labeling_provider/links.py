@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from airflow.sdk import BaseOperatorLink
 
+from labeling_provider.groundtruth.facts import WorkforceKind
 from labeling_provider.jobs.addresses import JOB_PAGE, LOG_PAGE, OUTPUT_PAGE, JobPage, job_url, portal_url
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def push_workers_link(context: Context, ground_truth: GroundTruth, job: JobReque
 
     Source: API reference, Workteam.SubDomain.
     """
-    if job.workforce_kind != "private":
+    if job.workforce_kind != WorkforceKind.PRIVATE:
         return
     team = str(job.workteam_arn).rpartition("/")[2]
     try:

@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from http.client import HTTPException
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from labeling_provider.errors import LabelingError, printable
+from labeling_provider.groundtruth.uris import is_web_address
 
 _PATH: Final = "/_labeling"
 _KEYS: Final = ("LABELING_LOCAL_ACCESS_KEY_ID", "LABELING_LOCAL_SECRET_ACCESS_KEY")
@@ -53,8 +53,7 @@ def ask(endpoint_url: str, path: str, body: dict[str, Any] | None = None, second
     :param seconds: longest time to wait for the answer.
     :raises AskError: if it refuses or does not answer.
     """
-    parts = urlsplit(endpoint_url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if not is_web_address(endpoint_url):
         raise AskError(f"{endpoint_url!r} is not an address such as http://127.0.0.1:8080")
     request = urllib.request.Request(  # noqa: S310 - the scheme was looked at
         endpoint_url.rstrip("/") + _PATH + path, None if body is None else json.dumps(body).encode()

@@ -65,6 +65,7 @@ _CREDENTIALS_ERRORS: Final = (
     "TokenRetrievalError",
 )
 _REFUSED_CODES: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+_MISSING_CODES: Final = frozenset({"ResourceNotFound", "ResourceNotFoundException"})
 _MAX_PAUSE: Final = 120.0
 
 
@@ -108,11 +109,16 @@ def error_code(error: BaseException | None) -> str:
     return str((getattr(error, "response", None) or {}).get("Error", {}).get("Code", ""))
 
 
+def is_not_found(error: BaseException) -> bool:
+    """Whether an error's code alone says that something does not exist."""
+    return error_code(error) in _MISSING_CODES
+
+
 def is_missing(error: Exception) -> bool:
     """Whether an error says that a labeling job or model does not exist."""
     code = error_code(error)
     message = str((getattr(error, "response", None) or {}).get("Error", {}).get("Message", ""))
-    return code in {"ResourceNotFound", "ResourceNotFoundException"} or (
+    return is_not_found(error) or (
         code == "ValidationException" and ("not exist" in message or message.startswith("Could not find"))
     )
 

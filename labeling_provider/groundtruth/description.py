@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final
 
-from labeling_provider.groundtruth.facts import Quota, amount_to_usd, workforce_kind
+from labeling_provider.groundtruth.facts import Quota, WorkforceKind, amount_to_usd, workforce_kind
 from labeling_provider.groundtruth.job import JobState, JobStatus, is_streaming
 from labeling_provider.groundtruth.layout import output_manifest_uri
 from labeling_provider.groundtruth.tag_lists import are_tags, read_tags
@@ -207,8 +207,8 @@ class JobRequest:
         return [arn for arn in (self.pre_annotation_arn, self.consolidation_arn) if arn]
 
     @property
-    def workforce_kind(self) -> str:
-        """The kind of workforce: ``private``, ``vendor``, ``public`` or ``unknown``."""
+    def workforce_kind(self) -> WorkforceKind:
+        """The kind of workforce."""
         return workforce_kind(self.workteam_arn or "")
 
     @property
@@ -224,7 +224,7 @@ class JobRequest:
     @property
     def availability_seconds(self) -> int:
         """How long a task stays available to workers, in seconds: as given, or the default of its workforce."""
-        public = self.workforce_kind == "public"
+        public = self.workforce_kind == WorkforceKind.PUBLIC
         default = Quota.PUBLIC_AVAILABILITY_DEFAULT if public else Quota.AVAILABILITY_SECONDS
         given = self._member("HumanTaskConfig", "TaskAvailabilityLifetimeInSeconds")
         return default if given is None else int(given)

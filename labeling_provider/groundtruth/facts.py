@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from enum import StrEnum
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -194,10 +195,20 @@ def is_amazon(endpoint_url: str) -> bool:
     return host.rstrip(".").endswith(_AMAZONS_DOMAINS)
 
 
-def workforce_kind(workteam_arn: str) -> str:
-    """The kind of workforce a workteam ARN belongs to: ``private``, ``vendor``, ``public`` or ``unknown``."""
+class WorkforceKind(StrEnum):
+    """Whose people a workteam has. The first three are as they stand in its ARN, before ``-crowd``."""
+
+    PRIVATE = "private"
+    VENDOR = "vendor"
+    PUBLIC = "public"
+    UNKNOWN = "unknown"
+    """The text is no ARN of a workteam."""
+
+
+def workforce_kind(workteam_arn: str) -> WorkforceKind:
+    """The kind of workforce a workteam ARN belongs to."""
     match = re.search(r":workteam/(private|vendor|public)-crowd/", workteam_arn)
-    return match[1] if match else "unknown"
+    return WorkforceKind(match[1]) if match else WorkforceKind.UNKNOWN
 
 
 def usd_to_amount(price: float | str | Decimal) -> dict[str, int]:

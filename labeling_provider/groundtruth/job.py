@@ -34,7 +34,6 @@ STATUSES: Final = RUNNING | ENDED
 class JobState:
     """A labeling job at one moment. Two states are equal if nothing has happened in between.
 
-    :param status: one of :data:`STATUSES`.
     :param labeled: objects with a label, from people or a model.
     :param failed: objects given up on.
     :param unlabeled: objects still open.
@@ -47,7 +46,7 @@ class JobState:
 
     name: str
     arn: str
-    status: str
+    status: JobStatus
     labeled: int
     human_labeled: int
     machine_labeled: int
@@ -78,7 +77,7 @@ class JobState:
         return cls(
             name=description["LabelingJobName"],
             arn=description["LabelingJobArn"],
-            status=status,
+            status=JobStatus(status),
             labeled=counters.get("TotalLabeled", 0),
             human_labeled=counters.get("HumanLabeled", 0),
             machine_labeled=counters.get("MachineLabeled", 0),
@@ -121,13 +120,13 @@ class JobState:
     @property
     def counted(self) -> list[str | int]:
         """What changes while people work, as a JSON value: status and counters."""
-        return [self.status, self.human_labeled, self.machine_labeled, self.failed, self.unlabeled]
+        return [self.status.value, self.human_labeled, self.machine_labeled, self.failed, self.unlabeled]
 
     def counters(self) -> dict[str, Any]:
         """Name, status and counters as a JSON value, for XComs and pages."""
         return {
             "job_name": self.name,
-            "status": self.status,
+            "status": self.status.value,
             "total": self.total,
             "labeled": self.labeled,
             "human_labeled": self.human_labeled,
@@ -138,7 +137,12 @@ class JobState:
 
     def as_dict(self) -> dict[str, Any]:
         """A JSON value, for trigger events."""
-        return asdict(self)
+        return {**asdict(self), "status": self.status.value}
+
+    @classmethod
+    def of_dict(cls, members: Mapping[str, Any]) -> JobState:
+        """Read what :meth:`as_dict` has written."""
+        return cls(**{**members, "status": JobStatus(members["status"])})
 
 
 def is_streaming(members: Mapping[str, Any]) -> bool:

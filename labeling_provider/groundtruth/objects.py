@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from enum import StrEnum
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -24,6 +25,16 @@ METADATA: Final = "-metadata"
 _SOURCES: Final = ("source", "source-ref")
 _NOTES: Final = frozenset({ID_KEY, OWN_ID_KEY, TRUTH_KEY})
 _OF_A_JOB: Final = frozenset({"failure-reason", "job-name", "human-annotated", "creation-date"})
+
+
+class LineState(StrEnum):
+    """What labeling jobs have made of a line of a manifest."""
+
+    LABELED = "labeled"
+    FAILED = "failed"
+    """A job gave up on it."""
+    UNLABELED = "unlabeled"
+    """Neither: it waits for a job."""
 
 
 class ObjectKeys:

@@ -10,6 +10,7 @@ _S3_URI: Final = re.compile(r"s3://([^/]+)/?(.*)", re.DOTALL)
 # Source: S3 user guide, "Virtual hosting of general purpose buckets": the bucket is in the host name or in the path.
 _AMAZON: Final = re.compile(r"(?:(?P<bucket>.+)\.)?s3(?:[.-][a-z0-9-]+){0,3}\.amazonaws\.com(?:\.cn)?", re.IGNORECASE)
 _MAX_ADDRESS: Final = 8_192
+_WEB: Final = frozenset({"http", "https"})
 
 
 def split_s3_uri(uri: str) -> tuple[str, str]:
@@ -45,6 +46,15 @@ def _at_amazon(uri: str) -> tuple[str, str] | None:
     path = unquote(parts.path).removeprefix("/")
     bucket, _, key = (amazon["bucket"], "", path) if amazon["bucket"] else path.partition("/")
     return (bucket, key) if bucket else None
+
+
+def is_web_address(text: str) -> bool:
+    """Whether a text is an address with ``http`` or ``https`` and a host; a port must be one that can be asked."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in _WEB and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def join_s3_uri(prefix: str, *parts: str) -> str:

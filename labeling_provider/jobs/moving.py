@@ -20,7 +20,7 @@ from labeling_provider.client.list_pages import pages
 from labeling_provider.client.retries import answer_to, error_code, is_credentials_trouble, is_outage
 from labeling_provider.errors import InvalidRequestError, LabelingError
 from labeling_provider.groundtruth.description import JobDescription, listed_jobs
-from labeling_provider.groundtruth.facts import Arn
+from labeling_provider.groundtruth.facts import Arn, WorkforceKind
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.groundtruth.layout import output_manifest_uri
 from labeling_provider.groundtruth.request_edits import EditableRequest
@@ -264,7 +264,7 @@ class JobMove:
         arn, kind = _workteam_arn(plan), plan.job.workforce_kind
         why = f"The {kind} workteam {arn} can't be used here."
         given = self._manner.workteams.get(arn) or self._manner.workteams.get(arn.rpartition("/")[2])
-        if given is None and kind == "private":
+        if given is None and kind == WorkforceKind.PRIVATE:
             try:
                 self._teams.check(arn)
             except MovingError as error:
@@ -275,7 +275,7 @@ class JobMove:
                 return True
         if given is None and not plan.is_finished:
             raise MovingError(f"{why} Name a workteam of the service to replace it: --workteam {arn}=NAME.")
-        if given is not None or kind != "public":
+        if given is not None or kind != WorkforceKind.PUBLIC:
             self._put_team(plan, given or PEOPLE)
         return False
 
@@ -283,7 +283,7 @@ class JobMove:
         """:raises MovingError: if the service has no workteam of this name."""
         plan.request.assign(self._teams.existing(name))
         plan.notes.append(f"Its workteam is {name} here.")
-        if plan.request.workforce_kind != "public" and plan.request.remove("PublicWorkforceTaskPrice"):
+        if plan.request.workforce_kind != WorkforceKind.PUBLIC and plan.request.remove("PublicWorkforceTaskPrice"):
             plan.notes.append("PublicWorkforceTaskPrice was left out: only the public workforce has a price.")
 
     def _bring_team(self, plan: Plan) -> Iterator[Entry]:

@@ -8,14 +8,14 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.client.list_pages import pages
-from labeling_provider.client.retries import answer_to, error_code, is_outage
+from labeling_provider.client.retries import answer_to, error_code, is_not_found, is_outage
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.groundtruth.tag_lists import read_tags, write_tags
+from labeling_provider.groundtruth.uris import is_web_address
 
 T = TypeVar("T")
 
@@ -272,7 +272,7 @@ class Teams:
         try:
             here = self._ask(self._target, "describe_human_task_ui", what, HumanTaskUiName=name)["UiTemplate"]
         except MovingError as error:
-            if error_code(error) not in {"ResourceNotFound", "ResourceNotFoundException"}:
+            if not is_not_found(error):
                 raise
         else:
             if here["ContentSha256"] != template["ContentSha256"]:
@@ -353,7 +353,7 @@ def _download(url: str, sha256: str) -> str:
 
     :raises MovingError: if it can't be read, or is not the one that was described.
     """
-    if urlsplit(url).scheme not in {"http", "https"}:
+    if not is_web_address(url):
         raise MovingError("The address of its template is not a web address.")
     try:
         with urllib.request.urlopen(url, timeout=MAX_DOWNLOAD_SECONDS) as response:  # noqa: S310 - looked at above

@@ -12,7 +12,7 @@ from typing import Any, Final
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.errors import InvalidRequestError, LabelingError, Problem, counted
 from labeling_provider.groundtruth.description import JobRequest
-from labeling_provider.groundtruth.facts import Quota
+from labeling_provider.groundtruth.facts import Quota, WorkforceKind
 from labeling_provider.groundtruth.ready_functions import ready_function
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.jobs.input_objects import LineSample
@@ -86,7 +86,7 @@ def check_draft(
         message = f"the estimate is ${cost.total_usd:,.2f} on Amazon ({cost.arithmetic}){spent}."
         remedy = f"Raise the limit of ${max_cost_usd} or label fewer objects."
         raise InvalidRequestError([Problem("max_cost_usd", message, remedy)])
-    if JobRequest(request).workforce_kind == "public" and ground_truth.is_amazon:
+    if JobRequest(request).workforce_kind == WorkforceKind.PUBLIC and ground_truth.is_amazon:
         log.warning(
             "Amazon's own pages say that Mechanical Turk closed on 2026-09-30; the public workforce may never answer."
         )

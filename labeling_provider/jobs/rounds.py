@@ -78,7 +78,7 @@ class Rounds:
         return {
             "job_name": state.name,
             "job_arn": state.arn,
-            "status": state.status,
+            "status": state.status.value,
             "output_manifest_uri": self._merged() if len(self._jobs) > 1 else state.output_manifest_uri,
             "label_attribute_name": last.label_attribute,
             "counters": {

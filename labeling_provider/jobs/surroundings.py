@@ -19,7 +19,7 @@ from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.client.retries import error_code
 from labeling_provider.errors import Problem
 from labeling_provider.groundtruth.description import JobRequest
-from labeling_provider.groundtruth.facts import bucket_arn, principal_of, workforce_kind
+from labeling_provider.groundtruth.facts import WorkforceKind, bucket_arn, principal_of, workforce_kind
 from labeling_provider.groundtruth.task_types import TaskType
 from labeling_provider.groundtruth.uris import split_s3_uri
 from labeling_provider.jobs.input_objects import Findings, LineSample, ObjectInspection, media_of
@@ -180,7 +180,7 @@ class Inspection:
 
     def _workteam(self, arn: str) -> None:
         """Check that a private workteam exists and has members."""
-        if workforce_kind(arn) != "private":
+        if workforce_kind(arn) != WorkforceKind.PRIVATE:
             return
         name = arn.rpartition("/")[2]
         try:

@@ -11,7 +11,7 @@ from itertools import accumulate
 from math import inf
 from typing import Final, Literal
 
-from labeling_provider.groundtruth.objects import ObjectKeys
+from labeling_provider.groundtruth.objects import LineState, ObjectKeys
 from labeling_provider.manifest.scan import LabeledLine, Line
 
 _WHOLE: Final = 1 << 64
@@ -23,14 +23,13 @@ class Filter:
 
     A line without the label, or without confidence or class, meets no condition on confidence or class.
 
-    :param state: ``labeled``, ``failed`` (a job gave up on it) or ``unlabeled`` (neither).
     :param by: who made the label: ``people`` or ``machine``.
     :param min_confidence: the confidence is at least this, 0 to 1. A label with several confidences has the lowest.
     :param below_confidence: the confidence is below this, 0 to 1.
     :param classes: the label has at least one of these classes, by name.
     """
 
-    state: Literal["labeled", "failed", "unlabeled"] | None = None
+    state: LineState | None = None
     by: Literal["people", "machine"] | None = None
     min_confidence: float | None = None
     below_confidence: float | None = None
@@ -65,11 +64,11 @@ def _within(least: float | None, below: float | None) -> Callable[[LabeledLine],
     return rule
 
 
-def state_of(line: LabeledLine) -> Literal["labeled", "failed", "unlabeled"]:
+def state_of(line: LabeledLine) -> LineState:
     """Whether a line is labeled, failed, or not labeled yet."""
     if line.is_labeled:
-        return "labeled"
-    return "failed" if line.has_failed else "unlabeled"
+        return LineState.LABELED
+    return LineState.FAILED if line.has_failed else LineState.UNLABELED
 
 
 class Split:

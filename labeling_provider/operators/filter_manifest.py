@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from airflow.sdk.exceptions import AirflowSkipException
 
 from labeling_provider.errors import LabelingError, counted
+from labeling_provider.groundtruth.objects import LineState
 from labeling_provider.operators import arguments
 from labeling_provider.operators.base import check_choice
 from labeling_provider.operators.manifest_task import ManifestTask, label_attribute_of, manifest_uris_of
@@ -15,7 +16,7 @@ from labeling_provider.operators.manifest_task import ManifestTask, label_attrib
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-_STATES: Final = ("labeled", "failed", "unlabeled")
+_STATES: Final = tuple(state.value for state in LineState)
 _MAKERS: Final = ("people", "machine")
 
 
@@ -91,7 +92,7 @@ class FilterManifestOperator(ManifestTask):
         (source,) = manifest_uris_of([self.manifest_uri])
         attribute = label_attribute_of(self.label_attribute_name, self.manifest_uri)
         keep = Filter(
-            state=self.state,  # type: ignore[arg-type]
+            state=None if self.state is None else LineState(self.state),
             by=self.by,  # type: ignore[arg-type]
             min_confidence=self.min_confidence,
             below_confidence=self.below_confidence,

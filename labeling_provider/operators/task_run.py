@@ -171,7 +171,7 @@ class TaskRun(Caller):
 
     def has_ended(self, state: JobState) -> None:
         """Add a job that has ended to Airflow's metrics."""
-        tags = {"dag_id": self.owner.dag_id, "task_id": self.owner.task_id, "status": state.status}
+        tags = {"dag_id": self.owner.dag_id, "task_id": self.owner.task_id, "status": state.status.value}
         compat.count("labeling.objects.labeled", state.labeled, tags)
         compat.count("labeling.objects.failed", state.failed, tags)
         compat.timing("labeling.job.duration", timedelta(seconds=max(state.modified - state.created, 0)), tags)

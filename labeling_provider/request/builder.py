@@ -9,11 +9,12 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from labeling_provider.errors import InvalidRequestError, Problem
 from labeling_provider.groundtruth import facts
 from labeling_provider.groundtruth.description import JobRequest
+from labeling_provider.groundtruth.facts import WorkforceKind
 from labeling_provider.groundtruth.job import JobState
 from labeling_provider.groundtruth.ready_functions import READY_CONSOLIDATIONS, ready_function_arn
 from labeling_provider.groundtruth.request_edits import EditableRequest
@@ -29,6 +30,12 @@ from labeling_provider.request.workforces import (
     VendorWorkteam,
     Workforce,
 )
+
+_KINDS: Final[dict[str, WorkforceKind]] = {
+    PrivateWorkteam.__name__: WorkforceKind.PRIVATE,
+    VendorWorkteam.__name__: WorkforceKind.VENDOR,
+}
+"""The workforce that a class is for, by the name of the class."""
 
 
 @dataclass(frozen=True)
@@ -247,9 +254,9 @@ class LabelingJobSpec:
         except ValueError as error:
             problems.append(Problem("workforce", f"{error}.", "Use one of the task type's prices."))
             return {}
-        expected = {"PrivateWorkteam": "private", "VendorWorkteam": "vendor"}.get(type(workforce).__name__)
+        expected = _KINDS.get(type(workforce).__name__)
         actual = facts.workforce_kind(config["WorkteamArn"])
-        if expected and actual not in {expected, "unknown"}:
+        if expected and actual not in {expected, WorkforceKind.UNKNOWN}:
             problems.append(
                 Problem(
                     "workforce",

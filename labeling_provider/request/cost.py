@@ -13,6 +13,7 @@ from typing import Any
 from labeling_provider.errors import counted
 from labeling_provider.groundtruth import facts
 from labeling_provider.groundtruth.description import JobRequest
+from labeling_provider.groundtruth.facts import WorkforceKind
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def estimate_request(request: dict[str, Any], objects: int) -> CostEstimate:
         objects,
         job.workers_per_object,
         job.price_usd or 0,
-        vendor=job.workforce_kind == "vendor",
+        vendor=job.workforce_kind == WorkforceKind.VENDOR,
         automated=job.is_automated,
         most_human_labels=job.max_human_labeled,
     )

@@ -14,7 +14,7 @@ from typing import Any
 from labeling_provider.errors import Problem, counted
 from labeling_provider.groundtruth import facts, model
 from labeling_provider.groundtruth.description import JobRequest
-from labeling_provider.groundtruth.facts import Arn, Quota
+from labeling_provider.groundtruth.facts import Arn, Quota, WorkforceKind
 from labeling_provider.groundtruth.ready_functions import ready_function
 from labeling_provider.groundtruth.task_types import TASK_TYPES, TaskType
 from labeling_provider.request import templates
@@ -273,7 +273,7 @@ def _check_workers(known: _Facts) -> Iterator[Problem]:
             f"{request.task_seconds:,} s is too long.",
             f"{task_type.name} allows at most {task_type.maximum_task_seconds:,} s.",
         )
-    public = request.workforce_kind == "public"
+    public = request.workforce_kind == WorkforceKind.PUBLIC
     limit = Quota.PUBLIC_AVAILABILITY_SECONDS if public else Quota.AVAILABILITY_SECONDS
     if request.availability_seconds > limit:
         yield Problem(
@@ -281,7 +281,7 @@ def _check_workers(known: _Facts) -> Iterator[Problem]:
             f"{request.availability_seconds:,} s is too long.",
             f"The {request.workforce_kind} workforce allows at most {limit:,} s.",
         )
-    if request.workteam_arn and request.workforce_kind == "unknown":
+    if request.workteam_arn and request.workforce_kind == WorkforceKind.UNKNOWN:
         yield Problem(
             "HumanTaskConfig.WorkteamArn",
             f"{request.workteam_arn} is not a private, vendor or public workteam.",
@@ -291,7 +291,7 @@ def _check_workers(known: _Facts) -> Iterator[Problem]:
 
 def _check_public_workforce(known: _Facts) -> Iterator[Problem]:
     where, request = "HumanTaskConfig.PublicWorkforceTaskPrice", known.request
-    if request.workforce_kind != "public":
+    if request.workforce_kind != WorkforceKind.PUBLIC:
         if request.has_price:
             yield Problem(where, "only the public workforce has a price.", "Omit it.")
         return

@@ -125,7 +125,7 @@ class LabelingJobSensor(JobSensor):
         # The trigger's state may come from a listing, which lacks these two. Its status is the one waited for.
         job = self._described()
         missing = {"label_attribute": job.label_attribute, "final_model_arn": job.state.final_model_arn}
-        done = self._judge(JobState(**{**event["state"], **missing}))
+        done = self._judge(JobState.of_dict({**event["state"], **missing}))
         return done.xcom_value if done else None
 
     def poke(self, context: Context) -> PokeReturnValue | bool:

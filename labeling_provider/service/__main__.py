@@ -15,11 +15,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import Quota
+from labeling_provider.groundtruth.uris import is_web_address
 from labeling_provider.service.database.pool_size import DATABASE_CONNECTIONS, MIN_DATABASE_CONNECTIONS
+from labeling_provider.service.database.states import Role
 from labeling_provider.service.failures import StartError
 from labeling_provider.service.log_format import set_up_log
 from labeling_provider.service.settings import (
@@ -81,7 +82,10 @@ def parser(part: str = "local") -> OptionParser:
         help="address or network of a proxy whose X-Forwarded-For and X-Forwarded-Proto say where requests come from; "
         "may be given more than once. The proxy must keep the Host header.",
     )
-    for role, may in (("requester", "have labeling jobs of their own"), ("administrator", "see and do everything")):
+    for role, may in (
+        (Role.REQUESTER, "have labeling jobs of their own"),
+        (Role.ADMINISTRATOR, "see and do everything"),
+    ):
         options.add_argument(
             f"--{role}-group",
             metavar="GROUP",
@@ -282,7 +286,7 @@ def _check(options: argparse.Namespace) -> None:
         if not 0 < getattr(options, name) < 100_000:
             option = name.replace("_", "-")
             raise StartError(f"--{option} {getattr(options, name)} must be a number greater than 0")
-    for role in ("requester", "administrator"):
+    for role in (Role.REQUESTER, Role.ADMINISTRATOR):
         groups = getattr(options, f"{role}_group")
         if any(not 0 < len(group) <= MAX_GROUP_CHARACTERS for group in groups):
             raise StartError(f"--{role}-group must be the name of a group, of 1 to {MAX_GROUP_CHARACTERS} characters")
@@ -301,19 +305,10 @@ def _check(options: argparse.Namespace) -> None:
         except ValueError:
             raise StartError(f"--trusted-proxy {proxy!r} must be like 192.0.2.7 or 192.0.2.0/24") from None
     for name, url in (("--s3-endpoint", options.s3_endpoint), ("--s3-public-endpoint", options.s3_public_endpoint)):
-        if url is not None and not _is_address(url):
+        if url is not None and not is_web_address(url):
             raise StartError(f"{name} {url!r} must be a URL such as https://s3.example.com")
     if options.s3_public_endpoint is not None and options.s3_endpoint is None:
         raise StartError("--s3-public-endpoint is another address of the S3 that --s3-endpoint names: set that, too")
-
-
-def _is_address(url: str) -> bool:
-    """Whether this is the URL of an HTTP service."""
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
 
 
 def _serve(options: argparse.Namespace, folder: Path) -> None:

@@ -27,6 +27,7 @@ from labeling_provider.errors import LabelingError, counted
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.groundtruth.layout import WORKER_RESPONSES, output_manifest_uri
+from labeling_provider.groundtruth.objects import LineState
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.manifest import Files
 from labeling_provider.rendering.drawing import small_picture
@@ -218,7 +219,7 @@ class _Views:
     ) -> str:
         """A burn-up chart, failure reasons, and objects with their labels, those with the lowest confidence first."""
         job, mine = self._confirmed(task)
-        wanted = Wanted(state, by, class_name, below, page)
+        wanted = Wanted(LineState(state), by, class_name, below, page)
         manifest = read_labels(Files(mine.hook), output_manifest_uri(mine.output_uri), mine.label_attribute, wanted)
         cards = Cards(self._secret, task, mine, manifest.shown)
         return render_page(

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any, Final
 
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.objects import LineState
 from labeling_provider.groundtruth.uris import as_s3_uri
 from labeling_provider.manifest import (
     Files,
@@ -40,14 +41,14 @@ MAX_CLASS_CHARACTERS: Final = 300
 class Wanted:
     """The filters and the page to show.
 
-    :param state: ``labeled`` or ``failed``.
+    :param state: labeled or failed.
     :param by: ``people``, ``machine`` or empty for both.
     :param class_name: only objects of this class; empty for all.
     :param below: only labels with a lower confidence, 0 to 1.
     :param page: from 1.
     """
 
-    state: str = "labeled"
+    state: LineState = LineState.LABELED
     by: str = ""
     class_name: str = ""
     below: float = 1.01
@@ -162,7 +163,7 @@ def named_by(files: Files, manifest: str, uris: Collection[str]) -> set[str]:
 
 
 def _matches(line: Any, classes: Collection[str], wanted: Wanted) -> bool:
-    if wanted.state == "failed":
+    if wanted.state == LineState.FAILED:
         return bool(line.has_failed)
     if not line.is_labeled or (wanted.by and line.by_people != (wanted.by == "people")):
         return False

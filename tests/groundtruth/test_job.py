@@ -86,7 +86,9 @@ def test_an_entry_of_a_listing_is_read_too() -> None:
 def test_counters_add_up_and_are_json(seen: JobState) -> None:
     assert seen.total == seen.labeled + seen.failed + seen.unlabeled == seen.labeled + seen.missing
     assert seen.counters()["total"] == seen.total
-    assert JobState(**json.loads(json.dumps(seen.as_dict()))) == seen
+    assert JobState.of_dict(json.loads(json.dumps(seen.as_dict()))) == seen
+    # Airflow would store an enumeration by its class.
+    assert {type(value) for value in (seen.as_dict()["status"], seen.counters()["status"], seen.counted[0])} == {str}
     assert json.loads(json.dumps(seen.counted)) == seen.counted
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling_provider.groundtruth.uris import as_s3_uri, join_s3_uri, split_s3_uri
+from labeling_provider.groundtruth.uris import as_s3_uri, is_web_address, join_s3_uri, split_s3_uri
 
 buckets = st.text(min_size=1).filter(lambda text: "/" not in text)
 
@@ -78,3 +78,15 @@ def test_a_seam_has_one_slash(bucket: str, folder: str, parts: list[str]) -> Non
 
 def test_an_empty_part_ends_a_folder() -> None:
     assert join_s3_uri("s3://bucket/folder", "part", "") == "s3://bucket/folder/part/"
+
+
+@pytest.mark.parametrize("text", ["http://localhost:8080", "HTTPS://s3.example.com/a?b", "http://[::1]/"])
+def test_a_web_address_has_a_scheme_and_a_host(text: str) -> None:
+    assert is_web_address(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "localhost:8080", "file:///etc/passwd", "ftp://a", "https://", "http://[", "http://a:0", "http://a:x"]
+)
+def test_anything_else_is_no_web_address(text: str) -> None:
+    assert not is_web_address(text)

@@ -52,8 +52,8 @@ def wait(
 
 def test_a_wait_ends_with_the_job_and_what_happens_is_heard(lab: Lab, client: GroundTruth, owner: Owner) -> None:
     caller, event = wait(lab, client, owner, people=False)
-    assert JobState(**event["state"]).status == "Completed"
-    assert caller.seen[-1] == JobState(**event["state"])
+    assert JobState.of_dict(event["state"]).status == "Completed"
+    assert caller.seen[-1] == JobState.of_dict(event["state"])
 
 
 def test_a_wait_ends_when_time_is_up(lab: Lab, client: GroundTruth, owner: Owner) -> None:

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.errors import LabelingError
-from labeling_provider.groundtruth.job import JobState
+from labeling_provider.groundtruth.job import JobState, JobStatus
 from labeling_provider.jobs import polling
 from labeling_provider.jobs.polling import Lookout, Watched
 from labeling_provider.request import PrivateWorkteam
@@ -125,5 +125,5 @@ def test_no_answer_is_raised_and_a_refusal_is_told(client: GroundTruth, monkeypa
 def test_what_was_seen_is_what_the_next_look_goes_by() -> None:
     watched = Watched()
     assert (watched.created, watched.status) == (None, "InProgress")
-    watched.saw(JobState("birds", "arn", "Stopping", 0, 0, 0, 0, 0, "", 7.5, None))
+    watched.saw(JobState("birds", "arn", JobStatus.STOPPING, 0, 0, 0, 0, 0, "", 7.5, None))
     assert (watched.created, watched.status) == (7.5, "Stopping")

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling_provider.groundtruth.description import JobDescription
-from labeling_provider.groundtruth.job import JobState
+from labeling_provider.groundtruth.job import JobState, JobStatus
 from labeling_provider.jobs.progress import Progress, duration, stall_report
 
-STATE = JobState("birds", "arn", "InProgress", 0, 0, 0, 0, 100, "", 0.0, None)
+STATE = JobState("birds", "arn", JobStatus.IN_PROGRESS, 0, 0, 0, 0, 100, "", 0.0, None)
 
 
 def state(people: int, machine: int = 0, failed: int = 0, **more: object) -> JobState:
@@ -57,7 +57,7 @@ def test_only_what_has_changed_is_told() -> None:
         "birds InProgress, 15 of 100 labeled (10 by people, 5 by machine), 1 failed, 16 objects/hour, "
         "about 5 h 15 min left"
     )
-    assert progress.line(state(16, 5, 1, status="Failed", reason="no budget"), 7200) == (
+    assert progress.line(state(16, 5, 1, status=JobStatus.FAILED, reason="no budget"), 7200) == (
         "birds Failed, 21 of 100 labeled (16 by people, 5 by machine), 1 failed, no budget"
     )
 

@@ -17,14 +17,14 @@ from dev.stack import wait_until
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.events import DETAIL_TYPE
-from labeling_provider.groundtruth.job import JobState
+from labeling_provider.groundtruth.job import JobState, JobStatus
 from labeling_provider.jobs.waiting import Vigil, wait_for_job
 from labeling_provider.request import PrivateWorkteam
 from tests.client.clients import ground_truth
 from tests.conftest import Lab, texts
 from tests.flaky import proxy
 
-STATE = JobState("job", "arn", "InProgress", 3, 3, 0, 1, 6, "", 0.0, None)
+STATE = JobState("job", "arn", JobStatus.IN_PROGRESS, 3, 3, 0, 1, 6, "", 0.0, None)
 
 
 def moved(labeled: int) -> JobState:
@@ -50,9 +50,15 @@ def test_what_moved_while_nobody_looked_starts_the_clock_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "event"), [("Completed", True), ("Failed", True), ("Stopped", True), ("Stopping", False)]
+    ("status", "event"),
+    [
+        (JobStatus.COMPLETED, True),
+        (JobStatus.FAILED, True),
+        (JobStatus.STOPPED, True),
+        (JobStatus.STOPPING, False),
+    ],
 )
-def test_any_end_ends_it(status: str, event: bool) -> None:
+def test_any_end_ends_it(status: JobStatus, event: bool) -> None:
     state = dataclasses.replace(STATE, status=status)
     assert (Vigil().verdict(state, 0) is not None) is event
 

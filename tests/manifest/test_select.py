@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from labeling_provider.groundtruth.objects import LineState
 from labeling_provider.manifest import Filter, Manifests, Split
 from tests.manifest.lines import BOXES, MIXED, PAGES, image, label, load, store
 
@@ -14,9 +15,9 @@ from tests.manifest.lines import BOXES, MIXED, PAGES, image, label, load, store
     ("keep", "kept"),
     [
         (Filter(), [0, 1, 2, 3, 4, 5]),
-        (Filter(state="labeled"), [0, 1, 4, 5]),
-        (Filter(state="failed"), [3]),
-        (Filter(state="unlabeled"), [2]),
+        (Filter(state=LineState.LABELED), [0, 1, 4, 5]),
+        (Filter(state=LineState.FAILED), [3]),
+        (Filter(state=LineState.UNLABELED), [2]),
         (Filter(by="people"), [0, 4, 5]),
         (Filter(by="machine"), [1]),
         (Filter(min_confidence=0.4), [0, 1]),

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from labeling_provider.errors import InvalidRequestError
-from labeling_provider.groundtruth.job import JobState
+from labeling_provider.groundtruth.job import JobState, JobStatus
 from labeling_provider.request import (
     TASK_TYPES,
     AutomatedLabeling,
@@ -277,7 +277,7 @@ def test_what_a_config_says_wrongly_is_named_and_not_replaced(config: dict[str, 
 
 def test_a_config_with_wrong_members_goes_through_a_follow_up_unchanged() -> None:
     config = {"StoppingConditions": {"MaxHumanLabeledObjectCount": "ten"}, "LabelingJobAlgorithmsConfig": "arn"}
-    state = JobState("birds", "arn", "Stopped", 5, 5, 0, 0, 5_000, "", 0.0, None, final_model_arn="arn:model")
+    state = JobState("birds", "arn", JobStatus.STOPPED, 5, 5, 0, 0, 5_000, "", 0.0, None, final_model_arn="arn:model")
     draft = spec(config=config).draft("birds", "us-east-1").follow_up("s3://marsh/rest.manifest", 5_000, state)
     assert {name: draft.request[name] for name in config} == config
 

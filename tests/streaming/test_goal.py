@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling_provider.client.ground_truth import GroundTruth
-from labeling_provider.groundtruth.job import JobState
+from labeling_provider.groundtruth.job import JobState, JobStatus
 from labeling_provider.streaming.goal import Goal, Snapshot, take_snapshot
 from labeling_provider.streaming.pusher import Backlog
 from tests.conftest import Lab
 from tests.service.engine.test_stream import stopped
 from tests.streaming.yards import Yard
 
-STATE = JobState("job", "arn", "InProgress", 0, 0, 0, 0, 0, "", 0.0, None)
+STATE = JobState("job", "arn", JobStatus.IN_PROGRESS, 0, 0, 0, 0, 0, "", 0.0, None)
 
 
 def sight(waiting: int = 0, labeled: int = 0, unlabeled: int = 0) -> Snapshot:

@@ -41,10 +41,6 @@ export function cross([a, b, c]: Vector, [x, y, z]: Vector): Vector {
   return [b * z - c * y, c * x - a * z, a * y - b * x];
 }
 
-export function lengthOf(vector: Vector): number {
-  return Math.hypot(...vector);
-}
-
 export function withAxis(vector: Vector, axis: Axis, value: number): Vector {
   return vector.with(axis, value) as unknown as Vector;
 }

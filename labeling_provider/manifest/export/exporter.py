@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.objects import LineState
 from labeling_provider.manifest.export.base import Classes, Example, Folder, Format
 from labeling_provider.manifest.export.boxes import Coco, Voc, Yolo
 from labeling_provider.manifest.export.cuboid_exports import Kitti, NuScenes
@@ -175,7 +176,7 @@ class Export:
     def _converted(self, set_name: str, attribute: str, scanned: Scan[Any]) -> Iterator[_Converted]:
         for raw, line in scanned:
             if not line.is_labeled:
-                failed = state_of(line) == "failed"
+                failed = state_of(line) == LineState.FAILED
                 self.result.failed += failed
                 self.result.unlabeled += not failed
                 continue

@@ -14,10 +14,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling_provider.groundtruth.job import RUNNING
-from labeling_provider.service.database import lease_rows, people_rows, revisions, task_rows
+from labeling_provider.service.database import people_rows, revisions
 from labeling_provider.service.database.database import Row, now
 from labeling_provider.service.database.people_rows import name_key
 from labeling_provider.service.database.schema import audit_trail, jobs, objects, owners, people, remarks, tasks
+from labeling_provider.service.database.states import Role
 
 _ERASED: Final = "(erased)"
 _SIGNING_IN: Final = ("sign-in", "sign-in by invitation", "sign-out")
@@ -82,7 +83,7 @@ def former(connection: Connection, name: str) -> list[Former]:
         latest = connection.execute(said.order_by(audit_trail.c.id.desc()).limit(1)).scalar_one_or_none()
         return [Former((latest or "")[: people_rows.MAX_NAME_CHARACTERS], name)]
     present = sa.exists().where(people.c.worker_id == audit_trail.c.who)
-    signed_in = (audit_trail.c.what.in_(_SIGNING_IN), audit_trail.c.role != "nobody")
+    signed_in = (audit_trail.c.what.in_(_SIGNING_IN), audit_trail.c.role != Role.NOBODY)
     query = sa.select(audit_trail.c.who).distinct().where(*signed_in, _is_said(audit_trail.c.target, name), ~present)
     ids = connection.execute(query.order_by(audit_trail.c.who).limit(_MAX_IDS)).scalars().all()
     if ids:
@@ -93,7 +94,7 @@ def former(connection: Connection, name: str) -> list[Former]:
 
 
 def begin(connection: Connection, *, name: str, worker_id: str, sub: str, pseudonym: str) -> Erasure:
-    """Put a pseudonym in place of a person in every table, and remember that files may still have the person.
+    """Remember that a person is being erased, who is nobody any more from now on.
 
     :param name: empty if it is not known.
     :param sub: empty if it is not known.
@@ -106,29 +107,22 @@ def begin(connection: Connection, *, name: str, worker_id: str, sub: str, pseudo
     settings = json.dumps({_PSEUDONYM: pseudonym})
     row = {"name": name, "worker_id": worker_id, "sub": sub, "created": now(), "settings": settings}
     added = sa.insert(people).values(row).returning(people.c.id)
-    begun = Erasure(connection.execute(added).scalar_one(), name, worker_id, sub, pseudonym)
-    replace(connection, begun)
-    return begun
+    return Erasure(connection.execute(added).scalar_one(), name, worker_id, sub, pseudonym)
 
 
 def replace(connection: Connection, begun: Erasure) -> bool:
-    """Put the pseudonym in place of the person in every table.
-
-    Processes lose their leases on running jobs of which the person has tasks: what they have read before may name the
-    person, and must not be the last that is written.
+    """Put the pseudonym in place of the person in every table. The person holds no task any more.
 
     :return: whether there were answers of the person, or tasks that the person has had.
     """
     old, new = begun.worker_id, begun.pseudonym
     of_person = tasks.c.worker_id == old
-    lease_rows.revoke(connection, jobs.c.id.in_(sa.select(tasks.c.job_id).where(of_person)))
     places = sa.tuple_(objects.c.job_id, objects.c.object_id)
     is_named = places.in_(sa.select(tasks.c.job_id, tasks.c.object_id).where(of_person))
     # The caller's own functions know the worker ids, and Amazon's example writes them into labels.
     in_result = objects.c.result.contains(old, autoescape=True)
     renamed = {"result": sa.func.replace(objects.c.result, old, new)}
     connection.execute(sa.update(objects).where(is_named, in_result).values(renamed))
-    task_rows.give_back(connection, old)
     moved = connection.execute(sa.update(tasks).where(of_person).values(worker_id=new)).rowcount
     connection.execute(sa.update(remarks).where(remarks.c.worker_id == old).values(worker_id=new))
     connection.execute(sa.update(owners).where(owners.c.requester == old).values(requester=new))
@@ -175,7 +169,7 @@ def _replace_in_audit(connection: Connection, begun: Erasure) -> None:
     old, new = begun.worker_id, begun.pseudonym
     names = [name for name in (old, begun.name, begun.sub) if name]
     # Under this name, requesters are somebody else.
-    of_people = audit_trail.c.role.in_(("worker", "nobody"))
+    of_people = audit_trail.c.role.in_((Role.WORKER, Role.NOBODY))
     _change(connection, of_people & _is_any(audit_trail.c.who, names), who=new, address="", target=_ERASED)
     # By what is done to people: the service's own commands, and those of user pools.
     is_done = audit_trail.c.what.startswith("workers ") | audit_trail.c.what.contains("User", autoescape=True)

@@ -14,9 +14,10 @@ from sqlalchemy.engine import Connection
 from labeling_provider.groundtruth.job import RUNNING, JobStatus, queue_name
 from labeling_provider.service.database import notices
 from labeling_provider.service.database.database import now
-from labeling_provider.service.database.schema import jobs
+from labeling_provider.service.database.schema import jobs, tasks
 
-_STREAMS: Final = '%"SnsDataSource"%'
+_STREAMS: Final = '%"SnsDataSource":%'
+"""With the colon: inside a text, the quotation marks would be escaped, and no colon follows a text that is a value."""
 _WOKEN: Final = "job "
 
 
@@ -157,6 +158,11 @@ def is_job(job_id: int) -> sa.ColumnElement[bool]:
 def has_queue(queue: str) -> sa.ColumnElement[bool]:
     """The streaming job whose objects come through the queue with a name."""
     return jobs.c.name_key == queue.removeprefix(queue_name("")).lower()
+
+
+def has_tasks_of(worker_id: str) -> sa.ColumnElement[bool]:
+    """The jobs of which a worker has tasks."""
+    return jobs.c.id.in_(sa.select(tasks.c.job_id).where(tasks.c.worker_id == worker_id))
 
 
 def streams() -> sa.ColumnElement[bool]:

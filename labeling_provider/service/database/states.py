@@ -73,3 +73,15 @@ class RemarkKind(StrEnum):
     """The reason for declining a task."""
     COMMENT = "comment"
     """A comment, or a report of a problem."""
+
+
+class Role(StrEnum):
+    """The role of whoever does something in the service."""
+
+    ADMINISTRATOR = "administrator"
+    REQUESTER = "requester"
+    WORKER = "worker"
+    NOBODY = "nobody"
+    """Somebody who is not known."""
+    SERVICE = "service"
+    """The service itself, which nobody has asked."""

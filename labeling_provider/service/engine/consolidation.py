@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.documents import as_json
+from labeling_provider.groundtruth.facts import WorkforceKind
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.object_store import ObjectStore
@@ -134,7 +135,7 @@ class Results:
     def _worker_responses(self, run: Run, rows: Sequence[Row], answers: Answers) -> dict[str, tuple[bytes, str]]:
         documents: dict[int, list[dict[str, Any]]] = defaultdict(list)
         subs = {worker.worker_id: worker.sub for worker in run.team}
-        is_public = run.request.workforce_kind == "public"
+        is_public = run.request.workforce_kind == WorkforceKind.PUBLIC
         with self._database.read() as connection:
             subs |= identities(connection, {task.worker_id for task, _ in answers} - subs.keys())
             provider = identity_provider(connection, run.request.workteam_arn or "")

@@ -13,6 +13,7 @@ from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.job_rows import JobRow
 from labeling_provider.service.database.running import find
 from labeling_provider.service.engine.files_of_people import only_at_files
+from labeling_provider.service.database.states import Role
 from labeling_provider.service.repeating import Repeating
 from labeling_provider.service.work.audit_trail import AuditTrail
 
@@ -107,6 +108,6 @@ class Retention:
                 except DeletionError:
                     # Another process has deleted it, or somebody is just being erased from its files.
                     continue
-                self._audit.record("retention", "service", "", "jobs delete", name)
+                self._audit.record("retention", Role.SERVICE, "", "jobs delete", name)
             if len(names) < _JOBS_AT_ONCE:
                 return

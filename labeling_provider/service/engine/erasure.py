@@ -28,7 +28,7 @@ from labeling_provider.service.engine.files_of_people import (
 )
 from labeling_provider.service.engine.output import MANIFEST_TYPE
 from labeling_provider.service.failures import is_outage
-from labeling_provider.service.work.people import People, PeopleError
+from labeling_provider.service.work.people import People, PeopleError, put_pseudonym
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class Eraser:
                     raise ErasureError(_unfinished(begun, files, work))
                 with self._database.write() as connection:
                     # A request that had begun before may have made another row.
-                    is_more = erasure_rows.replace(connection, begun)
+                    is_more = put_pseudonym(connection, begun)
                     if not is_more:
                         erasure_rows.end(connection, begun)
                         return Erased(begun.pseudonym, files)

@@ -20,6 +20,9 @@ from labeling_provider.service.kinds.skills import Evidence, Skill
 from labeling_provider.service.kinds.stored_data import image_size
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from labeling_provider.service.kinds import marks
 
 DrawnBox = dict[str, Any]
@@ -252,9 +255,9 @@ def consolidate_boxes(
     """
     from labeling_provider.service.kinds import marks
 
-    names, given = _marks(answers)
+    names, given = marks.marks_of(answers, _extents)
     known = [USUAL] * len(answers) if skills is None else skills
-    agreed = marks.consolidate(given, known, _rules()) if given else []
+    agreed = marks.consolidate(given, known, _rules())
     return [
         (
             {
@@ -278,23 +281,15 @@ def evidence_of_boxes(answers: Sequence[Sequence[DrawnBox]], class_count: int) -
     """
     from labeling_provider.service.kinds import marks
 
-    return marks.evidence(_marks(answers)[1], class_count, _rules()) if answers else []
+    return marks.evidence(marks.marks_of(answers, _extents)[1], class_count, _rules())
 
 
-def _marks(answers: Sequence[Sequence[DrawnBox]]) -> tuple[list[str], list[marks.Marks]]:
-    """The labels that occur, and each worker's boxes with indexes into these labels."""
+def _extents(boxes: Sequence[DrawnBox]) -> npt.NDArray[np.float64]:
+    """Where each box of a worker begins and ends on each axis."""
     import numpy as np
 
-    from labeling_provider.service.kinds.marks import Marks
-
-    names = sorted({str(box["label"]) for boxes in answers for box in boxes})
-    positions = {name: position for position, name in enumerate(names)}
-    marks = []
-    for boxes in answers:
-        sides = np.array([[box[side] for side in _SIDES] for box in boxes], dtype=np.float64).reshape(-1, len(_SIDES))
-        extents = np.concatenate([sides[:, :2], sides[:, :2] + sides[:, 2:]], axis=1)
-        marks.append(Marks([positions[str(box["label"])] for box in boxes], extents))
-    return names, marks
+    sides = np.array([[box[side] for side in _SIDES] for box in boxes], dtype=np.float64).reshape(-1, len(_SIDES))
+    return np.concatenate([sides[:, :2], sides[:, :2] + sides[:, 2:]], axis=1)
 
 
 @cache

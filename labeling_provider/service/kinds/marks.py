@@ -58,6 +58,17 @@ class Marks(NamedTuple):
     extents: Floats
 
 
+def marks_of(answers: Sequence[Sequence[Any]], extents: Callable[[Any], Floats]) -> tuple[list[str], list[Marks]]:
+    """The labels that occur, in order, and each worker's marks with positions in these labels.
+
+    :param answers: for each worker, a list of what was marked, each a mapping with a ``label``.
+    :param extents: makes the rows of :class:`Marks` from one worker's list.
+    """
+    names = sorted({str(mark["label"]) for drawn in answers for mark in drawn})
+    positions = {name: position for position, name in enumerate(names)}
+    return names, [Marks([positions[str(mark["label"])] for mark in drawn], extents(drawn)) for drawn in answers]
+
+
 class AgreedMark(NamedTuple):
     """A thing that is probably there.
 
@@ -111,9 +122,11 @@ def evidence(marks: Sequence[Marks], class_count: int, rules: Rules) -> list[Evi
     :param class_count: how many labels the job has.
     """
     of_workers = [Evidence()] * len(marks)
+    if len(marks) < 2:
+        return of_workers
     order = _ranked(marks, [rules.usual] * len(marks))
     matched = _matched([marks[place] for place in order], rules.least)
-    if len(marks) == 1 or not len(matched.there):
+    if not len(matched.there):
         return of_workers
     probable, visible = _presence(matched.there, [rules.usual] * len(marks), rules.lures)
     size = matched.there.sum(axis=1)
@@ -148,6 +161,8 @@ def consolidate(marks: Sequence[Marks], skills: Sequence[Skill], rules: Rules) -
     :param marks: what each worker marked in an object.
     :param skills: how well each of them works.
     """
+    if not marks:
+        return []
     order = range(1) if len(marks) == 1 else _ranked(marks, skills)
     matched = _matched([marks[place] for place in order], rules.least)
     if not len(matched.there):

@@ -16,6 +16,9 @@ from labeling_provider.service.kinds.kind import Answered, AnswerError, Content,
 from labeling_provider.service.kinds.skills import Evidence, Skill
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from labeling_provider.service.kinds import marks
 
 Span = dict[str, Any]
@@ -115,9 +118,9 @@ def consolidate_spans(
     """
     from labeling_provider.service.kinds import marks
 
-    names, given = _marks(answers)
+    names, given = marks.marks_of(answers, _extents)
     known = [USUAL] * len(answers) if skills is None else skills
-    agreed = marks.consolidate(given, known, _rules()) if given else []
+    agreed = marks.consolidate(given, known, _rules())
     kept = [
         (
             {"label": names[mark.label], "startOffset": int(mark.extent[0]), "endOffset": int(mark.extent[1])},
@@ -136,24 +139,14 @@ def evidence_of_spans(answers: Sequence[Sequence[Span]], class_count: int) -> li
     """
     from labeling_provider.service.kinds import marks
 
-    return marks.evidence(_marks(answers)[1], class_count, _rules()) if answers else []
+    return marks.evidence(marks.marks_of(answers, _extents)[1], class_count, _rules())
 
 
-def _marks(answers: Sequence[Sequence[Span]]) -> tuple[list[str], list[marks.Marks]]:
-    """The labels that occur, and each worker's spans with indexes into these labels."""
+def _extents(spans: Sequence[Span]) -> npt.NDArray[np.float64]:
+    """Where each span of a worker begins and ends."""
     import numpy as np
 
-    from labeling_provider.service.kinds.marks import Marks
-
-    names = sorted({span["label"] for spans in answers for span in spans})
-    positions = {name: position for position, name in enumerate(names)}
-    return names, [
-        Marks(
-            [positions[span["label"]] for span in spans],
-            np.array([[span["startOffset"], span["endOffset"]] for span in spans], dtype=np.float64).reshape(-1, 2),
-        )
-        for spans in answers
-    ]
+    return np.array([[span["startOffset"], span["endOffset"]] for span in spans], dtype=np.float64).reshape(-1, 2)
 
 
 @cache

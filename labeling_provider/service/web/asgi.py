@@ -25,6 +25,7 @@ from labeling_provider.service.cloud.object_store import ObjectsAway
 from labeling_provider.service.cloud.offered import Service, Services
 from labeling_provider.service.cloud.sealing import Unreadable
 from labeling_provider.service.database.opening import DatabaseError
+from labeling_provider.service.database.states import Role
 from labeling_provider.service.failures import ApiError
 from labeling_provider.service.log_format import REQUEST_ID
 from labeling_provider.service.measures import ROUTE, request_times
@@ -56,7 +57,7 @@ from labeling_provider.service.web.signatures import (
 from labeling_provider.service.web.visitors import Visitors
 from labeling_provider.service.work.audit_trail import OK, AuditTrail
 from labeling_provider.service.work.people import Person
-from labeling_provider.service.work.requesters import ADMINISTRATOR, ApiKeys, Requester, Role
+from labeling_provider.service.work.requesters import ADMINISTRATOR, ApiKeys, Requester
 
 log = logging.getLogger(__name__)
 

@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from labeling_provider.groundtruth.uris import is_web_address
 from labeling_provider.service.failures import StartError
 from labeling_provider.service.web.requests import STATIC_PATH
 
@@ -159,7 +160,7 @@ def read_outside(listing: Path) -> dict[str, bytes]:
         raise StartError(f'{option} must be an object {{"https://…": "path"}} of at most {MAX_OUTSIDE} files')
     bodies, left = {}, MAX_ASSET_BYTES
     for address, path in given.items():
-        if not _is_outside(address) or not isinstance(path, str):
+        if not is_web_address(address) or not isinstance(path, str):
             raise StartError(f"{option}: {address!r}: write an address like https://example.com/a.js and a file's path")
         file = listing.parent / path
         try:
@@ -170,14 +171,6 @@ def read_outside(listing: Path) -> dict[str, bytes]:
         except OSError as error:
             raise StartError(f"{option}: {address!r}: {file}: {error.strerror}") from None
     return bodies
-
-
-def _is_outside(address: str) -> bool:
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return False
-    return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 def _file(name: str, body: bytes) -> _File:

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from labeling_provider.service.database.states import Role
 from labeling_provider.service.web.cookies import REQUESTER_COOKIE, page_token
 from labeling_provider.service.web.pages import page, person_of_page, write_down
 from labeling_provider.service.web.requests import form_fields
@@ -22,7 +23,7 @@ from labeling_provider.service.web.rights import OWN_KEYS
 from labeling_provider.service.web.visitors import check_move
 from labeling_provider.service.work.audit_trail import OK, AuditTrail
 from labeling_provider.service.work.people import Person
-from labeling_provider.service.work.requesters import MAX_OWN_KEYS, ApiKeys, GroupRoles, KeysError, Right, Role
+from labeling_provider.service.work.requesters import MAX_OWN_KEYS, ApiKeys, GroupRoles, KeysError, Right
 
 _MAX_CHARACTERS: Final = 2_000
 

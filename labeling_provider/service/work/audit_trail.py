@@ -13,6 +13,7 @@ from labeling_provider.service.database.audit_rows import OK as OK
 from labeling_provider.service.database.audit_rows import AuditRow
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import DatabaseError
+from labeling_provider.service.database.states import Role
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ class AuditTrail:
         self._minute = 0.0
         self._changing = threading.Lock()
 
-    def record(self, who: str, role: str, address: str, what: str, target: str = "", outcome: str = OK) -> None:
+    def record(self, who: str, role: Role, address: str, what: str, target: str = "", outcome: str = OK) -> None:
         """Record what somebody has done or was refused. What can't be written is logged."""
         at = round(self._clock.now(), 3)
         minute = at - at % _MINUTE

@@ -19,14 +19,23 @@ from typing import Any, Final
 
 from labeling_provider.groundtruth.facts import Arn, cognito_issuer
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.database import erasure_rows, people_rows, sign_in_rows, workforce_rows, workteam_rows
+from labeling_provider.service.database import (
+    erasure_rows,
+    lease_rows,
+    people_rows,
+    sign_in_rows,
+    workforce_rows,
+    workteam_rows,
+)
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.erasure_rows import Erasure, Former
 from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.database.people_rows import PersonRow
 from labeling_provider.service.database.revisions import PEOPLE
+from labeling_provider.service.database.states import Role
 from labeling_provider.service.database.workforce_rows import own_user_pool
-from labeling_provider.service.work.requesters import GroupRoles, Role
+from labeling_provider.service.work import tasks
+from labeling_provider.service.work.requesters import GroupRoles
 from labeling_provider.service.work.tries import Tries
 
 MIN_PASSWORD_CHARACTERS: Final = 10
@@ -271,7 +280,9 @@ class People:
                 worker_id = former.worker_id or people_rows.new_worker_id(self._region)
                 known = {"name": former.name, "worker_id": worker_id, "sub": ""}
             pseudonym = people_rows.new_worker_id(self._region)
-            return erasure_rows.begin(connection, **known, pseudonym=pseudonym)
+            begun = erasure_rows.begin(connection, **known, pseudonym=pseudonym)
+            put_pseudonym(connection, begun)
+            return begun
 
     def invite(self, name: str) -> str:
         """Let a person choose a password.
@@ -420,6 +431,19 @@ class People:
             ids = ", ".join(former.worker_id for former in known)
             raise PeopleError(f"Several people were called {name}: erase each by the worker id: {ids}.")
         return known[0]
+
+
+def put_pseudonym(connection: Connection, begun: Erasure) -> bool:
+    """Put the pseudonym in place of a person who is being erased in every table.
+
+    Processes lose their leases on running jobs of which the person has tasks: what they have read before may name the
+    person, and must not be the last that is written.
+
+    :return: whether there were answers of the person, or tasks that the person has had.
+    """
+    lease_rows.revoke(connection, lease_rows.has_tasks_of(begun.worker_id))
+    tasks.give_back(connection, begun.worker_id)
+    return erasure_rows.replace(connection, begun)
 
 
 def checked_name(name: str) -> str:

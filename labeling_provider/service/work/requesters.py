@@ -19,6 +19,7 @@ from labeling_provider.service.database import key_rows, people_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.key_rows import KeyRow
 from labeling_provider.service.database.people_rows import is_name, plain_name
+from labeling_provider.service.database.states import Role
 
 KEY_PREFIX: Final = "LABK"
 ROTATION_SECONDS: Final = 86_400.0
@@ -42,15 +43,6 @@ class Right(StrEnum):
     CREATE = "create"
     READ = "read"
     STOP = "stop"
-
-
-class Role(StrEnum):
-    """The role of a person in the service."""
-
-    ADMINISTRATOR = "administrator"
-    REQUESTER = "requester"
-    WORKER = "worker"
-    NOBODY = "nobody"
 
 
 @dataclass(frozen=True)

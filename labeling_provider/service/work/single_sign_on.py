@@ -12,8 +12,8 @@ from labeling_provider.service.cloud.openid import Provider, SignedInWorker, Sig
 from labeling_provider.service.cloud.sealing import Seal, Unreadable
 from labeling_provider.service.database import people_rows, workforce_rows
 from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.states import Role
 from labeling_provider.service.work.people import People, portal_token
-from labeling_provider.service.work.requesters import Role
 
 CLIENT_SECRET: Final = "client secret"  # noqa: S105 - what is encrypted
 SIGN_ON_SECONDS: Final = 12 * 3600.0

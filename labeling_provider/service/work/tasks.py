@@ -107,6 +107,11 @@ def release(connection: Connection, moves: Sequence[Move]) -> int:
     return task_rows.release(connection, [move._asdict() for move in moves])
 
 
+def give_back(connection: Connection, worker: str) -> None:
+    """Give back all tasks that a worker holds, in any job, and delete the worker's drafts: the worker is erased."""
+    task_rows.give_back(connection, worker)
+
+
 def has_answer(connection: Connection, move: Move) -> bool:
     """Whether a task has exactly this worker's answer."""
     task = task_rows.find(connection, move.task)

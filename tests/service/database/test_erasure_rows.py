@@ -7,12 +7,19 @@ import sqlalchemy as sa
 from labeling_provider.service.database import audit_rows, erasure_rows, lease_rows, people_rows
 from labeling_provider.service.database.audit_rows import AuditRow
 from labeling_provider.service.database.database import Connection
-from labeling_provider.service.database.erasure_rows import Former
+from labeling_provider.service.database.erasure_rows import Erasure, Former
 from labeling_provider.service.database.schema import audit_trail, jobs, objects, owners, remarks, tasks
 from labeling_provider.service.database.states import RemarkKind, TaskState
+from labeling_provider.service.work.people import put_pseudonym
 from tests.service.database.rows import job
 
 WORKER, OTHER, NOBODY = (f"private.us-east-1.{number:016x}" for number in (1, 2, 3))
+
+
+def erase(connection: Connection, **known: str) -> Erasure:
+    begun = erasure_rows.begin(connection, **known)
+    put_pseudonym(connection, begun)
+    return begun
 
 
 def task(connection: Connection, job_id: int, object_id: int, state: TaskState, worker: str = WORKER) -> int:
@@ -48,7 +55,7 @@ def test_a_person_is_erased_and_nobody_else(connection: Connection) -> None:
     ]
     for who, role, what, target in acts:
         audit_rows.insert(connection, AuditRow(1.0, who, role, "192.0.2.7", what, target, "ok"))
-    erasure_rows.begin(connection, name="Ann", worker_id=WORKER, sub=WORKER, pseudonym=NOBODY)
+    erase(connection, name="Ann", worker_id=WORKER, sub=WORKER, pseudonym=NOBODY)
     assert [person.name for person in people_rows.list_people(connection)] == ["Ben"]
     for table in (tasks, remarks):
         worker_ids = connection.execute(sa.select(table.c.worker_id).order_by(table.c.id)).scalars().all()
@@ -73,9 +80,9 @@ def test_nothing_that_was_read_before_is_the_last_word(connection: Connection) -
     kept, _ = lease_rows.take(connection, other, "me", 1.0, 9.0) or (None, None)
     assert lease
     assert kept
-    task(connection, runs, 0, TaskState.SUBMITTED)
+    task(connection, runs, 0, TaskState.ACCEPTED)
     task(connection, other, 0, TaskState.SUBMITTED, OTHER)
-    erasure_rows.begin(connection, name="Ann", worker_id=WORKER, sub="", pseudonym=NOBODY)
+    erase(connection, name="Ann", worker_id=WORKER, sub="", pseudonym=NOBODY)
     assert lease_rows.release(connection, lease, 9.0) is None, "it has lost the job"
     assert lease_rows.due(connection, 1.0) == [runs]
     assert lease_rows.release(connection, kept, 9.0) == 9.0
@@ -89,7 +96,7 @@ def test_drafts_go_and_answers_stay(connection: Connection) -> None:
     for worker, object_id in ((WORKER, 2), (OTHER, 4)):
         label = sa.update(objects).where(objects.c.object_id == object_id)
         connection.execute(label.values(result=f'{{"by": "{worker}"}}'))
-    begun = erasure_rows.begin(connection, name="Ann", worker_id=WORKER, sub="", pseudonym=NOBODY)
+    begun = erase(connection, name="Ann", worker_id=WORKER, sub="", pseudonym=NOBODY)
     rows = connection.execute(sa.select(tasks.c.state, tasks.c.worker_id, tasks.c.answer).order_by(tasks.c.id)).all()
     assert rows == [
         (TaskState.OPEN, None, None),
@@ -99,15 +106,15 @@ def test_drafts_go_and_answers_stay(connection: Connection) -> None:
     ]
     results = connection.execute(sa.select(objects.c.result).where(objects.c.result.is_not(None))).scalars()
     assert sorted(results) == [f'{{"by": "{OTHER}"}}', f'{{"by": "{NOBODY}"}}']
-    assert not erasure_rows.replace(connection, begun)
+    assert not put_pseudonym(connection, begun)
     # A request that had begun before has just come through.
     task(connection, job_id, 4, TaskState.SUBMITTED)
-    assert erasure_rows.replace(connection, begun)
+    assert put_pseudonym(connection, begun)
 
 
 def test_who_is_being_erased_is_nobody_any_more(connection: Connection) -> None:
     known = people_rows.insert_person(connection, name="Ann", worker_id=WORKER, sub="s")
-    begun = erasure_rows.begin(connection, name="Ann", worker_id=WORKER, sub="s", pseudonym=NOBODY)
+    begun = erase(connection, name="Ann", worker_id=WORKER, sub="s", pseudonym=NOBODY)
     assert people_rows.list_people(connection) == []
     assert people_rows.find_person(connection, "Ann") is None
     assert people_rows.find_worker(connection, WORKER) is None

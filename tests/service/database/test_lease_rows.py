@@ -52,8 +52,9 @@ def test_who_asks_for_a_job_during_a_step_is_not_forgotten(connection: Connectio
 
 
 def test_streaming_jobs_are_woken_by_their_queue_or_all_at_once(connection: Connection) -> None:
+    named = {"LabelAttributeName": "SnsDataSource", "HumanTaskConfig": {"TaskTitle": '"SnsDataSource": '}}
     plain, stream, other = (
-        job(connection),
+        job(connection, request=named),
         job(connection, "Stream", request=STREAM),
         job(connection, "Other", request=STREAM),
     )

@@ -41,7 +41,6 @@ from tests.service.in_process import InProcess
 from tests.service.kinds.some_jobs import LABELS, answered_objects, labels_as_told, make_kind, make_line
 
 NAMES = sorted(KINDS)
-CONSOLIDATED = [name for name in NAMES if name not in {"custom", "pass-through"}]
 SEEDS = st.integers(0, 10**6)
 
 # As they were before each kind had a file of its own: task type, workers and seed; answers and labels, summed up. The

@@ -7,9 +7,10 @@ import sqlalchemy as sa
 
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.schema import owners
+from labeling_provider.service.database.states import Role
 from labeling_provider.service.failures import ApiError
 from labeling_provider.service.web.tags import Tags
-from labeling_provider.service.work.requesters import Requester, Role
+from labeling_provider.service.work.requesters import Requester
 from tests.conftest import Lab, texts
 from tests.service.database.rows import job
 from tests.service.web.test_labeling_jobs import refused

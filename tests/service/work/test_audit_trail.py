@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from labeling_provider.service.database import audit_rows
 from labeling_provider.service.database.audit_rows import AuditRow
 from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.states import Role
 from labeling_provider.service.work.audit_trail import MAX_REFUSALS, AuditTrail
 from tests.service.work.conftest import SetClock
 
@@ -17,10 +18,10 @@ from tests.service.work.conftest import SetClock
 def test_what_is_older_is_forgotten(database: Database, clock: SetClock) -> None:
     with database.write() as connection:
         for days in (40, 20):
-            row = AuditRow(clock.at - days * 86_400, "Ann", "requester", "::1", f"{days} days ago", "", "ok")
+            row = AuditRow(clock.at - days * 86_400, "Ann", Role.REQUESTER, "::1", f"{days} days ago", "", "ok")
             audit_rows.insert(connection, row)
     trail = AuditTrail(database, clock, days=30)
-    trail.record("Ann", "requester", "::1", "now")
+    trail.record("Ann", Role.REQUESTER, "::1", "now")
     assert [row["what"] for row in trail.latest(10, None, 0.0)] == ["now", "20 days ago"]
     assert [row["what"] for row in trail.latest(10, "Ann", clock.at - 60)] == ["now"]
     assert trail.latest(10, "Ben", 0.0) == []
@@ -36,7 +37,7 @@ def test_refusals_can_t_fill_the_database_from_any_process_nor_after_a_restart(
     def flood(trail: AuditTrail) -> None:
         for number in range(2 * MAX_REFUSALS):
             for _ in range(20):
-                trail.record(f"LABK{number}", "nobody", "::1", "request", outcome="InvalidClientTokenId")
+                trail.record(f"LABK{number}", Role.NOBODY, "::1", "request", outcome="InvalidClientTokenId")
 
     both = [AuditTrail(database, clock) for database in processes]
     for _ in range(2):
@@ -45,7 +46,7 @@ def test_refusals_can_t_fill_the_database_from_any_process_nor_after_a_restart(
         flooded = both[0].latest(1_000, None, clock.at)
         assert Counter(row["who"] for row in flooded).most_common(1)[0][1] == 1, "each kind once"
         assert len(flooded) == MAX_REFUSALS
-        both[0].record("Ann", "requester", "::1", "CreateLabelingJob", "job")
+        both[0].record("Ann", Role.REQUESTER, "::1", "CreateLabelingJob", "job")
         assert both[1].latest(1_000, None, clock.at)[0]["target"] == "job"
         flood(AuditTrail(processes[1], clock))
         assert len(both[0].latest(1_000, None, clock.at)) == MAX_REFUSALS + 1, "not after a restart either"
@@ -60,6 +61,6 @@ def test_texts_of_strangers_are_cut_and_plain_and_known_like_that_after_a_restar
 ) -> None:
     for _ in range(2):
         trail = AuditTrail(database, clock)
-        trail.record("x" * 5_000, "nobody", "::1", "a\0b\x1b[31m\u202e", outcome="no")
+        trail.record("x" * 5_000, Role.NOBODY, "::1", "a\0b\x1b[31m\u202e", outcome="no")
     (row,) = trail.latest(9, None, 0.0)
     assert (len(row["who"]), row["what"]) == (255, "a?b?[31m?")

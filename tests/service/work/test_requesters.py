@@ -9,7 +9,8 @@ import pytest
 from labeling_provider.service.cloud.sealing import Seal
 from labeling_provider.service.database import people_rows
 from labeling_provider.service.database.database import Database
-from labeling_provider.service.work.requesters import MAX_OWN_KEYS, ApiKeys, GroupRoles, KeysError, Role
+from labeling_provider.service.database.states import Role
+from labeling_provider.service.work.requesters import MAX_OWN_KEYS, ApiKeys, GroupRoles, KeysError
 from tests.service.work.conftest import SetClock
 
 WORKER = "private.us-east-1.0000000000000001"

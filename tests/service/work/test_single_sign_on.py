@@ -8,8 +8,9 @@ from labeling_provider.service.cloud.openid import SignedInWorker, SignInRefused
 from labeling_provider.service.cloud.sealing import Seal
 from labeling_provider.service.database import workforce_rows, workteam_rows
 from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.states import Role
 from labeling_provider.service.work.people import People
-from labeling_provider.service.work.requesters import GroupRoles, Role
+from labeling_provider.service.work.requesters import GroupRoles
 from labeling_provider.service.work.single_sign_on import CLIENT_SECRET, SignedIn, SingleSignOn
 from tests.service.in_process import ACCOUNT, REGION
 from tests.service.work.conftest import SetClock

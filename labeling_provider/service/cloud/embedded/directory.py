@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from labeling_provider.groundtruth.facts import workforce_kind
+from labeling_provider.groundtruth.facts import WorkforceKind, workforce_kind
 from labeling_provider.service.cloud.embedded import pool_tags
 from labeling_provider.service.cloud.identity import Identity, Staff
 from labeling_provider.service.cloud.offered import Call, ServiceResponse
@@ -129,7 +129,7 @@ class EmbeddedDirectory:
         wanted: dict[Any, set[Any]] = {}
         for team in workteam_rows.every_workteam(connection):
             groups = _groups(team.members)
-            if not groups or workforce_kind(team.arn) != "private":
+            if not groups or workforce_kind(team.arn) != WorkforceKind.PRIVATE:
                 continue
             teams.append(team)
             members = [

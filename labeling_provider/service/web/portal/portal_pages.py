@@ -22,6 +22,7 @@ from labeling_provider.service.cloud.object_store import ObjectsAway
 from labeling_provider.service.database import job_rows, people_rows
 from labeling_provider.service.database.database import Database, Row
 from labeling_provider.service.database.job_rows import JobRow
+from labeling_provider.service.database.states import Role
 from labeling_provider.service.failures import JobFailure
 from labeling_provider.service.web.cookies import (
     PORTAL_COOKIE,
@@ -46,7 +47,6 @@ from labeling_provider.service.web.task_pages import ShownTask, TaskPages
 from labeling_provider.service.work.audit_trail import OK, AuditTrail
 from labeling_provider.service.work.desk import Desk, NoSuchTask
 from labeling_provider.service.work.people import People, PeopleError, Person, TooManyTries, WrongPassword
-from labeling_provider.service.work.requesters import Role
 from labeling_provider.service.work.single_sign_on import SignedIn, SingleSignOn
 
 log = logging.getLogger(__name__)

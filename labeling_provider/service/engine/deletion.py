@@ -12,8 +12,8 @@ from labeling_provider.service.database import deleted_rows, job_rows
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.job_rows import JobRow
 from labeling_provider.service.database.running import find
-from labeling_provider.service.engine.files_of_people import only_at_files
 from labeling_provider.service.database.states import Role
+from labeling_provider.service.engine.files_of_people import only_at_files
 from labeling_provider.service.repeating import Repeating
 from labeling_provider.service.work.audit_trail import AuditTrail
 

@@ -119,7 +119,7 @@ def take(connection: Connection, endpoint: str, at: float, until: float) -> sa.R
 
 
 def next_due(connection: Connection, endpoint: str) -> float | None:
-    """When the first message of an endpoint's line is due; None if there is none."""
+    """When the first message of an endpoint's line is due, in epoch seconds; None if there is none."""
     query = sa.select(deliveries.c.due).where(deliveries.c.endpoint == endpoint).order_by(deliveries.c.id).limit(1)
     return connection.execute(query).scalar_one_or_none()
 
@@ -133,6 +133,7 @@ def put_off(connection: Connection, delivery_id: int, attempts: int, due: float)
     """Say that the endpoint has not accepted a message, and when to try again; nothing if it was taken again meanwhile.
 
     :param attempts: how often it was taken, as :func:`take` has returned it.
+    :param due: when to try again, in epoch seconds.
     """
     taken = (deliveries.c.id == delivery_id, deliveries.c.attempts == attempts)
     connection.execute(sa.update(deliveries).where(*taken).values(due=due, failures=deliveries.c.failures + 1))

@@ -1,4 +1,4 @@
-"""Statements on requesters' API keys, and on what belongs to requesters."""
+"""Statements on requesters' API keys, and on what belongs to requesters. Times are epoch seconds."""
 
 from __future__ import annotations
 

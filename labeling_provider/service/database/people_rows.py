@@ -1,4 +1,7 @@
-"""People who label in a browser: who they are, which workteams they are in, and who is signed in."""
+"""People who label in a browser: who they are, which workteams they are in, and who is signed in.
+
+Times are epoch seconds.
+"""
 
 from __future__ import annotations
 
@@ -225,13 +228,13 @@ def leave(connection: Connection, person_id: int, workteam_arn: str) -> bool:
 
 
 def invite(connection: Connection, person_id: int, token_hash: str, until: float) -> None:
-    """Let the holder of a token choose the person's password; an earlier invitation becomes void."""
+    """Let the holder of a token choose the person's password until a time; an earlier invitation becomes void."""
     values = {"invitation": token_hash, "invited_until": until}
     connection.execute(sa.update(people).where(people.c.id == person_id).values(values))
 
 
 def invited(connection: Connection, token_hash: str, at: float) -> PersonRow | None:
-    """The person who is invited by a token; None if nobody is, or no longer."""
+    """The person whom a token invites at a time; None if it invites nobody, or no longer."""
     query = sa.select(*_COLUMNS).where(people.c.invitation == token_hash, people.c.invited_until > at)
     return _person_of(connection, query)
 

@@ -31,11 +31,17 @@ class State(sa.types.TypeDecorator[StrEnum]):
         return str
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
-        """:raises ValueError: if it is not a member."""
+        """A state as the table holds it: its text.
+
+        :raises ValueError: if it is not a member.
+        """
         return None if value is None else self.states(value).value
 
     def process_result_value(self, value: str | None, dialect: sa.Dialect) -> StrEnum | None:
-        """:raises ValueError: if it is not a member."""
+        """The member for a text in the table.
+
+        :raises ValueError: if it is not a member.
+        """
         return None if value is None else self.states(value)
 
 

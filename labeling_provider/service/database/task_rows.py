@@ -1,4 +1,7 @@
-"""Statements on the task queue. Each move is one statement, and changes only tasks that are in the right state."""
+"""Statements on the task queue. Each move is one statement, and changes only tasks that are in the right state.
+
+Times are epoch seconds.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The kinds of task, one file each: everything that the service knows about a kind.
+"""The kinds of task, one file each, and what several of them share.
 
 A kind declares its task types with :func:`~labeling_provider.service.kinds.kind.runs`. Every module in this folder is
-imported here. So a new kind is a new file, and a new task type is a row in ``groundtruth/task_types.py`` and its name
-in the declaration of its kind.
+imported here, those that several kinds share as well. So the service needs one new file for a new kind, and the name of
+a new task type in the declaration of its kind. What else a task type needs is in CONTRIBUTING.md.
 """
 
 from importlib import import_module

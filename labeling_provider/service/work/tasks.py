@@ -2,6 +2,7 @@
 
 A move is one conditional statement. It does not change a task in the wrong state, because somebody else was faster or
 the time is up; the return value says so. Each function runs within the caller's transaction.
+Times are epoch seconds.
 Source: developer guide, "Control the flow of data objects sent to workers" and "Worker instruction pages".
 """
 

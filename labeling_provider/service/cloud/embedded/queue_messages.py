@@ -102,9 +102,11 @@ class Messages:
     ) -> list[Any]:
         """The next messages of one of moto's queues; waits for one if there is none.
 
+        :param queue: moto's ``Queue``.
         :param count: most messages to receive.
         :param wait_seconds_timeout: seconds to wait.
         :param visibility_timeout: seconds during which nobody else gets them.
+        :return: moto's ``Message`` objects.
         """
         deadline = time.monotonic() + wait_seconds_timeout
         while True:

@@ -378,7 +378,11 @@ class S3Record:
         prefix: str = "",
         version_id_marker: str | None = None,
     ) -> tuple[list[Any], list[str], list[Any], str | None, str | None]:
-        """A page of versions, of common prefixes and of delete markers, and both markers of the next page."""
+        """A page of an object listing with its versions.
+
+        :return: moto's objects for versions, common prefixes, moto's objects for delete markers, and the key and the
+            version id after which the next page begins; None if there is none.
+        """
         name = self.backend.get_bucket(bucket_name).name
         with self._database.read() as connection:
             fetch = partial(all_versions, connection, name)

@@ -244,7 +244,8 @@ def translated(classes: Any, old: Sequence[str], new: Sequence[str]) -> Any:
     """Translate class positions from one list of labels to another.
 
     :param classes: positions in ``old``: an array of integers, of any shape.
-    :return: positions in ``new``, an int64 array of the same shape; -1 for labels that it does not have, and for invalid positions.
+    :return: positions in ``new``, an int64 array of the same shape; -1 for labels that it does
+        not have, and for invalid positions.
     """
     import numpy as np
 

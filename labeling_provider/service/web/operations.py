@@ -1,8 +1,8 @@
 """SageMaker's operations by name, and their protocol, JSON 1.1.
 
 A request is checked against botocore's model before its operation sees it. What the model does not know is left out, so
-that a newer client works. To add an operation, write a method in the module of its resource and add a
-line to the table below. moto handles operations that are not about labeling.
+that a newer client works. To add an operation, write a method in the class of its resource and add a
+line to one of the two tables below. moto handles operations that are not about labeling.
 """
 
 from __future__ import annotations

@@ -59,6 +59,26 @@ HOUR: Final = 3600
 DAY: Final = 24 * HOUR
 
 
+class MetadataType:
+    """What ``type`` says in a label's metadata. Source: developer guide, "Labeling job output data"."""
+
+    IMAGE_CLASSIFICATION: Final = "groundtruth/image-classification"
+    IMAGE_CLASSIFICATION_MULTILABEL: Final = "groundtruth/image-classification-multilabel"
+    OBJECT_DETECTION: Final = "groundtruth/object-detection"
+    SEMANTIC_SEGMENTATION: Final = "groundtruth/semantic-segmentation"
+    TEXT_CLASSIFICATION: Final = "groundtruth/text-classification"
+    TEXT_CLASSIFICATION_MULTILABEL: Final = "groundtruth/text-classification-multilabel"
+    TEXT_SPAN: Final = "groundtruth/text-span"
+    VIDEO_CLASSIFICATION: Final = "groundtruth/video-classification"
+    LABEL_VERIFICATION: Final = "groundtruth/label-verification"
+    VIDEO_OBJECT_DETECTION: Final = "groundtruth/video-object-detection"
+    VIDEO_OBJECT_TRACKING: Final = "groundtruth/video-object-tracking"
+    POINT_CLOUD_OBJECT_DETECTION: Final = "groundtruth/point_cloud_object_detection"
+    POINT_CLOUD_OBJECT_TRACKING: Final = "groundtruth/point_cloud_object_tracking"
+    POINT_CLOUD_SINGLE_FRAME_SEMANTIC_SEGMENTATION: Final = "groundtruth/point_cloud_single_frame_semantic_segmentation"
+    CUSTOM: Final = "groundtruth/custom"
+
+
 class Quota:
     """Limits of a labeling job: times in seconds, texts in characters, files in bytes, images in pixels."""
 

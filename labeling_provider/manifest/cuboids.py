@@ -16,12 +16,12 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from labeling_provider.groundtruth.facts import Quota
+from labeling_provider.groundtruth.facts import MetadataType, Quota
 from labeling_provider.manifest.labels import Cuboid, CuboidsLabel, LabelError
 from labeling_provider.manifest.point_sequences import MAX_METERS
 from labeling_provider.manifest.sequences import MAX_LABEL_BYTES, SequenceError, read_document
 
-TRACKED_TYPE: Final = "groundtruth/point_cloud_object_tracking"
+TRACKED_TYPE: Final = MetadataType.POINT_CLOUD_OBJECT_TRACKING
 """The type of the labels of tracked cuboids."""
 MAX_CUBOIDS: Final = 500
 """Most cuboids in one frame."""

@@ -16,6 +16,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 import msgspec
 
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.facts import MetadataType
 from labeling_provider.groundtruth.ready_functions import drawing_type
 from labeling_provider.manifest.metadata import LabelMetadata
 
@@ -246,9 +247,9 @@ class ClassLabel(Label):
     """A single class for an image, a text or a video clip."""
 
     types: ClassVar[tuple[str, ...]] = (
-        "groundtruth/image-classification",
-        "groundtruth/text-classification",
-        "groundtruth/video-classification",
+        MetadataType.IMAGE_CLASSIFICATION,
+        MetadataType.TEXT_CLASSIFICATION,
+        MetadataType.VIDEO_CLASSIFICATION,
     )
     parts: ClassVar[tuple[str, ...]] = ("about", "class_id")
 
@@ -271,7 +272,7 @@ class ClassLabel(Label):
 class VerdictLabel(ClassLabel):
     """The verdict on the label of an earlier job."""
 
-    types = ("groundtruth/label-verification",)
+    types = (MetadataType.LABEL_VERIFICATION,)
     parts = ("about", "class_id", "comments")
 
     @cached_property
@@ -283,7 +284,7 @@ class VerdictLabel(ClassLabel):
 class ClassesLabel(Label):
     """Several classes for an image or a text: every class that any worker chose."""
 
-    types = ("groundtruth/image-classification-multilabel", "groundtruth/text-classification-multilabel")
+    types = (MetadataType.IMAGE_CLASSIFICATION_MULTILABEL, MetadataType.TEXT_CLASSIFICATION_MULTILABEL)
     parts = ("about", "class_ids", "class_names", "confidences")
 
     @cached_property
@@ -427,7 +428,7 @@ class InstancesLabel(ShapesLabel):
 class BoxesLabel(ShapesLabel):
     """Boxes in an image."""
 
-    types = ("groundtruth/object-detection",)
+    types = (MetadataType.OBJECT_DETECTION,)
     structure, noun, key = _Boxes, "boxes", "annotations"
 
     @property
@@ -449,7 +450,7 @@ class BoxesLabel(ShapesLabel):
 class EntitiesLabel(Label):
     """Named entities in a text."""
 
-    types = ("groundtruth/text-span",)
+    types = (MetadataType.TEXT_SPAN,)
     parts = ("about", "entities")
 
     @cached_property
@@ -497,14 +498,14 @@ class ColoredLabel(Label):
 class MaskLabel(ColoredLabel):
     """The class of each pixel of an image: a PNG with a palette."""
 
-    types = ("groundtruth/semantic-segmentation",)
+    types = (MetadataType.SEMANTIC_SEGMENTATION,)
     _key = "internal-color-map"
 
 
 class PointMaskLabel(ColoredLabel):
     """The class of each point of a point cloud: a zlib file with one byte per point."""
 
-    types = ("groundtruth/point_cloud_single_frame_semantic_segmentation",)
+    types = (MetadataType.POINT_CLOUD_SINGLE_FRAME_SEMANTIC_SEGMENTATION,)
     _key = "color-map"
 
 
@@ -512,9 +513,9 @@ class SequenceLabel(Label):
     """Boxes, lines, polygons, keypoints or cuboids over time: a sequence file."""
 
     types = (
-        "groundtruth/video-object-detection",
-        "groundtruth/video-object-tracking",
-        "groundtruth/point_cloud_object_tracking",
+        MetadataType.VIDEO_OBJECT_DETECTION,
+        MetadataType.VIDEO_OBJECT_TRACKING,
+        MetadataType.POINT_CLOUD_OBJECT_TRACKING,
     )
     parts = ("about", "uri", "class_names")
 
@@ -532,7 +533,7 @@ class SequenceLabel(Label):
 class CuboidsLabel(Label):
     """Cuboids in one point cloud."""
 
-    types = ("groundtruth/point_cloud_object_detection",)
+    types = (MetadataType.POINT_CLOUD_OBJECT_DETECTION,)
     parts = ("about", "cuboids", "class_names")
 
     @cached_property

@@ -38,6 +38,19 @@ _AMAZONS_DOMAINS: Final = (
     *(".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu"),
     *(".api.aws", ".api.amazonwebservices.com.cn", ".api.amazonwebservices.eu"),
 )
+CONSOLE_DOMAINS: Final[Mapping[str, str]] = {
+    "aws": "aws.amazon.com",
+    "aws-cn": "amazonaws.cn",
+    "aws-us-gov": "amazonaws-us-gov.com",
+}
+"""The domain of the console, by partition."""
+TRAINING_FIGURES: Final[Mapping[str, str]] = {
+    "image-classification": "Epoch[0] Validation-accuracy={0:.6f}",
+    "text-classification": "Validation accuracy: {0:.6f}",
+    "object-detection": "#quality_metric: host=algo-1, epoch=0, validation mAP <score>=({0:.6f})",
+    "semantic-segmentation": "#quality_metric: host=algo-1, epoch=0, validation mIOU <score>=({0:.6f})",
+}
+"""The line of a training's log with its figure, by algorithm, in the words of Amazon's: clients look for them."""
 
 
 def _prices(*amounts: str) -> tuple[Decimal, ...]:

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
 from labeling_provider.groundtruth.description import JobRequest
+from labeling_provider.groundtruth.facts import CONSOLE_DOMAINS
 from labeling_provider.groundtruth.uris import split_s3_uri
 
 if TYPE_CHECKING:
     from labeling_provider.client.ground_truth import GroundTruth
-
-_CONSOLES: Final = {"aws": "aws.amazon.com", "aws-cn": "amazonaws.cn", "aws-us-gov": "amazonaws-us-gov.com"}
 
 
 class JobPage(NamedTuple):
@@ -76,5 +75,5 @@ def _service(ground_truth: GroundTruth) -> str:
 
 
 def _console(ground_truth: GroundTruth) -> str:
-    domain = _CONSOLES.get(ground_truth.partition, _CONSOLES["aws"])
+    domain = CONSOLE_DOMAINS.get(ground_truth.partition, CONSOLE_DOMAINS["aws"])
     return f"https://{ground_truth.region}.console.{domain}"

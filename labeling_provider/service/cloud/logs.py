@@ -16,7 +16,7 @@ from itertools import takewhile
 from typing import Any, Final, NamedTuple
 
 from labeling_provider.groundtruth import model
-from labeling_provider.groundtruth.facts import arn_of
+from labeling_provider.groundtruth.facts import TRAINING_FIGURES, arn_of
 from labeling_provider.service.cloud.offered import Call, Service, ServiceResponse
 from labeling_provider.service.database import log_rows
 from labeling_provider.service.database.database import Connection, Database
@@ -29,16 +29,9 @@ TRAINING_JOBS: Final = "/aws/sagemaker/TrainingJobs"
 MAX_EVENTS: Final = 10_000
 MAX_RESPONSE_BYTES: Final = 1 << 20
 _EVENT_BYTES: Final = 26
-_STREAMS: Final = 50
+_MAX_STREAMS: Final = 50
 _EVENT_NAME: Final = "LABELING_JOB_PROGRESS"
 _TERM: Final = re.compile(r'([-?]?)(?:"([^"]*)"|([^\s"]+))')
-# In the words of Amazon's algorithms, in which clients look for the figure.
-_MEASURES: Final = {
-    "image-classification": "Epoch[0] Validation-accuracy={0:.6f}",
-    "text-classification": "Validation accuracy: {0:.6f}",
-    "object-detection": "#quality_metric: host=algo-1, epoch=0, validation mAP <score>=({0:.6f})",
-    "semantic-segmentation": "#quality_metric: host=algo-1, epoch=0, validation mIOU <score>=({0:.6f})",
-}
 
 
 class _Stream(NamedTuple):
@@ -111,10 +104,10 @@ class Logs:
             if at is not None and name.startswith(prefix) and part in name.lower()
         ]
         start = _number(request.get("nextToken"))
-        return _with_token("logGroups", groups[start:], start, request.get("limit", _STREAMS))
+        return _with_token("logGroups", groups[start:], start, request.get("limit", _MAX_STREAMS))
 
     def _streams(self, connection: Connection, request: dict[str, Any]) -> dict[str, Any]:
-        limit, start = request.get("limit", _STREAMS), _number(request.get("nextToken"))
+        limit, start = request.get("limit", _MAX_STREAMS), _number(request.get("nextToken"))
         prefix, by_time = request.get("logStreamNamePrefix", ""), request.get("orderBy") == "LastEventTime"
         if prefix and by_time:
             raise _invalid("Cannot order by LastEventTime with a logStreamNamePrefix.")
@@ -168,13 +161,13 @@ class Logs:
             request.get("logStreamNames"),
             None if since is None else since / 1000,
             offset=start,
-            limit=_STREAMS + 1,
+            limit=_MAX_STREAMS + 1,
         )
         streams = self._read(connection, self._group(connection, request), wanted)
         events: list[dict[str, Any]] = []
         token, size = None, 0
         for number, stream in enumerate(streams):
-            if number == _STREAMS:
+            if number == _MAX_STREAMS:
                 token = f"{start + number}/0"
                 break
             for line in stream.lines():
@@ -245,7 +238,7 @@ def _lines_of_training(training: TrainingLog) -> list[StreamLine]:
         lines.append("There is nothing to measure the model on.")
     else:
         lines.append("The figure below is the model's mean agreement with people on the validation objects, 0 to 1.")
-        lines.append(_MEASURES[training.algorithm].format(training.agreement))
+        lines.append(TRAINING_FIGURES[training.algorithm].format(training.agreement))
     if training.threshold is None:
         lines.append("The model is not good enough to label objects.")
     else:

@@ -167,6 +167,12 @@ def test_arguments_that_make_no_request_are_named(change: dict[str, Any], field:
     assert [problem.field for problem in caught.value.problems] == [field]
 
 
+def test_what_is_no_workteam_is_left_to_the_check_of_the_request() -> None:
+    draft = spec(workforce=PrivateWorkteam("birds")).draft("birds", "us-east-1")
+    problems = check_request(draft.request, Surroundings("us-east-1", draft.categories, 10))
+    assert "HumanTaskConfig.WorkteamArn" in {problem.field for problem in problems}
+
+
 def test_a_task_type_is_needed_unless_config_says_it() -> None:
     with pytest.raises(InvalidRequestError, match="task_type: is missing"):
         LabelingJobSpec(title="Which?").draft("birds", "us-east-1")

@@ -22,6 +22,10 @@ def test_what_a_careless_worker_alone_has_drawn_is_dropped_and_what_a_good_one_h
     assert consolidate_boxes([[], [box(0)]], [good, careless]) == []
 
 
+def test_of_nobody_and_of_nothing_nothing_is_made() -> None:
+    assert consolidate_boxes([]) == consolidate_boxes([[], []]) == evidence_of_boxes([], 2) == []
+
+
 @pytest.mark.parametrize("side", [0, 10])
 def test_many_boxes_in_one_place_are_no_endless_work(side: int) -> None:
     many = [box(0, width=side, height=side) for _ in range(1_000)]

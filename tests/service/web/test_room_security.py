@@ -65,7 +65,8 @@ def opened_by(service: Service, own: str) -> None:
     assert service.endpoint_url == f"http://{own}:{port}"
     assert all(service.ready[key].startswith(f"{service.endpoint_url}/") for key in ("pages_url", "portal_url"))
     assert get(f"{service.endpoint_url}/healthz")[0] == 200
-    assert f"labeling local: other machines can reach it at http://NAME:{port}" in (service.folder / "service.log").read_text()
+    log = (service.folder / "service.log").read_text()
+    assert f"labeling local: other machines can reach it at http://NAME:{port}" in log
 
 
 def test_all_addresses_are_told_by_one_that_can_be_opened(guarded: Service, tmp_path: Path) -> None:

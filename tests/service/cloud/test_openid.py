@@ -158,7 +158,7 @@ def elsewhere(_: Answer) -> Answer:
         (
             "/oauth2/token",
             json_answer({"id_token": "x", "access_token": "a", "token_type": "mac"}),
-            "a type other than",
+            "not a Bearer token",
         ),
         ("/oauth2/token", lambda _: ("200 OK", [], b"[" * 200_000), "does not answer with a JSON object"),
         ("/oauth2/token", lambda _: ("500 Oh", [], SECRET.encode()), "TokenEndpoint answers with status 500"),

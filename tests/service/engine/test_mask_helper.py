@@ -99,7 +99,7 @@ def test_a_person_asks_for_one_mask_at_a_time(helper: MaskHelper, monkeypatch: p
     first = threading.Thread(target=helper.mask, args=(KIND, LINE, "private.a", {"box": BOX}))
     first.start()
     begun.wait(20)
-    with pytest.raises(NoMask, match="already"):
+    with pytest.raises(NoMask, match="still being made"):
         helper.mask(KIND, LINE, "private.a", {"box": BOX})
     go_on.set()
     assert helper.mask(KIND, LINE, "private.b", {"box": BOX}).height == 5

@@ -43,7 +43,8 @@ def test_a_job_waits_for_as_long_as_the_storage_is_away_and_then_not_for_a_refus
     name = waits_for_people(engine)
     engine.storage.down = AWAY
     engine.operations.call("StopLabelingJob", {"LabelingJobName": name})
-    wait_until(lambda: caplog.text.count("the object store to come back: Could not connect to") > 20, 20, "it tries", 0.01)
+    waits = "the object store to come back: Could not connect to"
+    wait_until(lambda: caplog.text.count(waits) > 20, 20, "it tries", 0.01)
     assert engine.describe(name)["LabelingJobStatus"] == "Stopping"
     engine.storage.down = REFUSED
     wait_until(lambda: "AccessDenied" in caplog.text, 20, "it has been refused", 0.01)

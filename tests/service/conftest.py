@@ -1,4 +1,4 @@
-"""Databases for the service: SQLite, and a PostgreSQL of the tests' own; and a provider of identities."""
+"""Databases for the service: SQLite, and a PostgreSQL of the tests' own; an engine; and a provider of identities."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dev.identity_provider import IdentityProvider
 from dev.postgresql import PostgreSQL, postgresql
 from labeling_provider.service.database.database import Connection, Database
 from tests.own_names import own_id
+from tests.service.in_process import InProcess
 
 
 class _Undone(Exception):
@@ -38,6 +39,14 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'labeling.sqlite'}"
     url: str = request.getfixturevalue("postgresql_url")
     return url
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[InProcess]:
+    """An engine of the test's own, in this process."""
+    made = InProcess(tmp_path)
+    yield made
+    made.close()
 
 
 @pytest.fixture

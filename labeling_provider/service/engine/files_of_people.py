@@ -104,11 +104,15 @@ def take_out_erased(
     before: dict[int, str] = {task.id: task.worker_id for task, _ in answers}
     with database.read() as connection:
         after = task_rows.workers_of(connection, before.keys())
-    renamed = {(worker_id, after.get(task_id, worker_id)) for task_id, worker_id in before.items()}
-    uris = list(files_of(output, rows, {(row.iteration, row.stamp) for row in rows}))
+    pairs = ((worker_id, after.get(task_id, worker_id)) for task_id, worker_id in before.items())
+    renamed = {pair for pair in pairs if pair[0] != pair[1]}
+    if not renamed:
+        return
     with changing_files(database, job_id) as job:
-        for worker_id, pseudonym in renamed if job is not None else ():
-            for uri in uris if worker_id != pseudonym else ():
+        if job is None:
+            return
+        for uri in files_of(output, rows, {(row.iteration, row.stamp) for row in rows}):
+            for worker_id, pseudonym in renamed:
                 body = without_person(store, uri, worker_id, pseudonym)
                 if body is not None:
                     store.write({uri: (body, JSON_TYPE)})

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import sqlalchemy as sa
 
@@ -17,13 +14,6 @@ from labeling_provider.service.work.audit_trail import AuditTrail
 from tests.service.in_process import ACCOUNT, REGION, InProcess
 
 LINES = b'{"source": "it purrs", "truth": "cat"}\n'
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[InProcess]:
-    made = InProcess(tmp_path)
-    yield made
-    made.close()
 
 
 def deletion_of(engine: InProcess) -> Deletion:

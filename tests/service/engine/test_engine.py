@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,13 +15,6 @@ from tests.service.in_process import InProcess
 
 AWAY = EndpointConnectionError(endpoint_url="http://s3.example")
 REFUSED = ClientError({"Error": {"Code": "AccessDenied", "Message": "It is not yours."}}, "PutObject")
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[InProcess]:
-    made = InProcess(tmp_path)
-    yield made
-    made.close()
 
 
 def test_a_job_waits_for_a_storage_that_is_away(engine: InProcess) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from labeling_provider.groundtruth import layout
-from labeling_provider.service.database.database import Database
 from labeling_provider.service.engine import files_of_people
-from labeling_provider.service.engine.files_of_people import NotChanged, files_of, take_out_erased, without_person
+from labeling_provider.service.engine.files_of_people import NotChanged, without_person
 from tests.service.in_process import Memory
 
 ANN, BEN, NEW = "private.us-east-1.aaaa", "private.us-east-1.bbbb", "private.us-east-1.cccc"
@@ -48,14 +46,3 @@ def test_a_file_that_is_longer_than_any_of_the_service_is_not_read(monkeypatch: 
     store = Memory({LABELS: ANN.encode() + b" " * 40})
     with pytest.raises(NotChanged, match="more than 40 bytes"):
         without_person(store, LABELS, ANN, NEW)
-
-
-def test_files_of_a_job_that_was_deleted_meanwhile_are_left_alone(common: Database) -> None:
-    row: Any = SimpleNamespace(object_id=0, iteration=1, answered=1_000, stamp=1_000)
-    output = "s3://lab/out/Cats"
-    store = Memory(dict.fromkeys(files_of(output, [row], [(1, 1_000)]), ANN.encode()))
-    before = dict(store.objects)
-    answer: Any = SimpleNamespace(id=0, worker_id=ANN)
-    no_job = 0
-    take_out_erased(common, store, no_job, output, [row], [(answer, {})])
-    assert store.objects == before, "a new job of the same name may have written them"

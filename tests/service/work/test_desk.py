@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -19,13 +17,6 @@ from tests.service.at_the_desk import answer, person, taken, waits_for_people
 from tests.service.in_process import InProcess
 
 AWAY = EndpointConnectionError(endpoint_url="http://s3.example")
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[InProcess]:
-    made = InProcess(tmp_path)
-    yield made
-    made.close()
 
 
 def test_who_has_no_job_is_told_why(engine: InProcess) -> None:

@@ -7,7 +7,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,13 +28,6 @@ from tests.service.in_process import InProcess
 PEOPLE = "arn:aws:sagemaker:us-east-1:123456789012:workteam/private-crowd/private-people"
 DOG = json.dumps({"crowd-classifier": {"label": "dog"}})
 LONG = 1e12
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[InProcess]:
-    made = InProcess(tmp_path)
-    yield made
-    made.close()
 
 
 def job_of_people(engine: InProcess, count: int, each: int, **arguments: Any) -> tuple[str, int]:

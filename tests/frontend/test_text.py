@@ -107,6 +107,23 @@ def test_a_selection_that_ends_outside_the_text_counts(portal: Portal) -> None:
     task.changed(sent(marked("thing", 0, 43)))
 
 
+@pytest.mark.parametrize(("clicked", "line"), [(36, (0, 43)), (50, (44, 53))])
+def test_the_third_click_labels_the_line_instead_of_the_word(
+    portal: Portal, clicked: int, line: tuple[int, int]
+) -> None:
+    task = portal.open(entities(TEXT + "\nEve stays\n"))
+    task.frame.get_by_role("button", name="thing").click()
+    mouse = task.page.mouse
+    mouse.move(*place_of(task, clicked))
+    for count in range(1, 4):
+        mouse.down(click_count=count)
+        mouse.up(click_count=count)
+        if count == 2:
+            word = {36: (34, 37), 50: (48, 53)}[clicked]
+            task.changed(sent(marked("thing", *word)))
+    task.changed(sent(marked("thing", *line)))
+
+
 def test_enter_marks_with_the_label_that_is_chosen(portal: Portal) -> None:
     task = portal.open(entities())
     task.press("Tab")

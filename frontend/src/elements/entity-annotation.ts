@@ -66,6 +66,9 @@ export class CrowdEntityAnnotation extends Annotator {
   #entities: Entity[] | undefined;
   /** The selection, kept while the focus is elsewhere. */
   #passage: Passage | undefined;
+  /** How many clicks of the mouse have come one right after the other, and what was labeled before the first. */
+  #clicks = 0;
+  #beforeClicks: Entity[] | undefined;
   /** The other end of what the keyboard selects. */
   #backwards = false;
   /** What has been made of the labels and of what the template gives, until these change. */
@@ -367,25 +370,41 @@ export class CrowdEntityAnnotation extends Annotator {
 
   #pointerDown(event: PointerEvent): void {
     this.#pointer = event.pointerType;
-    if (event.composedPath().some((target) => target instanceof Element && target.classList.contains("chip"))) return;
+    if (onChip(event)) return;
     this.#passage = undefined;
     // The button may be let go outside the text.
     window.addEventListener("pointerup", (up) => this.#pointerUp(up), { once: true });
   }
 
+  #mouseDown(event: MouseEvent): void {
+    this.#clicks = event.detail;
+    if (onChip(event)) this.#beforeClicks = undefined;
+    else if (event.detail === 1) this.#beforeClicks = this.#all();
+  }
+
   /** By mouse, what has been selected is labeled at once if a label is active. By touch its ends can still be moved. */
   #pointerUp(event: PointerEvent): void {
     const at = { x: event.clientX, y: event.clientY };
+    const clicks = this.#clicks;
     // The browser ends the selection after this event.
     setTimeout(() => {
       const selected = this.#view?.selected();
       if (selected && this.#pointer !== "touch") {
-        if (this.active !== undefined) this.#label(selected, this.active);
+        if (this.active !== undefined && clicks > 2) this.#labelLines(selected, this.active);
+        else if (this.active !== undefined) this.#label(selected, this.active);
         else this.#settle(selected);
       } else if (!selected) {
         this.#clicked(this.#view?.offsetAt(at.x, at.y));
       }
     });
+  }
+
+  /** A third click means the line, not the word that the second one has labeled and whose chip ends the selection. */
+  #labelLines({ start, end }: Passage, label: string): void {
+    if (this.#beforeClicks) this.#entities = this.#beforeClicks;
+    const lineEnd = this.text.indexOf("\n", Math.max(start, end - 1));
+    const first = start === 0 ? 0 : this.text.lastIndexOf("\n", start - 1) + 1;
+    this.#label({ start: first, end: lineEnd < 0 ? this.text.length : lineEnd }, label);
   }
 
   /** What will be labeled is what is shown as selected. */
@@ -466,6 +485,7 @@ export class CrowdEntityAnnotation extends Annotator {
         ${OWN}
         @keydown=${this.#keydown}
         @pointerdown=${this.#pointerDown}
+        @mousedown=${this.#mouseDown}
       ></div>
       <div class="tools" ${OWN}>
         <label><input type="checkbox" .checked=${this.wholeWords} @change=${(event: Event) => {
@@ -521,6 +541,10 @@ function keepSelection(event: Event): void {
 
 function isChecked(event: Event): boolean {
   return (event.target as HTMLInputElement).checked;
+}
+
+function onChip(event: Event): boolean {
+  return event.composedPath().some((target) => target instanceof Element && target.classList.contains("chip"));
 }
 
 function same(first: Passage, second: Passage): boolean {

@@ -7,15 +7,22 @@ than its leases last, breaks all connections to the service, to PostgreSQL or to
 for a while, or kills PostgreSQL or SeaweedFS, over and over. In the end every object was labeled once, every accepted
 answer counts, counters are what the rows say, each object has the tasks of its answers and no others, and every label
 was told of, each time with the same id.
+
+With ``--update-from`` all begin with an earlier version's code. In the middle the database is upgraded; from then on
+each process that was killed comes back with the code of either version, and in the end all have the new one.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
+import shutil
 import signal
+import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
 import time
@@ -30,7 +37,7 @@ from dev.balancer import Balancer
 from dev.postgresql import postgresql
 from dev.replicas import Balanced
 from dev.seaweedfs import KEYS, SeaweedFS
-from dev.stack import Service, StackError, free_port, wait_until
+from dev.stack import BIN, ROOT, Service, StackError, free_port, wait_until
 from dev.torture_people import ANSWERS_EACH as ANSWERS_OF_PEOPLE
 from dev.torture_people import BUCKET, AtProtocol, Crowd
 from labeling_provider.groundtruth.description import JobRequest
@@ -50,6 +57,8 @@ STREAM = "torture-stream"
 COUNTED = (ObjectState.GIVEN, ObjectState.LABELED, ObjectState.FAILED)
 """Each has a counter in its job."""
 MAX_HOLD_SECONDS = 3.0
+PAGES = Path("labeling_provider/service/web/static")
+"""What is built, and so in no commit."""
 _PATIENCE_SECONDS = 180.0
 
 
@@ -80,6 +89,7 @@ class Team(Crowd):
     :param store_kills: how often SeaweedFS is killed, and as often all connections to it are broken.
     :param freezes: how often a process stands still for longer than its leases last.
     :param holds: how often all connections are left half open.
+    :param update_from: the commit of the version with which all begin; None if nothing is updated.
     """
 
     def __init__(
@@ -97,6 +107,7 @@ class Team(Crowd):
         store_kills: int,
         freezes: int,
         holds: int,
+        update_from: str | None = None,
     ) -> None:
         super().__init__(folder, seed=seed, kills=kills, objects=objects, chromium=False)
         self.size, self.lines, self.pushed = people, lines, pushed
@@ -104,6 +115,11 @@ class Team(Crowd):
         self.names = [f"torture-{number}" for number in range(jobs)]
         self.pushing = threading.Thread(target=self.push, daemon=True)
         self.push_trouble = ""
+        self.old = self.new = dict[str, str]()
+        if update_from is not None:
+            self.old = {"PYTHONPATH": str(code_of(update_from, folder / "old"))}
+            self.new = {"PYTHONPATH": str(ROOT)}
+        self.codes = [self.old]
 
     def run(self) -> None:
         """Do it all.
@@ -113,7 +129,11 @@ class Team(Crowd):
         with postgresql() as server:
             self.server = server
             self.url = server.create("team")
-            upgrade(self.url)
+            if self.old:
+                command = [BIN / "labeling", "database", "--database-url", self.url, "upgrade"]
+                subprocess.run(command, env={**os.environ, **self.old}, check=True)
+            else:
+                upgrade(self.url)
             self.objects_store = SeaweedFS(self.folder / "s3")
             self.replicas: list[Service] = []
             self.balancers = {"database": Balancer([server.port]), "objects": Balancer([self.objects_store.port])}
@@ -141,7 +161,7 @@ class Team(Crowd):
         where = ["--database-url", database, "--s3-endpoint", self.balancers["objects"].endpoint_url]
         more = ["--shared"] if part == "local" else []
         options = [*where, *more, "--workforce", str(workforce), "--port", str(free_port())]
-        return Service(self.folder / part, *options, env=KEYS, part=part)
+        return Service(self.folder / part, *options, env={**KEYS, **self.old}, part=part)
 
     def pace(self, workers: int, answers: int) -> float:
         """Seconds for an answer with which the work lasts for most of the killing."""
@@ -230,11 +250,18 @@ class Team(Crowd):
         victims += ["frozen"] * self.freezes + ["held"] * self.holds
         self.random.shuffle(victims)
         for number, victim in enumerate(victims, 1):
+            if self.old and number == len(victims) // 3:
+                upgrade(self.url)
+                self.codes = [self.old, self.new]
             time.sleep(self.random.uniform(0.1, 1.5))  # the instant of the kill is what is varied
             assert not self.trouble, self.trouble
             how = self.kill_one(victim)
             self.killed[victim] += 1
             print(f"kill {number} of {len(victims)}, after {self.answers} answers: {how}", flush=True)
+        self.codes = [self.new]
+        for replica in self.replicas if self.old else []:
+            replica.stop()
+            self.start_again(replica)
 
     def kill_one(self, victim: str) -> str:
         """Kill something, and start it again after a moment; what."""
@@ -272,8 +299,15 @@ class Team(Crowd):
             replica = self.replicas[PARTS.index(victim)]
             replica.kill()
             time.sleep(self.random.uniform(0, 1))
-            replica.start()
+            return victim + self.start_again(replica)
         return victim
+
+    def start_again(self, replica: Service) -> str:
+        """Start a process with the code of a version that runs now; which, if there are two."""
+        code = self.random.choice(self.codes)
+        replica.env.update(code)
+        replica.start()
+        return f", now {'old' if code is self.old else 'new'}" if self.old else ""
 
     # What has become of it
 
@@ -363,6 +397,16 @@ class Team(Crowd):
         assert not wrong, f"answers by job and object, and not as many as asked for: {wrong}"
 
 
+def code_of(commit: str, folder: Path) -> Path:
+    """Unpack the package as it was in a commit, with the built pages of now: the folder to import it from."""
+    command = ["git", "archive", commit, "labeling_provider"]
+    packed = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        archive.extractall(folder, filter="data")
+    shutil.copytree(ROOT / PAGES, folder / PAGES)
+    return folder
+
+
 def patiently(ask: Callable[[], Any]) -> Any:
     """Ask until there is an answer."""
     from botocore.exceptions import BotoCoreError, ClientError
@@ -396,6 +440,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=40, help="of simulated workers")
     parser.add_argument("--lines", type=int, default=50, help="objects of each of them")
     parser.add_argument("--pushed", type=int, default=5000, help="texts for the stream")
+    parser.add_argument("--update-from", metavar="COMMIT", help="begin with the code of this commit, and update it")
     parser.add_argument("--keep", type=Path, help="a folder for logs")
     chosen = vars(parser.parse_args())
     keep, seed, began = chosen.pop("keep"), chosen["seed"], time.monotonic()

@@ -390,7 +390,7 @@ export class CrowdEntityAnnotation extends Annotator {
     setTimeout(() => {
       const selected = this.#view?.selected();
       if (selected && this.#pointer !== "touch") {
-        if (this.active !== undefined && clicks > 2) this.#labelLines(selected, this.active);
+        if (this.active !== undefined && clicks > 2) this.#markLines(selected, this.active);
         else if (this.active !== undefined) this.#label(selected, this.active);
         else this.#settle(selected);
       } else if (!selected) {
@@ -400,7 +400,7 @@ export class CrowdEntityAnnotation extends Annotator {
   }
 
   /** A third click means the line, not the word that the second one has labeled and whose chip ends the selection. */
-  #labelLines({ start, end }: Passage, label: string): void {
+  #markLines({ start, end }: Passage, label: string): void {
     if (this.#beforeClicks) this.#entities = this.#beforeClicks;
     const lineEnd = this.text.indexOf("\n", Math.max(start, end - 1));
     const first = start === 0 ? 0 : this.text.lastIndexOf("\n", start - 1) + 1;

@@ -385,12 +385,11 @@ export class CrowdEntityAnnotation extends Annotator {
   /** By mouse, what has been selected is labeled at once if a label is active. By touch its ends can still be moved. */
   #pointerUp(event: PointerEvent): void {
     const at = { x: event.clientX, y: event.clientY };
-    const clicks = this.#clicks;
-    // The browser ends the selection after this event.
+    // The browser ends the selection after this event; by then the next click may have begun.
     setTimeout(() => {
       const selected = this.#view?.selected();
       if (selected && this.#pointer !== "touch") {
-        if (this.active !== undefined && clicks > 2) this.#markLines(selected, this.active);
+        if (this.active !== undefined && this.#clicks > 2) this.#markLines(selected, this.active);
         else if (this.active !== undefined) this.#label(selected, this.active);
         else this.#settle(selected);
       } else if (!selected) {

@@ -52,7 +52,7 @@ OTHERS_TOO = {
 WRITERS = (PACKAGE / "request" / "builder.py", PACKAGE / "request" / "workforces.py")
 """Modules that write a labeling job's request, and may not read what is in it."""
 CONTRACT = re.compile(
-    r"annotations/(consolidated|intermediate|worker-response)|manifests/output|amazonaws\.com|^arn:aws:|^f['\"]arn:|^groundtruth/[\w-]+$"
+    r"annotations/(consolidated|intermediate|worker-response)|manifests/output|amazonaws\.com|arn:aws|^f['\"]arn:|^groundtruth/[\w-]+$"
 )
 """Texts of Amazon's contract, for which ``groundtruth.layout`` and ``groundtruth.facts`` have functions."""
 VAGUE = {"one", "found", "thing", "things", "told"}

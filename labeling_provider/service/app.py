@@ -42,6 +42,7 @@ from labeling_provider.service.web.human_task_uis import TEMPLATES_PATH, HumanTa
 from labeling_provider.service.web.labeling_jobs import LabelingJobs
 from labeling_provider.service.web.listener import Tls, listen
 from labeling_provider.service.web.listener import serve as serve_requests
+from labeling_provider.service.web.logs import Logs
 from labeling_provider.service.web.monitoring import Monitoring
 from labeling_provider.service.web.object_links import Signer, make_link_credentials
 from labeling_provider.service.web.operations import Operations
@@ -262,7 +263,7 @@ def _application(parts: _Parts, monitoring: Monitoring) -> Application:
             ],
         ),
         make_portal(database, engine.desk, people, single_sign_on, audit, task_pages, engine.mask_helper, parts.clock),
-        cloud.services,
+        Logs(database, cloud.services, **place),
         monitoring,
         s3_endpoint=settings.s3_public_endpoint or settings.s3_endpoint,
         region=settings.region,

@@ -16,6 +16,7 @@ from labeling_provider.service.cloud.identity import Staff
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.web.asgi import Application
 from labeling_provider.service.web.assets import Assets
+from labeling_provider.service.web.logs import Logs
 from labeling_provider.service.web.object_links import make_link_credentials
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
@@ -54,7 +55,7 @@ class Inside:
             None,  # type: ignore[arg-type]
             None,  # type: ignore[arg-type]
             None,  # type: ignore[arg-type]
-            embedded,
+            Logs(self.store, embedded, region=REGION, account=ACCOUNT),
             None,  # type: ignore[arg-type]
             s3_endpoint=None,
             region=REGION,

@@ -59,6 +59,7 @@ from labeling_provider.service.web.rights import Rights
 from labeling_provider.service.web.signatures import Credentials
 from labeling_provider.service.web.tags import Tags
 from labeling_provider.service.web.task_pages import TaskPages
+from labeling_provider.service.web.trained_models import TrainedModels
 from labeling_provider.service.web.visitors import Visitors
 from labeling_provider.service.web.worker_requests import Workers
 from labeling_provider.service.web.workteams import Workteams
@@ -170,9 +171,7 @@ def serve(settings: ServiceSettings) -> None:
     deletion = Deletion(database, cloud.objects, cloud.messaging)
     service: ASGIApp
     if settings.part.answers:
-        parts = _Parts(
-            settings, endpoint, database, cloud, engine, workforce, models, clock, credentials, audit, deletion
-        )
+        parts = _Parts(settings, endpoint, database, cloud, engine, workforce, clock, credentials, audit, deletion)
         service = _application(parts, monitoring)
         ready = {
             "endpoint_url": endpoint,
@@ -216,7 +215,6 @@ class _Parts:
     cloud: Cloud
     engine: Engine
     workforce: WorkforceFile
-    models: ModelRegistry
     clock: Clock
     credentials: Credentials | None
     audit: AuditTrail
@@ -226,7 +224,7 @@ class _Parts:
 def _application(parts: _Parts, monitoring: Monitoring) -> Application:
     """The application that serves the API and the pages."""
     settings, database, cloud, engine = parts.settings, parts.database, parts.cloud, parts.engine
-    workforce, models, credentials = parts.workforce, parts.models, parts.credentials
+    workforce, credentials = parts.workforce, parts.credentials
     seal = Seal.from_environment()
     assets = Assets(outside=read_outside(settings.template_assets) if settings.template_assets else None)
     audit = parts.audit
@@ -234,6 +232,7 @@ def _application(parts: _Parts, monitoring: Monitoring) -> Application:
     signer = Signer(cloud.objects.impatient, make_link_credentials(), settings.region)
     task_pages = TaskPages(cloud.objects.impatient, signer, assets)
     workforces = Workforces(database, **place, seal=seal)
+    models = TrainedModels(database)
     templates = HumanTaskUis(database, signer, endpoint=parts.endpoint, **place, role_exists=cloud.roles.exists)
     operations = Operations(
         LabelingJobs(database, engine, workforce, models, **place, role_exists=cloud.roles.exists),

@@ -102,7 +102,7 @@ class Process:
         self.engine = Engine(
             self.store, storage, known, truth, messaging, lambda *_: self.ended.set(), learning, Clock()
         )
-        self.operations = all_operations(self.store, self.engine, known, registry)
+        self.operations = all_operations(self.store, self.engine, known)
         self.store.life = storage.life = life
 
     def live(self) -> bool:

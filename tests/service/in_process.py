@@ -27,6 +27,7 @@ from labeling_provider.service.web.private_workforces import Workforces
 from labeling_provider.service.web.tags import Tags
 from labeling_provider.service.web.trained_models import TrainedModels
 from labeling_provider.service.web.workteams import Workteams
+from labeling_provider.service.wiring import make_labeling
 from labeling_provider.service.work.truth import Truth
 from labeling_provider.service.work.workforce import WorkforceFile, load_workforce, simulated_identities
 from tests.own_names import own_id
@@ -125,7 +126,7 @@ class InProcess:
         registry = ModelRegistry(self.store, self.files, self.workforce)
         learning = ActiveLearning(self.store, self.files, self.workforce, registry, 0, clock)
         self.messaging = EmbeddedMessaging(self.store, ACCOUNT, REGION)
-        self.engine = Engine(
+        self.labeling = make_labeling(
             self.store,
             self.files,
             self.workforce,
@@ -136,6 +137,7 @@ class InProcess:
             clock,
             shared=shared is not None,
         )
+        self.engine = self.labeling.engine
         self.operations = all_operations(self.store, self.engine, self.workforce)
         self.engine.start()
 

@@ -76,6 +76,11 @@ WALL_TIME = {
     "web/task_pages": "keeps what holds links for as long as they are the same",
 }
 """Modules of the service that ask the machine for the time, and not the clock that is handed in; and why."""
+OWN_PARTS = {
+    ("engine", "engine", "Leases"): "calls the engine back",
+    ("work", "people", "Tries"): "is a part of signing in that nobody else needs",
+}
+"""What works on the database, and is made by the only class that needs it; and why."""
 _OF_MACHINE = {
     "time.time",
     "time.time_ns",
@@ -159,6 +164,20 @@ def test_sql_is_in_one_room() -> None:
         if any(name[0] in {"sqlalchemy", "alembic"} for name in imports(path))
     ]
     assert wrong == []
+
+
+def test_what_works_on_the_database_is_handed_in() -> None:
+    """``wiring.py`` makes it. What is embedded or real is chosen, and connected, in ``cloud``."""
+    made = set()
+    for path, parts in modules():
+        if parts[0] != "service" or parts[1] not in SERVICE[SERVICE.index("kinds") :]:
+            continue
+        methods = (part for node in tree(path).body if isinstance(node, ast.ClassDef) for part in ast.walk(node))
+        for node in methods:
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id[0].isupper():
+                given = {ast.unparse(argument).removeprefix("self._") for argument in node.args}
+                made |= {(*parts[1:], node.func.id)} if "database" in given else set()
+    assert made == set(OWN_PARTS), "hand it in, or say in OWN_PARTS why not"
 
 
 def test_every_move_of_a_task_is_made_in_one_module() -> None:

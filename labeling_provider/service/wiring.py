@@ -38,6 +38,7 @@ from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.web.administration import Administration
 from labeling_provider.service.web.asgi import Application
 from labeling_provider.service.web.assets import Assets, read_outside
+from labeling_provider.service.web.entrance import Entrance
 from labeling_provider.service.web.human_task_uis import TEMPLATES_PATH, HumanTaskUis
 from labeling_provider.service.web.labeling_jobs import LabelingJobs
 from labeling_provider.service.web.listener import Tls
@@ -55,6 +56,7 @@ from labeling_provider.service.web.portal.provider_pages import ProviderPages
 from labeling_provider.service.web.portal.sessions import Threads
 from labeling_provider.service.web.previews import Previews
 from labeling_provider.service.web.private_workforces import Workforces
+from labeling_provider.service.web.request_threads import RequestThreads
 from labeling_provider.service.web.requests import STATIC_PATH
 from labeling_provider.service.web.rights import Rights
 from labeling_provider.service.web.signatures import Credentials
@@ -235,7 +237,19 @@ def make_application(
             *PeopleOfJobs(database, workforce.teams, clock).routes,
         ],
     )
+    threads = RequestThreads()
+    entrance = Entrance(
+        threads,
+        monitoring,
+        credentials,
+        link_credentials=signer.credentials,
+        workforces=workforces,
+        keys=keys,
+        visitors=visitors,
+    )
     return Application(
+        entrance,
+        threads,
         operations,
         pages,
         _portal(database, labeling, people, single_sign_on, audit, task_pages, clock),
@@ -243,12 +257,7 @@ def make_application(
         monitoring,
         s3_endpoint=settings.s3_public_endpoint or settings.s3_endpoint,
         region=settings.region,
-        credentials=credentials,
         static=Router([Mount(TEMPLATES_PATH, templates), Mount(STATIC_PATH, assets)]),
-        link_credentials=signer.credentials,
-        workforces=workforces,
-        keys=keys,
-        visitors=visitors,
         rights=Rights(database, **place),
         audit=audit,
     )

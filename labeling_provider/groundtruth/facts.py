@@ -134,6 +134,10 @@ class Quota:
     TEMPLATE = 128_000
 
 
+_TOPIC_OR_QUEUE: Final = re.compile(r"arn:aws[a-z-]*:(sns|sqs):[a-z0-9-]*:[0-9]*:([A-Za-z0-9_.-]{1,256})")
+_OF_LAMBDA: Final = re.compile(r"arn:aws[a-z-]*:lambda:")
+
+
 class Arn(NamedTuple):
     """An ARN's parts. ``resource`` is everything after the account."""
 
@@ -173,6 +177,16 @@ def bucket_arn(bucket: str, *, partition: str = "aws") -> str:
     :param bucket: its name, or a name and a key: ``bucket/key``.
     """
     return arn_of("s3", bucket, partition=partition)
+
+
+def topics_and_queues(text: str) -> list[tuple[str, str]]:
+    """The topics and queues whose ARNs are in a text: ``sns`` or ``sqs``, and the name of each."""
+    return _TOPIC_OR_QUEUE.findall(text)
+
+
+def names_function(text: str) -> bool:
+    """Whether the ARN of a Lambda function is in a text."""
+    return _OF_LAMBDA.search(text) is not None
 
 
 def principal_of(service: str) -> str:

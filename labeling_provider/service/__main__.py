@@ -312,9 +312,9 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _serve(options: argparse.Namespace, folder: Path) -> None:
-    from labeling_provider.service.app import ProcessRole, ServiceSettings
     from labeling_provider.service.app import serve as serve_until_stopped
     from labeling_provider.service.web.listener import Tls
+    from labeling_provider.service.wiring import ProcessRole, ServiceSettings
     from labeling_provider.service.work.requesters import GroupRoles
 
     serve_until_stopped(

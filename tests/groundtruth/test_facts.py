@@ -16,7 +16,9 @@ from labeling_provider.groundtruth.facts import (
     bucket_arn,
     image_uri,
     is_amazon,
+    names_function,
     principal_of,
+    topics_and_queues,
     usd_to_amount,
 )
 
@@ -88,3 +90,11 @@ def test_names_are_composed_as_amazon_does() -> None:
     assert bucket_arn("bucket/key", partition="aws-cn") == "arn:aws-cn:s3:::bucket/key"
     assert principal_of("sagemaker") == "sagemaker.amazonaws.com"
     assert image_uri("model:1", "us-east-1", "123456789012") == ("123456789012.dkr.ecr.us-east-1.amazonaws.com/model:1")
+
+
+def test_arns_are_seen_in_any_text_and_partition() -> None:
+    policy = '{"Topic": "arn:aws-cn:sns:cn-north-1:123456789012:New_1.fifo", "Queue": "arn:aws:sqs:::labels"}'
+    assert topics_and_queues(policy) == [("sns", "New_1.fifo"), ("sqs", "labels")]
+    assert not names_function(policy)
+    assert topics_and_queues("arn:aws:s3:::lab arn:of:sns:a:1:b") == []
+    assert names_function("call arn:aws-us-gov:lambda:us-gov-west-1:1:function:f")

@@ -39,7 +39,7 @@ def taken(engine: InProcess, name: str, number: int = 0) -> int | None:
     """The task of a job that a person gets; None if there is none."""
     with engine.store.read() as connection:
         job_id = connection.execute(sa.select(jobs.c.id).where(jobs.c.name == name)).scalar_one()
-    task = engine.engine.desk.next(person(number), job_id).task
+    task = engine.labeling.desk.next(person(number), job_id).task
     if task is None:
         return None
     # The task's page is made with it, while the storage works.
@@ -49,4 +49,4 @@ def taken(engine: InProcess, name: str, number: int = 0) -> int | None:
 
 def answer(engine: InProcess, task: int | None, number: int = 0) -> None:
     assert task is not None
-    engine.engine.desk.submit(person(number), task, {"crowd-classifier": {"label": "dog"}}, 1.0)
+    engine.labeling.desk.submit(person(number), task, {"crowd-classifier": {"label": "dog"}}, 1.0)

@@ -25,7 +25,9 @@ from labeling_provider.service.web.object_links import Signer, make_link_credent
 from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.private_workforces import Workforces
 from labeling_provider.service.web.tags import Tags
+from labeling_provider.service.web.trained_models import TrainedModels
 from labeling_provider.service.web.workteams import Workteams
+from labeling_provider.service.wiring import make_labeling
 from labeling_provider.service.work.truth import Truth
 from labeling_provider.service.work.workforce import WorkforceFile, load_workforce, simulated_identities
 from tests.own_names import own_id
@@ -73,16 +75,17 @@ class Memory(ObjectStore):
         return str(hash(self.objects[uri])) if uri in self.objects else None
 
 
-def all_operations(database: Database, engine: Engine, workforce: WorkforceFile, registry: ModelRegistry) -> Operations:
+def all_operations(database: Database, engine: Engine, workforce: WorkforceFile) -> Operations:
     """SageMaker's operations, where every role exists."""
     place = {"region": REGION, "account": ACCOUNT}
-    jobs = LabelingJobs(database, engine, workforce, registry, **place, role_exists=lambda _: True)
+    models = TrainedModels(database)
+    jobs = LabelingJobs(database, engine, workforce, models, **place, role_exists=lambda _: True)
     signer = Signer(Memory(), make_link_credentials(), REGION)
     templates = HumanTaskUis(database, signer, endpoint="http://localhost", **place, role_exists=lambda _: True)
     workforces = Workforces(database, **place)
     directory = EmbeddedDirectory(database, ACCOUNT, REGION, Staff(simulated_identities(workforce)))
     workteams = Workteams(database, workforce, directory, **place)
-    return Operations(jobs, workteams, workforces, templates, Tags(database), registry)
+    return Operations(jobs, workteams, workforces, templates, Tags(database), models)
 
 
 class InProcess:
@@ -123,7 +126,7 @@ class InProcess:
         registry = ModelRegistry(self.store, self.files, self.workforce)
         learning = ActiveLearning(self.store, self.files, self.workforce, registry, 0, clock)
         self.messaging = EmbeddedMessaging(self.store, ACCOUNT, REGION)
-        self.engine = Engine(
+        self.labeling = make_labeling(
             self.store,
             self.files,
             self.workforce,
@@ -134,7 +137,8 @@ class InProcess:
             clock,
             shared=shared is not None,
         )
-        self.operations = all_operations(self.store, self.engine, self.workforce, registry)
+        self.engine = self.labeling.engine
+        self.operations = all_operations(self.store, self.engine, self.workforce)
         self.engine.start()
 
     def close(self) -> None:

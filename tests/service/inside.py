@@ -16,7 +16,10 @@ from labeling_provider.service.cloud.identity import Staff
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.web.asgi import Application
 from labeling_provider.service.web.assets import Assets
+from labeling_provider.service.web.entrance import Entrance
+from labeling_provider.service.web.logs import Logs
 from labeling_provider.service.web.object_links import make_link_credentials
+from labeling_provider.service.web.request_threads import RequestThreads
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 LINKS = make_link_credentials()
@@ -50,17 +53,18 @@ class Inside:
             self.store, ACCOUNT, REGION, keeps_objects=True, staff=Staff(is_open=self.is_open)
         )
         self.messaging = embedded.messaging
+        threads = RequestThreads()
         self.service = Application(
+            Entrance(threads, None, None, link_credentials=LINKS),  # type: ignore[arg-type]
+            threads,
             None,  # type: ignore[arg-type]
             None,  # type: ignore[arg-type]
             None,  # type: ignore[arg-type]
-            embedded,
+            Logs(self.store, embedded, region=REGION, account=ACCOUNT),
             None,  # type: ignore[arg-type]
             s3_endpoint=None,
             region=REGION,
-            credentials=None,
             static=Assets(Path("/nowhere")),
-            link_credentials=LINKS,
         )
         embedded.restore()
 

@@ -11,7 +11,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any, TypeAlias
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Connection
@@ -20,12 +21,25 @@ from labeling_provider.service.database import notices, revisions
 from labeling_provider.service.database.opening import CHECK_SECONDS, DatabaseError, Migrate, OpenDatabase, reason
 from labeling_provider.service.database.pool_size import DATABASE_CONNECTIONS
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 Row: TypeAlias = sa.Row[Any]
+_T = TypeVar("_T", bound="DataclassInstance")
 
 
 def now() -> float:
     """The time in epoch seconds, rounded to milliseconds as in Amazon's responses."""
     return round(time.time(), 3)
+
+
+def from_row(kind: type[_T], row: Row, **parsed: Any) -> _T:
+    """A row as a dataclass whose fields are called as the columns are.
+
+    :param parsed: the fields that are not just what a column holds.
+    """
+    same = {field.name: row._mapping[field.name] for field in fields(kind) if field.name not in parsed}
+    return kind(**same, **parsed)
 
 
 class Database:

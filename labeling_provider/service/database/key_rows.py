@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from labeling_provider.service.database.database import now
+from labeling_provider.service.database.database import from_row, now
 from labeling_provider.service.database.schema import api_keys, owners, queues, s3_buckets, topics
 
 _KEPT_AS_NAMES: Final = {"s3": s3_buckets.c.name, "sns": topics.c.name, "sqs": queues.c.name}
@@ -136,5 +136,4 @@ def _is_there(connection: Connection, arn: str) -> bool:
 
 
 def _key(row: Any) -> KeyRow:
-    values = {name: row._mapping[name] for name in KeyRow.__slots__}
-    return KeyRow(**{**values, "scope": json.loads(row.scope)})
+    return from_row(KeyRow, row, scope=json.loads(row.scope))

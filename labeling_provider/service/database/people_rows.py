@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from labeling_provider.service.database import revisions, sign_in_rows
-from labeling_provider.service.database.database import Row, now
+from labeling_provider.service.database.database import Row, from_row, now
 from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.database.schema import api_keys, memberships, people, remarks, sessions, tasks
 from labeling_provider.service.database.states import RemarkKind, TaskState
@@ -348,6 +348,5 @@ def _person_of(connection: Connection, query: sa.Select[Any]) -> PersonRow | Non
 
 
 def _person(row: Any) -> PersonRow:
-    values = {name: row._mapping[name] for name in PersonRow.__slots__ if name != "groups"}
     groups = frozenset(json.loads(row.group_names or "[]"))
-    return PersonRow(**{**values, "settings": json.loads(row.settings)}, groups=groups)
+    return from_row(PersonRow, row, settings=json.loads(row.settings), groups=groups)

@@ -1,4 +1,4 @@
-"""Statements on the task queue. Each move is one statement, and changes only tasks that are in the right state.
+"""Statements on the task queue. A move is one statement, and changes only tasks that are in the right state.
 
 Times are epoch seconds.
 """
@@ -234,9 +234,10 @@ def return_late(connection: Connection, job_id: int, at: float) -> int:
 
 def give_back(connection: Connection, worker_id: str) -> None:
     """Make all tasks that a worker is at open again, and delete the drafts of the worker's other ones."""
-    own = tasks.c.worker_id == worker_id
-    connection.execute(sa.update(tasks).where(own, tasks.c.state == TaskState.ACCEPTED).values(**_FREE))
-    connection.execute(sa.update(tasks).where(own, tasks.c.state == TaskState.EXPIRED).values(answer=None))
+    is_held = tasks.c.state == TaskState.ACCEPTED
+    freed = {name: sa.case((is_held, value), else_=tasks.c[name]) for name, value in _FREE.items()}
+    own = (tasks.c.worker_id == worker_id, tasks.c.state.in_((TaskState.ACCEPTED, TaskState.EXPIRED)))
+    connection.execute(sa.update(tasks).where(*own).values({**freed, "answer": None}))
 
 
 def expire(connection: Connection, job_id: int, at: float | None = None) -> int:
@@ -260,7 +261,8 @@ def withdraw(connection: Connection, job_id: int) -> set[int]:
 def replace_declined(connection: Connection, job_id: int, wanted: int) -> None:
     """Insert new tasks in place of declined ones; expire the tasks of objects that too many workers have declined.
 
-    Repeating this changes nothing: it keeps the number of tasks that were not declined at ``wanted``.
+    No statement both inserts and updates on SQLite, so the caller must hold the job's lease: others only decline more
+    meanwhile. Repeating this changes nothing: it keeps the number of tasks that were not declined at ``wanted``.
 
     :param wanted: how many answers each object needs, and how many declined tasks are too many.
     """

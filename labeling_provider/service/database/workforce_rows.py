@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling_provider.service.database import revisions
-from labeling_provider.service.database.database import now
+from labeling_provider.service.database.database import from_row, now
 from labeling_provider.service.database.paging import PageRequest, has_part, read_page
 from labeling_provider.service.database.schema import workforces
 
@@ -144,5 +144,4 @@ def delete(connection: Connection, name: str) -> None:
 
 
 def _workforce(row: sa.Row[Any]) -> WorkforceRow:
-    values = {name: row._mapping[name] for name in WorkforceRow.__slots__}
-    return WorkforceRow(**{**values, "identity": json.loads(row.identity), "settings": json.loads(row.settings)})
+    return from_row(WorkforceRow, row, identity=json.loads(row.identity), settings=json.loads(row.settings))

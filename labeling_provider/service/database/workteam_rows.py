@@ -12,13 +12,14 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from labeling_provider.service.database import revisions
-from labeling_provider.service.database.database import now
+from labeling_provider.service.database.database import from_row, now
 from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.database.paging import PageRequest, has_part, read_page
 from labeling_provider.service.database.schema import workteams
 
 WorkteamOrder = Literal["Name", "CreateDate"]
 _ORDERS: Final[dict[WorkteamOrder, sa.Column[Any]]] = {"Name": workteams.c.name_key, "CreateDate": workteams.c.created}
+_IS_PRIVATE: Final = workteams.c.arn.like("%:workteam/private-crowd/%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def known_arns(connection: Connection, arns: Collection[str]) -> set[str]:
 
 def private_arns(connection: Connection) -> set[str]:
     """The ARNs of all private workteams."""
-    query = sa.select(workteams.c.arn).where(workteams.c.arn.like("%:workteam/private-crowd/%"))
+    query = sa.select(workteams.c.arn).where(_IS_PRIVATE)
     return set(connection.execute(query).scalars())
 
 
@@ -110,7 +111,7 @@ def list_private_workteams(
     :param name_contains: a part of the name, in any case.
     :raises BadToken: if the request's token was not issued by this list.
     """
-    query = sa.select(workteams).where(workteams.c.arn.like("%:workteam/private-crowd/%"))
+    query = sa.select(workteams).where(_IS_PRIVATE)
     if name_contains is not None:
         query = query.where(has_part(workteams.c.name_key, name_contains.lower()))
     rows, token = read_page(connection, query, _ORDERS[order], workteams.c.name_key, wanted)
@@ -143,5 +144,4 @@ def _find(connection: Connection, which: sa.ColumnElement[bool]) -> WorkteamRow 
 
 
 def _workteam(row: sa.Row[Any]) -> WorkteamRow:
-    values = {name: row._mapping[name] for name in WorkteamRow.__slots__}
-    return WorkteamRow(**{**values, "members": json.loads(row.members), "settings": json.loads(row.settings)})
+    return from_row(WorkteamRow, row, members=json.loads(row.members), settings=json.loads(row.settings))

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.cloud.messaging import Announce, Messaging
-from labeling_provider.service.cloud.object_store import ObjectStore
 from labeling_provider.service.database import object_rows
 from labeling_provider.service.database.database import Database, Row
 from labeling_provider.service.database.lease_rows import Lease, LeaseLost
@@ -26,25 +25,19 @@ from labeling_provider.service.engine.consolidation import Results
 from labeling_provider.service.engine.end import End
 from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.engine.hand_out import HandOut
-from labeling_provider.service.engine.inputs import Inputs
 from labeling_provider.service.engine.leases import Leases
-from labeling_provider.service.engine.mask_helper import MaskHelper
 from labeling_provider.service.engine.output import Output
-from labeling_provider.service.engine.runs import Kinds, Runs
+from labeling_provider.service.engine.runs import Runs
 from labeling_provider.service.engine.scheduler import Scheduler
 from labeling_provider.service.engine.start import Start
-from labeling_provider.service.engine.stream import Stream
 from labeling_provider.service.engine.streaming_stage import Streaming
 from labeling_provider.service.failures import JobFailure
-from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.log_format import JOB
 from labeling_provider.service.measures import FAILED_STEPS, STEPS
 from labeling_provider.service.tracing import traced
-from labeling_provider.service.work.desk import Desk
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.simulated import SimulatedWorkers
 from labeling_provider.service.work.truth import Truth, TruthFileError
-from labeling_provider.service.work.workforce import WorkforceFile
 
 log = logging.getLogger(__name__)
 
@@ -53,49 +46,50 @@ _MAX_PAUSE: Final = 60.0
 _MAX_REASON: Final = 500
 
 
+@dataclass(frozen=True)
+class Stages:
+    """What the engine does with a job, in the order in which it does it first.
+
+    :param runs: reads the job, and remembers it between its steps.
+    """
+
+    runs: Runs
+    start: Start
+    hand_out: HandOut
+    collect: Collect
+    results: Results
+    streaming: Streaming
+    output: Output
+    end: End
+
+
 class Engine:
     """Runs every active job until it ends.
 
-    :param announce: called for each job that has ended.
-    :param learning: decides who labels which objects in jobs with automated labeling.
+    :param announcements: of the jobs that have ended.
+    :param functions: the callers' functions; they stop with it.
+    :param truth: the right answers, which may change before each step.
     :param clock: the time for tasks, limits and lifetimes.
     :param shared: whether other processes run jobs in the same database.
-    :ivar kinds: creates the kind of task of a job, for people's pages: it waits for no object long.
-    :ivar desk: where people take tasks and submit answers.
-    :ivar mask_helper: makes masks for people who draw.
     """
 
     def __init__(
         self,
         database: Database,
-        object_store: ObjectStore,
-        workforce: WorkforceFile,
+        stages: Stages,
+        announcements: Announcements,
+        workers: SimulatedWorkers,
+        functions: Functions,
         truth: Truth,
-        messaging: Messaging,
-        announce: Announce,
-        learning: ActiveLearning,
         clock: Clock,
         *,
         shared: bool = False,
     ) -> None:
-        self._database, self._truth, self._clock = database, truth, clock
+        self._database, self._stages, self._announcements = database, stages, announcements
+        self._workers, self._functions, self._truth, self._clock = workers, functions, truth, clock
+        # They call back.
         self._scheduler = Scheduler(self._step, self._give_up)
-        self._announcements = Announcements(database, announce, clock)
         self._leases = Leases(database, clock, self._look, self._woken, shared=shared)
-        self._functions = Functions(workforce.functions)
-        self.mask_helper = MaskHelper(workforce.mask_function)
-        self._workers = SimulatedWorkers(database, workforce.teams, workforce.seed, truth, clock)
-        inputs, self._output = Inputs(object_store), Output(database, object_store)
-        self._stream = Stream(database, messaging, clock)
-        self._runs = Runs(database, workforce, Kinds(object_store, self._functions, inputs))
-        self.kinds = Kinds(object_store.impatient, self._functions, Inputs(object_store.impatient))
-        self.desk = Desk(database, self.kinds.of, clock, self.wake)
-        self._start = Start(database, inputs, self._output, self._stream, learning, clock)
-        self._collect = Collect(database, self._workers)
-        self._results = Results(database, object_store, self._functions, clock)
-        self._hand_out = HandOut(database, learning, self._functions, clock, workforce.seed)
-        self._streaming = Streaming(database, self._stream, self._hand_out, self._output)
-        self._end = End(database, self._runs, self._results, self._output, self._stream, self._announcements, clock)
 
     def start(self) -> None:
         """Resume every job that has not ended."""
@@ -106,7 +100,6 @@ class Engine:
     def stop(self) -> None:
         """Stop after the current steps. The jobs resume at the next start."""
         self._functions.close()
-        self.mask_helper.close()
         self._leases.stop()
         self._scheduler.stop()
 
@@ -134,7 +127,7 @@ class Engine:
         JOB.set(None)
         taken = self._leases.take(job_id)
         if taken is None:
-            self._runs.forget(job_id)
+            self._stages.runs.forget(job_id)
             # The job may have ended without its announcement.
             self._announcements.tell()
             return None
@@ -145,11 +138,11 @@ class Engine:
             with STEPS.time(), traced("step", labeling__job=job.name):
                 pause = self._go_on(lease, job)
         except LeaseLost:
-            self._runs.forget(job_id)
+            self._stages.runs.forget(job_id)
             return self._leases.release(lease, None)
         except BaseException:
             # The state in memory may be half updated: read it again.
-            self._runs.forget(job_id)
+            self._stages.runs.forget(job_id)
             FAILED_STEPS.inc()
             raise
         return self._leases.release(lease, pause)
@@ -160,7 +153,7 @@ class Engine:
         reason = f"InternalServerError: {type(error).__name__}: {message[:_MAX_REASON]}. See the service's log."
         taken = self._leases.take(job_id)
         if taken is not None:
-            self._end.end(*taken, JobStatus.FAILED, reason)
+            self._stages.end.end(*taken, JobStatus.FAILED, reason)
             self._leases.release(taken[0], None)
 
     def _go_on(self, lease: Lease, job: Row) -> float | None:
@@ -170,14 +163,14 @@ class Engine:
         """
         try:
             if job.status == JobStatus.INITIALIZING:
-                self._start.start(lease, job)
+                self._stages.start.start(lease, job)
                 return 0.0
             if job.status == JobStatus.STOPPING:
-                self._end.end(lease, job, JobStatus.STOPPED)
+                self._stages.end.end(lease, job, JobStatus.STOPPED)
                 return None
-            return self._work(self._runs.of(lease, job), job)
+            return self._work(self._stages.runs.of(lease, job), job)
         except JobFailure as failure:
-            self._end.end(lease, job, JobStatus.FAILED, str(failure))
+            self._stages.end.end(lease, job, JobStatus.FAILED, str(failure))
             return None
 
     def _work(self, run: Run, job: Row) -> float | None:
@@ -190,22 +183,22 @@ class Engine:
         if not run.streams and now > job.created + self._clock.real(Quota.JOB_SECONDS):
             raise JobFailure("ClientError: the job has expired: it was not finished within 30 days")
         self._refresh_truth()
-        if not self._collect.collect(run, now):
+        if not self._stages.collect.collect(run, now):
             return 0.0
-        self._results.consolidate(run)
-        pause = self._collect.pause(run, now)
+        self._stages.results.consolidate(run)
+        pause = self._stages.collect.pause(run, now)
         if run.streams:
-            pause = self._streaming.go_on(run, job, now, pause)
+            pause = self._stages.streaming.go_on(run, job, now, pause)
         elif pause is not None:
-            if self._hand_out.top_up(run, job, now) and run.team:
+            if self._stages.hand_out.top_up(run, job, now) and run.team:
                 # People take what is new by themselves.
                 pause = 0.0
-            self._output.refresh(run, job, now)
+            self._stages.output.refresh(run, job, now)
         else:
-            self._output.write_set(run, job.iteration)
-            pause = 0.0 if self._hand_out.next_set(run) else None
+            self._stages.output.write_set(run, job.iteration)
+            pause = 0.0 if self._stages.hand_out.next_set(run) else None
         if pause is None:
-            self._end.end(run.lease, job, self._final_status(run))
+            self._stages.end.end(run.lease, job, self._final_status(run))
             return None
         return 0.0 if pause == 0 else min(max(pause, _MIN_PAUSE), _MAX_PAUSE)
 

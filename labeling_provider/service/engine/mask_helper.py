@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any, Final, NamedTuple
 
@@ -19,10 +19,11 @@ from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.failures import JobFailure, Outage
 from labeling_provider.service.kinds.kind import Kind
 from labeling_provider.service.kinds.stored_data import image_size
-from labeling_provider.service.work.workforce import PROMPTS, MaskFunction
+from labeling_provider.service.work.workforce import PROMPTS
 
 MAX_POINTS: Final = 100
-_NAME: Final = "mask_function"
+MASK_FUNCTION: Final = "mask_function"
+"""What the function is called among the callers' functions, which have ARNs."""
 _MAX_CALLS: Final = 2
 _WAIT_SECONDS: Final = 30.0
 _EXTREME: Final = 4
@@ -51,15 +52,14 @@ class FoundMask(NamedTuple):
 class MaskHelper:
     """Asks the function for masks, two at once, and one at a time for each person.
 
-    :param given: its function takes ``{"version", "labelingJobArn", "labelAttributeName", "dataObject": {"s3Uri"},
-        "width", "height"}`` and what was asked, and returns ``{"pngImageData": base64}``: a picture of the same size,
-        in which the object's pixels are not 0.
+    :param functions: with one named :data:`MASK_FUNCTION`. It takes ``{"version", "labelingJobArn",
+        "labelAttributeName", "dataObject": {"s3Uri"}, "width", "height"}`` and what was asked, and returns
+        ``{"pngImageData": base64}``: a picture of the same size, in which the object's pixels are not 0.
     :ivar prompts: what it can be asked by.
     """
 
-    def __init__(self, given: MaskFunction) -> None:
-        self.prompts = given.prompts
-        self._functions = Functions({_NAME: given.function})
+    def __init__(self, functions: Functions, prompts: Sequence[str]) -> None:
+        self._functions, self.prompts = functions, prompts
         self._free = threading.BoundedSemaphore(_MAX_CALLS)
         self._asking: set[str] = set()
         self._changing = threading.Lock()
@@ -92,10 +92,6 @@ class MaskHelper:
             with self._changing:
                 self._asking.discard(worker_id)
 
-    def close(self) -> None:
-        """End the function's processes."""
-        self._functions.close()
-
     def _mask(self, kind: Kind, line: dict[str, Any], asked: Mapping[str, Any]) -> FoundMask:
         uri = as_s3_uri(kind.source(line))
         if not uri.startswith("s3://"):
@@ -114,7 +110,7 @@ class MaskHelper:
             **_checked(asked, width, height),
         }
         try:
-            answer = self._functions.call(_NAME, event)
+            answer = self._functions.call(MASK_FUNCTION, event)
         except (JobFailure, Outage) as trouble:
             log.warning("no mask for %s: %s", uri, trouble)
             raise NoMask("The mask could not be made. The service's log says why.") from None

@@ -1,4 +1,4 @@
-"""The models of automated labeling: stores and describes them, and chooses the one that a job starts from."""
+"""The models of automated labeling: stores them, and chooses the one that a job starts from."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from labeling_provider.groundtruth import layout
-from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import plain
 from labeling_provider.groundtruth.facts import Arn, image_uri
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.database import model_rows
 from labeling_provider.service.database.database import Connection, Database, now
-from labeling_provider.service.failures import JobFailure, validation_error
+from labeling_provider.service.failures import JobFailure
 from labeling_provider.service.kinds.kind import JobFacts
 from labeling_provider.service.learning.hosted import HostedModel, ModelProcess
 from labeling_provider.service.learning.models import BUILT_IN, Model, import_model, pack, unpack
@@ -31,38 +30,6 @@ class ModelRegistry:
     def __init__(self, database: Database, object_store: ObjectStore, workforce: WorkforceFile) -> None:
         self._database, self._object_store, self._seed = database, object_store, workforce.seed
         self._paths = _paths(workforce)
-
-    def has(self, name: str) -> bool:
-        """Whether automated labeling has made a model with this name."""
-        with self._database.read() as connection:
-            return model_rows.find_by_name(connection, name) is not None
-
-    def describe(self, name: str) -> dict[str, Any]:
-        """DescribeModel.
-
-        :raises ApiError: if there is no model with that name.
-        """
-        with self._database.read() as connection:
-            model = model_rows.find_by_name(connection, name)
-        if model is None:
-            raise validation_error(f'Could not find model "{name}".')
-        return model.description
-
-    def check_request(self, request: JobRequest) -> None:
-        """Check the initial model that a request names, if any.
-
-        :raises ApiError: if it does not exist or is for another algorithm.
-        """
-        arn = request.initial_model_arn
-        if arn is None:
-            return
-        with self._database.read() as connection:
-            model = model_rows.find_by_arn(connection, arn)
-        if model is None:
-            raise validation_error(f"Could not find model {arn}.")
-        algorithm = str(request.algorithm_arn).rpartition("/")[2]
-        if model.algorithm != algorithm:
-            raise validation_error(f"The model {arn} is for {model.algorithm}, not for {algorithm}.")
 
     def initial_arn(self, run: Run) -> str | None:
         """The ARN of the model to start from: the one in the request, or else that of the job that labeled the input.
@@ -107,7 +74,11 @@ class ModelRegistry:
         return make
 
     def _archive(self, arn: str) -> bytes:
-        uri = self.describe(arn.rpartition("/")[2])["PrimaryContainer"]["ModelDataUrl"]
+        with self._database.read() as connection:
+            model = model_rows.find_by_name(connection, arn.rpartition("/")[2])
+        if model is None:
+            raise ValueError("it does not exist any more")
+        uri = model.description["PrimaryContainer"]["ModelDataUrl"]
         try:
             return self._object_store.read(uri)
         except MissingObject:

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import hmac
 import logging
 import re
 import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cached_property, partial
+from functools import partial
 from http import HTTPStatus
-from typing import Final, TypeVar
+from typing import Final
 from urllib.parse import unquote
 
-from anyio import CapacityLimiter, to_thread
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from labeling_provider.groundtruth.model import service_model
 from labeling_provider.service.cloud.object_store import ObjectsAway
 from labeling_provider.service.cloud.offered import Service, Services
-from labeling_provider.service.cloud.sealing import Unreadable
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.database.states import Role
 from labeling_provider.service.failures import ApiError
@@ -31,11 +25,11 @@ from labeling_provider.service.log_format import REQUEST_ID
 from labeling_provider.service.measures import ROUTE, request_times
 from labeling_provider.service.tracing import traced
 from labeling_provider.service.web.bodies import Body, ClientGone, check_sums, decode_chunks, max_encoded, read_body
+from labeling_provider.service.web.entrance import Admitted, Entrance
 from labeling_provider.service.web.monitoring import Monitoring
 from labeling_provider.service.web.operations import Operations
-from labeling_provider.service.web.origins import check_page, is_local_name
-from labeling_provider.service.web.private_workforces import Workforces
-from labeling_provider.service.web.requests import METRICS_PATH, PAGES_PATH, PORTAL_PATH, RequestHead
+from labeling_provider.service.web.request_threads import RequestThreads
+from labeling_provider.service.web.requests import PAGES_PATH, PORTAL_PATH, RequestHead
 from labeling_provider.service.web.responses import JSON, amazon_response, refusal, streamed
 from labeling_provider.service.web.rights import Asked, Rights, check_page_right
 from labeling_provider.service.web.routing import (
@@ -51,18 +45,12 @@ from labeling_provider.service.web.signatures import (
     STREAMING,
     UNSIGNED_PAYLOAD,
     ChunkSignatures,
-    Credentials,
-    Signature,
 )
-from labeling_provider.service.web.visitors import Visitors
 from labeling_provider.service.work.audit_trail import OK, AuditTrail
 from labeling_provider.service.work.people import Person
-from labeling_provider.service.work.requesters import ADMINISTRATOR, ApiKeys, Requester
+from labeling_provider.service.work.requesters import Requester
 
 log = logging.getLogger(__name__)
-
-WELL_KNOWN: Final = Credentials("local", "local")
-"""The keys on loopback. Other keys are accepted there as well, but can't be checked."""
 
 # State in another region would be lost at the next start.
 _OF_ONE_REGION: Final = frozenset(
@@ -70,27 +58,8 @@ _OF_ONE_REGION: Final = frozenset(
 )
 _REFUSALS: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _CREDENTIAL: Final = re.compile(r"Credential=([A-Za-z0-9_-]{1,64})/")
-_T = TypeVar("_T")
 _LINK_CACHE_SECONDS: Final = 900
-_MAX_THREADS: Final = 24
 _REQUEST_ID_HEADER: Final = b"x-amzn-requestid"
-# Each caller that waits for messages holds a thread.
-_MAX_WAITING_THREADS: Final = 400
-
-
-@dataclass(frozen=True)
-class _Admitted:
-    """A caller who was let in.
-
-    :param signature: the request's signature; None if it has none.
-    :param credentials: the credentials of the signature; None if the service does not know them.
-    :param person: the person signed in in a browser; None if the request was made with a key.
-    """
-
-    signature: Signature | None = None
-    credentials: Credentials | None = None
-    who: Requester = ADMINISTRATOR
-    person: Person | None = None
 
 
 @dataclass
@@ -105,6 +74,8 @@ class _Audited:
 class Application:
     """The ASGI application.
 
+    :param entrance: says who may ask.
+    :param threads: where requests wait for the database and the services.
     :param operations: the labeling operations.
     :param pages: serves the requester's pages; its paths start after ``/_labeling``.
     :param portal: serves the worker portal; its paths start after ``/portal``.
@@ -112,18 +83,15 @@ class Application:
     :param monitoring: answers health checks and serves metrics.
     :param s3_endpoint: the URL of an external S3 as clients reach it; None for the embedded one.
     :param region: the only region that labeling operations are served for.
-    :param credentials: the administrator's; if set, every request must be signed with them or a requester's key.
     :param static: the files that workers' pages load.
-    :param link_credentials: keys that sign links in workers' pages, which can only read objects.
-    :param workforces: say from which IP addresses people may come to the portal.
-    :param keys: the keys of requesters.
-    :param visitors: people with a session at the requester's pages.
     :param rights: what requesters may do.
     :param audit: records changes and refusals, if credentials are demanded.
     """
 
     def __init__(
         self,
+        entrance: Entrance,
+        threads: RequestThreads,
         operations: Operations,
         pages: ASGIApp,
         portal: ASGIApp,
@@ -132,22 +100,14 @@ class Application:
         *,
         s3_endpoint: str | None,
         region: str,
-        credentials: Credentials | None,
         static: ASGIApp | None = None,
-        link_credentials: Credentials | None = None,
-        workforces: Workforces | None = None,
-        keys: ApiKeys | None = None,
-        visitors: Visitors | None = None,
         rights: Rights | None = None,
         audit: AuditTrail | None = None,
     ) -> None:
-        self._keys, self._rights, self._audit = keys, rights, audit
-        self._workforces, self._visitors = workforces, visitors
-        self._static, self._link_credentials = static, link_credentials
+        self._entrance, self._threads = entrance, threads
         self._operations, self._pages, self._portal, self._services = operations, pages, portal, services
-        self._monitoring = monitoring
+        self._monitoring, self._static, self._rights, self._audit = monitoring, static, rights, audit
         self._s3_endpoint, self._region = s3_endpoint, region
-        self._demanding, self._credentials = credentials is not None, credentials or WELL_KNOWN
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer any request, and measure how long that takes."""
@@ -184,7 +144,7 @@ class Application:
         seen, outcome = _Audited(), OK
         try:
             request = RequestHead.of(scope)
-            if request.is_portal and self._workforces and not await self._may_enter(self._workforces, address):
+            if request.is_portal and not await self._entrance.may_enter(address):
                 seen.is_refused = True
                 raise ApiError("NotFound", "There is nothing here.", HTTPStatus.NOT_FOUND)
             response = await self._answer(request, receive, seen, address)
@@ -203,43 +163,25 @@ class Application:
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["raw_path"][:200])
             response = refusal(request, ApiError("InternalFailure", "See the log of the service.", 500))
-        if self._demanding and self._audit and (seen.is_refused or (seen.asked and seen.asked.changes)):
+        if self._entrance.is_demanding and self._audit and (seen.is_refused or (seen.asked and seen.asked.changes)):
             if outcome == OK and isinstance(response, Response) and response.status_code >= HTTPStatus.BAD_REQUEST:
                 outcome = str(response.status_code)
             page = "portal" if request and request.is_portal else "request"
             what = seen.asked.operation if seen.asked else page
             target = seen.asked.target if seen.asked else ""
             who, role = (seen.who.name, seen.who.role) if seen.who else (_claimed(request), Role.NOBODY)
-            await self._run(partial(self._audit.record, who, role, address, what, target, outcome))
+            await self._threads.run(partial(self._audit.record, who, role, address, what, target, outcome))
         is_expecting = any(name == b"expect" for name, _ in scope["headers"])
         if is_expecting and isinstance(response, Response) and response.status_code >= HTTPStatus.BAD_REQUEST:
             # A client that was not told to continue sends no body: its next request must not be read as one.
             response.headers["connection"] = "close"
         await response(scope, receive, send)
 
-    @cached_property
-    def _working(self) -> CapacityLimiter:
-        return CapacityLimiter(_MAX_THREADS)
-
-    @cached_property
-    def _waiting(self) -> CapacityLimiter:
-        return CapacityLimiter(_MAX_WAITING_THREADS)
-
-    async def _run(self, function: Callable[[], _T], limiter: CapacityLimiter | None = None) -> _T:
-        return await to_thread.run_sync(function, abandon_on_cancel=True, limiter=limiter or self._working)
-
-    async def _may_enter(self, workforces: Workforces, address: str) -> bool:
-        known = workforces.known_to_enter(address)
-        # Nearly always it is known, and a thread would cost each request of a page.
-        return await self._run(partial(workforces.may_enter, address)) if known is None else known
-
     async def _answer(self, request: RequestHead, receive: Receive, seen: _Audited, address: str) -> ASGIApp:
         try:
-            admitted = await self._admit(request, address)
+            admitted = await self._entrance.admit(request, address)
         except ApiError as error:
-            if not (self._visitors and request.is_page and error.status == HTTPStatus.UNAUTHORIZED):
-                raise
-            invitation = await self._run(partial(self._visitors.invitation, request))
+            invitation = await self._entrance.invitation(request, error)
             if invitation is None:
                 raise
             return invitation
@@ -267,7 +209,7 @@ class Application:
         ROUTE.set(_route(service, operation))
         if service != Service.S3:
             # If the keys are public, anybody could sign a link.
-            check_plain(request, signature if self._demanding else None)
+            check_plain(request, signature if self._entrance.is_demanding else None)
         if signature and service in _OF_ONE_REGION and signature.region != self._region:
             raise ApiError(
                 "InvalidSignatureException",
@@ -275,23 +217,25 @@ class Application:
                 f"not {signature.region!r}.",
                 HTTPStatus.FORBIDDEN,
             )
-        if self._demanding:
+        if self._entrance.is_demanding:
             asked = seen.asked = Asked.of(service, operation, request, body)
             if self._rights:
-                await self._run(partial(self._rights.check, who, asked))
+                await self._threads.run(partial(self._rights.check, who, asked))
         if service == Service.SAGEMAKER:
-            document = await self._run(lambda: self._operations.answer(operation, body.bytes(), request.host, who))
+            document = await self._threads.run(
+                lambda: self._operations.answer(operation, body.bytes(), request.host, who)
+            )
             if document is not None:
                 return amazon_response(HTTPStatus.OK, document, JSON)
             body.file.seek(0)
         call = call_of(service, operation, request, signature, body)
-        limiter = self._waiting if operation == "ReceiveMessage" else None
-        answer = await self._run(lambda: self._services.serve(service, call), limiter)
+        run = self._threads.wait if operation == "ReceiveMessage" else self._threads.run
+        answer = await run(lambda: self._services.serve(service, call))
         response = streamed(request, answer)
         if self._rights and seen.asked:
             is_done = answer.status < HTTPStatus.BAD_REQUEST
-            await self._run(partial(self._rights.done, seen.asked, is_done=is_done))
-        if signature and self._is_link(signature):
+            await self._threads.run(partial(self._rights.done, seen.asked, is_done=is_done))
+        if signature and self._entrance.is_link(signature):
             # A worker's template has no origin, and knows the link only from its own page.
             response.headers["access-control-allow-origin"] = "*"
             response.headers["cache-control"] = f"private, max-age={_LINK_CACHE_SECONDS}"
@@ -304,118 +248,7 @@ class Application:
 
         return answer
 
-    async def _admit(self, request: RequestHead, address: str) -> _Admitted:
-        """Check who is asking.
-
-        :param address: the IP address.
-        :raises ApiError: if the request is refused.
-        """
-        if not self._demanding and not is_local_name(request.host_name):
-            message = f"This service does not answer for the host {request.host!r}."
-            raise ApiError("AccessDenied", message, HTTPStatus.FORBIDDEN)
-        if request.method == "OPTIONS" and request.reads_an_object and not request.is_page:
-            # This is a browser's preflight request: it can't be signed.
-            return _Admitted()
-        if request.is_static:
-            return _Admitted()
-        if request.is_monitoring:
-            check_page(request, presigned=False, secret=self._demanding)
-            authorization = request.headers.get("authorization", "")
-            if self._demanding and request.path == METRICS_PATH and not self._monitoring.has_token(authorization):
-                who = await self._basic(authorization)
-                if not who.is_administrator:
-                    raise ApiError("AccessDenied", "Metrics are for the administrator.", HTTPStatus.FORBIDDEN)
-            return _Admitted()
-        if request.is_portal:
-            # People sign in there by themselves.
-            check_page(request, presigned=False, secret=self._demanding)
-            return _Admitted()
-        signature = Signature.of(request)
-        if self._demanding and request.is_page and not _is_signed_read(request, signature):
-            person = await self._run(partial(self._visitors.of, request, address)) if self._visitors else None
-            if person is not None and self._visitors:
-                check_page(request, presigned=False, secret=True)
-                return _Admitted(who=self._visitors.requester(person), person=person)
-            who = await self._basic(request.headers.get("authorization", ""))
-            check_page(request, presigned=False, secret=True)
-            return _Admitted(who=who)
-        if signature is None and self._demanding:
-            message = "This service accepts only requests signed with its credentials."
-            raise ApiError("MissingAuthenticationToken", message, HTTPStatus.FORBIDDEN)
-        admitted = _Admitted() if signature is None else await self._signer(request, signature)
-        right = admitted.credentials is not None
-        of_s3 = signature is not None and signature.is_presigned and signature.service == Service.S3
-        presigned = right and of_s3
-        is_secret = self._demanding or (signature is not None and self._is_link(signature))
-        check_page(request, presigned=presigned, secret=is_secret)
-        return admitted
-
-    def _is_link(self, signature: Signature) -> bool:
-        """Whether this is a link in a worker's page, as its access key says."""
-        own = self._link_credentials
-        return own is not None and signature.access_key_id == own.access_key_id
-
-    async def _known(self, access_key_id: str) -> tuple[Requester, Credentials] | None:
-        """The owner of an access key, and the key; None if it is not known."""
-        if hmac.compare_digest(access_key_id.encode(), self._credentials.access_key_id.encode()):
-            return ADMINISTRATOR, self._credentials
-        if not self._demanding or self._keys is None:
-            return None
-        try:
-            owner = await self._run(partial(self._keys.find, access_key_id))
-        except Unreadable as error:
-            log.error("%s", error)
-            return None
-        return owner and (owner[0], Credentials(access_key_id, owner[1]))
-
-    async def _signer(self, request: RequestHead, signature: Signature) -> _Admitted:
-        """Check a signature as far as the request's head allows.
-
-        :return: the caller, without credentials if the service does not know the keys.
-        :raises ApiError: if it is wrong.
-        """
-        if self._link_credentials and self._is_link(signature):
-            if not (signature.is_presigned and signature.service == Service.S3 and request.method == "GET"):
-                raise ApiError("AccessDenied", "This key is for links that read objects.", HTTPStatus.FORBIDDEN)
-            signature.check_cover(request, datetime.fromtimestamp(time.time(), UTC))
-            signature.check(request, self._link_credentials, None)
-            return _Admitted(signature, self._link_credentials)
-        known = await self._known(signature.access_key_id)
-        if known is None:
-            if not self._demanding and not signature.is_presigned:
-                return _Admitted(signature)
-            ours = self._credentials.access_key_id
-            message = "The access key is not this service's" + ("." if self._demanding else f" ({ours!r}).")
-            raise ApiError("InvalidClientTokenId", message, HTTPStatus.FORBIDDEN)
-        who, credentials = known
-        signature.check_cover(request, datetime.fromtimestamp(time.time(), UTC))
-        if signature.payload is not None:
-            signature.check(request, credentials, None)
-            await self._was_used(credentials)
-        return _Admitted(signature, credentials, who)
-
-    async def _was_used(self, credentials: Credentials) -> None:
-        if self._keys is not None and credentials is not self._credentials:
-            await self._run(partial(self._keys.was_used, credentials.access_key_id))
-
-    async def _basic(self, authorization: str) -> Requester:
-        """Accept an access key as user name and its secret key as password.
-
-        :raises ApiError: if they are wrong.
-        """
-        kind, _, given = authorization.partition(" ")
-        try:
-            name, _, password = base64.b64decode(given, validate=True).decode().partition(":")
-        except ValueError:
-            name = password = ""
-        known = await self._known(name) if kind == "Basic" and name else None
-        if known is None or not hmac.compare_digest(password.encode(), known[1].secret_access_key.encode()):
-            message = "Sign in with an access key and its secret key."
-            raise ApiError("Unauthorized", message, HTTPStatus.UNAUTHORIZED)
-        await self._was_used(known[1])
-        return known[0]
-
-    async def _body(self, request: RequestHead, named: Service | None, admitted: _Admitted, receive: Receive) -> Body:
+    async def _body(self, request: RequestHead, named: Service | None, admitted: Admitted, receive: Receive) -> Body:
         """Read the body and check it against its signature.
 
         :param named: the service; None if only the body names it.
@@ -432,15 +265,15 @@ class Application:
             signed = not claimed.startswith("STREAMING-UNSIGNED")
             signatures = ChunkSignatures(signature, credentials) if signature and credentials and signed else None
             received = body
-            body = await self._run(lambda: decode_chunks(received, request.headers, limit, signatures))
+            body = await self._threads.run(lambda: decode_chunks(received, request.headers, limit, signatures))
         elif signature and signature.payload is None:
             if credentials:
                 signature.check(request, credentials, body.sha256)
-                await self._was_used(credentials)
+                await self._entrance.was_used(credentials)
         elif signature and signature.payload not in {UNSIGNED_PAYLOAD, body.sha256}:
             raise ApiError("XAmzContentSHA256Mismatch", "The body does not match its signature.")
         if named == Service.S3 and is_upload(request):
-            await self._run(lambda: check_sums(request, body))
+            await self._threads.run(lambda: check_sums(request, body))
         return body
 
 
@@ -476,16 +309,6 @@ def _inner(
         ROUTE.set(f"{name} {getattr(inner.get('endpoint'), '__name__', 'none')}")
 
     return answer
-
-
-def _is_signed_read(request: RequestHead, signature: Signature | None) -> bool:
-    """Whether a program reads a page with a signature like those for SageMaker; a browser signs in instead."""
-    return (
-        signature is not None
-        and not signature.is_presigned
-        and signature.service == Service.SAGEMAKER
-        and request.method in {"GET", "HEAD"}
-    )
 
 
 def _claimed(request: RequestHead | None) -> str:

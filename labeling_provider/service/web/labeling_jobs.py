@@ -24,9 +24,9 @@ from labeling_provider.service.database.job_rows import JobFilter, JobRow, JobSc
 from labeling_provider.service.database.workteam_rows import find_workteam_by_arn
 from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.failures import ApiError, not_found, validation_error
-from labeling_provider.service.learning.registry import ModelRegistry
 from labeling_provider.service.web.lists import between, next_token, page_request
 from labeling_provider.service.web.tags import add_tags, is_own_job, list_tags
+from labeling_provider.service.web.trained_models import TrainedModels
 from labeling_provider.service.work.requesters import Requester
 from labeling_provider.service.work.workforce import WorkforceFile
 
@@ -42,7 +42,7 @@ class LabelingJobs:
         database: Database,
         engine: Engine,
         workforce: WorkforceFile,
-        models: ModelRegistry,
+        models: TrainedModels,
         *,
         region: str,
         account: str,
@@ -95,7 +95,7 @@ class LabelingJobs:
 
         :raises ApiError: naming what is missing.
         """
-        self._models.check_request(job)
+        self._models.check_initial(job)
         team = str(job.workteam_arn)
         if not self._has_workteam(team):
             raise validation_error(_no_workteam(team))

@@ -16,12 +16,12 @@ from typing import Any, Final
 from labeling_provider.groundtruth import model
 from labeling_provider.service.database.paging import BadToken
 from labeling_provider.service.failures import ApiError, constraint_error, validation_error
-from labeling_provider.service.learning.registry import ModelRegistry
 from labeling_provider.service.web.human_task_uis import HumanTaskUis
 from labeling_provider.service.web.labeling_jobs import LabelingJobs
 from labeling_provider.service.web.private_workforces import Workforces
 from labeling_provider.service.web.requests import PORTAL_PATH
 from labeling_provider.service.web.tags import Tags
+from labeling_provider.service.web.trained_models import TrainedModels
 from labeling_provider.service.web.workteams import Workteams
 from labeling_provider.service.work.requesters import ADMINISTRATOR, Requester
 
@@ -42,7 +42,7 @@ class Operations:
         workforces: Workforces,
         templates: HumanTaskUis,
         tags: Tags,
-        models: ModelRegistry,
+        models: TrainedModels,
     ) -> None:
         # What requesters may ask about their own jobs.
         self._of_requesters: dict[str, Callable[[dict[str, Any], Requester], dict[str, Any]]] = {
@@ -73,7 +73,7 @@ class Operations:
             "ListHumanTaskUis": templates.list,
             "DeleteHumanTaskUi": templates.delete,
             "RenderUiTemplate": templates.render,
-            "DescribeModel": lambda request: models.describe(request["ModelName"]),
+            "DescribeModel": models.describe,
         }
         self._has_model = models.has
 

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
-from labeling_provider.groundtruth.facts import arn_of, bucket_arn
+from labeling_provider.groundtruth.facts import arn_of, bucket_arn, names_function, topics_and_queues
 from labeling_provider.service.cloud.offered import Service
 from labeling_provider.service.database import key_rows
 from labeling_provider.service.database.database import Database
@@ -69,11 +69,9 @@ _ENDS: Final = frozenset({"DeleteTopic", "DeleteQueue", "DeleteBucket"})
 _CONTENT: Final = frozenset({"Message", "MessageBody", "Subject", "MessageAttributes", "ReceiptHandle"})
 _SETTINGS_OF_BUCKETS: Final = frozenset({"cors", "tagging", "versioning", "notification"})
 """Settings of a bucket that a requester may change; others could affect other people."""
-_ARN: Final = re.compile(r"arn:aws[a-z-]*:(sns|sqs):[a-z0-9-]*:[0-9]*:([A-Za-z0-9_.-]{1,256})")
 _QUEUE_URL: Final = re.compile(r"(?:(?:https?://[^/?#]+)?/(?:[0-9]+/)?)?([A-Za-z0-9_.-]{1,80})")
 # What could spell an ARN in another way.
 _XML_MARKS: Final = re.compile(r"&|<!")
-_LAMBDA: Final = re.compile(r"arn:aws[a-z-]*:lambda:")
 _READS: Final = re.compile(
     r"List|Describe|Get|Search|Query|Filter|Simulate|Test|Check|Decode|Render|Generate|Batch(Get|Describe)|Start(Query|Live)"
 )
@@ -192,7 +190,7 @@ class Rights:
     def _check_things(self, who: Requester, asked: Asked) -> None:
         if _XML_MARKS.search(asked.text):
             raise _denied("The settings of a bucket must be written without entities.")
-        if _LAMBDA.search(asked.text) or any(_LAMBDA.search(value) for _, value in asked.fields):
+        if names_function(asked.text) or any(names_function(value) for _, value in asked.fields):
             raise _denied("Only administrators can use functions.")
         if asked.operation == "Subscribe" and {value for name, value in asked.fields if name == "Protocol"} != {"sqs"}:
             raise _denied("Only queues can subscribe to a requester's topic.")
@@ -227,7 +225,7 @@ class Rights:
 
     def _named(self, asked: Asked) -> set[str]:
         """The ARNs of all buckets, topics and queues that a request names."""
-        arns = {self._arn(service, name) for service, name in _ARN.findall(asked.text)}
+        arns = {self._arn(service, name) for service, name in topics_and_queues(asked.text)}
         if asked.service == Service.S3:
             bucket, _ = asked.request.bucket_and_key
             copied = unquote(asked.request.headers.get("x-amz-copy-source", "")).lstrip("/").partition("/")[0]
@@ -235,7 +233,7 @@ class Rights:
         for name, value in asked.fields:
             if name.partition(".")[0] in _CONTENT or any(part in _CONTENT for part in name.split(".")):
                 continue
-            arns |= {self._arn(service, name) for service, name in _ARN.findall(value)}
+            arns |= {self._arn(service, name) for service, name in topics_and_queues(value)}
             if name == "QueueUrl":
                 url = _QUEUE_URL.fullmatch(value)
                 arns.add(self._arn(Service.SQS, url[1] if url else value))

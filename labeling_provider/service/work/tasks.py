@@ -1,7 +1,8 @@
 """The task queue: every move of a task, for people and simulated workers alike.
 
-A move is one conditional statement. It does not change a task in the wrong state, because somebody else was faster or
-the time is up; the return value says so. Each function runs within the caller's transaction.
+A move is one conditional statement, except for :func:`replace_declined`. It does not change a task in the wrong state,
+because somebody else was faster or the time is up; the return value says so.
+Each function runs within the caller's transaction.
 Times are epoch seconds.
 Source: developer guide, "Control the flow of data objects sent to workers" and "Worker instruction pages".
 """
@@ -153,7 +154,10 @@ def end_all(connection: Connection, job_id: int) -> None:
 
 
 def replace_declined(connection: Connection, run: Run) -> None:
-    """Ask others in place of workers who have declined, until as many have declined as answers are wanted."""
+    """Ask others in place of workers who have declined, until as many have declined as answers are wanted.
+
+    It takes several statements, and is for whoever holds the job's lease in the same transaction.
+    """
     task_rows.replace_declined(connection, run.id, run.job.workers_per_object)
 
 

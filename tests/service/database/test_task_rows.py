@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import sqlalchemy as sa
+
 from labeling_provider.service.database import task_rows
 from labeling_provider.service.database.database import Connection, Database
+from labeling_provider.service.database.schema import tasks
 from labeling_provider.service.database.states import TaskState
 from tests.service.database.rows import job
 
@@ -123,6 +126,23 @@ def test_another_is_asked_for_each_who_declines_until_as_many_have(connection: C
 
     assert decline(first, "a") == [TaskState.DECLINED, TaskState.OPEN, TaskState.OPEN]
     assert decline(second, "b") == [TaskState.DECLINED, TaskState.DECLINED, TaskState.EXPIRED]
+
+
+def test_of_a_worker_who_leaves_only_answers_stay(connection: Connection) -> None:
+    _, ids = offered(connection, 4, 1)
+    _, late, done, others = ids
+    task_rows.accept(connection, [move(task, "b" if task == others else "a", due=9.0) for task in ids])
+    task_rows.save(connection, [move(task, "b" if task == others else "a", answer="draft") for task in ids])
+    task_rows.submit(connection, [move(done, "a", answer="final")])
+    connection.execute(sa.update(tasks).where(tasks.c.id == late).values(state=TaskState.EXPIRED))
+    task_rows.give_back(connection, "a")
+    rows = [task_rows.find(connection, task_id) for task_id in ids]
+    assert [(row.state, row.worker_id, row.answer, row.tries, row.due) for row in rows if row is not None] == [
+        (TaskState.OPEN, None, None, 1, None),
+        (TaskState.EXPIRED, "a", None, 0, 9.0),
+        (TaskState.SUBMITTED, "a", "final", 0, 2.0),
+        (TaskState.ACCEPTED, "b", "draft", 0, 9.0),
+    ]
 
 
 def test_answers_are_read_of_the_objects_that_are_asked_for(connection: Connection) -> None:

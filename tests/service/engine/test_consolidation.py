@@ -15,6 +15,8 @@ from labeling_provider.service.database.schema import objects, tasks
 from labeling_provider.service.database.states import ObjectState, TaskState
 from labeling_provider.service.engine.consolidation import Results
 from labeling_provider.service.engine.erasure import Eraser
+from labeling_provider.service.engine.functions import Functions
+from labeling_provider.service.engine.inputs import Inputs
 from labeling_provider.service.engine.runs import Kinds, Runs
 from labeling_provider.service.work.people import People
 from tests.service.engine.test_erasure import Stored
@@ -29,7 +31,8 @@ def test_a_running_job_does_not_name_who_is_erased_meanwhile(tmp_path: Path) -> 
     ann = people.add("Ann").worker_id
     request = service.prepare(b'{"source": "it purrs"}\n', name="Cats")
     files.objects.update(service.storage.objects)
-    kinds = Kinds(files, service.engine._functions, service.engine.kinds._inputs)
+    functions = Functions({})
+    kinds = Kinds(files, functions, Inputs(files))
     with service.store.write() as connection:
         job_id = job_rows.insert_job(
             connection, name="Cats", arn="arn-Cats", reference_code="r", workteam_arn=TEAM, request=request
@@ -42,7 +45,7 @@ def test_a_running_job_does_not_name_who_is_erased_meanwhile(tmp_path: Path) -> 
         connection.execute(sa.insert(tasks).values(**same, state=TaskState.SUBMITTED, worker_id=ann))
         taken = lease_rows.take(connection, job_id, "me", 1.0, 10.0**12)
     assert taken
-    results = Results(service.store, files, service.engine._functions, Clock())
+    results = Results(service.store, files, functions, Clock())
     erased: list[str] = []
 
     def meanwhile(what: str, uris: list[str]) -> None:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from labeling_provider.groundtruth import layout
+from labeling_provider.service.database import deleted_rows, task_rows
+from labeling_provider.service.database.database import Database
 from labeling_provider.service.engine import files_of_people
-from labeling_provider.service.engine.files_of_people import NotChanged, without_person
+from labeling_provider.service.engine.files_of_people import (
+    NotChanged,
+    only_at_files,
+    take_out_erased,
+    without_person,
+)
+from tests.own_names import own_id
+from tests.service.database.rows import job
 from tests.service.in_process import Memory
 
 ANN, BEN, NEW = "private.us-east-1.aaaa", "private.us-east-1.bbbb", "private.us-east-1.cccc"
@@ -46,3 +57,31 @@ def test_a_file_that_is_longer_than_any_of_the_service_is_not_read(monkeypatch: 
     store = Memory({LABELS: ANN.encode() + b" " * 40})
     with pytest.raises(NotChanged, match="more than 40 bytes"):
         without_person(store, LABELS, ANN, NEW)
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_the_files_of_a_job_that_is_deleted_meanwhile_are_left_to_the_next_of_its_name(
+    common: Database, monkeypatch: pytest.MonkeyPatch, is_deleted: bool
+) -> None:
+    name = own_id().hex
+    with common.write() as connection:
+        job_id = job(connection, name, "o")
+        task_rows.offer(connection, job_id, [0], 1, 100.0)
+        (task,) = task_rows.with_workers(connection, job_id)
+        # The person was erased since the answer was read.
+        task_rows.accept(connection, [{"task": task.id, "worker": NEW, "at": 1.0, "due": 9.0}])
+
+    def begin(database: Database, job_id: int) -> AbstractContextManager[bool]:
+        if is_deleted:
+            with database.write() as connection:
+                deleted_rows.delete_rows(connection, job_id, 10)
+                deleted_rows.delete_job(connection, job_id, f"arn-{name}")
+        return only_at_files(database, job_id)
+
+    monkeypatch.setattr(files_of_people, "only_at_files", begin)
+    store = Memory({RESPONSE: json.dumps({"answers": [answer(ANN)]}).encode()})
+    read: Any = [(SimpleNamespace(id=task.id, worker_id=ANN), None)]
+    rows: Any = [SimpleNamespace(object_id=0, iteration=1, answered=1_000, stamp=1)]
+    take_out_erased(common, store, job_id, "s3://lab/out/Cats", rows, read)
+    expected = answer(ANN) if is_deleted else {"workerId": NEW}
+    assert json.loads(store.objects[RESPONSE]) == {"answers": [expected]}

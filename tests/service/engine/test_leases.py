@@ -23,10 +23,10 @@ from labeling_provider.service.database import lease_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.schema import jobs
 from labeling_provider.service.engine import leases as timing
-from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.engine.leases import Leases
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
+from labeling_provider.service.wiring import make_labeling
 from labeling_provider.service.work.truth import Truth
 from tests.service.in_process import ACCOUNT, REGION, InProcess, Memory
 
@@ -79,7 +79,7 @@ class Replica:
         database, store = Held(beside.store, fate), HeldStore(beside.storage, fate)
         registry = ModelRegistry(database, store, beside.workforce)
         learning = ActiveLearning(database, store, beside.workforce, registry, 0, Clock())
-        self.engine = Engine(
+        self.engine = make_labeling(
             database,
             store,
             beside.workforce,
@@ -89,7 +89,7 @@ class Replica:
             learning,
             Clock(),
             shared=True,
-        )
+        ).engine
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from labeling_provider.service.engine.mask_helper import MaskHelper, NoMask
-from labeling_provider.service.work.workforce import PROMPTS, Function, MaskFunction
+from labeling_provider.service.engine.functions import Functions
+from labeling_provider.service.engine.mask_helper import MASK_FUNCTION, MaskHelper, NoMask
+from labeling_provider.service.work.workforce import PROMPTS, Function
 from tests.service.kinds.some_jobs import HEIGHT, WIDTH, make_kind
 
 KIND = make_kind("semantic-segmentation")
@@ -22,10 +23,15 @@ FUNCTION = Function("tests.functions:mask_of_box", 20)
 
 
 @pytest.fixture(scope="module")
-def helper() -> Iterator[MaskHelper]:
-    made = MaskHelper(MaskFunction(FUNCTION, PROMPTS))
-    yield made
-    made.close()
+def functions() -> Iterator[Functions]:
+    known = Functions({MASK_FUNCTION: FUNCTION})
+    yield known
+    known.close()
+
+
+@pytest.fixture(scope="module")
+def helper(functions: Functions) -> MaskHelper:
+    return MaskHelper(functions, PROMPTS)
 
 
 def test_a_box_is_answered_with_a_mask_and_the_box_around_it(helper: MaskHelper) -> None:
@@ -40,14 +46,11 @@ def test_whatever_is_not_0_belongs_to_the_thing_in_a_mask_of_16_bits_too(helper:
     assert (np.asarray(Image.open(BytesIO(mask.png))) == 255).all()
 
 
-def test_a_function_is_asked_only_by_what_it_takes() -> None:
-    helper = MaskHelper(MaskFunction(FUNCTION, ("box", "extreme_points")))
-    try:
-        with pytest.raises(NoMask, match="takes box and extreme_points, not points"):
-            helper.mask(KIND, LINE, "private.a", {"box": BOX, "points": [{"x": 5, "y": 6}]})
-        assert helper.mask(KIND, LINE, "private.a", {"box": BOX}).width == 10
-    finally:
-        helper.close()
+def test_a_function_is_asked_only_by_what_it_takes(functions: Functions) -> None:
+    helper = MaskHelper(functions, ("box", "extreme_points"))
+    with pytest.raises(NoMask, match="takes box and extreme_points, not points"):
+        helper.mask(KIND, LINE, "private.a", {"box": BOX, "points": [{"x": 5, "y": 6}]})
+    assert helper.mask(KIND, LINE, "private.a", {"box": BOX}).width == 10
 
 
 BAD: list[tuple[Any, str]] = [

@@ -19,10 +19,10 @@ from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.embedded.moto_messaging import EmbeddedMessaging
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.database.database import Database
-from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.loop import _validation_size as validation_size
 from labeling_provider.service.learning.registry import ModelRegistry
+from labeling_provider.service.wiring import make_labeling
 from labeling_provider.service.work.truth import Truth
 from labeling_provider.service.work.workforce import load_workforce
 from tests.service.in_process import all_operations
@@ -99,10 +99,10 @@ class Process:
         messaging = EmbeddedMessaging(self.store, ACCOUNT, REGION)
         self.ended = threading.Event()
         truth = Truth([], storage)
-        self.engine = Engine(
+        self.engine = make_labeling(
             self.store, storage, known, truth, messaging, lambda *_: self.ended.set(), learning, Clock()
-        )
-        self.operations = all_operations(self.store, self.engine, known, registry)
+        ).engine
+        self.operations = all_operations(self.store, self.engine, known)
         self.store.life = storage.life = life
 
     def live(self) -> bool:

@@ -12,17 +12,16 @@ from typing import Any
 import pytest
 
 from labeling_provider.groundtruth.description import JobRequest
+from labeling_provider.service.database import model_rows
 from labeling_provider.service.database.database import Database
-from labeling_provider.service.failures import ApiError, JobFailure
+from labeling_provider.service.failures import JobFailure
 from labeling_provider.service.kinds.kind import JobFacts
 from labeling_provider.service.learning.registry import ModelRegistry
 from labeling_provider.service.work.workforce import WorkforceFile, WorkforceFileError, load_workforce
 from tests.service.database.rows import job
 from tests.service.in_process import Memory
 from tests.service.kinds.some_jobs import make_kind
-from tests.service.learning.some_examples import IMAGE, TEXT, examples, new
-
-SPECIFICATION = "arn:aws:sagemaker:us-east-1:027400017018:labeling-job-algorithm-specification/"
+from tests.service.learning.some_examples import IMAGE, examples, new
 
 
 @pytest.mark.parametrize(
@@ -43,10 +42,9 @@ def test_a_model_that_cannot_be_used_is_refused_at_the_start(tmp_path: Path, mod
         ModelRegistry(None, None, workforce)  # type: ignore[arg-type]
 
 
-def asks(arn: str | None, algorithm: str = IMAGE) -> JobRequest:
+def asks(arn: str | None) -> JobRequest:
     """A request that names the model to start from."""
-    named = {"LabelingJobAlgorithmSpecificationArn": SPECIFICATION + algorithm, "InitialActiveLearningModelArn": arn}
-    return JobRequest({"LabelingJobAlgorithmsConfig": named})
+    return JobRequest({"LabelingJobAlgorithmsConfig": {"InitialActiveLearningModelArn": arn}})
 
 
 @pytest.fixture(scope="module")
@@ -69,35 +67,21 @@ def place(known: Database) -> tuple[ModelRegistry, Memory, JobFacts, str]:
     model.train([model.read(item) for item in data], answers)
     facts = replace(facts, labels=labels)
     arn = registry.save(facts, 3, model)
-    assert not registry.has(arn.rpartition("/")[2]), "nobody knows it before it is registered"
     with known.write() as connection:
+        assert model_rows.find_by_arn(connection, arn) is None, "nobody knows it before it is registered"
         registry.register(connection, facts, 3, arn)
     return registry, store, facts, arn
 
 
-def test_a_model_is_described_by_its_name_and_lies_where_that_says(
-    place: tuple[ModelRegistry, Memory, JobFacts, str],
+def test_a_model_is_described_where_it_lies(
+    place: tuple[ModelRegistry, Memory, JobFacts, str], known: Database
 ) -> None:
-    registry, store, _, arn = place
-    name = arn.rpartition("/")[2]
-    assert registry.has(name.upper())
-    description = registry.describe(name)
-    assert description["ModelArn"] == arn
-    assert description["PrimaryContainer"]["ModelDataUrl"] in store.objects
-    with pytest.raises(ApiError, match="Could not find model"):
-        registry.describe("another")
-
-
-def test_a_model_to_start_from_has_to_be_there_and_of_the_same_algorithm(
-    place: tuple[ModelRegistry, Memory, JobFacts, str],
-) -> None:
-    registry, _, _, arn = place
-    registry.check_request(asks(None))
-    registry.check_request(asks(arn))
-    with pytest.raises(ApiError, match="image-classification, not for text-classification"):
-        registry.check_request(asks(arn, TEXT))
-    with pytest.raises(ApiError, match="Could not find model"):
-        registry.check_request(asks(arn + "0"))
+    _, store, _, arn = place
+    with known.read() as connection:
+        model = model_rows.find_by_name(connection, arn.rpartition("/")[2])
+    assert model is not None
+    assert model.description["ModelArn"] == model.arn == arn
+    assert model.description["PrimaryContainer"]["ModelDataUrl"] in store.objects
 
 
 def test_a_job_starts_from_the_model_that_it_names_and_fails_without_its_file(
@@ -119,6 +103,9 @@ def test_a_job_starts_from_the_model_that_it_names_and_fails_without_its_file(
     with pytest.raises(JobFailure, match="does not exist or is not readable"):
         registry.maker(run, lambda: True)()
     store.objects[uri] = kept
+    gone: Any = SimpleNamespace(id=0, job=facts, request=asks(f"{arn}0"), former_model=None)
+    with pytest.raises(JobFailure, match="can't be used: it does not exist any more"):
+        registry.maker(gone, lambda: True)()
 
 
 def test_a_job_over_lines_that_nobody_has_labeled_starts_from_nothing(

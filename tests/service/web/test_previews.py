@@ -62,7 +62,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
     engine = InProcess(folder, {"pre": "tests.functions:pre"})
     engine.storage.objects["s3://lab/template.liquid"] = b"<crowd-form>{{ task.input.text }}|{{ task.input.source }}"
     signer = Signer(engine.storage, make_link_credentials(), REGION)
-    previews = Previews(engine.store, engine.engine.kinds, TaskPages(engine.storage, signer, Assets(folder)))
+    previews = Previews(engine.store, engine.labeling.kinds, TaskPages(engine.storage, signer, Assets(folder)))
     yield Pages(engine, make_pages(engine.store, engine.storage, Clock(), previews.routes))
     engine.close()
 

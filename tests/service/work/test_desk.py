@@ -20,7 +20,7 @@ AWAY = EndpointConnectionError(endpoint_url="http://s3.example")
 
 
 def test_who_has_no_job_is_told_why(engine: InProcess) -> None:
-    desk = engine.engine.desk
+    desk = engine.labeling.desk
     assert desk.no_jobs(replace(person(0), teams=frozenset())) is NoJobs.TEAM
     assert desk.no_jobs(person(0)) is NoJobs.NONE
     name = waits_for_people(engine)

@@ -90,12 +90,12 @@ def test_two_processes_never_give_one_worker_two_tasks_at_once(tmp_path: Path) -
             leases: Leases = engine._leases
             taken = leases.take(job_id)
             assert taken is not None
-            engine._start.start(*taken)
+            engine._stages.start.start(*taken)
             leases.release(taken[0], 0.0)
             taken = leases.take(job_id)
             assert taken is not None
-            run = engine._runs.of(*taken)
-            engine._hand_out.next_set(run)
+            run = engine._stages.runs.of(*taken)
+            engine._stages.hand_out.next_set(run)
             workers = SimulatedWorkers(service.store, service.workforce.teams, 4, engine._truth, engine._clock)
             sides.append((workers, run, workers.choices(run, now)))
         assert [len(moves.accepted) for _, _, moves in sides] == [1, 1]

@@ -1,4 +1,4 @@
-"""The embedded services: S3, SNS, SQS, IAM, STS, EventBridge, Cognito, Logs, and SageMaker besides labeling."""
+"""The embedded services: S3, SNS, SQS, IAM, STS, EventBridge, Cognito, and SageMaker besides labeling."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from labeling_provider.service.cloud.embedded.roles import EmbeddedRoles
 from labeling_provider.service.cloud.embedded.s3_stored import VersionGone
 from labeling_provider.service.cloud.embedded.server import Moto
 from labeling_provider.service.cloud.identity import Staff
-from labeling_provider.service.cloud.logs import Logs
 from labeling_provider.service.cloud.offered import Call, Service, ServiceResponse
 from labeling_provider.service.database.database import Database
 
@@ -55,7 +54,6 @@ class EmbeddedServices:
         self.roles = EmbeddedRoles(database, account, self._in_step)
         self.directory = EmbeddedDirectory(database, account, region, staff)
         self._models = EmbeddedModels(database, account, region)
-        self._logs = Logs(database, account, region)
 
     def restore(self) -> None:
         """Load the state from the database. What can't be restored is logged and skipped."""
@@ -69,8 +67,6 @@ class EmbeddedServices:
         :raises ApiError: if the operation is not offered or the request is invalid.
         :raises DatabaseError: if the changes can't be stored.
         """
-        if service == Service.LOGS:
-            return self._logs.serve(call)
         refuse(service, call)
         if service in _IN_STEP:
             self._in_step.refresh()

@@ -41,9 +41,8 @@ class ProviderPages:
     :param pages: show messages.
     """
 
-    def __init__(self, pages: Pages, single_sign_on: SingleSignOn, threads: Threads) -> None:
-        self._pages, self._single_sign_on, self._threads = pages, single_sign_on, threads
-        self._openid = OpenId()
+    def __init__(self, pages: Pages, single_sign_on: SingleSignOn, openid: OpenId, threads: Threads) -> None:
+        self._pages, self._single_sign_on, self._openid, self._threads = pages, single_sign_on, openid, threads
 
     @property
     def routes(self) -> list[Route]:

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from labeling_provider.service.cloud import logs as module
-from labeling_provider.service.cloud.logs import LABELING_JOBS, TRAINING_JOBS
+from labeling_provider.service.cloud.log_streams import LABELING_JOBS, TRAINING_JOBS
 from labeling_provider.service.database import running
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.job_rows import TrainingRow, insert_job
 from labeling_provider.service.database.learning_rows import record_training
 from labeling_provider.service.database.model_rows import ModelRow, put
+from labeling_provider.service.web import logs as module
 from tests.service.inside import ACCOUNT, REGION, Inside
 
 ARN = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:"

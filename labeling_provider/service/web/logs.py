@@ -1,8 +1,6 @@
-"""CloudWatch Logs of labeling jobs and of the trainings of their models, for reading.
+"""The operations of CloudWatch Logs that read, on the logs of labeling jobs and of the trainings of their models.
 
-The lines are made from what the database knows, so they survive a restart, and every service that shares the database
-has them. Their names are Amazon's, and the lines that clients read figures from have Amazon's form.
-Source: developer guide, "CloudWatch logs for SageMaker"; what Amazon's notebooks read.
+Source: API reference of each operation; what Amazon's notebooks read.
 """
 
 from __future__ import annotations
@@ -10,53 +8,39 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from io import BytesIO
 from itertools import takewhile
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from labeling_provider.groundtruth import model
-from labeling_provider.groundtruth.facts import TRAINING_FIGURES, arn_of
-from labeling_provider.service.cloud.offered import Call, Service, ServiceResponse
-from labeling_provider.service.database import log_rows
+from labeling_provider.groundtruth.facts import arn_of
+from labeling_provider.service.cloud import log_streams
+from labeling_provider.service.cloud.offered import Call, Service, ServiceResponse, Services
 from labeling_provider.service.database.database import Connection, Database
-from labeling_provider.service.database.log_rows import StreamLine, StreamQuery, TrainingLog
+from labeling_provider.service.database.log_rows import StreamLine, StreamQuery
 from labeling_provider.service.failures import ApiError, constraint_error
-
-LABELING_JOBS: Final = "/aws/sagemaker/LabelingJobs"
-TRAINING_JOBS: Final = "/aws/sagemaker/TrainingJobs"
+from labeling_provider.service.web.responses import JSON
 
 MAX_EVENTS: Final = 10_000
 MAX_RESPONSE_BYTES: Final = 1 << 20
 _EVENT_BYTES: Final = 26
 _MAX_STREAMS: Final = 50
-_EVENT_NAME: Final = "LABELING_JOB_PROGRESS"
 _TERM: Final = re.compile(r'([-?]?)(?:"([^"]*)"|([^\s"]+))')
 
 
-class _Stream(NamedTuple):
-    """A log stream. Times are epoch seconds.
-
-    :param lines: reads its lines, oldest first.
-    """
-
-    name: str
-    created: float
-    first: float
-    last: float
-    size: int
-    lines: Callable[[], Sequence[StreamLine]]
-
-
 class Logs:
-    """CloudWatch Logs.
+    """CloudWatch Logs, in front of the other supporting services.
 
-    :param account: the account that owns the logs.
-    :param region: their only region.
+    :param others: answer requests to other services.
+    :param region: the only region of the logs.
+    :param account: the account that owns them.
     """
 
-    def __init__(self, database: Database, account: str, region: str) -> None:
-        self._database, self._prefix = database, arn_of("logs", "log-group:", region, account)
+    def __init__(self, database: Database, others: Services, *, region: str, account: str) -> None:
+        self._database, self._others = database, others
+        self._prefix = arn_of("logs", "log-group:", region, account)
         self._operations: dict[str, Callable[[Connection, dict[str, Any]], dict[str, Any]]] = {
             "DescribeLogGroups": self._groups,
             "DescribeLogStreams": self._streams,
@@ -64,11 +48,13 @@ class Logs:
             "FilterLogEvents": self._filtered,
         }
 
-    def serve(self, call: Call) -> ServiceResponse:
+    def serve(self, service: Service, call: Call) -> ServiceResponse:
         """Answer a request.
 
         :raises ApiError: if the operation is not offered or the request is invalid.
         """
+        if service != Service.LOGS:
+            return self._others.serve(service, call)
         if call.operation not in self._operations:
             offered = ", ".join(self._operations)
             raise ApiError("UnknownOperationException", f"Logs are read-only here. The operations are {offered}.")
@@ -84,12 +70,11 @@ class Logs:
             raise _invalid(constraint_error(broken).message)
         with self._database.read() as connection:
             body = json.dumps(self._operations[call.operation](connection, request)).encode()
-        headers = [("content-type", "application/x-amz-json-1.1"), ("x-amzn-requestid", str(uuid.uuid4()))]
-        return ServiceResponse(200, headers, BytesIO(body), len(body))
+        headers = [("content-type", JSON), ("x-amzn-requestid", str(uuid.uuid4()))]
+        return ServiceResponse(HTTPStatus.OK, headers, BytesIO(body), len(body))
 
     def _groups(self, connection: Connection, request: dict[str, Any]) -> dict[str, Any]:
         prefix, part = request.get("logGroupNamePrefix", ""), request.get("logGroupNamePattern", "").lower()
-        began = zip((LABELING_JOBS, TRAINING_JOBS), log_rows.began(connection), strict=True)
         groups = [
             {
                 "logGroupName": name,
@@ -100,8 +85,8 @@ class Logs:
                 "logGroupClass": "STANDARD",
                 "storedBytes": 0,
             }
-            for name, at in began
-            if at is not None and name.startswith(prefix) and part in name.lower()
+            for name, at in log_streams.groups(connection).items()
+            if name.startswith(prefix) and part in name.lower()
         ]
         start = _number(request.get("nextToken"))
         return _with_token("logGroups", groups[start:], start, request.get("limit", _MAX_STREAMS))
@@ -124,13 +109,13 @@ class Logs:
                 "arn": f"{self._prefix}{group}:log-stream:{stream.name}",
                 "storedBytes": stream.size,
             }
-            for stream in self._read(connection, group, wanted)
+            for stream in log_streams.streams(connection, group, wanted)
         ]
         return _with_token("logStreams", streams, start, limit)
 
     def _events(self, connection: Connection, request: dict[str, Any]) -> dict[str, Any]:
         name = request["logStreamName"]
-        streams = self._read(connection, self._group(connection, request), StreamQuery(names=[name]))
+        streams = log_streams.streams(connection, self._group(connection, request), StreamQuery(names=[name]))
         stream = next((candidate for candidate in streams if candidate.name == name), None)
         if stream is None:
             raise _missing("log stream")
@@ -163,7 +148,7 @@ class Logs:
             offset=start,
             limit=_MAX_STREAMS + 1,
         )
-        streams = self._read(connection, self._group(connection, request), wanted)
+        streams = log_streams.streams(connection, self._group(connection, request), wanted)
         events: list[dict[str, Any]] = []
         token, size = None, 0
         for number, stream in enumerate(streams):
@@ -195,56 +180,9 @@ class Logs:
         if len(named) != 1:
             raise _invalid("Name one log group, by logGroupName or logGroupIdentifier.")
         name = named[0].removeprefix(self._prefix)
-        began = dict(zip((LABELING_JOBS, TRAINING_JOBS), log_rows.began(connection), strict=True))
-        if began.get(name) is None:
+        if name not in log_streams.groups(connection):
             raise _missing("log group")
         return str(name)
-
-    @staticmethod
-    def _read(connection: Connection, group: str, wanted: StreamQuery) -> Iterator[_Stream]:
-        """Streams of a group."""
-        if group == LABELING_JOBS:
-            for log in log_rows.job_logs(connection, wanted):
-                yield _Stream(*log, lines=_lines_of_job(connection, log.name))
-        else:
-            for training in log_rows.training_logs(connection, wanted):
-                name, lines = f"{training.model}/algo-1-{int(training.created)}", _lines_of_training(training)
-                times, size = (training.created,) * 3, sum(len(line.message) for line in lines)
-                yield _Stream(name, *times, size, lambda lines=lines: lines)  # type: ignore[misc]
-
-
-def _lines_of_job(connection: Connection, name: str) -> Callable[[], Sequence[StreamLine]]:
-    def read() -> list[StreamLine]:
-        return [
-            line._replace(
-                message=json.dumps(
-                    {"labeling-job-name": name, "event-name": _EVENT_NAME, "event-log-message": line.message},
-                    ensure_ascii=False,
-                )
-            )
-            for line in log_rows.lines_of_job(connection, name)
-        ]
-
-    return read
-
-
-def _lines_of_training(training: TrainingLog) -> list[StreamLine]:
-    """The log lines of a training. Notebooks read the number of samples and the figure."""
-    lines = [
-        f"Training for the labeling job {training.job}, iteration {training.iteration}: {training.algorithm}",
-        f"Final configuration: {{u'num_training_samples': u'{training.examples}', u'epochs': u'1'}}",
-    ]
-    if training.agreement is None:
-        lines.append("There is nothing to measure the model on.")
-    else:
-        lines.append("The figure below is the model's mean agreement with people on the validation objects, 0 to 1.")
-        lines.append(TRAINING_FIGURES[training.algorithm].format(training.agreement))
-    if training.threshold is None:
-        lines.append("The model is not good enough to label objects.")
-    else:
-        lines.append(f"Objects with a score of at least {training.threshold:.6g} are labeled: {training.labeled:,}")
-    lines.append(f"The model is at {training.data_uri}")
-    return [StreamLine(number, training.created, message) for number, message in enumerate(lines, 1)]
 
 
 def _event(stream: str, line: StreamLine) -> dict[str, Any]:

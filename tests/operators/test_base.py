@@ -13,7 +13,6 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from labeling_provider.errors import InvalidArgumentsError, LabelingError
 from labeling_provider.operators import arguments
 from labeling_provider.operators.base import LabelingTask
-from labeling_provider.request import PrivateWorkteam
 from labeling_provider.triggers.labeling_job import LabelingJobTrigger
 from tests.airflow_context import context
 from tests.conftest import Lab
@@ -24,7 +23,7 @@ def test_the_deferred_half_talks_to_the_same_place_in_the_same_way(connected: La
     config = {"user_agent_extra": "labeling-test", "read_timeout": 17}
     task = operator(
         connected,
-        workforce=PrivateWorkteam(connected.team("private-people")),
+        workforce=connected.people,
         deferrable=True,
         region_name="us-east-1",
         verify=False,

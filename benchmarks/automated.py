@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import statistics
 import tempfile
 import time
@@ -32,9 +31,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.local import peak_mb
 from dev.messages import CLASSES, messages
 from dev.pictures import SCENE_LABELS, digits, scene
+from dev.processes import cpu_seconds, peak_mb
 from dev.stack import Service, wait_until
 from labeling_provider.request import AutomatedLabeling, LabelingJobSpec, PrivateWorkteam
 from labeling_provider.service.kinds.choices import SingleChoice
@@ -109,8 +108,7 @@ class Bench:
 
     def processor_seconds(self) -> float:
         """The processor time that the service has taken."""
-        stat = Path(f"/proc/{self.service.group.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self.service.group.process.pid)
 
     def forget_memory(self) -> None:
         """Let the service's largest memory be what it has now."""
@@ -248,7 +246,7 @@ def of_scene_job(bench: Bench, task_type: str) -> tuple[dict[str, float], list[d
         "overlap_of_people": round(statistics.fmean(of_people), 4),
         "seconds": round(seconds, 1),
         "processor_seconds": round(processor, 1),
-        "peak_mb": round(peak_mb(bench.service)),
+        "peak_mb": round(peak_mb(bench.service.group.process.pid)),
     }, output
 
 

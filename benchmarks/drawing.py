@@ -210,21 +210,25 @@ def memory_growth(page: Any, address: str, folder: Path, size: Size) -> float:
     page.goto(f"{address}/")
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable")
-
-    def heap() -> float:
-        for _ in range(2):
-            session.send("HeapProfiler.collectGarbage")
-        metrics = session.send("Performance.getMetrics")["metrics"]
-        return float(next(metric["value"] for metric in metrics if metric["name"] == "JSHeapUsedSize"))
-
     before = 0.0
     for number in range(1, size.tasks + 1):
         page.evaluate(_NEXT, f"{address}/task.html")
         frame = page.frame_locator("iframe")
         frame.locator(ELEMENT).evaluate("async (one) => { await one.updateComplete; one.value = []; }")
         if number == WARM_TASKS:
-            before = heap()
-    return 100 * (heap() / before - 1)
+            before = heap(session)
+    return 100 * (heap(session) / before - 1)
+
+
+def heap(session: Any) -> float:
+    """What is still in use of a tab's heap, in bytes.
+
+    :param session: of the tab, with ``Performance`` enabled.
+    """
+    for _ in range(2):
+        session.send("HeapProfiler.collectGarbage")
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    return float(next(metric["value"] for metric in metrics if metric["name"] == "JSHeapUsedSize"))
 
 
 def run(measure: Callable[[Any], dict[str, float]], smallest: Any, whole: Any, about: str | None) -> None:

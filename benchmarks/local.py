@@ -16,6 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dev.processes import peak_mb
 from dev.replicas import Balanced
 from dev.stack import Service, wait_until
 from labeling_provider.client.list_pages import pages
@@ -73,12 +74,6 @@ def label_texts(service: Service) -> float:
     return seconds
 
 
-def peak_mb(service: Service) -> float:
-    """Highest resident memory of the service so far, in MB of a million bytes."""
-    status = Path(f"/proc/{service.group.process.pid}/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
-
-
 def add_jobs(folder: Path) -> None:
     """Fill the database with ended jobs like the one that ran."""
     store = Database(f"sqlite:///{folder / 'data' / 'labeling.sqlite'}")
@@ -122,7 +117,7 @@ def main() -> None:
         folder = Path(name)
         service = Service(folder)
         try:
-            seconds, peak = label_texts(service), peak_mb(service)
+            seconds, peak = label_texts(service), peak_mb(service.group.process.pid)
         finally:
             service.stop()
         add_jobs(folder)

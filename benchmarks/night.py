@@ -32,6 +32,7 @@ import sqlalchemy as sa
 from benchmarks.local import LABELS, request_for_texts
 from dev.portal import OVER, Browser
 from dev.postgresql import postgresql
+from dev.processes import resident_mb
 from dev.replicas import Replicas
 from dev.seaweedfs import seaweedfs
 from dev.stack import wait_until
@@ -172,11 +173,7 @@ class Night:
 
     def memory_mb(self) -> float:
         """Memory of all processes, MB of a million bytes."""
-        kilobytes = 0
-        for process in self.service.processes:
-            status = Path(f"/proc/{process.group.process.pid}/status").read_text()
-            kilobytes += int(re.findall(r"VmRSS:\s+(\d+)", status)[0])
-        return kilobytes * 1024 / 1e6
+        return sum(resident_mb(process.group.process.pid) for process in self.service.processes)
 
     def tables(self) -> dict[str, int]:
         """Bytes of each table after a vacuum, with its indexes."""

@@ -14,7 +14,6 @@ import asyncio
 import json
 import os
 import re
-import resource
 import statistics
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from itertools import islice
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
+from dev.processes import resident_mb
 from dev.stack import ROOT
 
 ROUNDS = 3
@@ -206,12 +206,6 @@ WAYS: Final[dict[str, Callable[[Callable[[str], Any], int, int], None]]] = {
 }
 
 
-def resident_mb() -> float:
-    """What this process has in memory now, MB."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * resource.getpagesize() / 1e6
-
-
 def measure(way: str, url: str, objects: int, threads: int) -> dict[str, float]:
     """Run one way in this process."""
     import boto3
@@ -224,12 +218,12 @@ def measure(way: str, url: str, objects: int, threads: int) -> dict[str, float]:
         secret = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
         return boto3.client(service, endpoint_url=url, region_name="us-east-1", config=config, **secret)
 
-    before, peak, running = resident_mb(), 0.0, True
+    before, peak, running = resident_mb(os.getpid()), 0.0, True
 
     def watch() -> None:
         nonlocal peak
         while running:
-            peak = max(peak, resident_mb())
+            peak = max(peak, resident_mb(os.getpid()))
             time.sleep(0.05)
 
     watcher = threading.Thread(target=watch, daemon=True)
@@ -239,7 +233,7 @@ def measure(way: str, url: str, objects: int, threads: int) -> dict[str, float]:
     took, used = time.perf_counter() - began, time.process_time() - cpu
     running = False
     watcher.join()
-    return {"seconds": took, "cpu": used, "mb": max(peak, resident_mb()) - before}
+    return {"seconds": took, "cpu": used, "mb": max(peak, resident_mb(os.getpid())) - before}
 
 
 def run(way: str, objects: int, threads: int) -> dict[str, float]:

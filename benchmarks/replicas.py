@@ -28,6 +28,7 @@ import sqlalchemy as sa
 from benchmarks import work
 from benchmarks.local import request_for_texts
 from dev.postgresql import postgresql
+from dev.processes import cpu_seconds, peak_mb
 from dev.replicas import Balanced, Replicas
 from dev.seaweedfs import seaweedfs
 from dev.stack import Service, wait_until
@@ -76,14 +77,14 @@ def whole_job(service: Balanced, name: str, objects: int, pause: float = 0.1) ->
     return time.perf_counter() - began
 
 
-def cpu_seconds(processes: list[Service]) -> float:
+def all_cpu_seconds(processes: list[Service]) -> float:
     """CPU time of processes so far."""
-    return sum(work.cpu_seconds(process.group.process.pid) for process in processes)
+    return sum(cpu_seconds(process.group.process.pid) for process in processes)
 
 
-def peak_mb(processes: list[Service]) -> float:
+def highest_mb(processes: list[Service]) -> float:
     """Most memory that one of the processes has had, MB of a million bytes."""
-    return max(work.peak_mb(process.group.process.pid) for process in processes) * 1.024
+    return max(peak_mb(process.group.process.pid) for process in processes)
 
 
 def restart(service: Replicas, name: str, objects: int) -> tuple[float, float]:
@@ -205,18 +206,18 @@ def one_replica(service: Replicas, sizes: list[int], waiting: int) -> dict[str, 
     figures: dict[str, float] = {}
     took = {}
     for size in sizes:
-        before = cpu_seconds(service.processes)
+        before = all_cpu_seconds(service.processes)
         took[size] = whole_job(service, f"texts-{size}", size) * 1000 / size
-        figures["cpu_ms_per_object"] = (cpu_seconds(service.processes) - before) * 1000 / size
+        figures["cpu_ms_per_object"] = (all_cpu_seconds(service.processes) - before) * 1000 / size
     figures |= {"ms_per_object": took[many], "ms_per_object_10k": took[few]}
     if many > few:
         figures["ms_per_object_100k_over_10k"] = took[many] / took[few]
-    peak = peak_mb(service.processes)
+    peak = highest_mb(service.processes)
     figures["restart_s"], figures["job_goes_on_s"] = restart(service, "killed", many)
     figures["small_job_s"], figures["small_job_beside_s"] = beside(
         service, waiting, max(few // 4, 50), 5 if few > 1_000 else 1
     )
-    return {**figures, "peak_mb": max(peak, peak_mb(service.processes))}
+    return {**figures, "peak_mb": max(peak, highest_mb(service.processes))}
 
 
 def two_replicas(service: Replicas, few: int) -> dict[str, float]:

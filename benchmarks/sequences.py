@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
-from benchmarks.drawing import STATIC, frames_a_second, run, served
+from benchmarks.drawing import STATIC, frames_a_second, heap, run, served
 from dev.browser import browser_page
 from dev.stack import StackError
 
@@ -229,14 +229,6 @@ def cloud_figures(page: Any, address: str, folder: Path, size: Size) -> dict[str
     if not element.evaluate("(one) => one.pointNumbers.counts[1]"):
         raise StackError("no points were painted")
     return figures
-
-
-def heap(session: Any) -> float:
-    """The bytes of the tab's heap, of what is still in use."""
-    for _ in range(2):
-        session.send("HeapProfiler.collectGarbage")
-    metrics = session.send("Performance.getMetrics")["metrics"]
-    return float(next(metric["value"] for metric in metrics if metric["name"] == "JSHeapUsedSize"))
 
 
 if __name__ == "__main__":

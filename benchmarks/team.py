@@ -29,6 +29,7 @@ from botocore.config import Config
 from benchmarks.local import request_for_texts
 from benchmarks.work import p95_ms
 from dev.postgresql import PostgreSQL, postgresql
+from dev.processes import cpu_seconds, peak_mb
 from dev.stack import Service, wait_until
 
 MAX_SECONDS = 3_000
@@ -61,24 +62,12 @@ def wait_for_end(service: Service, name: str, objects: int) -> None:
     assert sum(b'"class-name"' in line for line in lines.iter_lines()) == objects
 
 
-def cpu_seconds(service: Service) -> float:
-    """CPU time of the service's process so far."""
-    fields = Path(f"/proc/{service.group.process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def peak_mb(service: Service) -> float:
-    """Highest resident memory of the service's process so far, in MB of a million bytes."""
-    text = Path(f"/proc/{service.group.process.pid}/status").read_text()
-    return int(text.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
-
-
 def cost(service: Service, name: str, objects: int) -> float:
     """CPU milliseconds per object of a whole job."""
-    before = cpu_seconds(service)
+    before = cpu_seconds(service.group.process.pid)
     create(service, name, objects)
     wait_for_end(service, name, objects)
-    return (cpu_seconds(service) - before) * 1000 / objects
+    return (cpu_seconds(service.group.process.pid) - before) * 1000 / objects
 
 
 def restart(service: Service, name: str, objects: int) -> float:
@@ -98,12 +87,12 @@ def costs(service: Service, few: int, many: int) -> dict[str, float]:
     """What objects cost, and a restart."""
     small = cost(service, "small", few)
     large = cost(service, "large", many)
-    peak = peak_mb(service)
+    peak = peak_mb(service.group.process.pid)
     seconds = restart(service, "killed", many)
     return {
         "ms_per_object": large,
         "ms_per_object_100k_over_10k": large / small,
-        "peak_mb": max(peak, peak_mb(service)),
+        "peak_mb": max(peak, peak_mb(service.group.process.pid)),
         "restart_s": seconds,
     }
 
@@ -140,7 +129,7 @@ def peak_of(server: PostgreSQL | None, name: str, work: Callable[[Service], None
         service = Service(Path(folder), *(["--database-url", server.create(name)] if server else []))
         try:
             work(service)
-            return peak_mb(service)
+            return peak_mb(service.group.process.pid)
         finally:
             service.stop()
 

@@ -24,6 +24,8 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
+from dev.processes import resident_mb
+
 SIZES: tuple[int, ...] = (50, 200, 1_000)
 MAX_JOBS = 10_000
 INTERVAL = 30
@@ -111,12 +113,6 @@ def count(url: str) -> int:
         return int(json.load(answer))
 
 
-def resident_mb() -> float:
-    """Memory of this process now, MB."""
-    with open("/proc/self/statm") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
 def triggers(who: str, jobs: int) -> list[Any]:
     """As many triggers, each for a job of its own."""
     if who == "peer":
@@ -165,7 +161,7 @@ async def wait(waiting: list[Any], url: str) -> dict[str, float]:
 
     gc.collect()
     gc.freeze()
-    imported, cpu = resident_mb(), time.process_time()
+    imported, cpu = resident_mb(os.getpid()), time.process_time()
     loop = asyncio.get_running_loop()
     began = loop.time()
     napping = asyncio.create_task(nap())

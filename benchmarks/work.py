@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import gzip
 import json
-import os
 import re
 import statistics
 import sys
@@ -24,6 +23,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from dev.portal import OVER
+from dev.processes import cpu_seconds, peak_mb
 from dev.replicas import Balanced
 from dev.stack import Service, wait_until
 from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
@@ -232,18 +232,6 @@ _SUBMIT_AND_SEE = """before => new Promise(done => {
   document.getElementById("submit").click();
   look();
 })"""
-
-
-def cpu_seconds(pid: int) -> float:
-    """CPU time of a process."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def peak_mb(pid: int) -> float:
-    """Most memory that a process has had, MB."""
-    peak = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
-    return int(peak[1]) / 1000 if peak else 0.0
 
 
 def p95_ms(seconds: list[float]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 
@@ -86,6 +86,15 @@ def counted(number: int, noun: str) -> str:
     :param noun: in the singular; its plural ends in s.
     """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def check_choice(argument: str, value: object, allowed: Collection[str]) -> None:
+    """Check an argument that takes one of a few values.
+
+    :raises ValueError: if the value is not allowed; the message lists those that are.
+    """
+    if value not in allowed:
+        raise ValueError(f"{argument} must be {' or '.join(map(repr, allowed))}, not {value!r}")
 
 
 def _listed(problems: Sequence[Problem]) -> str:

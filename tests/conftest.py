@@ -81,6 +81,11 @@ class Lab:
     def team(self, name: str = "private-simulated") -> str:
         return self.service.ready["workteams"][name]
 
+    @property
+    def people(self) -> PrivateWorkteam:
+        """A workteam of people, of whom none works unless a test does it for them."""
+        return PrivateWorkteam(self.team("private-people"))
+
     def put(self, key: str, body: bytes | str) -> str:
         """Store an object; its URI."""
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=body.encode() if isinstance(body, str) else body)
@@ -98,11 +103,10 @@ class Lab:
         """Store a manifest; its URI."""
         return self.put(f"in/{own_id()}.manifest", "".join(json.dumps(line) + "\n" for line in lines))
 
-    def spec(self, lines: Lines, **arguments: Any) -> LabelingJobSpec:
-        """A text classification job over some lines, unless the arguments say otherwise."""
-        defaults = {
+    def text_job(self) -> dict[str, Any]:
+        """Arguments of a text classification job by good workers, all but its manifest."""
+        return {
             "task_type": "text-classification",
-            "manifest_uri": lines if lines is None or isinstance(lines, str) else self.manifest(lines),
             "output_uri": f"s3://{self.bucket}/out",
             "labels": ["cat", "dog", "bird"],
             "workforce": PrivateWorkteam(self.team()),
@@ -111,7 +115,11 @@ class Lab:
             "instructions": "Choose one.",
             "workers_per_object": 3,
         }
-        return LabelingJobSpec(**{**defaults, **arguments})
+
+    def spec(self, lines: Lines, **arguments: Any) -> LabelingJobSpec:
+        """A text classification job over some lines, unless the arguments say otherwise."""
+        manifest = lines if lines is None or isinstance(lines, str) else self.manifest(lines)
+        return LabelingJobSpec(**{**self.text_job(), "manifest_uri": manifest, **arguments})
 
     def request(self, lines: Lines, name: str | None = None, **arguments: Any) -> dict[str, Any]:
         """A request whose files are stored."""

@@ -17,6 +17,7 @@ from labeling_provider.errors import (
     InvalidRequestError,
     LabelingError,
     Problem,
+    check_choice,
     printable,
 )
 
@@ -45,6 +46,13 @@ def test_nothing_that_a_terminal_obeys_is_left_in_a_printable_text(text: str, ke
 def test_escapes_are_those_of_json() -> None:
     assert printable("a\x1b[2J\u202e\ud800") == "a\\u001b[2J\\u202e\\ud800"
     assert printable("a\n\tb", keep="\n") == "a\n\\tb"
+
+
+@pytest.mark.parametrize("value", ["leave", "stop"])
+def test_a_choice_is_one_of_those_that_there_are(value: str) -> None:
+    check_choice("on_stall", value, ("leave", "stop"))
+    with pytest.raises(ValueError, match="on_stall must be 'leave' or 'stop', not 'LEAVE'"):
+        check_choice("on_stall", "LEAVE", ("leave", "stop"))
 
 
 @example("a\x1b[2J\nb")

@@ -73,7 +73,6 @@ CUBOIDS: Final = CUBOID.answers
 TRACKING: Final = "trackingAnnotations"
 LABEL_LISTS: Final[dict[str, str]] = {DETECTION: "detection-annotations", TRACKING: "tracking-annotations"}
 """The list of frames in ``SeqLabel.json``, by the key of a worker's answer."""
-FRAME_ENDINGS: Final = (".jpg", ".jpeg", ".png")
 
 
 def sequence_label_uri(output: str, object_id: int) -> str:

@@ -43,13 +43,42 @@ class EditableRequest(JobRequest):
         """
         return cls(_filled({name: job.members[name] for name in ("LabelingJobName", *ECHOED) if name in job.members}))
 
-    def remove(self, *names: str) -> list[str]:
-        """Leave out optional members.
+    def retire(self) -> list[str]:
+        """Leave out what concerns only work to come: topics, stopping conditions, automated labeling.
 
-        :param names: keys of :data:`_OPTIONAL`.
-        :return: those that were there.
+        :return: names of the members that were there.
         """
-        return [name for name in names if self._holder(name).pop(name, None)]
+        return self._remove("SnsDataSource", "SnsTopicArn", "StoppingConditions", "LabelingJobAlgorithmsConfig")
+
+    def drop_functions(self) -> list[str]:
+        """Leave out the functions before and after the work.
+
+        :return: names of the members that were there.
+        """
+        return self._remove("PreHumanTaskLambdaArn", "AnnotationConsolidationConfig")
+
+    def drop_manifest(self) -> None:
+        """Take no objects from a manifest."""
+        self._remove("S3DataSource")
+
+    def drop_input_topic(self) -> None:
+        """Take no objects from a topic."""
+        self._remove("SnsDataSource")
+
+    def drop_automation(self) -> None:
+        """Let people label all objects."""
+        self._remove("LabelingJobAlgorithmsConfig")
+
+    def drop_first_model(self) -> bool:
+        """Let automated labeling start without a model; returns whether it had one."""
+        return bool(self._remove("InitialActiveLearningModelArn"))
+
+    def drop_price(self) -> list[str]:
+        """Leave out what workers of the public workforce are paid.
+
+        :return: names of the members that were there.
+        """
+        return self._remove("PublicWorkforceTaskPrice")
 
     def tag(self, tags: Mapping[str, str]) -> None:
         """Add tags, values by key; an earlier tag with such a key is replaced."""
@@ -102,8 +131,9 @@ class EditableRequest(JobRequest):
         human.setdefault("MaxConcurrentTaskCount", self.max_concurrent_objects)
         human.setdefault("TaskAvailabilityLifetimeInSeconds", self.availability_seconds)
 
-    def _holder(self, name: str) -> dict[str, Any]:
-        return self._inside(*_OPTIONAL[name])
+    def _remove(self, *names: str) -> list[str]:
+        """Leave out optional members, keys of :data:`_OPTIONAL`; returns those that were there."""
+        return [name for name in names if self._inside(*_OPTIONAL[name]).pop(name, None)]
 
     def _inside(self, *path: str) -> dict[str, Any]:
         """The mapping at this place, to write into; one that nobody sees if there is none."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
+from labeling_provider.errors import check_choice
 from labeling_provider.jobs.waiting import Vigil, wait_for_job
 
 if TYPE_CHECKING:
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
     """Options for running a job; :class:`~labeling_provider.operators.labeling_job.CreateLabelingJobOperator` explains
-    each."""
+    each.
+
+    :raises ValueError: if an option is not one of the choices that there are.
+    """
 
     job_name: str | None = None
     max_cost_usd: float | None = None
@@ -25,18 +30,27 @@ class RunOptions:
     notify_from: str | None = None
     notify_suffix: str = ""
     labels_queue: str | None = None
-    preflight: str = "fail"
+    preflight: Literal["fail", "warn", "off"] = "fail"
     fix_cors: bool = False
     wait_for_completion: bool = True
     poll_interval: float = 30
     events_queue_url: str | None = None
     job_timeout: timedelta | None = None
-    if_job_exists: str = "adopt"
-    on_missing_labels: str = "warn"
+    if_job_exists: Literal["adopt", "replace", "fail"] = "adopt"
+    on_missing_labels: Literal["warn", "fail", "chain"] = "warn"
     max_rounds: int = 3
     stall_timeout: timedelta | None = None
-    on_stall: str = "leave"
+    on_stall: Literal["leave", "stop"] = "leave"
     stop_job_on_kill: bool = True
+
+    def __post_init__(self) -> None:
+        for option, choices in _CHOICES.items():
+            check_choice(option, getattr(self, option), choices)
+
+
+_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    option: get_args(kind) for option, kind in get_type_hints(RunOptions).items() if get_origin(kind) is Literal
+}
 
 
 class Wait(NamedTuple):

@@ -1,17 +1,17 @@
-"""Checks the objects of a labeling job's manifest: files, frames, point clouds. What it may not see is not a problem.
+"""Checks the objects of a manifest before they are labeled: files, frames, point clouds.
 
-Sources: developer guide, "Input data quotas" and "CORS requirement for input image data".
+What it may not see is not a problem.
 """
 
 from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -19,6 +19,7 @@ from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.client.retries import error_code
 from labeling_provider.errors import LabelingError, Problem
 from labeling_provider.groundtruth.facts import Quota
+from labeling_provider.groundtruth.media import Media
 from labeling_provider.groundtruth.task_types import TaskType
 from labeling_provider.groundtruth.uris import as_s3_uri, split_s3_uri
 from labeling_provider.manifest import parse_line
@@ -39,46 +40,6 @@ Sampled = TypeVar("Sampled")
 Sequence = TypeVar("Sequence")
 
 log = logging.getLogger(__name__)
-
-
-class Media(NamedTuple):
-    """Ground Truth's requirements for the files of one medium.
-
-    :param endings: allowed endings of keys; empty for any.
-    :param max_bytes: largest file, in bytes; None for no limit.
-    :param max_pixels: largest image, in pixels; None for other media.
-    :param types: allowed prefixes of content types; empty for any.
-    :param cors: methods that the bucket's CORS rule must allow; None if no rule is needed.
-    :param writes: whether workers' browsers also use the output bucket.
-    """
-
-    endings: tuple[str, ...] = ()
-    max_bytes: int | None = None
-    max_pixels: int | None = None
-    types: tuple[str, ...] = ()
-    cors: frozenset[str] | None = None
-    writes: bool = False
-
-
-_READ: Final = frozenset({"GET"})
-_READ_WRITE: Final = frozenset({"GET", "HEAD", "PUT"})
-_MEDIA: Final[Mapping[str, Media]] = {
-    "image": Media((".jpg", ".jpeg", ".png"), Quota.IMAGE_BYTES, Quota.IMAGE_PIXELS, ("image/",), _READ),
-    "video": Media((".mp4", ".ogg", ".webm"), types=("video/", "application/ogg"), cors=_READ),
-    "frames": Media((".json",), Quota.SEQUENCE_FILE_BYTES, cors=_READ_WRITE, writes=True),
-    "points": Media(cors=_READ_WRITE, writes=True),
-}
-
-
-def media_of(task_type: TaskType | None, *, automated: bool = False) -> Media:
-    """The requirements for a task type's files.
-
-    :param automated: whether the job uses automated labeling, which allows only smaller images.
-    """
-    media = _MEDIA.get(task_type.media, Media()) if task_type else Media()
-    if task_type and automated and media.max_pixels is not None:
-        return media._replace(max_pixels=task_type.maximum_pixels_automated)
-    return media
 
 
 class LineSample:

@@ -283,8 +283,10 @@ class JobMove:
         """:raises MovingError: if the service has no workteam of this name."""
         plan.request.assign(self._teams.existing(name))
         plan.notes.append(f"Its workteam is {name} here.")
-        if plan.request.workforce_kind != WorkforceKind.PUBLIC and plan.request.remove("PublicWorkforceTaskPrice"):
-            plan.notes.append("PublicWorkforceTaskPrice was left out: only the public workforce has a price.")
+        if plan.request.workforce_kind != WorkforceKind.PUBLIC:
+            plan.notes += [
+                f"{name} was left out: only the public workforce has a price." for name in plan.request.drop_price()
+            ]
 
     def _bring_team(self, plan: Plan) -> Iterator[Entry]:
         """:raises MovingError: if the service refuses the workteam of a job that needs it."""

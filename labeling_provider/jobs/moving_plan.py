@@ -97,9 +97,9 @@ class Plan:
 
     def _retire(self) -> None:
         """Leave out what concerns only work to come."""
-        left = self.request.remove("SnsDataSource", "SnsTopicArn", "StoppingConditions", "LabelingJobAlgorithmsConfig")
+        left = self.request.retire()
         if not self.task_type.function:
-            left += self.request.remove("PreHumanTaskLambdaArn", "AnnotationConsolidationConfig")
+            left += self.request.drop_functions()
         if left:
             self.notes.append(f"No more work will be done on it, so these were left out: {', '.join(left)}.")
 
@@ -147,13 +147,13 @@ class Plan:
             return
         notes.append(f"Objects with a label: {counts.labeled:,}; left to label: {rest:,}.")
         if self.job.is_streaming and not counts.labeled + rest:
-            request.remove("S3DataSource")
+            request.drop_manifest()
         if request.is_automated:
             if rest < Quota.AUTOMATED_MINIMUM_OBJECTS:
-                request.remove("LabelingJobAlgorithmsConfig")
+                request.drop_automation()
                 least = f"{Quota.AUTOMATED_MINIMUM_OBJECTS:,}"
                 notes.append(f"Automated labeling needs {least} unlabeled objects, so people label all of them.")
-            elif request.remove("InitialActiveLearningModelArn"):
+            elif request.drop_first_model():
                 notes.append("Automated labeling starts without Amazon's model.")
         wanted = request.max_human_labeled
         # Streaming jobs don't heed it; of all others, it is more than the labels so far.

@@ -20,9 +20,10 @@ from labeling_provider.client.retries import error_code
 from labeling_provider.errors import Problem
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.facts import WorkforceKind, bucket_arn, principal_of, workforce_kind
+from labeling_provider.groundtruth.media import media_of
 from labeling_provider.groundtruth.task_types import TaskType
 from labeling_provider.groundtruth.uris import split_s3_uri
-from labeling_provider.jobs.input_objects import Findings, LineSample, ObjectInspection, media_of
+from labeling_provider.jobs.input_objects import Findings, LineSample, ObjectInspection
 
 if TYPE_CHECKING:
     from labeling_provider.request import LabelingJobDraft

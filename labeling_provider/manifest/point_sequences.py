@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, TypeGuard
 
 from labeling_provider.groundtruth.documents import is_unicode
 from labeling_provider.groundtruth.facts import Quota
-from labeling_provider.groundtruth.frame_tools import FRAME_ENDINGS
+from labeling_provider.groundtruth.media import IMAGE_ENDINGS
 from labeling_provider.groundtruth.point_formats import (
     CAMERA_MODELS,
     POINT_FORMATS,
@@ -312,8 +312,8 @@ def _frame_problems(
 
 def _image_problems(image: dict[str, Any], where: str) -> Iterator[str]:
     path, model = image.get("image-path"), image.get("camera-model", "pinhole")
-    if not _is_path(path) or not path.lower().endswith(FRAME_ENDINGS):
-        endings = " or ".join(FRAME_ENDINGS)
+    if not _is_path(path) or not path.lower().endswith(IMAGE_ENDINGS):
+        endings = " or ".join(IMAGE_ENDINGS)
         yield f"{where}image-path is {shown_value(image, 'image-path')}; write a path that ends with {endings}"
     for key in ("unix-timestamp", "fx", "fy", "cx", "cy"):
         if not (is_time(image.get(key)) if key == "unix-timestamp" else _is_moderate(image.get(key))):

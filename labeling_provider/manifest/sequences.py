@@ -14,7 +14,8 @@ from typing import Any, Final, NamedTuple, TypeGuard
 from labeling_provider.errors import LabelingError, counted
 from labeling_provider.groundtruth.documents import is_unicode, strict_json
 from labeling_provider.groundtruth.facts import Quota
-from labeling_provider.groundtruth.frame_tools import FRAME_ENDINGS, LABEL_LISTS, TOOLS, Tool
+from labeling_provider.groundtruth.frame_tools import LABEL_LISTS, TOOLS, Tool
+from labeling_provider.groundtruth.media import IMAGE_ENDINGS
 from labeling_provider.groundtruth.uris import split_s3_uri
 
 MAX_PROBLEMS: Final = 10
@@ -208,8 +209,8 @@ def _frame_problems(frames: Sequence[Any]) -> Iterator[str]:
             yield f"{where}.frame-no is {number}, as in frames[{first}]"
         if not isinstance(name, str) or not name or not is_unicode(name):
             yield f"{where}.frame is {shown_value(frame, 'frame')}; write the name of a file below the prefix"
-        elif not name.lower().endswith(FRAME_ENDINGS):
-            yield f"{where}.frame is {name[:SHOWN]!r}; it must end with {' or '.join(FRAME_ENDINGS)}"
+        elif not name.lower().endswith(IMAGE_ENDINGS):
+            yield f"{where}.frame is {name[:SHOWN]!r}; it must end with {' or '.join(IMAGE_ENDINGS)}"
         elif any(part in {"", ".", ".."} for part in name.split("/")):
             yield f"{where}.frame is {name[:SHOWN]!r}; write a path without empty parts and dots"
         elif (first := names.setdefault(name, place)) != place:

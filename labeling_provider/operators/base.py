@@ -26,15 +26,6 @@ DEFERRABLE: Final[bool] = conf.getboolean("operators", "default_deferrable", fal
 """The default of ``deferrable``, from Airflow's configuration."""
 
 
-def check_choice(argument: str, value: str, allowed: Collection[str]) -> None:
-    """Check an argument that takes one of a few values.
-
-    :raises ValueError: if the value is not allowed; the message lists those that are.
-    """
-    if value not in allowed:
-        raise ValueError(f"{argument} must be {' or '.join(map(repr, allowed))}, not {value!r}")
-
-
 class LabelingTask(BaseOperator, ConnectionArguments):
     """Base of all operators and sensors: a task with an Airflow connection.
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from labeling_provider.errors import LabelingError, counted
+from labeling_provider.errors import LabelingError, check_choice, counted
 from labeling_provider.operators import arguments
-from labeling_provider.operators.base import check_choice
 from labeling_provider.operators.manifest_task import ON_PROBLEMS, ManifestTask, label_attribute_of, manifest_uris_of
 
 if TYPE_CHECKING:

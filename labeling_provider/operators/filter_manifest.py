@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from labeling_provider.errors import LabelingError, counted
+from labeling_provider.errors import LabelingError, check_choice, counted
 from labeling_provider.groundtruth.objects import LineState
 from labeling_provider.operators import arguments
-from labeling_provider.operators.base import check_choice
 from labeling_provider.operators.manifest_task import ManifestTask, label_attribute_of, manifest_uris_of
 
 if TYPE_CHECKING:

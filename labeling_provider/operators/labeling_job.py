@@ -14,9 +14,10 @@ from airflow.sdk import AssetAlias
 from airflow.sdk.exceptions import AirflowFailException
 
 from labeling_provider.errors import InvalidRequestError, LabelingJobStoppedError
+from labeling_provider.jobs.caller import RunOptions
 from labeling_provider.links import JOB_LINKS, WORKERS_LINK
 from labeling_provider.operators import arguments
-from labeling_provider.operators.base import DEFERRABLE, LabelingTask, check_choice
+from labeling_provider.operators.base import DEFERRABLE, LabelingTask
 from labeling_provider.operators.lineage import Lineage
 from labeling_provider.operators.stopping import StopLabelingJobOperator as StopLabelingJobOperator
 
@@ -27,12 +28,6 @@ if TYPE_CHECKING:
     from labeling_provider.request import AutomatedLabeling, Workforce
 
 _KILL_SECONDS: Final = 4.0
-_CHOICES: Final = {
-    "if_job_exists": ("adopt", "replace", "fail"),
-    "on_missing_labels": ("warn", "fail", "chain"),
-    "on_stall": ("leave", "stop"),
-    "preflight": ("fail", "warn", "off"),
-}
 
 
 class CreateLabelingJobOperator(Lineage, LabelingTask):
@@ -206,8 +201,8 @@ class CreateLabelingJobOperator(Lineage, LabelingTask):
         self.keep(given)
         self.config = config or {}
         self._run: TaskRun | None = None
-        for argument, allowed in _CHOICES.items():
-            check_choice(argument, getattr(self, argument), allowed)
+        # A choice that does not exist is refused while the Dag file is parsed.
+        self._options()
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Continue with the job of an earlier try, or check and create one; then follow it to its end."""
@@ -222,16 +217,17 @@ class CreateLabelingJobOperator(Lineage, LabelingTask):
         run = self._begin(context, time.time() if started is None else started)
         return self._outcome(run, lambda: run.resume(event))
 
+    def _options(self) -> RunOptions:
+        return RunOptions(**{option.name: getattr(self, option.name) for option in fields(RunOptions)})
+
     def _begin(self, context: Context, started: float) -> TaskRun:
-        from labeling_provider.jobs.caller import RunOptions
         from labeling_provider.operators.task_run import TaskRun
         from labeling_provider.request import LabelingJobSpec
 
         # BaseOperator.task_type is the name of the operator class.
         names = {field.name: field.name for field in fields(LabelingJobSpec)} | {"task_type": "labeling_type"}
         spec = LabelingJobSpec(**{name: getattr(self, attribute) for name, attribute in names.items()})
-        options = RunOptions(**{field.name: getattr(self, field.name) for field in fields(RunOptions)})
-        self._run = TaskRun(self, context, spec, options, deferrable=self.deferrable, started=started)
+        self._run = TaskRun(self, context, spec, self._options(), deferrable=self.deferrable, started=started)
         return self._run
 
     def _outcome(self, run: TaskRun, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from labeling_provider.errors import LabelingError, counted
+from labeling_provider.errors import LabelingError, check_choice, counted
 from labeling_provider.groundtruth.objects import ObjectKeys
 from labeling_provider.operators import arguments
-from labeling_provider.operators.base import check_choice
 from labeling_provider.operators.build_manifest import BuildManifestOperator as BuildManifestOperator
 from labeling_provider.operators.export_labels import ExportLabelsOperator as ExportLabelsOperator
 from labeling_provider.operators.filter_manifest import FilterManifestOperator as FilterManifestOperator

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from airflow.sdk.bases.branch import BranchMixIn
 from airflow.sdk.bases.xcom import BaseXCom
 
-from labeling_provider.errors import LabelingError, PoorLabelsError
+from labeling_provider.errors import LabelingError, PoorLabelsError, check_choice
 from labeling_provider.groundtruth.layout import OUTPUT_MANIFEST, WORKER_RESPONSES
 from labeling_provider.groundtruth.objects import ObjectKeys
 from labeling_provider.jobs.addresses import report_url
 from labeling_provider.links import QUALITY_LINK
 from labeling_provider.operators import arguments
-from labeling_provider.operators.base import check_choice
 from labeling_provider.operators.manifest_task import ManifestTask, label_attribute_of, manifest_uris_of
 from labeling_provider.xcoms import QUALITY_KEY
 

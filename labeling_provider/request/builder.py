@@ -66,7 +66,7 @@ class LabelingJobDraft:
         :param state: the combined state of the jobs so far.
         """
         request = EditableRequest(copy.deepcopy(self.request))
-        request.remove("SnsDataSource")
+        request.drop_input_topic()
         request.read_manifest(manifest_uri)
         if (people := request.max_human_labeled) is not None:
             request.stop_after(max(people - state.human_labeled, 1))
@@ -74,7 +74,7 @@ class LabelingJobDraft:
             wanted = percentage * state.total / 100 - state.labeled
             request.stop_at(min(max(math.ceil(100 * wanted / missing), 1), 100))
         if request.is_automated and missing < facts.Quota.AUTOMATED_MINIMUM_OBJECTS:
-            request.remove("LabelingJobAlgorithmsConfig")
+            request.drop_automation()
         elif request.is_automated and state.final_model_arn:
             request.start_from(state.final_model_arn)
         return dataclasses.replace(self, request=request.members)

@@ -17,7 +17,6 @@ from dev.stack import Service
 from labeling_provider.cli.asking import ask
 from labeling_provider.cli.jobs import main
 from labeling_provider.cli.workers import main as workers
-from labeling_provider.request import PrivateWorkteam
 from tests.conftest import Lab, texts
 
 
@@ -78,8 +77,7 @@ def test_nothing_of_people_who_are_erased_stays_in_the_database_and_in_s3(
         lab = Lab(service)
         where = ["--endpoint-url", service.endpoint_url]
         names = ("Erika Mustermann", "Max Mustermann")
-        team = PrivateWorkteam(lab.team("private-people"))
-        job = lab.create(texts(2), workforce=team, workers_per_object=2)
+        job = lab.create(texts(2), workforce=lab.people, workers_per_object=2)
         lab.wait(job, {"InProgress"})
         for name in names:
             assert workers([*where, "add", name, "--team", "private-people"]) == 0

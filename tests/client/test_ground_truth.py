@@ -9,7 +9,6 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.errors import LabelingError
-from labeling_provider.request import PrivateWorkteam
 from tests.client.clients import ground_truth
 from tests.conftest import Lab, texts
 
@@ -32,7 +31,7 @@ def test_a_job_is_found_stopped_and_noted_on(lab: Lab, client: GroundTruth) -> N
         client.job("nobody")
     with pytest.raises(LabelingError, match="no labeling job named nobody in us-east-1"):
         client.stop_job("nobody")
-    request = lab.request(texts(2), workforce=PrivateWorkteam(lab.team("private-people")))
+    request = lab.request(texts(2), workforce=lab.people)
     job = client.create_job(request)
     assert job.name == request["LabelingJobName"]
     assert client.create_job(request).arn == job.arn

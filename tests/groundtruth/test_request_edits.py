@@ -94,21 +94,41 @@ def test_changes_reach_every_member_and_not_the_description() -> None:
 def test_what_is_removed_is_told() -> None:
     request = EditableRequest.of(described())
     assert request.function_arns == ["arn:before", "arn:after"]
-    assert request.remove("SnsDataSource", "PublicWorkforceTaskPrice", "SnsTopicArn") == [
-        "SnsDataSource",
-        "SnsTopicArn",
-    ]
-    assert request.remove("InitialActiveLearningModelArn") == ["InitialActiveLearningModelArn"]
+    assert request.is_streaming
+    assert request.drop_first_model()
     assert request.is_automated
-    assert request.remove("LabelingJobAlgorithmsConfig", "PreHumanTaskLambdaArn") == ["PreHumanTaskLambdaArn"]
+    assert not request.drop_first_model()
+    assert request.drop_price() == []
+    # The empty rest of the configuration is not worth telling.
+    assert request.retire() == ["SnsDataSource", "SnsTopicArn", "StoppingConditions"]
+    assert not request.is_automated
     assert not request.is_streaming
     assert request.output_topic_arn is None
-    assert request.function_arns == ["arn:after"]
+    assert request.max_human_labeled is None
+    assert request.drop_functions() == ["PreHumanTaskLambdaArn", "AnnotationConsolidationConfig"]
+    assert request.function_arns == []
+
+
+def test_each_source_of_objects_can_be_dropped_and_people_can_do_it_all() -> None:
+    request = EditableRequest.of(described())
+    request.drop_manifest()
+    assert (request.manifest_uri, request.is_streaming) == (None, True)
+    request.read_manifest("s3://lab/rest.manifest")
+    request.drop_input_topic()
+    assert (request.manifest_uri, request.is_streaming) == ("s3://lab/rest.manifest", False)
+    assert request.output_topic_arn == TOPIC.format("out")
+    request.drop_automation()
+    assert not request.is_automated
+    assert request.max_human_labeled == 50
+    paid = EditableRequest({"HumanTaskConfig": {"PublicWorkforceTaskPrice": {"AmountInUsd": {"Cents": 1}}}})
+    assert paid.drop_price() == ["PublicWorkforceTaskPrice"]
+    assert paid.members == {"HumanTaskConfig": {}}
 
 
 def test_nothing_is_removed_from_where_nothing_is() -> None:
     request = EditableRequest({"LabelingJobName": "birds", "InputConfig": None})
-    assert not request.remove("SnsDataSource", "SnsTopicArn", "PreHumanTaskLambdaArn")
+    assert not request.retire()
+    assert not request.drop_functions()
     request.replace_topics({"": "arn:x"})
     assert request.members == {"LabelingJobName": "birds", "InputConfig": None}
 

@@ -86,7 +86,7 @@ def test_there_is_an_async_client(connected: Lab) -> None:
 
 
 def test_stopping_tells_whether_there_was_something_to_stop(connected: Lab) -> None:
-    name = connected.create(texts(2), workforce=PrivateWorkteam(connected.team("private-people")))
+    name = connected.create(texts(2), workforce=connected.people)
     connected.wait(name, {"InProgress"})
     hook = LabelingHook()
     assert hook.stop_job(name) is True

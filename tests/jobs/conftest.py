@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.jobs.ownership import Owner
-from tests.client.clients import ground_truth
-from tests.conftest import Lab
+from tests.client.conftest import client as client
 from tests.own_names import own_id
-
-
-@pytest.fixture
-def client(lab: Lab) -> GroundTruth:
-    return ground_truth(lab)
 
 
 @pytest.fixture

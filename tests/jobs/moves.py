@@ -11,7 +11,6 @@ from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.jobs.moving import JobMove
 from labeling_provider.jobs.moving_choice import JobChoice, Manner
 from labeling_provider.jobs.moving_teams import Entry
-from labeling_provider.request import PrivateWorkteam
 from tests.client.clients import ground_truth
 from tests.conftest import Lab, texts
 
@@ -44,8 +43,9 @@ def make(amazon: Lab, name: str, lines: Any = None, **arguments: Any) -> dict[st
 
 def make_running(amazon: Lab, name: str, lines: Any = None, **arguments: Any) -> dict[str, Any]:
     """The same, with people who don't do anything."""
-    team = PrivateWorkteam(amazon.team("private-people"))
-    amazon.create(texts(2) if lines is None else lines, name, **arguments_for(name, workforce=team, **arguments))
+    amazon.create(
+        texts(2) if lines is None else lines, name, **arguments_for(name, workforce=amazon.people, **arguments)
+    )
     return amazon.wait(name, {"InProgress"})
 
 

@@ -10,7 +10,7 @@ from labeling_provider.groundtruth.job import JobState
 from labeling_provider.jobs.caller import Caller, RunOptions
 from labeling_provider.jobs.ownership import Owner, OwnJob
 from labeling_provider.jobs.run import LabelingRun
-from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
+from labeling_provider.request import LabelingJobSpec
 from tests.conftest import Lab, texts
 
 
@@ -45,7 +45,7 @@ def run(client: GroundTruth, spec: LabelingJobSpec, caller: Caller, **options: A
 
 
 def for_people(lab: Lab) -> LabelingJobSpec:
-    return lab.spec(texts(3), workforce=PrivateWorkteam(lab.team("private-people")))
+    return lab.spec(texts(3), workforce=lab.people)
 
 
 def names(lab: Lab, first: str) -> list[str]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
 import json
+import re
 import time
 from typing import Any
 
@@ -14,7 +13,6 @@ from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.groundtruth.job import JobState
 from labeling_provider.jobs.caller import Caller, RunOptions, Wait
 from labeling_provider.jobs.ownership import Owner
-from labeling_provider.operators.labeling_job import CreateLabelingJobOperator
 from tests.conftest import Lab, texts
 from tests.jobs.runs import Notebook, for_people
 
@@ -27,10 +25,19 @@ def test_it_remembers_nothing(owner: Owner) -> None:
     assert (caller.try_number, caller.deadline) == (1, None)
 
 
-def test_every_option_is_an_argument_of_the_operator_with_the_same_default() -> None:
-    parameters = inspect.signature(CreateLabelingJobOperator.__init__).parameters
-    for option in dataclasses.fields(RunOptions):
-        assert parameters[option.name].default == option.default, option.name
+@pytest.mark.parametrize(
+    ("option", "choices"),
+    [
+        ("if_job_exists", "'adopt' or 'replace' or 'fail'"),
+        ("on_missing_labels", "'warn' or 'fail' or 'chain'"),
+        ("on_stall", "'leave' or 'stop'"),
+        ("preflight", "'fail' or 'warn' or 'off'"),
+    ],
+)
+def test_an_option_that_is_a_choice_is_one_of_those_that_there_are(option: str, choices: str) -> None:
+    for value in ("ignore", "", None, ["fail"]):
+        with pytest.raises(ValueError, match=re.escape(f"{option} must be {choices}, not {value!r}")):
+            RunOptions(**{option: value})
 
 
 def wait(

@@ -14,7 +14,7 @@ from labeling_provider.groundtruth.job import RUNNING
 from labeling_provider.jobs.caller import RunOptions
 from labeling_provider.jobs.create import Creation
 from labeling_provider.jobs.ownership import Owner, OwnJob
-from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
+from labeling_provider.request import LabelingJobSpec
 from tests.client.clients import ground_truth
 from tests.conftest import Lab, texts
 from tests.flaky import proxy
@@ -43,8 +43,7 @@ Make = Callable[..., LabelingJobSpec]
 @pytest.fixture
 def for_people(lab: Lab, manifest: str) -> Make:
     """Jobs over one manifest that wait for people."""
-    team = PrivateWorkteam(lab.team("private-people"))
-    return lambda **arguments: lab.spec(manifest, workforce=team, **arguments)
+    return lambda **arguments: lab.spec(manifest, workforce=lab.people, **arguments)
 
 
 @pytest.fixture

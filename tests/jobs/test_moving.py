@@ -272,7 +272,7 @@ def test_a_task_that_has_made_its_job_at_amazon_finds_it_here(
     first = run(amazon)
     bring(amazon, lab, first["job_name"])
     # The workteam has another ARN now.
-    second = run(lab, workforce=PrivateWorkteam(lab.team("private-people")))
+    second = run(lab, workforce=lab.people)
     for key in ("job_name", "status", "output_manifest_uri", "label_attribute_name"):
         assert second[key] == first[key]
     assert len(lab.output(lab.describe(first["job_name"]))) == 3

@@ -164,5 +164,6 @@ def test_the_public_workteam_needs_a_stand_in_only_where_there_is_work_left(amaz
     human = lab.describe(f"{name}-2")["HumanTaskConfig"]
     assert human["WorkteamArn"] == lab.team("private-people")
     assert "PublicWorkforceTaskPrice" not in human
+    assert "PublicWorkforceTaskPrice was left out: only the public workforce has a price." in given.notes
     wrong = bring_one(source, lab, f"{name}-2", continue_stopped=True, workteams={arn: "no-such-team"})
     assert wrong.outcome == Outcome.THERE

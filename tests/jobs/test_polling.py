@@ -14,7 +14,6 @@ from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.job import JobState, JobStatus
 from labeling_provider.jobs import polling
 from labeling_provider.jobs.polling import Lookout, Watched
-from labeling_provider.request import PrivateWorkteam
 from tests.client.clients import ground_truth
 from tests.conftest import Lab, texts
 from tests.flaky import Proxy, proxy
@@ -23,8 +22,8 @@ from tests.flaky import Proxy, proxy
 @pytest.fixture(scope="module")
 def waiting(lab: Lab) -> dict[str, float]:
     """Jobs that wait for people, and when they were created."""
-    manifest, people = lab.manifest(texts(2)), PrivateWorkteam(lab.team("private-people"))
-    names = [lab.create(manifest, workforce=people) for _ in range(5)]
+    manifest = lab.manifest(texts(2))
+    names = [lab.create(manifest, workforce=lab.people) for _ in range(5)]
     return {name: lab.wait(name, {"InProgress"})["CreationTime"].timestamp() for name in names}
 
 

@@ -188,8 +188,7 @@ def test_a_job_that_was_taken_up_and_is_then_stopped_by_the_kill_of_the_try_befo
 def stream(lab: Lab) -> LabelingJobSpec:
     """A streaming job that waits for people."""
     topic = f"arn:aws:sns:us-east-1:123456789012:input-{own_id().hex}"
-    people = PrivateWorkteam(lab.team("private-people"))
-    return lab.spec(None, input_topic_arn=topic, workforce=people)
+    return lab.spec(None, input_topic_arn=topic, workforce=lab.people)
 
 
 def test_a_stopped_job_is_followed_by_another_when_its_task_is_cleared(

@@ -19,7 +19,6 @@ from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.events import DETAIL_TYPE
 from labeling_provider.groundtruth.job import JobState, JobStatus
 from labeling_provider.jobs.waiting import Vigil, wait_for_job
-from labeling_provider.request import PrivateWorkteam
 from tests.client.clients import ground_truth
 from tests.conftest import Lab, texts
 from tests.flaky import proxy
@@ -82,7 +81,7 @@ def state_of(client: GroundTruth, name: str) -> JobState:
 @pytest.fixture
 def name(lab: Lab) -> Iterator[str]:
     """A job that waits for people."""
-    made = lab.create(texts(2), workforce=PrivateWorkteam(lab.team("private-people")))
+    made = lab.create(texts(2), workforce=lab.people)
     lab.wait(made, {"InProgress"})
     yield made
     lab.sagemaker.stop_labeling_job(LabelingJobName=made)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -11,22 +10,15 @@ from airflow.sdk.exceptions import TaskDeferred
 
 from labeling_provider.errors import InvalidRequestError
 from labeling_provider.operators.labeling_job import CreateLabelingJobOperator
-from labeling_provider.request import PrivateWorkteam
 from tests.conftest import Lab, texts
 from tests.own_names import own_id
+from tests.triggers import waits
 
 
 def job_arguments(lab: Lab) -> dict[str, Any]:
     """A text classification job by good workers, looked at often."""
     return {
-        "task_type": "text-classification",
-        "output_uri": "s3://lab/out",
-        "labels": ["cat", "dog", "bird"],
-        "workforce": PrivateWorkteam(lab.team()),
-        "role_arn": lab.role,
-        "title": "What is it?",
-        "instructions": "Choose one.",
-        "workers_per_object": 3,
+        **lab.text_job(),
         "poll_interval": 0.1,
         "deferrable": False,
         # The tests of preflight ask for it.
@@ -50,13 +42,7 @@ def fire(deferred: TaskDeferred) -> dict[str, Any]:
 
     path, arguments = deferred.trigger.serialize()
     trigger = import_string(path)(**json.loads(json.dumps(arguments)))
-
-    async def first() -> dict[str, Any]:
-        async for event in trigger.run():
-            return dict(event.payload)
-        raise AssertionError("the trigger did not fire")
-
-    return asyncio.run(asyncio.wait_for(first(), 60))
+    return waits.fire(trigger)
 
 
 def run_to_the_end(task: CreateLabelingJobOperator, around: dict[str, Any]) -> dict[str, Any] | None:
@@ -89,5 +75,4 @@ def problems(caught: pytest.ExceptionInfo[InvalidRequestError]) -> str:
 
 def for_people(lab: Lab, **arguments: Any) -> CreateLabelingJobOperator:
     """A job that waits for people, created and not waited for."""
-    team = PrivateWorkteam(lab.team("private-people"))
-    return operator(lab, **{"workforce": team, "wait_for_completion": False, **arguments})
+    return operator(lab, **{"workforce": lab.people, "wait_for_completion": False, **arguments})

@@ -12,8 +12,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from labeling_provider.errors import InvalidArgumentsError, LabelingError
 from labeling_provider.operators import arguments
-from labeling_provider.operators.base import LabelingTask, check_choice
-from labeling_provider.request import PrivateWorkteam
+from labeling_provider.operators.base import LabelingTask
 from labeling_provider.triggers.labeling_job import LabelingJobTrigger
 from tests.airflow_context import context
 from tests.conftest import Lab
@@ -24,7 +23,7 @@ def test_the_deferred_half_talks_to_the_same_place_in_the_same_way(connected: La
     config = {"user_agent_extra": "labeling-test", "read_timeout": 17}
     task = operator(
         connected,
-        workforce=PrivateWorkteam(connected.team("private-people")),
+        workforce=connected.people,
         deferrable=True,
         region_name="us-east-1",
         verify=False,
@@ -76,13 +75,6 @@ def test_an_argument_that_can_not_be_read_is_an_error_of_the_task_s_kind() -> No
     task.name = "birds"
     task.read_arguments()
     assert task.name == "birds"
-
-
-@pytest.mark.parametrize("value", ["leave", "stop"])
-def test_a_choice_is_one_of_those_that_there_are(value: str) -> None:
-    check_choice("on_stall", value, ("leave", "stop"))
-    with pytest.raises(ValueError, match="on_stall must be 'leave' or 'stop', not 'LEAVE'"):
-        check_choice("on_stall", "LEAVE", ("leave", "stop"))
 
 
 def test_a_trigger_may_run_in_the_task_s_own_process() -> None:

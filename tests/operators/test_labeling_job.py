@@ -78,9 +78,8 @@ def test_deferred_it_comes_to_the_same_result(connected: Lab) -> None:
 
 def test_a_retry_goes_on_with_the_job_of_the_first_try(connected: Lab) -> None:
     identity = run_id()
-    people = PrivateWorkteam(connected.team("private-people"))
-    first = operator(connected, workforce=people, wait_for_completion=False).execute(context(**identity))
-    second = operator(connected, workforce=people, wait_for_completion=False).execute(context(**identity))
+    first = operator(connected, workforce=connected.people, wait_for_completion=False).execute(context(**identity))
+    second = operator(connected, workforce=connected.people, wait_for_completion=False).execute(context(**identity))
     assert first is not None
     assert second is not None
     assert first["job_arn"] == second["job_arn"]
@@ -105,8 +104,7 @@ def test_a_job_whose_create_answer_was_lost_is_found_and_not_made_twice(
 
 def test_after_a_job_that_was_stopped_a_retry_makes_a_further_one(connected: Lab) -> None:
     identity = run_id()
-    people = PrivateWorkteam(connected.team("private-people"))
-    first = operator(connected, workforce=people, wait_for_completion=False).execute(context(**identity))
+    first = operator(connected, workforce=connected.people, wait_for_completion=False).execute(context(**identity))
     assert first is not None
     StopLabelingJobOperator(task_id="stop", job_name=first["job_name"], poll_interval=0.1).execute(context())
     second = operator(connected).execute(context(**identity))
@@ -136,8 +134,7 @@ def test_a_job_of_somebody_elses_with_the_wanted_name_is_an_error(connected: Lab
 def test_a_users_kill_stops_the_job_and_a_lost_worker_does_not(
     connected: Lab, monkeypatch: pytest.MonkeyPatch, state: Any, stop: bool, status: str
 ) -> None:
-    people = PrivateWorkteam(connected.team("private-people"))
-    task = operator(connected, workforce=people, stop_job_on_kill=stop, wait_for_completion=False)
+    task = operator(connected, workforce=connected.people, stop_job_on_kill=stop, wait_for_completion=False)
     around = context(**run_id())
     result = task.execute(around)
     assert result is not None
@@ -150,8 +147,7 @@ def test_a_users_kill_stops_the_job_and_a_lost_worker_does_not(
 def test_a_kill_while_the_job_is_being_created_stops_it_as_well(
     connected: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    people = PrivateWorkteam(connected.team("private-people"))
-    task = operator(connected, workforce=people)
+    task = operator(connected, workforce=connected.people)
     around = context(**run_id())
     tell_task_state(monkeypatch, around["ti"], "failed")
     real = task.hook.sagemaker.create_labeling_job
@@ -170,8 +166,7 @@ def test_a_kill_while_the_job_is_being_created_stops_it_as_well(
 def test_a_task_that_runs_out_of_time_stops_the_job_though_airflow_has_it_as_running(
     connected: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    people = PrivateWorkteam(connected.team("private-people"))
-    task = operator(connected, workforce=people, wait_for_completion=False)
+    task = operator(connected, workforce=connected.people, wait_for_completion=False)
     around = context(**run_id())
     result = task.execute(around)
     assert result is not None
@@ -185,10 +180,9 @@ def test_a_task_that_runs_out_of_time_stops_the_job_though_airflow_has_it_as_run
 
 @pytest.mark.parametrize("deferrable", [True, False])
 def test_when_time_is_up_the_job_is_stopped_and_the_task_says_how_far_it_came(connected: Lab, deferrable: bool) -> None:
-    people = PrivateWorkteam(connected.team("private-people"))
     around = context(**run_id())
     task = operator(
-        connected, workforce=people, job_timeout=timedelta(seconds=0.5), deferrable=deferrable, job_name=None
+        connected, workforce=connected.people, job_timeout=timedelta(seconds=0.5), deferrable=deferrable, job_name=None
     )
     with pytest.raises(LabelingTimeoutError, match=r"0 of 6 objects labeled, 0 failed\. It was stopped"):
         run_to_the_end(task, around)
@@ -200,7 +194,7 @@ def test_when_time_is_up_the_job_is_stopped_and_the_task_says_how_far_it_came(co
 def test_a_job_that_is_stopped_outside_fails_the_task(connected: Lab, deferrable: bool) -> None:
     around = context(**run_id())
     name = derive_job_name("dag", "label", around["ti"].run_id)
-    task = operator(connected, workforce=PrivateWorkteam(connected.team("private-people")), deferrable=deferrable)
+    task = operator(connected, workforce=connected.people, deferrable=deferrable)
 
     def stop() -> None:
         deadline = time.monotonic() + 20
@@ -225,8 +219,7 @@ def test_a_job_on_which_nothing_moves_fails_the_task_with_what_is_known(
     connected: Lab, deferrable: bool, on_stall: str, status: str
 ) -> None:
     around = context(**run_id())
-    people = PrivateWorkteam(connected.team("private-people"))
-    arguments = {"workforce": people, "stall_timeout": timedelta(seconds=2), "on_stall": on_stall}
+    arguments = {"workforce": connected.people, "stall_timeout": timedelta(seconds=2), "on_stall": on_stall}
     task = operator(connected, deferrable=deferrable, **arguments)
     with pytest.raises(LabelingJobStalledError) as caught:
         run_to_the_end(task, around)
@@ -391,7 +384,7 @@ def test_a_try_that_has_taken_up_a_job_which_the_clear_before_it_then_stops_make
     connected: Lab, manifest: str, first: dict[str, Any]
 ) -> None:
     around = context(run_id=first["run_id"], try_number=2)
-    second = operator(connected, manifest, workforce=PrivateWorkteam(connected.team("private-people")), deferrable=True)
+    second = operator(connected, manifest, workforce=connected.people, deferrable=True)
     with pytest.raises(TaskDeferred) as deferred:
         second.execute(around)
     connected.wait(first["name"], {"InProgress"})
@@ -406,8 +399,7 @@ def test_a_job_that_is_stopped_outside_is_not_made_again_by_a_retry(
     connected: Lab, manifest: str, first: dict[str, Any]
 ) -> None:
     connected.wait(first["name"], {"InProgress"})
-    team = PrivateWorkteam(connected.team("private-people"))
-    task = operator(connected, manifest, workforce=team, deferrable=True)
+    task = operator(connected, manifest, workforce=connected.people, deferrable=True)
     with pytest.raises(TaskDeferred) as deferred:
         task.execute(context(run_id=first["run_id"]))
     connected.sagemaker.stop_labeling_job(LabelingJobName=first["name"])

@@ -62,11 +62,10 @@ def test_time_is_up_at_the_right_moment_by_whatever_clock_the_service_goes(
     connected: Lab, monkeypatch: pytest.MonkeyPatch, shift: float, deferrable: bool
 ) -> None:
     around = context(**run_id())
-    people = PrivateWorkteam(connected.team("private-people"))
     with proxy(connected) as between:
         monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(between.url))
         between.shift = shift
-        task = operator(connected, workforce=people, job_timeout=timedelta(seconds=6), deferrable=deferrable)
+        task = operator(connected, workforce=connected.people, job_timeout=timedelta(seconds=6), deferrable=deferrable)
         with pytest.raises(LabelingTimeoutError, match="0 of 6 objects labeled"):
             run_to_the_end(task, around)
         assert between.looks > 10

@@ -10,7 +10,6 @@ from airflow.sdk.exceptions import AirflowException
 
 from labeling_provider.errors import LabelingError, LabelingJobStalledError
 from labeling_provider.operators.labeling_job import CreateLabelingJobOperator, StopLabelingJobOperator
-from labeling_provider.request import PrivateWorkteam
 from tests.airflow_context import context, tell_task_states
 from tests.conftest import Lab, texts
 from tests.operators.tasks import operator, run_id
@@ -25,7 +24,7 @@ def stalled(lab: Lab, run: str, index: int = -1, **arguments: Any) -> dict[str, 
     around = context(run_id=run, map_index=index)
     task = operator(
         lab,
-        workforce=PrivateWorkteam(lab.team("private-people")),
+        workforce=lab.people,
         stall_timeout=timedelta(seconds=0.2),
         **arguments,
     )

@@ -9,7 +9,6 @@ import pytest
 from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
 
 from labeling_provider.errors import LabelingError, LabelingJobFailedError
-from labeling_provider.request import PrivateWorkteam
 from labeling_provider.sensors.labeling_job import LabelingJobSensor
 from tests.airflow_context import context
 from tests.conftest import Lab, texts
@@ -30,7 +29,7 @@ def sense(name: str, deferrable: bool, **arguments: Any) -> Any:
 
 
 def waiting_job(lab: Lab) -> str:
-    name = lab.create(texts(3), workforce=PrivateWorkteam(lab.team("private-people")))
+    name = lab.create(texts(3), workforce=lab.people)
     lab.wait(name, {"InProgress"})
     return name
 

@@ -46,19 +46,24 @@ def test_so_many_labels_are_waited_for(connected: Lab, deferrable: bool) -> None
     stopped(connected, name)
 
 
-@BOTH
-def test_a_small_backlog_and_idleness_are_waited_for(connected: Lab, deferrable: bool) -> None:
-    topic = Topic(connected)
-    people = PrivateWorkteam(connected.team("private-people"))
-    name = stream(connected, topic, workforce=people, max_concurrent_objects=1)
+def crowded(lab: Lab) -> str:
+    """A job with one object at its people and two in its queue."""
+    topic = Topic(lab)
+    name = stream(lab, topic, workforce=lab.people, max_concurrent_objects=1)
     for number in range(3):
         topic.publish(text(number))
-    counted(connected, name, Unlabeled=1)
+    counted(lab, name, Unlabeled=1)
+    return name
+
+
+@BOTH
+def test_a_small_backlog_and_idleness_are_waited_for(connected: Lab, deferrable: bool) -> None:
+    name = crowded(connected)
     with pytest.raises(AirflowSensorTimeout):
         wait_for(name, deferrable, backlog_below=2, idle_for=timedelta(0), timeout=1)
     assert wait_for(name, deferrable, backlog_below=3)["reached"] == "the queue has 2 objects"
     stopped(connected, name)
-    idle = stream(connected, topic)
+    idle = stream(connected, Topic(connected))
     assert "nothing has happened" in wait_for(idle, deferrable, idle_for=timedelta(seconds=0.5))["reached"]
     stopped(connected, idle)
 
@@ -105,18 +110,13 @@ def test_a_job_is_stopped_when_it_is_empty_and_its_queue_goes_too(connected: Lab
 
 @BOTH
 def test_when_time_is_up_a_job_is_stopped_as_it_is_and_its_queue_stays(connected: Lab, deferrable: bool) -> None:
-    topic = Topic(connected)
-    people = PrivateWorkteam(connected.team("private-people"))
-    name = stream(connected, topic, workforce=people, max_concurrent_objects=1)
-    for number in range(3):
-        topic.publish(text(number))
-    counted(connected, name, Unlabeled=1)
+    name = crowded(connected)
     result = stop(name, deferrable, drain_timeout=timedelta(seconds=1), delete_queue=True)
     assert result == {"job_name": name, "status": "Stopped", "left_in_queue": 2}
     assert backlog(connected, name) == 2
 
 
 def test_a_static_job_is_not_drained(connected: Lab) -> None:
-    name = connected.create(texts(2), workforce=PrivateWorkteam(connected.team("private-people")))
+    name = connected.create(texts(2), workforce=connected.people)
     connected.wait(name, {"InProgress"})
     assert stop(name, False) == {"job_name": name, "status": "Stopped"}

@@ -17,7 +17,6 @@ import requests
 from botocore.config import Config
 
 from dev.stack import PATIENCE, Service, StackError, wait_until
-from labeling_provider.request import PrivateWorkteam
 from tests.conftest import Lab, texts
 from tests.service.cloud.subscribers import answering
 
@@ -198,7 +197,7 @@ def test_queues_and_topics_of_every_kind_survive_a_kill(own: Lab) -> None:
 def test_tags_and_workteams_survive_a_kill(own: Lab) -> None:
     member = {"OidcMemberDefinition": {"Groups": ["g"]}}
     own.sagemaker.create_workteam(WorkteamName="herons", MemberDefinitions=[member], Description="d")
-    name = own.create(texts(1), workforce=PrivateWorkteam(own.team("private-people")), tags={"a": "b"})
+    name = own.create(texts(1), workforce=own.people, tags={"a": "b"})
     own.service.kill()
     own.service.start()
     own.connect()

@@ -311,7 +311,7 @@ def test_objects_whose_truth_nobody_knows_are_declined(lab: Lab) -> None:
 
 
 def test_a_job_for_people_waits_and_can_be_stopped(lab: Lab) -> None:
-    name = lab.create(texts(15), workforce=PrivateWorkteam(lab.team("private-people")))
+    name = lab.create(texts(15), workforce=lab.people)
     lab.wait(name, {"InProgress"})
     lab.sagemaker.stop_labeling_job(LabelingJobName=name)
     description = lab.wait(name)
@@ -322,11 +322,10 @@ def test_a_job_for_people_waits_and_can_be_stopped(lab: Lab) -> None:
 
 def test_a_job_whose_output_bucket_is_gone_fails_with_that_reason(lab: Lab) -> None:
     lab.s3.create_bucket(Bucket="short-lived")
-    people = PrivateWorkteam(lab.team("private-people"))
     categories = lab.put("categories.json", json.dumps({"labels": [{"label": "cat"}, {"label": "dog"}]}))
     template = lab.put("template.liquid", "<crowd-form></crowd-form>")
     files = {"labels": None, "category_uri": categories, "instructions": None, "ui_template_uri": template}
-    name = lab.create(texts(3), workforce=people, output_uri="s3://short-lived/out", description="d", **files)
+    name = lab.create(texts(3), workforce=lab.people, output_uri="s3://short-lived/out", description="d", **files)
     lab.wait(name, {"InProgress"})
     for entry in lab.s3.list_objects_v2(Bucket="short-lived")["Contents"]:
         lab.s3.delete_object(Bucket="short-lived", Key=entry["Key"])

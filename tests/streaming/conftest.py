@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from labeling_provider.client.ground_truth import GroundTruth
-from tests.client.clients import ground_truth
+from tests.client.conftest import client as client
 from tests.conftest import Lab
 from tests.streaming.yards import Yard
-
-
-@pytest.fixture
-def client(lab: Lab) -> GroundTruth:
-    return ground_truth(lab)
 
 
 @pytest.fixture

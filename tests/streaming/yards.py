@@ -8,7 +8,6 @@ from typing import Any
 
 from dev.stack import wait_until
 from labeling_provider.client.ground_truth import GroundTruth
-from labeling_provider.request import PrivateWorkteam
 from labeling_provider.streaming.pusher import Pusher
 from labeling_provider.streaming.sources import Source
 from tests.conftest import Lab
@@ -27,8 +26,7 @@ class Yard:
 
     def stream(self, **arguments: Any) -> str:
         """A job that listens to the topic; its name."""
-        people = PrivateWorkteam(self.lab.team("private-people"))
-        defaults = {"task_type": "image-classification", "workforce": people}
+        defaults = {"task_type": "image-classification", "workforce": self.lab.people}
         return stream(self.lab, self.topic, **{**defaults, **arguments})
 
     def put(self, *keys: str, body: bytes | str = b"picture") -> list[str]:

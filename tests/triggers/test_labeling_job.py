@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from labeling_provider import compat
-from labeling_provider.request import PrivateWorkteam
 from labeling_provider.triggers.labeling_job import LabelingJobTrigger
 from tests.airflow_context import FakeTaskInstance, tell_task_state
 from tests.conftest import Lab, texts
@@ -24,19 +23,19 @@ def test_it_fires_when_the_job_ends(connected: Lab) -> None:
 
 
 def test_it_fires_at_a_status_that_is_waited_for(connected: Lab) -> None:
-    name = connected.create(texts(5), workforce=PrivateWorkteam(connected.team("private-people")))
+    name = connected.create(texts(5), workforce=connected.people)
     assert fire(trigger(name, targets=["InProgress"]))["state"]["status"] == "InProgress"
 
 
 def test_it_fires_at_its_deadline(connected: Lab) -> None:
-    name = connected.create(texts(5), workforce=PrivateWorkteam(connected.team("private-people")))
+    name = connected.create(texts(5), workforce=connected.people)
     event = fire(trigger(name, deadline=time.time() + 6))
     assert event["timeout"] is True
     assert event["state"]["unlabeled"] == 5
 
 
 def test_it_fires_when_nothing_moves(connected: Lab) -> None:
-    name = connected.create(texts(5), workforce=PrivateWorkteam(connected.team("private-people")))
+    name = connected.create(texts(5), workforce=connected.people)
     event = fire(trigger(name, stall_timeout=0.5))
     assert event["stalled"] >= 0.5
     assert (event["job_name"], event["state"]["unlabeled"]) == (name, 5)
@@ -85,7 +84,7 @@ def test_a_status_that_is_not_known_is_an_error_and_not_a_wait(connected: Lab, m
 def test_a_users_kill_stops_the_job_if_it_should(
     connected: Lab, monkeypatch: pytest.MonkeyPatch, stop: bool, state: str, status: str
 ) -> None:
-    name = connected.create(texts(5), workforce=PrivateWorkteam(connected.team("private-people")))
+    name = connected.create(texts(5), workforce=connected.people)
     connected.wait(name, {"InProgress"})
     task_instance = FakeTaskInstance()
     tell_task_state(monkeypatch, task_instance, state)
@@ -97,7 +96,7 @@ def test_a_users_kill_stops_the_job_if_it_should(
 
 
 def test_being_cancelled_alone_leaves_the_job_running(connected: Lab) -> None:
-    name = connected.create(texts(5), workforce=PrivateWorkteam(connected.team("private-people")))
+    name = connected.create(texts(5), workforce=connected.people)
     connected.wait(name, {"InProgress"})
     waiting = trigger(name)
 

@@ -6,7 +6,8 @@ import asyncio
 import json
 from typing import Any
 
-from labeling_provider.request import PrivateWorkteam
+from airflow.triggers.base import BaseTrigger
+
 from labeling_provider.triggers.labeling_job import LabelingJobTrigger
 from tests.conftest import Lab, texts
 from tests.flaky import Proxy
@@ -27,20 +28,14 @@ def trigger(name: str, **arguments: Any) -> LabelingJobTrigger:
     return LabelingJobTrigger(name, **{**defaults, **arguments})
 
 
-def fire(waiting: LabelingJobTrigger) -> dict[str, Any]:
-    async def first() -> dict[str, Any]:
-        async for event in waiting.run():
-            return dict(event.payload)
-        raise AssertionError("the trigger did not fire")
-
-    return asyncio.run(asyncio.wait_for(first(), 60))
+def fire(waiting: BaseTrigger) -> dict[str, Any]:
+    return asyncio.run(asyncio.wait_for(event_of(waiting), 60))
 
 
 def waiting_jobs(lab: Lab, count: int) -> list[str]:
     """Jobs that wait for people."""
-    people = PrivateWorkteam(lab.team("private-people"))
     manifest = lab.manifest(texts(2))
-    names = [lab.create(manifest, workforce=people) for _ in range(count)]
+    names = [lab.create(manifest, workforce=lab.people) for _ in range(count)]
     for name in names:
         lab.wait(name, {"InProgress"})
     return names
@@ -50,7 +45,7 @@ def watch(lab: Lab, names: list[str], **arguments: Any) -> list[LabelingJobTrigg
     return [trigger(name, created=lab.describe(name)["CreationTime"].timestamp(), **arguments) for name in names]
 
 
-async def event_of(waiting: LabelingJobTrigger) -> dict[str, Any]:
+async def event_of(waiting: BaseTrigger) -> dict[str, Any]:
     async for event in waiting.run():
         return dict(event.payload)
     raise AssertionError("the trigger did not fire")

@@ -11,7 +11,6 @@ import pytest
 from fastapi.dependencies.utils import get_flat_dependant
 
 from labeling_provider.groundtruth import facts
-from labeling_provider.request import PrivateWorkteam
 from labeling_provider.ui.application import MAX_BODY_BYTES, make_application
 from tests.conftest import Lab, texts
 from tests.flaky import connection as connection_to
@@ -163,8 +162,7 @@ EVIL = "<script>parent.owned=1</script><img src=x onerror=alert(1)>\u202egnihton
 @pytest.mark.usefixtures("connection")
 def test_a_job_tells_who_is_at_work_and_what_they_report(lab: Lab, jobs: Jobs, pages: Pages) -> None:
     task = jobs.add(None)
-    people = PrivateWorkteam(lab.team("private-people"))
-    name = job_of(lab, task, texts(1), {"InProgress"}, workforce=people, workers_per_object=1, title=EVIL[:60])
+    name = job_of(lab, task, texts(1), {"InProgress"}, workforce=lab.people, workers_per_object=1, title=EVIL[:60])
     jobs.add(facts_of(name), run=task["run_id"])
     assert "Nobody is at work." in pages.shows("/job/people", **task)
     ada = Browser(lab.service.endpoint_url).sign_in("Ada Lovelace")

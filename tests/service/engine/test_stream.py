@@ -236,8 +236,7 @@ def mask() -> bytes:
 
 def test_what_the_workers_have_no_room_for_waits_in_the_queue(lab: Lab) -> None:
     topic = Topic(lab)
-    people = PrivateWorkteam(lab.team("private-people"))
-    name = stream(lab, topic, workforce=people, max_concurrent_objects=2)
+    name = stream(lab, topic, workforce=lab.people, max_concurrent_objects=2)
     for number in range(5):
         topic.publish(text(number))
     counted(lab, name, Unlabeled=2)
@@ -416,8 +415,7 @@ def test_a_job_that_is_idle_for_ten_days_is_stopped_and_objects_expire_after_fou
     try:
         lab = Lab(service)
         idle, busy = Topic(lab), Topic(lab)
-        people = PrivateWorkteam(lab.team("private-people"))
-        waiting = stream(lab, busy, workforce=people, max_concurrent_objects=1)
+        waiting = stream(lab, busy, workforce=lab.people, max_concurrent_objects=1)
         began = time.monotonic()
         name = stream(lab, idle)
         idle.publish(text(1))

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from labeling_provider.service.kinds.kind import Answered, Kind, WorkerAnswer
-from tests.service.kinds.some_jobs import former_sequence, make_kind
+from labeling_provider.service.kinds.kind import Kind, ObjectLabel
+from tests.service.kinds.some_jobs import former_sequence, label_of, make_kind
 from tests.service.kinds.some_sequences import NAMES, URI, shape
 
-STAMP = "2026-01-02T03:04:05.000006"
 DETECTION, TRACKING = "video-object-detection", "video-object-tracking"
 LINE = {"source-ref": URI}
 
@@ -24,13 +23,11 @@ def frame(number: int, *boxes: dict[str, Any], **attributes: Any) -> dict[str, A
     return {"frameNumber": number, "frame": NAMES[number], "frameAttributes": attributes, "boundingBoxes": list(boxes)}
 
 
-def label_of(kind: Kind, content: dict[str, Any], line: dict[str, Any] = LINE) -> tuple[Any, dict[str, Any]]:
+def label_and_content(
+    kind: Kind, content: dict[str, Any], line: dict[str, Any] = LINE
+) -> tuple[ObjectLabel, dict[str, Any]]:
     """The label, and the content of its file."""
-    kind.check_answer(content, line)
-    consolidated = kind.consolidate([Answered(7, line, [WorkerAnswer("private.a", content)])], STAMP)
-    assert consolidated is not None
-    assert consolidated.failed == {}
-    label = consolidated.labels[7]
+    label = label_of(kind, content, line)
     ((uri, (body, kind_of)),) = label.files.items()
     assert (uri, kind_of) == (label.value, "application/json")
     return label, json.loads(body)

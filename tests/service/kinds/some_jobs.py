@@ -14,12 +14,13 @@ from PIL import Image
 
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.task_types import TASK_TYPES
-from labeling_provider.service.kinds.kind import KINDS, Answered, JobFacts, Kind, WorkerAnswer
+from labeling_provider.service.kinds.kind import KINDS, Answered, JobFacts, Kind, ObjectLabel, WorkerAnswer
 from tests.service.in_process import Memory
 from tests.service.kinds import some_clouds, some_sequences
 
 LABELS = ["ant", "bee", "cow", "dog"]
 BOX = "BoundingBox"
+STAMP = "2026-01-02T03:04:05.000006"
 WIDTH, HEIGHT = 40, 30
 TEXT = "Die „Aurora“ verließ Bergen am 3. Mai 🚢, und niemand weiß, wohin sie fuhr."
 
@@ -45,6 +46,15 @@ def make_kind(task_type: str, workers: int = 3, **categories: Any) -> Kind:
         object_store=store,
     )
     return KINDS[task_type](job)
+
+
+def label_of(kind: Kind, content: dict[str, Any], line: dict[str, Any]) -> ObjectLabel:
+    """What becomes of one worker's answer, which is a good one."""
+    kind.check_answer(content, line)
+    consolidated = kind.consolidate([Answered(7, line, [WorkerAnswer("private.a", content)])], STAMP)
+    assert consolidated is not None
+    assert consolidated.failed == {}
+    return consolidated.labels[7]
 
 
 def make_line(kind: Kind, chance: Random) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from labeling_provider.groundtruth.frame_tools import CUBOID
 from labeling_provider.service.failures import ObjectFailure
-from labeling_provider.service.kinds.kind import Answered, AnswerError, Kind, ObjectLabel, WorkerAnswer
+from labeling_provider.service.kinds.kind import AnswerError, Kind, ObjectLabel
 from tests.service.in_process import InProcess
 from tests.service.kinds.some_clouds import (
     LINE,
@@ -26,10 +26,9 @@ from tests.service.kinds.some_clouds import (
     cuboids_label,
     tracks_label,
 )
-from tests.service.kinds.some_jobs import LABELS, former_cloud, make_kind
+from tests.service.kinds.some_jobs import LABELS, former_cloud, label_of, make_kind
 from tests.service.kinds.some_sequences import ATTRIBUTES
 
-STAMP = "2026-01-02T03:04:05.000006"
 DETECTION, TRACKING = "3d-point-cloud-object-detection", "3d-point-cloud-object-tracking"
 SIDES = {"length": 4, "width": 2, "height": 1.5, "roll": 0, "pitch": 0, "yaw": 0.5}
 
@@ -44,14 +43,6 @@ def box(label: str, name: str, x: float, object_id: str = "", **attributes: Any)
 def frame(place: int, *boxes: dict[str, Any], **attributes: Any) -> dict[str, Any]:
     about = {"frameNumber": place, "frameName": NAMES[place], "frameAttributes": attributes}
     return {**about, "boundingCuboids": list(boxes)}
-
-
-def label_of(kind: Kind, content: dict[str, Any], line: dict[str, Any]) -> ObjectLabel:
-    kind.check_answer(content, line)
-    consolidated = kind.consolidate([Answered(7, line, [WorkerAnswer("private.a", content)])], STAMP)
-    assert consolidated is not None
-    assert consolidated.failed == {}
-    return consolidated.labels[7]
 
 
 def content_of(label: ObjectLabel) -> Any:

@@ -10,7 +10,7 @@ import pytest
 
 from labeling_provider.service.failures import ObjectFailure
 from labeling_provider.service.kinds.kind import AnswerError
-from tests.service.kinds.some_frames import LINE, TRACKING, audit, label_of
+from tests.service.kinds.some_frames import LINE, TRACKING, audit, label_and_content
 from tests.service.kinds.some_jobs import LABELS, make_kind
 from tests.service.kinds.some_sequences import ATTRIBUTES, sequence_label
 
@@ -39,5 +39,5 @@ def test_what_the_category_file_locks_comes_back_as_it_was() -> None:
     with pytest.raises(AnswerError, match="frame 0: shapes that the category file locks were changed"):
         kind.check_answer({kind.key: {"frames": initial["frames"][1:]}}, line)
     initial["frames"][0]["boundingBoxes"][0]["labelCategoryAttributes"] = {"parked": "yes"}
-    label, _ = label_of(kind, {kind.key: initial}, line)
+    label, _ = label_and_content(kind, {kind.key: initial}, line)
     assert label.metadata["adjustment-status"] == "adjusted", "attributes may change"

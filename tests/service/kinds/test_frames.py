@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from labeling_provider.groundtruth.frame_tools import TOOLS
 from tests.service.in_process import InProcess
-from tests.service.kinds.some_frames import DETECTION, LINE, TRACKING, audit, frame, label_of, tracked
+from tests.service.kinds.some_frames import DETECTION, LINE, TRACKING, audit, frame, label_and_content, tracked
 from tests.service.kinds.some_jobs import LABELS, make_kind
 from tests.service.kinds.some_sequences import (
     ATTRIBUTES,
@@ -31,7 +31,7 @@ def test_the_label_of_a_tracking_job_is_a_file_as_amazon_writes_it() -> None:
     kind = make_kind(TRACKING, categoryGlobalAttributes=ATTRIBUTES, frameAttributes=WEATHER)
     boxes = [tracked("cow", 1, 3, parked="yes"), tracked("ant", 1, 9, parked="no")]
     content = {kind.key: {"frames": [frame(1, *boxes, weather="wet"), frame(2, tracked("cow", 1, 5, parked="yes"))]}}
-    label, document = label_of(kind, content)
+    label, document = label_and_content(kind, content)
     assert label.value == "s3://lab/out/job/annotations/consolidated-annotation/output/7/SeqLabel.json"
     assert label.metadata == {"class-map": {"0": "ant", "2": "cow"}}
     frames = document["tracking-annotations"]
@@ -53,7 +53,7 @@ def test_the_label_of_a_tracking_job_is_a_file_as_amazon_writes_it() -> None:
 def test_the_label_of_a_detection_job_has_no_ids() -> None:
     kind = make_kind(DETECTION)
     box = {"label": "bee", "labelCategoryAttributes": {}, **shape("BoundingBox", 1, 2)}
-    _, document = label_of(kind, {"detectionAnnotations": {"frames": [frame(0, box, box)]}})
+    _, document = label_and_content(kind, {"detectionAnnotations": {"frames": [frame(0, box, box)]}})
     first = document["detection-annotations"][0]
     assert first["annotations"][0] == {
         **shape("BoundingBox", 1, 2),
@@ -71,7 +71,7 @@ def test_each_tool_has_its_list(name: str, tool: str, seed: int) -> None:
     truth = sequence_label(kind.key, Random(seed), LABELS, tool)
     content = kind.simulate(LINE, truth, True, Random(seed))
     assert content is not None
-    assert label_of(kind, json.loads(json.dumps(content)))[1] == truth, "what is right comes out as it went in"
+    assert label_and_content(kind, json.loads(json.dumps(content)))[1] == truth, "what is right comes out as it went in"
 
 
 def test_frames_are_in_the_order_of_their_names_bytes() -> None:

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from labeling_provider.service.kinds.kind import AnswerError, Kind
 from tests.service.in_process import InProcess
 from tests.service.kinds.some_clouds import NAMES, SEQUENCE_LINE, URI, WEATHER, cloud_objects, tracks_label
-from tests.service.kinds.some_jobs import LABELS, former_cloud, make_kind
+from tests.service.kinds.some_jobs import LABELS, former_cloud, label_of, make_kind
 from tests.service.kinds.some_sequences import ATTRIBUTES
-from tests.service.kinds.test_cloud_cuboids import TRACKING, box, content_of, frame, label_of
+from tests.service.kinds.test_cloud_cuboids import TRACKING, box, content_of, frame
 
 LINKED = [{"type": "BoundingBox"}, {"type": "Cuboid"}]
 PLACE = {"left": 40, "top": 12, "width": 90, "height": 44}

@@ -16,13 +16,12 @@ from hypothesis import strategies as st
 
 from labeling_provider.manifest import read_label
 from labeling_provider.service.failures import ObjectFailure
-from labeling_provider.service.kinds.kind import Answered, AnswerError, Kind, ObjectLabel, WorkerAnswer
+from labeling_provider.service.kinds.kind import AnswerError, Kind, ObjectLabel
 from labeling_provider.service.kinds.point_classes import PaintedPoints
 from tests.service.in_process import InProcess
 from tests.service.kinds.some_clouds import LINE, POINTS, WEATHER, classes, cloud_objects, packed
-from tests.service.kinds.some_jobs import LABELS, former_cloud, make_kind
+from tests.service.kinds.some_jobs import LABELS, STAMP, former_cloud, label_of, make_kind
 
-STAMP = "2026-01-02T03:04:05.000006"
 SEGMENTATION = "3d-point-cloud-semantic-segmentation"
 NUMBERS = [0, 2, 2, 0, 4, 1]
 
@@ -30,14 +29,6 @@ NUMBERS = [0, 2, 2, 0, 4, 1]
 def form(numbers: list[int], **attributes: Any) -> dict[str, Any]:
     """A worker's answer."""
     return {"labeledPoints": base64.b64encode(packed(numbers)).decode(), "frameAttributes": attributes}
-
-
-def label_of(kind: Kind, content: dict[str, Any], line: dict[str, Any] = LINE) -> ObjectLabel:
-    kind.check_answer(content, line)
-    consolidated = kind.consolidate([Answered(7, line, [WorkerAnswer("private.a", content)])], STAMP)
-    assert consolidated is not None
-    assert consolidated.failed == {}
-    return consolidated.labels[7]
 
 
 def numbers_of(label: ObjectLabel) -> list[int]:
@@ -49,7 +40,7 @@ def numbers_of(label: ObjectLabel) -> list[int]:
 
 def test_the_label_is_a_file_with_a_color_map_as_amazon_writes_it() -> None:
     kind = make_kind(SEGMENTATION, frameAttributes=WEATHER)
-    label = label_of(kind, {kind.key: form(NUMBERS, weather="wet")})
+    label = label_of(kind, {kind.key: form(NUMBERS, weather="wet")}, LINE)
     assert label.value == f"s3://lab/out/job/annotations/consolidated-annotation/output/7/{STAMP}.zlib"
     assert numbers_of(label) == NUMBERS
     colors = label.metadata["color-map"]
@@ -66,7 +57,7 @@ def test_the_label_is_a_file_with_a_color_map_as_amazon_writes_it() -> None:
 
 def test_points_without_a_class_are_no_class_of_the_label() -> None:
     kind = make_kind(SEGMENTATION)
-    made = label_of(kind, {kind.key: form(NUMBERS)})
+    made = label_of(kind, {kind.key: form(NUMBERS)}, LINE)
     metadata = {**made.metadata, "type": kind.job.task_type.metadata_type}
     label = read_label({"x-ref": made.value, "x-ref-metadata": metadata}, "x-ref")
     assert label is not None
@@ -108,7 +99,7 @@ def test_what_is_right_comes_out_as_it_went_in(seed: int) -> None:
     kind, truth = make_kind(SEGMENTATION), classes(Random(seed), LABELS)
     content = kind.simulate(LINE, truth, True, Random(seed))
     assert content is not None
-    assert numbers_of(label_of(kind, json.loads(json.dumps(content)))) == truth
+    assert numbers_of(label_of(kind, json.loads(json.dumps(content)), LINE)) == truth
 
 
 def test_the_truth_may_name_classes_and_be_a_file() -> None:

@@ -8,7 +8,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.service.kinds.some_frames import LINE, TRACKING, audit, label_of
+from tests.service.kinds.some_frames import LINE, TRACKING, audit, label_and_content
 from tests.service.kinds.some_jobs import LABELS, make_kind
 from tests.service.kinds.some_sequences import sequence_label
 
@@ -27,7 +27,7 @@ def test_careless_workers_are_wrong_but_plausible() -> None:
 def test_a_good_worker_leaves_what_is_right_and_corrects_the_rest(seed: int) -> None:
     truth = sequence_label("trackingAnnotations", Random(seed), LABELS)
     kind, line = audit(truth)
-    label, document = label_of(kind, kind.simulate(line, truth, True, Random(seed)) or {}, line)
+    label, document = label_and_content(kind, kind.simulate(line, truth, True, Random(seed)) or {}, line)
     assert label.metadata["adjustment-status"] == "unadjusted"
     assert document == truth, "attributes that this job does not offer are kept"
 
@@ -38,7 +38,7 @@ def test_corrections_keep_the_ids_of_objects() -> None:
     moved = before["tracking-annotations"][2]["annotations"][0]
     moved["left"] += 50
     kind, line = audit(before)
-    label, document = label_of(kind, kind.simulate(line, truth, True, Random(1)) or {}, line)
+    label, document = label_and_content(kind, kind.simulate(line, truth, True, Random(1)) or {}, line)
     assert label.metadata["adjustment-status"] == "adjusted"
     boxes = document["tracking-annotations"][2]["annotations"]
     assert {box["object-id"] for box in boxes} == {

@@ -17,7 +17,6 @@ from dev.stack import wait_until
 from labeling_provider.request import LabelingJobSpec
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.embedded.moto_messaging import EmbeddedMessaging
-from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.loop import _validation_size as validation_size
@@ -25,9 +24,8 @@ from labeling_provider.service.learning.registry import ModelRegistry
 from labeling_provider.service.wiring import make_labeling
 from labeling_provider.service.work.truth import Truth
 from labeling_provider.service.work.workforce import load_workforce
-from tests.service.in_process import all_operations
+from tests.service.in_process import ACCOUNT, REGION, Memory, all_operations
 
-ACCOUNT, REGION = "123456789012", "us-east-1"
 OUTPUT = "s3://lab/out/job/manifests/output/output.manifest"
 
 
@@ -58,16 +56,8 @@ class MortalStore(Database):
             self.life.step()
 
 
-class MemoryStorage(ObjectStore):
+class MortalStorage(Memory):
     life = Life(float("inf"))
-
-    def __init__(self) -> None:
-        self.objects: dict[str, bytes] = {}
-
-    def read(self, uri: str) -> bytes:
-        if uri not in self.objects:
-            raise MissingObject(uri)
-        return self.objects[uri]
 
     def write(self, files: dict[str, tuple[bytes, str]]) -> None:
         self.life.step()
@@ -76,20 +66,11 @@ class MemoryStorage(ObjectStore):
                 self.life.step()
             self.objects[uri] = body
 
-    def delete_below(self, prefix: str) -> int:
-        gone = [uri for uri in self.objects if uri.startswith(prefix)]
-        for uri in gone:
-            del self.objects[uri]
-        return len(gone)
-
-    def version(self, uri: str) -> str | None:
-        return str(hash(self.objects[uri])) if uri in self.objects else None
-
 
 class Process:
     """The service without its HTTP server; one life of it."""
 
-    def __init__(self, folder: Path, storage: MemoryStorage, life: Life) -> None:
+    def __init__(self, folder: Path, storage: MortalStorage, life: Life) -> None:
         workforce = folder / "workforce.json"
         workforce.write_text(json.dumps({"workteams": {"private-simulated": {"workers": 3}}}))
         known = load_workforce(workforce, seed=4, region=REGION, account=ACCOUNT)
@@ -124,7 +105,7 @@ class Process:
         return dead.is_set()
 
 
-def create(folder: Path, storage: MemoryStorage) -> None:
+def create(folder: Path, storage: MortalStorage) -> None:
     """Make the job, in a process that ends before the job goes on."""
     lines = [{"source": text, "truth": name} for text, name in messages(500, 5)]
     storage.objects["s3://lab/in.manifest"] = "".join(json.dumps(line) + "\n" for line in lines).encode()
@@ -148,7 +129,7 @@ def create(folder: Path, storage: MemoryStorage) -> None:
     process.store.close()
 
 
-def labels(storage: MemoryStorage) -> list[Any]:
+def labels(storage: MortalStorage) -> list[Any]:
     entries = []
     for line in storage.objects[OUTPUT].splitlines():
         entry = json.loads(line)
@@ -157,7 +138,7 @@ def labels(storage: MemoryStorage) -> list[Any]:
     return entries
 
 
-def counters(folder: Path, storage: MemoryStorage) -> Any:
+def counters(folder: Path, storage: MortalStorage) -> Any:
     process = Process(folder, storage, Life(float("inf")))
     try:
         return process.operations.call("DescribeLabelingJob", {"LabelingJobName": "job"})["LabelCounters"]
@@ -166,7 +147,7 @@ def counters(folder: Path, storage: MemoryStorage) -> Any:
 
 
 def test_a_job_that_is_killed_again_and_again_comes_to_the_same(tmp_path: Path) -> None:
-    calm, folder = MemoryStorage(), tmp_path / "calm"
+    calm, folder = MortalStorage(), tmp_path / "calm"
     folder.mkdir()
     create(folder, calm)
     assert not Process(folder, calm, Life(float("inf"))).live()
@@ -174,7 +155,7 @@ def test_a_job_that_is_killed_again_and_again_comes_to_the_same(tmp_path: Path) 
     assert counted["MachineLabeled"] > 20
     assert counted["TotalLabeled"] == 500
 
-    storage, folder = MemoryStorage(), tmp_path / "killed"
+    storage, folder = MortalStorage(), tmp_path / "killed"
     folder.mkdir()
     create(folder, storage)
     kills = steps = 0
@@ -199,7 +180,7 @@ def test_a_fifth_of_the_dataset_is_measured_on_and_a_tenth_of_a_large_one() -> N
 
 @pytest.mark.parametrize("size", [3, 12])
 def test_a_tiny_job_is_people_s_alone(tmp_path: Path, size: int) -> None:
-    storage = MemoryStorage()
+    storage = MortalStorage()
     create(tmp_path, storage)
     lines = storage.objects["s3://lab/in.manifest"].splitlines(keepends=True)[:size]
     storage.objects["s3://lab/in.manifest"] = b"".join(lines)

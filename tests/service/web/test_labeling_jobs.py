@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from labeling_provider.request import PrivateWorkteam
 from tests.conftest import Lab, texts
 from tests.own_names import own_id
 from tests.service.test_room_jobs import picture
@@ -157,11 +156,10 @@ def test_unknown_operations_and_broken_bodies_are_answered_as_errors(lab: Lab) -
 @pytest.fixture(scope="module")
 def many(lab: Lab) -> list[str]:
     """Twelve stopped jobs with names in no order of creation."""
-    people = PrivateWorkteam(lab.team("private-people"))
     names = [f"page-{(number * 7) % 12:02}" for number in range(12)]
     manifest = lab.manifest(texts(1))
     for name in names:
-        lab.create(manifest, name, workforce=people)
+        lab.create(manifest, name, workforce=lab.people)
     for name in names[:4]:
         lab.sagemaker.stop_labeling_job(LabelingJobName=name)
         lab.wait(name)

@@ -9,13 +9,13 @@ from typing import Any
 
 import httpx
 import pytest
-from botocore.exceptions import ClientError
 
 from dev.identity_provider import IdentityProvider, ProviderBrowser
 from dev.stack import Service
 from labeling_provider.service.work.requesters import MAX_OWN_KEYS
 from tests.own_names import own_id
 from tests.service.web.conftest import make_experts
+from tests.service.web.wire import refused
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("birders")]
 
@@ -77,13 +77,6 @@ def visitor(guarded: Service, provider: IdentityProvider) -> Iterator[Callable[.
     yield make
     for visitor in made:
         visitor.browser.client.close()
-
-
-def refused(call: Callable[..., Any], **arguments: Any) -> str:
-    """The code with which a call is refused."""
-    with pytest.raises(ClientError) as caught:
-        call(**arguments)
-    return str(caught.value.response["Error"]["Code"])
 
 
 def test_a_requester_makes_replaces_and_removes_own_keys(visitor: Callable[..., Visitor], run: Run) -> None:

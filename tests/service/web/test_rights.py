@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from dev.stack import ROOT, Service, wait_until
 from labeling_provider.request import LabelingJobSpec
 from tests.own_names import own_id
+from tests.service.web.wire import refused
 from tests.snippets import blocks
 
 pytestmark = pytest.mark.e2e
@@ -76,13 +77,6 @@ class Key:
                 s3.put_object(Bucket=place, Key=key, Body=text.encode())
         self.client("sagemaker").create_labeling_job(**{**draft.request, **changed})
         return name
-
-
-def refused(call: Callable[..., Any], **arguments: Any) -> str:
-    """The code with which a call is refused."""
-    with pytest.raises(ClientError) as caught:
-        call(**arguments)
-    return str(caught.value.response["Error"]["Code"])
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,10 @@ import base64
 import gzip
 import hashlib
 import http.client
-import os
 import re
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -22,6 +20,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials as Keys
 
+from dev.processes import cpu_seconds
 from dev.stack import Service
 from labeling_provider.service.failures import ApiError
 from labeling_provider.service.web.requests import RequestHead
@@ -520,16 +519,10 @@ def test_no_address_takes_longer_than_its_length(guarded: Service) -> None:
     """In seconds of the service's processor, beside an address of the same length."""
 
     def taken(path: str) -> float:
-        before = processor_seconds(guarded)
+        before = cpu_seconds(guarded.group.process.pid)
         send(guarded, Sent("OPTIONS", guarded.endpoint_url + path, {"Origin": "https://evil.example"}, b""))
-        return processor_seconds(guarded) - before
+        return cpu_seconds(guarded.group.process.pid) - before
 
     plain = taken("/b/" + "a" * 31_600)
     assert taken("/b/" + ".s3." * 7_900) < plain + 1
     assert taken("/b/x?" + ".s3." * 7_900) < plain + 1
-
-
-def processor_seconds(service: Service) -> float:
-    """What the service's process has used of its processor so far."""
-    fields = Path(f"/proc/{service.group.process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,11 +1,14 @@
-"""Sends requests as they are, also such as no client would send."""
+"""Sends requests as they are, also such as no client would send, and reads refusals."""
 
 from __future__ import annotations
 
 import http.client
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
+
+import pytest
+from botocore.exceptions import ClientError
 
 from dev.stack import PATIENCE, Service
 
@@ -25,3 +28,10 @@ def ask(
         return answer.status, answer.read(), answer.headers
     finally:
         connection.close()
+
+
+def refused(call: Callable[..., Any], **arguments: Any) -> str:
+    """The code with which a call of a boto3 client is refused."""
+    with pytest.raises(ClientError) as caught:
+        call(**arguments)
+    return str(caught.value.response["Error"]["Code"])

@@ -56,8 +56,6 @@ class RequestHead:
         :raises ApiError: if the request is malformed or ambiguous.
         """
         method = scope["method"]
-        if method not in _METHODS:
-            raise ApiError("MethodNotAllowed", f"{method[:20]} is not supported.", HTTPStatus.METHOD_NOT_ALLOWED)
         if scope["http_version"] not in {"1.0", "1.1"}:
             raise _bad("The HTTP version must be 1.0 or 1.1.")
         headers = _headers(scope["headers"])
@@ -79,7 +77,11 @@ class RequestHead:
             pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
         except ValueError:
             raise _bad(f"The query has more than {MAX_PARAMETERS} parameters.") from None
-        return cls(method, path, query, headers, host, tuple(pairs))
+        head = cls(method, path, query, headers, host, tuple(pairs))
+        # A page answers by itself, with the methods that it has.
+        if method not in _METHODS and not (head.is_page or head.is_portal):
+            raise ApiError("MethodNotAllowed", f"{method[:20]} is not supported.", HTTPStatus.METHOD_NOT_ALLOWED)
+        return head
 
     def parameter(self, name: str) -> str | None:
         """The value of a query parameter; None if it is missing.
@@ -112,7 +114,7 @@ class RequestHead:
     @property
     def is_static(self) -> bool:
         """Whether the request is for a file that workers' pages load; these are for everybody."""
-        return self.is_portal and self.path.startswith(f"{STATIC_PATH}/") and self.method in {"GET", "HEAD"}
+        return self.is_portal and self.path.startswith(f"{STATIC_PATH}/")
 
     @property
     def is_monitoring(self) -> bool:

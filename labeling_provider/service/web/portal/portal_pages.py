@@ -79,20 +79,20 @@ class Pages:
     @property
     def of_each_answer(self) -> list[Route]:
         """The routes requested for every answer, below ``/portal``."""
-        return [Route("/frame/{task:int}", self._signed_in(self.frame))]
+        return [Route("/frame/{task:int}", self._signed_in(self.frame), methods=["GET"])]
 
     @property
     def routes(self) -> list[Route]:
         """The other routes."""
         return [
-            Route("/", self._signed_in(self.jobs)),
+            Route("/", self._signed_in(self.jobs), methods=["GET"]),
             Route("/sign-in", self._in_thread(self.sign_in), methods=["GET", "POST"]),
             Route("/sign-out", self._in_thread(self.sign_out), methods=["POST"]),
             Route("/invitations/{token}", self._in_thread(self.invitation), methods=["GET", "POST"]),
-            Route("/jobs/{job:int}", self._signed_in(self.task_page)),
-            Route("/labeling-jobs/{name}", self._signed_in(self.named_job)),
-            Route("/numbers", self._signed_in(self.my_numbers)),
-            Route("/help", self._signed_in(self.help)),
+            Route("/jobs/{job:int}", self._signed_in(self.task_page), methods=["GET"]),
+            Route("/labeling-jobs/{name}", self._signed_in(self.named_job), methods=["GET"]),
+            Route("/numbers", self._signed_in(self.my_numbers), methods=["GET"]),
+            Route("/help", self._signed_in(self.help), methods=["GET"]),
         ]
 
     # Pages

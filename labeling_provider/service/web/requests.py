@@ -21,8 +21,11 @@ STATIC_PATH: Final = "/portal/static"
 HEALTH_PATH: Final = "/healthz"
 READINESS_PATH: Final = "/readyz"
 METRICS_PATH: Final = "/metrics"
+MAX_LOGGED_PATH: Final = 300
 FORM: Final = "application/x-www-form-urlencoded"
 
+_SECRET_BELOW: Final = (f"{PORTAL_PATH}/invitations/", f"{STATIC_PATH}/template/")
+"""Whoever knows what comes after these may open it."""
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 _HEADER_NAME: Final = re.compile(r"[a-z0-9!#$%&'*+.^`|~-]+")
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::[0-9]{1,5})?")
@@ -180,6 +183,20 @@ class RequestHead:
         """
         reads = self.method in {"GET", "HEAD", "OPTIONS"} and bool(self.bucket_and_key[1])
         return reads and self.target is None and not self.is_page and not self.is_portal
+
+
+def path_for_log(raw_path: bytes) -> str:
+    """A request's path, percent-encoded as it was sent, for the log: cut at :data:`MAX_LOGGED_PATH` characters.
+
+    The query and secrets are left out: who may read the log may not use other people's invitations.
+    """
+    path = raw_path[:MAX_LOGGED_PATH].decode("latin-1")
+    if not path.startswith("/"):
+        # An address with a host, which may have a password before it.
+        path = "/" + path.partition("://")[2].partition("/")[2]
+    path = path.partition("?")[0]
+    plain = "/".join(["", *(part for part in unquote(path).split("/") if part), ""])
+    return next((f"{beginning}…" for beginning in _SECRET_BELOW if plain.startswith(beginning)), path)
 
 
 def form_fields(body: bytes, most: int = 20) -> dict[str, list[str]]:

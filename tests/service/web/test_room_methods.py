@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -12,6 +11,7 @@ from starlette.routing import Route
 from labeling_provider.service import app
 from labeling_provider.service.web.asgi import Application
 from labeling_provider.service.web.requests import PAGES_PATH, PORTAL_PATH, STATIC_PATH
+from tests.service.web.wire import ask_inside
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"})
 
@@ -28,19 +28,8 @@ def application() -> Application:
 
 def answered(application: Application, method: str, path: str) -> tuple[int, set[str]]:
     """Status of an answer, and the methods that it says are allowed."""
-    sent: list[Any] = []
-    scope = {"type": "http", "http_version": "1.1", "method": method, "scheme": "http", "raw_path": path.encode()}
-    head = {"query_string": b"", "headers": [(b"host", b"localhost")]}
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    asyncio.run(application({**scope, **head}, receive, send))
-    allowed = dict(sent[0]["headers"]).get(b"allow", b"").decode()
-    return sent[0]["status"], {method.strip() for method in allowed.split(",") if method}
+    status, headers = ask_inside(application, method, path)
+    return status, {method.strip() for method in headers.get("allow", "").split(",") if method}
 
 
 @pytest.mark.parametrize("below", [PAGES_PATH, PORTAL_PATH])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp
 
 from dev.stack import PATIENCE, Service
 
@@ -25,3 +28,30 @@ def ask(
         return answer.status, answer.read(), answer.headers
     finally:
         connection.close()
+
+
+def ask_inside(application: ASGIApp, method: str, path: str, **headers: str) -> tuple[int, dict[str, str]]:
+    """Status and headers of an answer of an application in this process.
+
+    :param path: with the query; an address may stand before it.
+    """
+    sent: list[Any] = []
+    raw_path, _, query = path.encode().partition(b"?")
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "raw_path": raw_path,
+        "query_string": query,
+        "headers": [(name.encode(), value.encode()) for name, value in {"host": "localhost", **headers}.items()],
+    }
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(application(scope, receive, send))  # type: ignore[arg-type]
+    return sent[0]["status"], {name.decode(): value.decode() for name, value in sent[0]["headers"]}

@@ -244,7 +244,7 @@ class Pages:
             return self._task_pages.page(task, base_of(request), language)
         except ObjectsAway as error:
             log.warning("task %d can't be shown: %s", request.path_params["task"], error)
-            return message_page(words_of(language)["objects_away"], HTTPStatus.SERVICE_UNAVAILABLE)
+            return message_page(words_of(language)["objects_away"], HTTPStatus.SERVICE_UNAVAILABLE, language)
         except JobFailure as error:
             message = f"The page of this task can't be shown. Tell the requester of {job.name}: {error}"
             return message_page(message, HTTPStatus.UNPROCESSABLE_ENTITY)

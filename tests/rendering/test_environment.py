@@ -40,6 +40,20 @@ def test_there_is_one_environment_and_one_style_sheet() -> None:
     assert style_sheet() in render("service/web/templates/page.html", title="a", text="b", refresh=False, person=None)
     styled = [path for path in _sources() if "<style" in path.read_text()]
     assert styled == [PACKAGE / "rendering" / "templates" / "page.html"]
+    assert [path for path in PACKAGE.rglob("*.html") if "<html" in path.read_text()] == styled, "pages extend it"
+
+
+def test_the_portal_adds_to_the_style_sheet_and_does_not_repeat_it() -> None:
+    portal = (ROOT / "frontend" / "src" / "portal" / "portal.css").read_text()
+    sheets = ("palette.css", "labeling.css")
+    assert [name for name in sheets if f'/rendering/static/{name}";' in portal] == list(sheets)
+    assert not re.search(
+        r"#[0-9a-f]{3,8}\b|rgb\(|font-family|font:|background|border-radius: 0\.[345]|collapse", portal
+    )
+    # Of elements without a class, it changes size and place alone.
+    elements = re.findall(r"^((?:[a-z0-9]+,\n)*[a-z0-9]+) \{\n([^}]+)\}", portal, re.MULTILINE)
+    changed = {name for _, rules in elements for name in re.findall(r"^ *([a-z-]+):", rules, re.MULTILINE)}
+    assert changed <= {"font-size", "padding", "margin", "min-height", "width", "max-width"}
 
 
 def test_the_colors_of_all_pages_stand_in_one_palette() -> None:
@@ -60,7 +74,7 @@ def test_the_colors_of_all_pages_stand_in_one_palette() -> None:
 
 def test_every_class_of_a_template_is_in_the_style_sheet() -> None:
     known = set(re.findall(r"\.([a-z_]+)", style_sheet()))
-    portal = set(re.findall(r"\.([a-z_]+)", (ROOT / "frontend" / "src" / "portal" / "portal.css").read_text()))
+    portal = known | set(re.findall(r"\.([a-z_]+)", (ROOT / "frontend" / "src" / "portal" / "portal.css").read_text()))
     for path in _sources():
         for names in re.findall(r'class="([a-z_ ]+)"', path.read_text()):
             assert set(names.split()) <= (portal if path.is_relative_to(PORTAL) else known), path
@@ -98,7 +112,7 @@ WORDS = {
 }
 NUMBERS = {"number", "pages", "wanted.page", "training.iteration", "job.facts.workers_per_object"}
 KEYS = {"made.access_key_id", "made.secret_access_key", "key.access_key_id", 'key.rights|join(", ")', "right", "most"}
-KEYS |= {"person.worker_id"}
+KEYS |= {"person.worker_id", "language"}
 """What the service has made up itself."""
 ALONE = {
     "name[:100]",

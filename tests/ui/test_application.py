@@ -91,6 +91,15 @@ def test_a_body_is_refused_by_its_size_before_it_is_read(signed_in: Callable[[st
     assert client.post("/job/relabel", content=iter([b"{}"])).status_code == 413
 
 
+def test_a_page_refuses_methods_that_it_does_not_have(signed_in: Callable[[str], Pages]) -> None:
+    client = signed_in("admin").client
+    for route in make_application().routes:
+        path, methods = route.path, route.methods  # type: ignore[attr-defined]
+        for method in {"GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"} - methods:
+            answer = client.request(method, path)
+            assert (answer.status_code, answer.headers["allow"]) == (405, ", ".join(methods)), f"{method} {path}"
+
+
 def test_only_jobs_of_readable_dags_are_shown(jobs: Jobs, signed_in: Callable[[str], Pages]) -> None:
     hidden = jobs.add({**FACTS, "job_name": "hidden", "workteam_arn": "x:workteam/hidden"}, dag="secret")
     jobs.add(FACTS, COUNTERS)

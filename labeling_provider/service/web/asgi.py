@@ -21,7 +21,7 @@ from labeling_provider.service.cloud.offered import Service, Services
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.database.states import Role
 from labeling_provider.service.failures import ApiError
-from labeling_provider.service.log_format import REQUEST_ID
+from labeling_provider.service.log_format import REQUEST_ID, REQUESTS
 from labeling_provider.service.measures import ROUTE, request_times
 from labeling_provider.service.tracing import traced
 from labeling_provider.service.web.bodies import Body, ClientGone, check_sums, decode_chunks, max_encoded, read_body
@@ -29,7 +29,7 @@ from labeling_provider.service.web.entrance import Admitted, Entrance
 from labeling_provider.service.web.monitoring import Monitoring
 from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.request_threads import RequestThreads
-from labeling_provider.service.web.requests import PAGES_PATH, PORTAL_PATH, RequestHead
+from labeling_provider.service.web.requests import PAGES_PATH, PORTAL_PATH, RequestHead, path_for_log
 from labeling_provider.service.web.responses import JSON, amazon_response, refusal, streamed
 from labeling_provider.service.web.rights import Asked, Rights, check_page_right
 from labeling_provider.service.web.routing import (
@@ -60,15 +60,27 @@ _REFUSALS: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _CREDENTIAL: Final = re.compile(r"Credential=([A-Za-z0-9_-]{1,64})/")
 _LINK_CACHE_SECONDS: Final = 900
 _REQUEST_ID_HEADER: Final = b"x-amzn-requestid"
+_MONITORING: Final = "monitoring"
 
 
 @dataclass
-class _Audited:
-    """What is known of a request so far, for the audit trail."""
+class _Seen:
+    """What is known of a request so far, for the audit trail and the log.
 
+    :param status: the response's; None until it begins.
+    :param requester: whose key or session it was made with.
+    """
+
+    status: int | None = None
+    requester: str | None = None
     who: Requester | None = None
     asked: Asked | None = None
     is_refused: bool = False
+
+    @property
+    def status_class(self) -> str:
+        """Such as ``2xx``; ``none`` if no response has begun."""
+        return f"{self.status // 100}xx" if self.status else "none"
 
 
 class Application:
@@ -112,15 +124,14 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer any request, and measure how long that takes."""
         began = time.perf_counter()
-        status = "none"
+        seen = _Seen()
         request_id = str(uuid.uuid4())
         REQUEST_ID.set(request_id)
         ROUTE.set("none")
 
         async def tell(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = f"{message['status'] // 100}xx"
+                seen.status = message["status"]
                 message["headers"] = [
                     *(header for header in message["headers"] if header[0] != _REQUEST_ID_HEADER),
                     (_REQUEST_ID_HEADER, request_id.encode()),
@@ -129,19 +140,19 @@ class Application:
 
         with traced("request", scope["headers"], http__request__method=scope["method"][:10]) as span:
             try:
-                await self._respond(scope, receive, tell)
+                await self._respond(scope, receive, tell, seen)
             finally:
-                request_times(ROUTE.get(), status).observe(time.perf_counter() - began)
+                _write_down(scope, seen, time.perf_counter() - began)
                 if span:
                     span.update_name(ROUTE.get())
                     span.set_attribute("labeling.request_id", request_id)
-                    span.set_attribute("labeling.status", status)
+                    span.set_attribute("labeling.status", seen.status_class)
 
-    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _respond(self, scope: Scope, receive: Receive, send: Send, seen: _Seen) -> None:
         request: RequestHead | None = None
         response: ASGIApp
         address = (scope.get("client") or ("",))[0]
-        seen, outcome = _Audited(), OK
+        outcome = OK
         try:
             request = RequestHead.of(scope)
             if request.is_portal and not await self._entrance.may_enter(address):
@@ -155,13 +166,13 @@ class Application:
             if error.status in _REFUSALS:
                 seen.is_refused = True
         except (DatabaseError, ObjectsAway) as error:
-            log.error("%s %s: %s", scope["method"], scope["raw_path"][:200], error)
+            log.error("%s %s: %s", scope["method"], path_for_log(scope["raw_path"]), error)
             is_database = isinstance(error, DatabaseError)
             part = "database can't store this now" if is_database else "object store does not answer"
             message = f"The service's {part}. Try again."
             response = refusal(request, ApiError("ServiceUnavailable", message, HTTPStatus.SERVICE_UNAVAILABLE))
         except Exception:
-            log.exception("%s %s failed", scope["method"], scope["raw_path"][:200])
+            log.exception("%s %s failed", scope["method"], path_for_log(scope["raw_path"]))
             response = refusal(request, ApiError("InternalFailure", "See the log of the service.", 500))
         if self._entrance.is_demanding and self._audit and (seen.is_refused or (seen.asked and seen.asked.changes)):
             if outcome == OK and isinstance(response, Response) and response.status_code >= HTTPStatus.BAD_REQUEST:
@@ -177,7 +188,7 @@ class Application:
             response.headers["connection"] = "close"
         await response(scope, receive, send)
 
-    async def _answer(self, request: RequestHead, receive: Receive, seen: _Audited, address: str) -> ASGIApp:
+    async def _answer(self, request: RequestHead, receive: Receive, seen: _Seen, address: str) -> ASGIApp:
         try:
             admitted = await self._entrance.admit(request, address)
         except ApiError as error:
@@ -186,9 +197,12 @@ class Application:
                 raise
             return invitation
         signature, who = admitted.signature, admitted.who
-        seen.who = who
+        is_known = self._entrance.is_demanding and (
+            request.is_page or (signature and not self._entrance.is_link(signature))
+        )
+        seen.who, seen.requester = who, who.name if is_known else None
         if request.is_monitoring:
-            ROUTE.set("monitoring")
+            ROUTE.set(_MONITORING)
             return await self._monitoring.answer(request.path)
         if request.is_static and self._static:
             ROUTE.set("static")
@@ -275,6 +289,24 @@ class Application:
         if named == Service.S3 and is_upload(request):
             await self._threads.run(lambda: check_sums(request, body))
         return body
+
+
+def _write_down(scope: Scope, seen: _Seen, seconds: float) -> None:
+    """Count a request in the metrics, and give it its line in the log if it has them."""
+    request_times(ROUTE.get(), seen.status_class).observe(seconds)
+    if ROUTE.get() == _MONITORING or not REQUESTS.isEnabledFor(logging.INFO):
+        return
+    known = {
+        "method": scope["method"][:20],
+        "path": path_for_log(scope["raw_path"]),
+        "status": seen.status,
+        "milliseconds": round(1000 * seconds, 1),
+        "requester": seen.requester,
+    }
+    # Logger.info takes twice as long: it looks for the line of code that logs.
+    record = logging.LogRecord(REQUESTS.name, logging.INFO, __file__, 0, "request", None, None)
+    record.request = {name: value for name, value in known.items() if value is not None}
+    REQUESTS.handle(record)
 
 
 def _clean(path: str, below: str) -> str:

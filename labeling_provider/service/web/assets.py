@@ -124,7 +124,7 @@ class Assets:
 
     def _answer(self, scope: Scope) -> Response:
         if scope["method"] not in {"GET", "HEAD"}:
-            return PlainTextResponse("405 These files can only be read.\n", 405, _COMMON)
+            return PlainTextResponse("405 These files can only be read.\n", 405, {**_COMMON, "allow": "GET, HEAD"})
         path = scope["path"].removeprefix(STATIC_PATH).removeprefix("/")
         names, caching = self._names, "public, max-age=31536000, immutable"
         file = self._files.get(path)

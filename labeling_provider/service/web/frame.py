@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 from starlette.responses import HTMLResponse, Response
 
 from labeling_provider.groundtruth.documents import plain
+from labeling_provider.rendering.environment import render
 from labeling_provider.service.web.assets import ELEMENTS, NOT_BUILT, SCRIPTS, STYLES, Assets
 from labeling_provider.service.web.requests import STATIC_PATH
 
@@ -60,11 +61,13 @@ def frame_page(
     return HTMLResponse(body.encode("utf-8", "replace"), headers=frame_headers(base, objects))
 
 
-def message_page(message: str, status: int) -> Response:
-    """A page that says why there is no other."""
-    return HTMLResponse(
-        f"<!doctype html><title>Labeling</title><p>{html.escape(message)}</p>", status, frame_headers("")
-    )
+def message_page(message: str, status: int, language: str = "en") -> Response:
+    """A page that says why there is no other.
+
+    :param language: the message's language.
+    """
+    content = render("service/web/templates/message.html", message=message, language=language)
+    return HTMLResponse(content, status, frame_headers(""))
 
 
 def frame_html(rendered: str, assets: Assets, *, title: str = "", language: str = "en", policy: str = "") -> str:

@@ -147,7 +147,10 @@ class HumanTaskUis:
         name, _, token = scope["path"].removeprefix(TEMPLATES_PATH).removeprefix("/").partition("/")
         response: Response
         try:
-            response = await run_in_threadpool(self._answer, name, token)
+            if scope["method"] in {"GET", "HEAD"}:
+                response = await run_in_threadpool(self._answer, name, token)
+            else:
+                response = PlainTextResponse("405 Templates can only be read.\n", 405, {"allow": "GET, HEAD"})
         except DatabaseError:
             response = PlainTextResponse("503 The service's database does not respond. Try again.\n", 503)
         await response(scope, receive, send)

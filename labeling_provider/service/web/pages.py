@@ -143,7 +143,10 @@ def _message(request: Request, status: int, title: str, text: str) -> Response:
 
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - this handler is registered for nothing else
-    return _message(request, error.status_code, *_MESSAGES[error.status_code])
+    response = _message(request, error.status_code, *_MESSAGES[error.status_code])
+    # If the method was wrong, they say which ones are right.
+    response.headers.update(error.headers or {})
+    return response
 
 
 def _unavailable(request: Request, error: Exception) -> Response:

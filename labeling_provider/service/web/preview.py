@@ -276,8 +276,8 @@ class Preview:
             return PlainTextResponse("403 This preview does not answer for that host.\n", 403)
         if request.path.startswith(f"{STATIC_PATH}/"):
             return self._assets
-        if request.method != "GET":
-            return PlainTextResponse("405 A preview can only be looked at.\n", 405)
+        if request.method not in {"GET", "HEAD"}:
+            return PlainTextResponse("405 A preview can only be looked at.\n", 405, {"allow": "GET, HEAD"})
         if request.path.startswith(f"{_OBJECTS_PATH}/"):
             bucket, _, key = unquote(request.path.removeprefix(f"{_OBJECTS_PATH}/")).partition("/")
             file = self._files.find(bucket, key)

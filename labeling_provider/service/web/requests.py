@@ -21,8 +21,11 @@ STATIC_PATH: Final = "/portal/static"
 HEALTH_PATH: Final = "/healthz"
 READINESS_PATH: Final = "/readyz"
 METRICS_PATH: Final = "/metrics"
+MAX_LOGGED_PATH: Final = 300
 FORM: Final = "application/x-www-form-urlencoded"
 
+_SECRET_BELOW: Final = (f"{PORTAL_PATH}/invitations/", f"{STATIC_PATH}/template/")
+"""Whoever knows what comes after these may open it."""
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 _HEADER_NAME: Final = re.compile(r"[a-z0-9!#$%&'*+.^`|~-]+")
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::[0-9]{1,5})?")
@@ -56,8 +59,6 @@ class RequestHead:
         :raises ApiError: if the request is malformed or ambiguous.
         """
         method = scope["method"]
-        if method not in _METHODS:
-            raise ApiError("MethodNotAllowed", f"{method[:20]} is not supported.", HTTPStatus.METHOD_NOT_ALLOWED)
         if scope["http_version"] not in {"1.0", "1.1"}:
             raise _bad("The HTTP version must be 1.0 or 1.1.")
         headers = _headers(scope["headers"])
@@ -79,7 +80,11 @@ class RequestHead:
             pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
         except ValueError:
             raise _bad(f"The query has more than {MAX_PARAMETERS} parameters.") from None
-        return cls(method, path, query, headers, host, tuple(pairs))
+        head = cls(method, path, query, headers, host, tuple(pairs))
+        # A page answers by itself, with the methods that it has.
+        if method not in _METHODS and not (head.is_page or head.is_portal):
+            raise ApiError("MethodNotAllowed", f"{method[:20]} is not supported.", HTTPStatus.METHOD_NOT_ALLOWED)
+        return head
 
     def parameter(self, name: str) -> str | None:
         """The value of a query parameter; None if it is missing.
@@ -112,7 +117,7 @@ class RequestHead:
     @property
     def is_static(self) -> bool:
         """Whether the request is for a file that workers' pages load; these are for everybody."""
-        return self.is_portal and self.path.startswith(f"{STATIC_PATH}/") and self.method in {"GET", "HEAD"}
+        return self.is_portal and self.path.startswith(f"{STATIC_PATH}/")
 
     @property
     def is_monitoring(self) -> bool:
@@ -178,6 +183,20 @@ class RequestHead:
         """
         reads = self.method in {"GET", "HEAD", "OPTIONS"} and bool(self.bucket_and_key[1])
         return reads and self.target is None and not self.is_page and not self.is_portal
+
+
+def path_for_log(raw_path: bytes) -> str:
+    """A request's path, percent-encoded as it was sent, for the log: cut at :data:`MAX_LOGGED_PATH` characters.
+
+    The query and secrets are left out: who may read the log may not use other people's invitations.
+    """
+    path = raw_path[:MAX_LOGGED_PATH].decode("latin-1")
+    if not path.startswith("/"):
+        # An address with a host, which may have a password before it.
+        path = "/" + path.partition("://")[2].partition("/")[2]
+    path = path.partition("?")[0]
+    plain = "/".join(["", *(part for part in unquote(path).split("/") if part), ""])
+    return next((f"{beginning}…" for beginning in _SECRET_BELOW if plain.startswith(beginning)), path)
 
 
 def form_fields(body: bytes, most: int = 20) -> dict[str, list[str]]:

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import AsyncMock, MagicMock
 
 import pytest
 from botocore.config import Config
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from starlette.responses import PlainTextResponse
 
 from labeling_provider.service.cloud.object_store import ObjectsAway
+from labeling_provider.service.log_format import set_up_log
+from labeling_provider.service.web.asgi import Application
+from labeling_provider.service.web.entrance import Entrance
+from labeling_provider.service.web.request_threads import RequestThreads
+from labeling_provider.service.web.requests import MAX_LOGGED_PATH
+from labeling_provider.service.web.signatures import Credentials
 from tests.conftest import Lab
 from tests.service.inside import Inside
-from tests.service.web.wire import ask
+from tests.service.web.wire import ask, ask_inside
 
 
 def call(lab: Lab, operation: str, body: Any) -> tuple[int, dict[str, Any]]:
@@ -50,6 +62,57 @@ def test_a_client_is_told_to_try_again_while_the_object_store_is_away(tmp_path: 
         assert answer["message"] == "The service's object store does not answer. Try again."
     finally:
         inside.stop()
+
+
+@pytest.fixture
+def json_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Reads the lines of a JSON log since the last time."""
+    written = StringIO()
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    monkeypatch.setattr(sys, "stderr", written)
+
+    def read() -> list[dict[str, Any]]:
+        lines = written.getvalue().splitlines()
+        written.seek(written.truncate(0))
+        return [json.loads(line) for line in lines]
+
+    set_up_log("WARNING", as_json=True)
+    yield read
+    logging.getLogger("labeling_provider.service.requests").setLevel(logging.NOTSET)
+
+
+def test_the_json_log_has_a_line_for_each_request_without_secrets(
+    json_log: Callable[[], list[dict[str, Any]]],
+) -> None:
+    page, monitoring = PlainTextResponse("a page"), MagicMock(answer=AsyncMock(return_value=PlainTextResponse("ok")))
+    nothing: Any = None
+    threads = RequestThreads()
+    entrance = Entrance(threads, monitoring, Credentials("owner", "hidden"))
+    named = {"s3_endpoint": None, "region": "us-east-1"}
+    service = Application(entrance, threads, nothing, page, page, nothing, monitoring, **named)
+
+    def answer(path: str, **headers: str) -> list[dict[str, Any]]:
+        ask_inside(service, "GET", path, **headers)
+        return json_log()
+
+    signed = {"authorization": "Basic " + base64.b64encode(b"owner:hidden").decode()}
+    (line,) = answer("/_labeling/jobs/a%20b?object=hidden", **signed)
+    assert (line["message"], line["level"], line["requester"]) == ("request", "INFO", "administrator")
+    assert (line["method"], line["path"], line["status"]) == ("GET", "/_labeling/jobs/a%20b", 200)
+    assert 0 <= line["milliseconds"] < 10_000
+    assert line["request_id"]
+    assert answer("/healthz") == answer("/metrics", **signed) == []
+    (line,) = answer("/_labeling/", authorization="Basic " + base64.b64encode(b"owner:wrong").decode())
+    assert (line["status"], "requester" in line) == (401, False)
+    for path in ("/portal/invitations/hidden", "/portal//invitations%2Fhidden", "/portal/static/template/a/hidden"):
+        (line,) = answer(path)
+        assert (line["path"].endswith("/…"), line["status"], "requester" in line) == (True, 200, False)
+        assert "hidden" not in str(line)
+    assert answer("http://owner:hidden@localhost/portal/help?hidden")[0]["path"] == "/portal/help"
+    assert len(answer("/portal/" + 5_000 * "x")[0]["path"]) == MAX_LOGGED_PATH
+    for level, as_json in (("ERROR", True), ("DEBUG", False)):
+        set_up_log(level, as_json=as_json)
+        assert answer("/portal/help") == []
 
 
 def test_nulls_deep_in_a_request_are_not_there(lab: Lab) -> None:

@@ -63,7 +63,7 @@ def test_the_files_are_for_pages_of_every_site(tmp_path: Path) -> None:
     status, _, body = inside.send("GET", "http://localhost/portal/static/crowd-html-elements.js", foreign)
     assert (status, b"not built" in body or b"missing" in body) == (404, True)
     assert inside.send("GET", "http://evil.example.com/portal/static/x", foreign)[0] == 403
-    assert inside.send("PUT", "http://localhost/portal/static/x", foreign)[0] == 403
+    assert inside.send("PUT", "http://localhost/portal/static/x", foreign)[0] == 405
     inside.stop()
 
 

@@ -102,7 +102,9 @@ def test_nothing_else_is_served(page: Preview, path: str) -> None:
 def test_other_hosts_and_methods_are_refused(page: Preview) -> None:
     assert get(page, "/", host="evil.example.com")[0] == 403
     assert get(page, "/", host="a b")[0] == 400
-    assert get(page, "/", method="POST")[0] == 405
+    status, headers, _ = get(page, "/", method="POST")
+    assert (status, headers["allow"]) == (405, "GET, HEAD")
+    assert get(page, "/", method="HEAD")[0] == 200
 
 
 def test_the_page_can_be_one_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -79,20 +79,20 @@ class Pages:
     @property
     def of_each_answer(self) -> list[Route]:
         """The routes requested for every answer, below ``/portal``."""
-        return [Route("/frame/{task:int}", self._signed_in(self.frame))]
+        return [Route("/frame/{task:int}", self._signed_in(self.frame), methods=["GET"])]
 
     @property
     def routes(self) -> list[Route]:
         """The other routes."""
         return [
-            Route("/", self._signed_in(self.jobs)),
+            Route("/", self._signed_in(self.jobs), methods=["GET"]),
             Route("/sign-in", self._in_thread(self.sign_in), methods=["GET", "POST"]),
             Route("/sign-out", self._in_thread(self.sign_out), methods=["POST"]),
             Route("/invitations/{token}", self._in_thread(self.invitation), methods=["GET", "POST"]),
-            Route("/jobs/{job:int}", self._signed_in(self.task_page)),
-            Route("/labeling-jobs/{name}", self._signed_in(self.named_job)),
-            Route("/numbers", self._signed_in(self.my_numbers)),
-            Route("/help", self._signed_in(self.help)),
+            Route("/jobs/{job:int}", self._signed_in(self.task_page), methods=["GET"]),
+            Route("/labeling-jobs/{name}", self._signed_in(self.named_job), methods=["GET"]),
+            Route("/numbers", self._signed_in(self.my_numbers), methods=["GET"]),
+            Route("/help", self._signed_in(self.help), methods=["GET"]),
         ]
 
     # Pages
@@ -244,7 +244,7 @@ class Pages:
             return self._task_pages.page(task, base_of(request), language)
         except ObjectsAway as error:
             log.warning("task %d can't be shown: %s", request.path_params["task"], error)
-            return message_page(words_of(language)["objects_away"], HTTPStatus.SERVICE_UNAVAILABLE)
+            return message_page(words_of(language)["objects_away"], HTTPStatus.SERVICE_UNAVAILABLE, language)
         except JobFailure as error:
             message = f"The page of this task can't be shown. Tell the requester of {job.name}: {error}"
             return message_page(message, HTTPStatus.UNPROCESSABLE_ENTITY)

@@ -47,7 +47,10 @@ class ProviderPages:
     @property
     def routes(self) -> list[Route]:
         """The routes, below ``/portal``."""
-        return [Route("/sign-in/provider", Answer(self.begin)), Route(RETURN_PATH, Answer(self.finish))]
+        return [
+            Route("/sign-in/provider", Answer(self.begin), methods=["GET"]),
+            Route(RETURN_PATH, Answer(self.finish), methods=["GET"]),
+        ]
 
     async def begin(self, request: Request) -> Response:
         """Go to the provider."""

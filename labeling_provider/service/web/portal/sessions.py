@@ -18,7 +18,7 @@ from labeling_provider.service.cloud.impatient import WouldWait, never_wait
 from labeling_provider.service.cloud.object_store import ObjectsAway
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.web.cookies import PORTAL_COOKIE, is_page_token
-from labeling_provider.service.web.requests import PORTAL_PATH
+from labeling_provider.service.web.requests import PORTAL_PATH, path_for_log
 from labeling_provider.service.work.people import People, Person
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class Answer:
         except ObjectsAway:
             response = PlainTextResponse("503 The service's object store does not answer. Try again.", 503)
         except Exception:
-            log.exception("%s %s failed", scope["method"], scope["path"][:200])
+            log.exception("%s %s failed", scope["method"], path_for_log(scope["raw_path"]))
             response = PlainTextResponse("500 The service has failed. Its log says why.", 500)
         await response(scope, receive, send)
 

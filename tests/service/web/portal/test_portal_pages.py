@@ -23,6 +23,17 @@ from tests.service.web.portal.conftest import Pages, PeopleJob
 pytestmark = pytest.mark.e2e
 
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="4" height="3"/>'
+SHY = """<button id="speak" type="button" disabled>Speak</button><script>
+addEventListener("message", (event) => {
+  if (!event.ports.length || !event.isTrusted) return;
+  event.stopImmediatePropagation();
+  const { data, ports, source } = event;
+  const speak = document.getElementById("speak");
+  speak.onclick = () => dispatchEvent(new MessageEvent("message", { data, ports, source }));
+  speak.disabled = false;
+});
+</script>"""
+"""The beginning of a page that hears the portal only when somebody presses its button."""
 Browsers = Callable[[str], Browser]
 Jobs = Callable[..., PeopleJob]
 
@@ -193,6 +204,43 @@ def test_a_task_that_could_not_be_loaded_is_loaded_again(lab: Lab, people_job: J
         page.keyboard.press("Control+Enter")
         page.get_by_text("This job is finished").wait_for()
     assert job.labels() == ["cat"]
+
+
+@pytest.mark.browser
+def test_a_task_that_speaks_while_it_would_be_loaded_again_is_left_alone(
+    lab: Lab, people_job: Jobs, somebodys_page: Pages
+) -> None:
+    job = people_job(texts(1), workers_per_object=1, ui_template_uri=lab.put("shy.liquid", SHY + TEMPLATE))
+    asked: list[Any] = []
+
+    def hold_the_second(route: Any) -> None:
+        asked.append(route)
+        if len(asked) != 2:
+            route.continue_()
+
+    with somebodys_page() as page:
+        page.clock.install()
+        page.route("**/portal/frame/*", hold_the_second)
+        page.goto(f"{lab.service.endpoint_url}/portal/labeling-jobs/{job.name}")
+        page.get_by_label("Name").fill("Quick")
+        page.get_by_role("button", name="Start").click()
+        task = page.frame_locator("iframe.shown")
+        task.locator("#speak:enabled").wait_for()
+        with page.expect_request("**/portal/frame/*"):
+            page.clock.run_for(5_000)
+        task.locator("#speak").click()
+        shown(page)
+        task.locator("crowd-text-area textarea").fill("at work")
+        with page.expect_response("**/portal/frame/*"):
+            asked[1].continue_()
+        # By the time of an answer to a later request, the frame would have asked again.
+        page.evaluate("fetch('/portal/help').then((reply) => reply.text())")
+        assert len(asked) == 2
+        task.locator("crowd-classifier .option").first.click()
+        submitted(page)
+        page.get_by_text("This job is finished").wait_for()
+    (answer,) = job.answers()
+    assert answer["answerContent"]["note"] == "at work"
 
 
 @pytest.mark.browser

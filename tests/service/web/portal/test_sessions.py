@@ -27,7 +27,8 @@ def answered(endpoint: Callable[[Request], Awaitable[Response]]) -> tuple[int, b
     async def receive() -> Any:
         return {"type": "http.request"}
 
-    asyncio.run(Answer(endpoint)({"type": "http", "method": "GET", "path": "/", "headers": []}, receive, send))
+    scope = {"type": "http", "method": "GET", "path": "/", "raw_path": b"/portal/", "headers": []}
+    asyncio.run(Answer(endpoint)(scope, receive, send))
     return sent[0]["status"], sent[1]["body"]
 
 

@@ -9,12 +9,11 @@ from contextlib import ExitStack
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, cast
 
-from labeling_provider.manifest.export.base import Example, Format, json_bytes, stem_of
-from labeling_provider.manifest.export.shown import classes_of, mask_uri, shown
-from labeling_provider.manifest.export.tables import named_classes
+from labeling_provider.manifest.export.format import Example, Format, json_bytes, stem_of
+from labeling_provider.manifest.export.shown import shown
 from labeling_provider.manifest.export.text import span_dicts, spans_in
 from labeling_provider.manifest.files import Sink
-from labeling_provider.manifest.labels import (
+from labeling_provider.manifest.typed_labels import (
     BoxesLabel,
     ClassesLabel,
     ClassLabel,
@@ -100,13 +99,13 @@ class HuggingFace(Format[_Row]):
 
     def mask_uri(self, example: Example) -> str | None:
         """URI of the PNG with the pixels of a mask."""
-        return mask_uri(example.label)
+        return example.label.mask_uri
 
     def _row(self, label: Label) -> _Row:
         if isinstance(label, EntitiesLabel):
             return _Row({})
         if isinstance(label, BoxesLabel | PolygonsLabel):
-            content = shown(label, self.classes.numbers(label, classes_of(label)), b"")
+            content = shown(label, self.classes.numbers(label), b"")
             # Always floats: datasets can't load sets with different number types together.
             sides = [
                 [float(side) for side in (shape.left, shape.top, shape.width, shape.height)] for shape in content.shapes
@@ -116,14 +115,14 @@ class HuggingFace(Format[_Row]):
                 places = [shape.outline.tolist() for shape in content.shapes if shape.outline is not None]
             return _Row({"objects": _objects(label, places, [shape.number for shape in content.shapes])}, content.notes)
         if isinstance(label, ShapesLabel):
-            numbers_of = self.classes.numbers(label, classes_of(label))
+            numbers_of = self.classes.numbers(label)
             return _Row(
                 {"objects": _objects(label, _places(label), [numbers_of[drawn.class_id] for drawn in label.shapes])}
             )
         if isinstance(label, MaskLabel):
-            by_value = self.classes.numbers(label, classes_of(label))
+            by_value = self.classes.numbers(label)
             return _Row({"objects": {"pixel_value": list(by_value), "category": list(by_value.values())}})
-        numbers = list(self.classes.numbers(label, named_classes(label)).values())
+        numbers = list(self.classes.numbers(label).values())
         return _Row({"labels": numbers} if isinstance(label, ClassesLabel) else {"label": numbers[0]})
 
     def write(self, example: Example, content: _Row) -> None:
@@ -256,11 +255,11 @@ class SageMakerPipe(Format[_PipeLine]):
                 f"first has {self._attributes[0]!r}"
             )
         if isinstance(label, BoxesLabel):
-            line = _PipeLine(len(label.boxes), self.classes.numbers(label, classes_of(label)))
+            line = _PipeLine(len(label.boxes), self.classes.numbers(label))
         elif isinstance(label, MaskLabel):
             line = _PipeLine(-1, self._mask_numbers(label))
         else:
-            line = _PipeLine(-1, self.classes.numbers(label, named_classes(label)))
+            line = _PipeLine(-1, self.classes.numbers(label))
         self._attributes = attributes
         return line
 

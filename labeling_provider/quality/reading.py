@@ -34,7 +34,7 @@ from labeling_provider.quality.cuboid_agreement import (
     cuboids_of_sequence,
     points_of_label,
 )
-from labeling_provider.quality.drawings import mask_of_form, mask_of_label, shapes_of_form, shapes_of_label
+from labeling_provider.quality.drawing_agreement import mask_of_form, mask_of_label, shapes_of_form, shapes_of_label
 from labeling_provider.quality.judgement import Boxes, Choice, Judgement, NamedBox, NamedSpan, Spans
 from labeling_provider.quality.sequence_agreement import frames_of_label
 

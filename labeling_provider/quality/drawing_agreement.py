@@ -1,4 +1,4 @@
-"""Drawings as judgements: polygons, polylines, lines and keypoints, and what is painted in a mask.
+"""How far drawings agree: polygons, polylines, lines and keypoints, and what is painted in a mask.
 
 Answers: developer guide, "Crowd HTML elements reference".
 """

@@ -61,7 +61,7 @@ def test_each_class_of_labels_has_a_reader() -> None:
     def classes(base: type[Label]) -> list[type[Label]]:
         return [base, *(label_class for below in base.__subclasses__() for label_class in classes(below))]
 
-    typed, reader = [label_class for label_class in classes(Label) if label_class.types], reading._read.dispatch
+    typed, reader = [label_class for label_class in classes(Label) if label_class.types], reading._reader_of
     assert len(typed) > 10
     assert [label_class for label_class in typed if reader(label_class) is reader(Label)] == []
 

@@ -134,7 +134,7 @@ def label_dataset(
             **{
                 "task_id": "build",
                 "manifest_uri": f"{place}/manifests/{_RUN}.manifest",
-                "max_objects": _most_objects(job["task_type"]),
+                "max_objects": _max_objects(job["task_type"]),
                 "object_keys": object_keys,
                 **shared,
                 **known,
@@ -414,8 +414,8 @@ def _label_attribute(job: Mapping[str, Any]) -> str:
     return str(given or default_attribute_name(task_type))
 
 
-def _most_objects(task_type: str) -> int:
+def _max_objects(task_type: str) -> int:
     """Most objects in one labeling job; the rest is left for the next run."""
     from labeling_provider.groundtruth.task_types import TASK_TYPES
 
-    return TASK_TYPES[task_type].maximum_objects
+    return TASK_TYPES[task_type].max_objects

@@ -506,12 +506,15 @@ def test_variables_are_called_what_they_hold() -> None:
 
 
 def test_limits_are_called_so() -> None:
-    """``MAX_CALLS``, not ``CALLS_AT_ONCE`` or ``MOST_CALLS``. How many are done in one step is no limit."""
+    """``MAX_CALLS``, not ``CALLS_AT_ONCE`` or ``MOST_CALLS``; ``max_calls``, not ``maximum_calls``.
+
+    How many are done in one step is no limit.
+    """
     limiters = {"CapacityLimiter", "Semaphore", "BoundedSemaphore", "ThreadPoolExecutor"}
     wrong = []
     for folder in ("labeling_provider", "benchmarks"):
         for path in sorted((ROOT / folder).rglob("*.py")):
-            names = [name for _, name in variables(path) if re.match("_?MOST(_|$)", name)]
+            names = [name for _, name in variables(path) if re.match("_?(MOST(_|$)|maximum_)", name)]
             for call in (node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)):
                 if ast.unparse(call.func).rpartition(".")[2] in limiters:
                     given = (argument.id for argument in call.args if isinstance(argument, ast.Name))

@@ -53,5 +53,5 @@ def media_of(task_type: TaskType | None, *, automated: bool = False) -> Media:
     """
     media = _MEDIA.get(task_type.media, Media()) if task_type else Media()
     if task_type and automated and media.max_pixels is not None:
-        return media._replace(max_pixels=task_type.maximum_pixels_automated)
+        return media._replace(max_pixels=task_type.max_pixels_automated)
     return media

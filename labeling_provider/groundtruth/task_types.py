@@ -32,12 +32,12 @@ class TaskType:
     :param hosted_page: the template that stands in for that interface in the self-hosted service.
     :param ref: whether the label attribute's name must end with ``-ref`` (otherwise it must not).
     :param algorithm: name of the automated labeling algorithm, if Amazon has one.
-    :param minimum_labels: fewest labels in the category file.
-    :param maximum_labels: most labels through the API; None for no limit.
-    :param maximum_labels_automated: most labels with automated labeling, if stricter.
-    :param maximum_pixels_automated: largest image with automated labeling, in pixels.
+    :param min_labels: fewest labels in the category file.
+    :param max_labels: most labels through the API; None for no limit.
+    :param max_labels_automated: most labels with automated labeling, if stricter.
+    :param max_pixels_automated: largest image with automated labeling, in pixels.
     :param label_characters: longest label, in characters.
-    :param maximum_objects: most objects in one job.
+    :param max_objects: most objects in one job.
     :param prices_usd: what Mechanical Turk may be paid, in USD per worker and task; empty if it can't do the task.
     :param audited: for an adjustment or a verification: name of the task type whose labels it audits; else empty.
     :param needs_instructions: whether the category file must hold the instructions.
@@ -55,12 +55,12 @@ class TaskType:
     hosted_page: str | None = field(default=None, repr=False)
     ref: bool = False
     algorithm: str | None = None
-    minimum_labels: int = 1
-    maximum_labels: int | None = None
-    maximum_labels_automated: int | None = None
-    maximum_pixels_automated: int = Quota.AUTOMATED_IMAGE_PIXELS
+    min_labels: int = 1
+    max_labels: int | None = None
+    max_labels_automated: int | None = None
+    max_pixels_automated: int = Quota.AUTOMATED_IMAGE_PIXELS
     label_characters: int = Quota.LABEL
-    maximum_objects: int = Quota.OBJECTS
+    max_objects: int = Quota.OBJECTS
     prices_usd: tuple[Decimal, ...] = facts.CLASSIFICATION_PRICES_USD
     audited: str = ""
     needs_instructions: bool = False
@@ -97,12 +97,12 @@ class TaskType:
         return self.media == "frames" or self.human_task_ui == "PointCloudObjectTracking"
 
     @property
-    def maximum_workers(self) -> int:
+    def max_workers(self) -> int:
         """Most workers per object."""
         return 1 if self.is_sequence else 9
 
     @property
-    def maximum_task_seconds(self) -> int:
+    def max_task_seconds(self) -> int:
         """Longest time limit of one task, in seconds."""
         return Quota.SEQUENCE_TASK_SECONDS if self.is_sequence else Quota.TASK_SECONDS
 
@@ -141,9 +141,9 @@ def _sequence(name: str, function: str, interface: _Interface, metadata_type: st
         human_task_ui=interface.name,
         hosted_page=interface.page,
         ref=ref,
-        maximum_labels=30,
+        max_labels=30,
         label_characters=Quota.VIDEO_LABEL,
-        maximum_objects=Quota.SEQUENCES if media == "frames" else Quota.OBJECTS,
+        max_objects=Quota.SEQUENCES if media == "frames" else Quota.OBJECTS,
         prices_usd=(),
         audited=name.removeprefix(_ADJUSTMENT) if name.startswith(_ADJUSTMENT) else "",
     )
@@ -159,7 +159,7 @@ _ROWS: Final = (
         answer_key="crowd-image-classifier",
         page=worker_pages.CLASSIFIED_IMAGE,
         algorithm="image-classification",
-        minimum_labels=2,
+        min_labels=2,
     ),
     TaskType(
         "image-classification-multilabel",
@@ -169,8 +169,8 @@ _ROWS: Final = (
         element="crowd-image-classifier-multi-select",
         answer_key="crowd-image-classifier-multi-select",
         page=worker_pages.CLASSIFIED_IMAGE,
-        minimum_labels=2,
-        maximum_labels=50,
+        min_labels=2,
+        max_labels=50,
     ),
     TaskType(
         "bounding-box",
@@ -181,7 +181,7 @@ _ROWS: Final = (
         answer_key="boundingBox",
         page=worker_pages.LABELED_IMAGE,
         algorithm="object-detection",
-        maximum_labels=50,
+        max_labels=50,
         prices_usd=facts.BOX_PRICES_USD,
     ),
     TaskType(
@@ -194,9 +194,9 @@ _ROWS: Final = (
         page=worker_pages.LABELED_IMAGE,
         ref=True,
         algorithm="semantic-segmentation",
-        maximum_labels_automated=20,
-        maximum_pixels_automated=Quota.AUTOMATED_MASK_PIXELS,
-        maximum_objects=Quota.SEGMENTATION_OBJECTS,
+        max_labels_automated=20,
+        max_pixels_automated=Quota.AUTOMATED_MASK_PIXELS,
+        max_objects=Quota.SEGMENTATION_OBJECTS,
         prices_usd=facts.SEGMENTATION_PRICES_USD,
     ),
     TaskType(
@@ -208,7 +208,7 @@ _ROWS: Final = (
         answer_key="crowd-classifier",
         page=worker_pages.CLASSIFIED_TEXT,
         algorithm="text-classification",
-        minimum_labels=2,
+        min_labels=2,
     ),
     TaskType(
         "text-classification-multilabel",
@@ -218,8 +218,8 @@ _ROWS: Final = (
         element="crowd-classifier-multi-select",
         answer_key="crowd-classifier-multi-select",
         page=worker_pages.CLASSIFIED_TEXT,
-        minimum_labels=2,
-        maximum_labels=50,
+        min_labels=2,
+        max_labels=50,
     ),
     TaskType(
         "named-entity-recognition",
@@ -239,7 +239,7 @@ _ROWS: Final = (
         element="crowd-classifier",
         answer_key="crowd-classifier",
         page=worker_pages.CLASSIFIED_VIDEO,
-        maximum_labels=30,
+        max_labels=30,
     ),
     TaskType(
         "verification-bounding-box",
@@ -269,7 +269,7 @@ _ROWS: Final = (
         element="crowd-bounding-box",
         answer_key="boundingBox",
         page=worker_pages.ADJUSTED_BOXES,
-        maximum_labels=50,
+        max_labels=50,
         prices_usd=facts.BOX_PRICES_USD,
         audited="bounding-box",
     ),
@@ -282,7 +282,7 @@ _ROWS: Final = (
         answer_key="crowd-semantic-segmentation",
         page=worker_pages.ADJUSTED_MASK,
         ref=True,
-        maximum_objects=Quota.SEGMENTATION_OBJECTS,
+        max_objects=Quota.SEGMENTATION_OBJECTS,
         prices_usd=facts.SEGMENTATION_PRICES_USD,
         audited="semantic-segmentation",
     ),

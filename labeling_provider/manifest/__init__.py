@@ -6,36 +6,17 @@ Plain Python: no Airflow, no network. Objects in S3 are read and written through
 from labeling_provider.manifest.audits import AuditedLabels, audited_attribute, audited_label
 from labeling_provider.manifest.files import Files, Sink, Store
 from labeling_provider.manifest.follow_up import merge_rounds, missing_lines, without_label
-from labeling_provider.manifest.labels import (
+from labeling_provider.manifest.label_parts import (
     Box,
-    BoxesLabel,
-    ClassesLabel,
-    ClassLabel,
     Cuboid,
-    CuboidsLabel,
-    EntitiesLabel,
     Entity,
     EntityLabel,
     ImageSize,
     Instance,
-    InstancesLabel,
     Keypoint,
-    KeypointsLabel,
-    Label,
-    LabelError,
-    LinesLabel,
     MaskColor,
-    MaskLabel,
     Path,
-    PathsLabel,
     Point,
-    PointMaskLabel,
-    PolygonsLabel,
-    PolylinesLabel,
-    SequenceLabel,
-    ShapesLabel,
-    VerdictLabel,
-    read_label,
 )
 from labeling_provider.manifest.manifests import Manifests, Merged
 from labeling_provider.manifest.merge import Merge
@@ -52,6 +33,27 @@ from labeling_provider.manifest.scan import (
     scan_labels,
 )
 from labeling_provider.manifest.select import Filter, Known, Split
+from labeling_provider.manifest.typed_labels import (
+    BoxesLabel,
+    ClassesLabel,
+    ClassLabel,
+    CuboidsLabel,
+    EntitiesLabel,
+    InstancesLabel,
+    KeypointsLabel,
+    Label,
+    LabelError,
+    LinesLabel,
+    MaskLabel,
+    PathsLabel,
+    PointMaskLabel,
+    PolygonsLabel,
+    PolylinesLabel,
+    SequenceLabel,
+    ShapesLabel,
+    VerdictLabel,
+    read_label,
+)
 
 __all__ = [
     "AuditedLabels",

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from labeling_provider.groundtruth.objects import METADATA
 from labeling_provider.groundtruth.task_types import TaskType
-from labeling_provider.manifest.labels import ColoredLabel, Label, LabelError, read_label
 from labeling_provider.manifest.metadata import BACKGROUND
 from labeling_provider.manifest.reader import LineProblem, parse_line
+from labeling_provider.manifest.typed_labels import ColoredLabel, Label, LabelError, read_label
 
 MAX_PROBLEMS: Final = 10
 _MAX_NAMES: Final = 10

@@ -17,9 +17,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from labeling_provider.groundtruth.facts import MetadataType, Quota
-from labeling_provider.manifest.labels import Cuboid, CuboidsLabel, LabelError
+from labeling_provider.manifest.label_parts import Cuboid
 from labeling_provider.manifest.point_sequences import MAX_METERS
 from labeling_provider.manifest.sequences import MAX_LABEL_BYTES, SequenceError, read_document
+from labeling_provider.manifest.typed_labels import CuboidsLabel, LabelError
 
 TRACKED_TYPE: Final = MetadataType.POINT_CLOUD_OBJECT_TRACKING
 """The type of the labels of tracked cuboids."""

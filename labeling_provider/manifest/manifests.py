@@ -12,7 +12,6 @@ from typing import Any, Final, NamedTuple, TypeVar
 from labeling_provider.groundtruth.objects import ObjectKeys
 from labeling_provider.manifest.export import Export, Exported
 from labeling_provider.manifest.files import Files, Store
-from labeling_provider.manifest.labels import LabelError, read_label
 from labeling_provider.manifest.merge import Merge
 from labeling_provider.manifest.scan import (
     AnyLine,
@@ -25,6 +24,7 @@ from labeling_provider.manifest.scan import (
     scan_labels,
 )
 from labeling_provider.manifest.select import Filter, Known, Split
+from labeling_provider.manifest.typed_labels import LabelError, read_label
 
 LocalPath = str | os.PathLike[str]
 Key = TypeVar("Key", str, bool)

@@ -6,7 +6,7 @@ Plain Python: no Airflow, no network. Objects in S3 are read through a store tha
 from labeling_provider.quality.adjustments import Adjustments, Change
 from labeling_provider.quality.agreement import Agreement
 from labeling_provider.quality.cuboid_agreement import Cuboids, PointClasses, compare_cuboids
-from labeling_provider.quality.drawings import Painted, Shapes
+from labeling_provider.quality.drawing_agreement import Painted, Shapes
 from labeling_provider.quality.judgement import Boxes, Choice, Judgement, Spans
 from labeling_provider.quality.measure import AnsweredJob, Measure
 from labeling_provider.quality.reading import judgement_of_answer, judgement_of_label

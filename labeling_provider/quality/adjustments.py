@@ -18,7 +18,7 @@ from labeling_provider.groundtruth.layout import ADJUSTED, ADJUSTMENT_STATUS, UN
 from labeling_provider.manifest import Files, Label, MaskLabel
 from labeling_provider.manifest.metadata import BACKGROUND
 from labeling_provider.manifest.pictures import open_picture
-from labeling_provider.quality.drawings import read_mask
+from labeling_provider.quality.drawing_agreement import read_mask
 from labeling_provider.quality.reading import judgement_of_answer, judgement_of_label
 
 if TYPE_CHECKING:

@@ -204,8 +204,7 @@ def _shapes(drawn: _Drawn) -> Iterator[Markup]:
 def _outlines(label: BoxesLabel) -> Iterator[Markup]:
     places = {number: place for place, number in enumerate(label.class_names)}
     outline = Markup('<rect x="{}" y="{}" width="{}" height="{}" {}</rect>')
-    for box in label.boxes[:MAX_PARTS]:
-        name = label.class_names.get(box.class_id, str(box.class_id))
+    for name, box in label.named_shapes[:MAX_PARTS]:
         look = look_of(places.get(box.class_id, 0), name)
         yield outline.format(box.left, box.top, max(box.width, 0), max(box.height, 0), look)
 

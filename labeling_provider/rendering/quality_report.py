@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from markupsafe import Markup
 
-from labeling_provider.manifest import Files, InstancesLabel, Label, LabelError, MaskLabel, VerdictLabel, read_label
+from labeling_provider.manifest import Files, Label, LabelError, VerdictLabel, read_label
 from labeling_provider.quality.adjustments import Adjustments, Change
 from labeling_provider.quality.result import BINS, Quality, Sample
 from labeling_provider.rendering.drawing import (
@@ -163,7 +163,7 @@ def _picture(files: Files, uri: str, label: Label | None) -> Markup:
     picture = small_picture(files, uri, size_of(label))
     if picture is None:
         return Markup("")
-    mask = small_picture(files, label.uri) if isinstance(label, InstancesLabel | MaskLabel) else None
+    mask = small_picture(files, label.mask_uri) if label is not None and label.mask_uri is not None else None
     return drawn_picture(_embedded(picture), label, None if mask is None else _embedded(mask))
 
 

@@ -42,7 +42,7 @@ def estimate_cost(
     *,
     vendor: bool = False,
     automated: bool = False,
-    most_human_labels: int | None = None,
+    max_human_labels: int | None = None,
 ) -> CostEstimate:
     """Estimate a labeling job's cost.
 
@@ -51,10 +51,10 @@ def estimate_cost(
     :param task_price_usd: USD per worker and object; 0 for your own people.
     :param vendor: whether a vendor does the work; its price is in its contract and not included.
     :param automated: whether a model labels some objects; the workers' share is then an upper bound.
-    :param most_human_labels: StoppingConditions.MaxHumanLabeledObjectCount, if set.
+    :param max_human_labels: StoppingConditions.MaxHumanLabeledObjectCount, if set.
     """
     price = Decimal(str(task_price_usd))
-    by_people = objects if most_human_labels is None else min(objects, most_human_labels)
+    by_people = objects if max_human_labels is None else min(objects, max_human_labels)
     labeled = objects if automated else by_people
     service = labeled * facts.PRICE_PER_OBJECT_USD
     people = by_people * workers_per_object * price
@@ -84,5 +84,5 @@ def estimate_request(request: dict[str, Any], objects: int) -> CostEstimate:
         job.price_usd or 0,
         vendor=job.workforce_kind == WorkforceKind.VENDOR,
         automated=job.is_automated,
-        most_human_labels=job.max_human_labeled,
+        max_human_labels=job.max_human_labeled,
     )

@@ -105,10 +105,10 @@ def category_problems(document: dict[str, Any], task_type: TaskType, *, automate
     if repeated:
         problems.append(Problem(where, f"labels appear twice: {', '.join(repeated)}.", "List each label once."))
     has = f"the job has {counted(len(names), 'label')}"
-    if len(names) < task_type.minimum_labels:
-        message = f"{has}; {task_type.name} needs at least {task_type.minimum_labels}."
+    if len(names) < task_type.min_labels:
+        message = f"{has}; {task_type.name} needs at least {task_type.min_labels}."
         problems.append(Problem(where, message, "Add labels."))
-    limits = [task_type.maximum_labels, task_type.maximum_labels_automated if automated else None]
+    limits = [task_type.max_labels, task_type.max_labels_automated if automated else None]
     limit = min((number for number in limits if number), default=None)
     if limit is not None and len(names) > limit:
         problems.append(Problem(where, f"{has}; {task_type.name} allows at most {limit}.", "Remove some."))
@@ -181,7 +181,7 @@ def _check_input(known: _Facts) -> Iterator[Problem]:
                 f"{output} contains the input manifest.",
                 "Keep a streaming job's input and output apart, or its output becomes input.",
             )
-    limit, objects = known.task_type.maximum_objects, known.around.objects
+    limit, objects = known.task_type.max_objects, known.around.objects
     if objects is not None and objects > limit and not request.is_streaming:
         yield Problem(
             "InputConfig.DataSource.S3DataSource.ManifestS3Uri",
@@ -261,17 +261,17 @@ def _check_regions(known: _Facts) -> Iterator[Problem]:
 
 def _check_workers(known: _Facts) -> Iterator[Problem]:
     request, task_type = known.request, known.task_type
-    if request.workers_per_object > task_type.maximum_workers:
+    if request.workers_per_object > task_type.max_workers:
         yield Problem(
             "HumanTaskConfig.NumberOfHumanWorkersPerDataObject",
             f"{request.workers_per_object} workers are too many.",
-            f"{task_type.name} allows at most {task_type.maximum_workers}.",
+            f"{task_type.name} allows at most {task_type.max_workers}.",
         )
-    if request.task_seconds > task_type.maximum_task_seconds:
+    if request.task_seconds > task_type.max_task_seconds:
         yield Problem(
             "HumanTaskConfig.TaskTimeLimitInSeconds",
             f"{request.task_seconds:,} s is too long.",
-            f"{task_type.name} allows at most {task_type.maximum_task_seconds:,} s.",
+            f"{task_type.name} allows at most {task_type.max_task_seconds:,} s.",
         )
     public = request.workforce_kind == WorkforceKind.PUBLIC
     limit = Quota.PUBLIC_AVAILABILITY_SECONDS if public else Quota.AVAILABILITY_SECONDS

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.uris import as_s3_uri
-from labeling_provider.manifest import Files, InstancesLabel, MaskLabel, PointMaskLabel, SequenceLabel
+from labeling_provider.manifest import Files, PointMaskLabel, SequenceLabel
 from labeling_provider.rendering.cloud_drawing import drawn_cloud, is_of_points
 from labeling_provider.rendering.drawing import drawn_picture, marked_text, size_of
 from labeling_provider.rendering.sequence_drawing import drawn_sequence
@@ -55,9 +55,9 @@ class Cards:
         if isinstance(label, SequenceLabel):
             return _drawn(shown, lambda: drawn_sequence(files, uri, label, self._address))
         mask = None
-        if isinstance(label, InstancesLabel | MaskLabel):
-            if isinstance(label.uri, str) and self._job.has_written(label.uri):
-                mask = self._address(label.uri)
+        if label is not None and label.mask_uri is not None:
+            if self._job.has_written(label.mask_uri):
+                mask = self._address(label.mask_uri)
             else:
                 shown.problem = f"{shown.problem} Its mask is not part of the job's output.".strip()
         return _drawn(shown, lambda: drawn_picture(self._address(uri, size_of(label)), label, mask))

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling_provider.manifest import read_label
-from labeling_provider.quality import Judgement, judgement_of_answer, judgement_of_label
+from labeling_provider.manifest import Label, read_label
+from labeling_provider.quality import Judgement, judgement_of_answer, judgement_of_label, reading
 from tests.quality.said import chose, drew, marked
 
 
@@ -55,6 +55,15 @@ def test_labels_and_answers_are_of_one_kind() -> None:
     entities = {"annotations": {"entities": [{"label": "a", "startOffset": 0, "endOffset": 2}]}}
     assert of(entities, "text-span") == marked(("a", 0, 2))
     assert of("s3://b/mask.png", "semantic-segmentation", **{"internal-color-map": {}}) is None
+
+
+def test_each_class_of_labels_has_a_reader() -> None:
+    def classes(base: type[Label]) -> list[type[Label]]:
+        return [base, *(label_class for below in base.__subclasses__() for label_class in classes(below))]
+
+    typed, reader = [label_class for label_class in classes(Label) if label_class.types], reading._reader_of
+    assert len(typed) > 10
+    assert [label_class for label_class in typed if reader(label_class) is reader(Label)] == []
 
 
 @given(

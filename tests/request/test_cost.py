@@ -19,7 +19,7 @@ def test_what_is_not_known_is_named_as_left_out() -> None:
 
 
 def test_a_limit_on_peoples_labels_limits_their_cost() -> None:
-    assert estimate_cost(1000, 1, most_human_labels=100).total_usd == Decimal("8.00")
-    cost = estimate_cost(1000, 1, "0.1", automated=True, most_human_labels=100)
+    assert estimate_cost(1000, 1, max_human_labels=100).total_usd == Decimal("8.00")
+    cost = estimate_cost(1000, 1, "0.1", automated=True, max_human_labels=100)
     assert (cost.total_usd, cost.people_usd) == (Decimal("90.00"), Decimal("10.00"))
     assert "+ at most 100 objects × 1 worker " in str(cost), "what a model labels costs no worker"

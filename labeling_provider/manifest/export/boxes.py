@@ -16,10 +16,12 @@ from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, cast
 from xml.etree import ElementTree
 
-from labeling_provider.manifest.export.base import Example, Format, csv_row, json_bytes, stem_of
-from labeling_provider.manifest.export.shown import Shown, ShownShape, classes_of, keypoints, mask_uri, shown
+from labeling_provider.manifest.export.format import Example, Format, csv_row, json_bytes, stem_of
+from labeling_provider.manifest.export.shown import Shown, ShownShape, keypoints, shown
 from labeling_provider.manifest.files import Sink
-from labeling_provider.manifest.labels import (
+from labeling_provider.manifest.pictures import MAX_PIXELS
+from labeling_provider.manifest.rasters import covered, joined, outlines, run_text, runs
+from labeling_provider.manifest.typed_labels import (
     BoxesLabel,
     InstancesLabel,
     KeypointsLabel,
@@ -28,8 +30,6 @@ from labeling_provider.manifest.labels import (
     MaskLabel,
     PolygonsLabel,
 )
-from labeling_provider.manifest.pictures import MAX_PIXELS
-from labeling_provider.manifest.rasters import covered, joined, outlines, run_text, runs
 
 if TYPE_CHECKING:
     from labeling_provider.manifest.rasters import Points
@@ -62,20 +62,20 @@ class PlacesFormat(Format[Any]):
 
     def mask_uri(self, example: Example) -> str | None:
         """URI of the PNG with the pixels of a mask."""
-        return mask_uri(example.label)
+        return example.label.mask_uri
 
     def read(self, example: Example) -> Any:
         """What a picture shows; for a mask, which is read later, only the export's class ids."""
         label, kind = example.label, type(example.label)
         if kind is not (self._kind or kind):
             raise LabelError(f"{label.attribute}: an export has one kind of label, and this one differs from the first")
-        numbers = self.classes.numbers(label, classes_of(label))
+        numbers = self.classes.numbers(label)
         content = self._content(label, numbers)
         self._kind = kind
         return content
 
     def _content(self, label: Label, numbers: dict[int, int]) -> Any:
-        return numbers if mask_uri(label) else shown(label, numbers, b"")
+        return numbers if label.mask_uri else shown(label, numbers, b"")
 
     def write(self, example: Example, content: Any) -> None:
         """Write what a picture shows and count the changes."""
@@ -315,7 +315,7 @@ class Voc(PlacesFormat):
 
         :raises LabelError: if XML does not allow the name of a class.
         """
-        for name in classes_of(example.label).values():
+        for name in example.label.named_classes.values():
             if _NOT_IN_XML.search(name):
                 raise LabelError(f"{example.label.attribute}: XML does not allow the class name {name[:80]!r}")
         return super().read(example)

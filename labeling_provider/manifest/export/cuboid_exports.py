@@ -29,9 +29,8 @@ from labeling_provider.manifest.cuboids import (
     times,
     turn,
 )
-from labeling_provider.manifest.export.base import Example, Format, csv_row, json_bytes, stem_of
+from labeling_provider.manifest.export.format import Example, Format, csv_row, json_bytes, stem_of
 from labeling_provider.manifest.files import Sink
-from labeling_provider.manifest.labels import CuboidsLabel, Label, LabelError, SequenceLabel
 from labeling_provider.manifest.linked_boxes import CAMERA, BoxedPicture, read_linked_boxes
 from labeling_provider.manifest.point_sequences import (
     CameraImage,
@@ -41,6 +40,7 @@ from labeling_provider.manifest.point_sequences import (
     read_point_sequence,
 )
 from labeling_provider.manifest.sequences import MAX_LABEL_BYTES, Shape
+from labeling_provider.manifest.typed_labels import CuboidsLabel, Label, LabelError, SequenceLabel
 
 _HERE: Final = Pose((0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0))
 _FORWARD: Final = (0.0, 1.0, 0.0)

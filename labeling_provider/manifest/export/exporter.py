@@ -10,20 +10,20 @@ from typing import Any, Final, NamedTuple
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.objects import LineState
-from labeling_provider.manifest.export.base import Classes, Example, Folder, Format
 from labeling_provider.manifest.export.boxes import Coco, Voc, Yolo
 from labeling_provider.manifest.export.cuboid_exports import Kitti, NuScenes
+from labeling_provider.manifest.export.format import Classes, Example, Folder, Format
 from labeling_provider.manifest.export.points import NumpyPoints
 from labeling_provider.manifest.export.tables import Csv, Parquet
 from labeling_provider.manifest.export.text import Conll, JsonLines
 from labeling_provider.manifest.export.training import HuggingFace, SageMakerPipe
 from labeling_provider.manifest.export.videos import CocoVideo, Mot
 from labeling_provider.manifest.files import Files
-from labeling_provider.manifest.labels import LabelError, ShapesLabel, read_label
 from labeling_provider.manifest.pictures import MAX_BYTES, picture_header
 from labeling_provider.manifest.reader import MAX_LINE, LineProblem, parse_line
 from labeling_provider.manifest.scan import MAX_PROBLEMS, Scan, scan_labels
 from labeling_provider.manifest.select import state_of
+from labeling_provider.manifest.typed_labels import LabelError, ShapesLabel, read_label
 
 FORMATS: Final[dict[str, type[Format[Any]]]] = {
     "coco": Coco,

@@ -8,8 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, cast
 
 from labeling_provider.groundtruth.point_formats import format_of_file
-from labeling_provider.manifest.export.base import Example, Format, csv_row, json_bytes, stem_of
-from labeling_provider.manifest.labels import LabelError, PointMaskLabel
+from labeling_provider.manifest.export.format import Example, Format, csv_row, json_bytes, stem_of
 from labeling_provider.manifest.point_clouds import (
     MAX_PACKED_BYTES,
     MAX_POINTS,
@@ -19,6 +18,7 @@ from labeling_provider.manifest.point_clouds import (
     read_point_cloud,
 )
 from labeling_provider.manifest.point_sequences import read_point_frame
+from labeling_provider.manifest.typed_labels import LabelError, PointMaskLabel
 
 if TYPE_CHECKING:
     import numpy as np

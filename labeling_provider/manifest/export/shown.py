@@ -9,9 +9,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from labeling_provider.manifest.labels import (
+from labeling_provider.manifest.label_parts import ImageSize
+from labeling_provider.manifest.pictures import PictureError, open_picture
+from labeling_provider.manifest.rasters import area, inside
+from labeling_provider.manifest.typed_labels import (
     BoxesLabel,
-    ImageSize,
     InstancesLabel,
     KeypointsLabel,
     Label,
@@ -19,9 +21,6 @@ from labeling_provider.manifest.labels import (
     MaskLabel,
     ShapesLabel,
 )
-from labeling_provider.manifest.metadata import BACKGROUND
-from labeling_provider.manifest.pictures import PictureError, open_picture
-from labeling_provider.manifest.rasters import area, inside
 
 if TYPE_CHECKING:
     from labeling_provider.manifest.rasters import Cells, Points
@@ -56,23 +55,6 @@ class Shown(NamedTuple):
     size: ImageSize
     shapes: list[ShownShape]
     notes: Counter[str]
-
-
-def classes_of(label: Label) -> dict[int, str]:
-    """Names by id of a label's classes: those of its shapes, or those that its mask may have, without background.
-
-    :raises LabelError: if a class has no name.
-    """
-    if isinstance(label, ShapesLabel):
-        return label.named_classes
-    if isinstance(label, MaskLabel):
-        return {value: color.class_name for value, color in label.colors.items() if color.class_name != BACKGROUND}
-    return {}
-
-
-def mask_uri(label: Label) -> str | None:
-    """URI of the PNG with a label's pixels; None if it has none."""
-    return label.uri if isinstance(label, InstancesLabel | MaskLabel) else None
 
 
 def shown(label: Label, numbers: Mapping[int, int], mask: bytes) -> Shown:
@@ -192,7 +174,7 @@ def _shown_mask(label: InstancesLabel | MaskLabel, numbers: Mapping[int, int], m
             raise PictureError("a mask must be a palette or grayscale PNG")
         values = np.asarray(image, dtype=np.int32)
     except PictureError as error:
-        raise LabelError(f"{label.attribute}: {mask_uri(label)}: {error}") from None
+        raise LabelError(f"{label.attribute}: {label.mask_uri}: {error}") from None
     height, width = values.shape
     if isinstance(label, InstancesLabel):
         if (label.size.width, label.size.height) != (width, height):
@@ -208,7 +190,7 @@ def _shown_mask(label: InstancesLabel | MaskLabel, numbers: Mapping[int, int], m
         ]
     else:
         rated = label.colors
-        wanted = [(value, value, name, rated[value].confidence) for value, name in classes_of(label).items()]
+        wanted = [(value, value, name, rated[value].confidence) for value, name in label.named_classes.items()]
     places = find_objects(values)
     shapes, notes = [], Counter[str]()
     for value, class_id, name, confidence in wanted:

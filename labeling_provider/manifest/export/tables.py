@@ -7,9 +7,9 @@ from contextlib import ExitStack
 from typing import Any, ClassVar, Final, NamedTuple
 
 from labeling_provider.errors import LabelingError
-from labeling_provider.manifest.export.base import Example, Format, csv_row, no_formula, without_surrogates
+from labeling_provider.manifest.export.format import Example, Format, csv_row, no_formula, without_surrogates
 from labeling_provider.manifest.files import Sink
-from labeling_provider.manifest.labels import ClassesLabel, ClassLabel, Label, LabelError
+from labeling_provider.manifest.typed_labels import ClassesLabel, ClassLabel
 
 _ROWS: Final = 10_000
 
@@ -26,22 +26,6 @@ class TableRow(NamedTuple):
     created: str | None
 
 
-def named_classes(label: Label) -> dict[int, str]:
-    """Names of a classification's classes by the labeling job's class id.
-
-    :raises LabelError: if a class has no name.
-    """
-    if isinstance(label, ClassesLabel):
-        classes: dict[int, str | None] = {class_id: label.class_names.get(class_id) for class_id in label.class_ids}
-    else:
-        classes = {label.class_id: label.class_name} if isinstance(label, ClassLabel) else {}
-    names = {class_id: name for class_id, name in classes.items() if name is not None}
-    if len(names) < len(classes):
-        missing = min(classes.keys() - names.keys())
-        raise LabelError(f"{label.attribute}: class {missing} has no name in {label.attribute}-metadata")
-    return names
-
-
 class Table(Format[list[TableRow]]):
     """Base of the table formats."""
 
@@ -50,8 +34,7 @@ class Table(Format[list[TableRow]]):
     def read(self, example: Example) -> list[TableRow]:
         """The rows of an object."""
         label, about = example.label, example.label.about
-        names = named_classes(label)
-        numbers = self.classes.numbers(label, names)
+        names, numbers = label.named_classes, self.classes.numbers(label)
         confidences = label.confidences if isinstance(label, ClassesLabel) else dict.fromkeys(names, about.confidence)
         rest = (about.human_annotated != "no", about.job_name, about.creation_date)
         rows = [

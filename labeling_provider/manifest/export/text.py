@@ -15,8 +15,9 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, Final, cast
 
-from labeling_provider.manifest.export.base import Example, Format, json_bytes
-from labeling_provider.manifest.labels import EntitiesLabel, Entity, LabelError
+from labeling_provider.manifest.export.format import Example, Format, json_bytes
+from labeling_provider.manifest.label_parts import Entity
+from labeling_provider.manifest.typed_labels import EntitiesLabel, LabelError
 
 _SOLID: Final = re.compile(r"\S+")
 _BLANK: Final = re.compile(r"\s+")

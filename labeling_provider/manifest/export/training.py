@@ -6,15 +6,15 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import singledispatch
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, cast
 
-from labeling_provider.manifest.export.base import Example, Format, json_bytes, stem_of
-from labeling_provider.manifest.export.shown import classes_of, mask_uri, shown
-from labeling_provider.manifest.export.tables import named_classes
+from labeling_provider.manifest.export.format import Example, Format, json_bytes, stem_of
+from labeling_provider.manifest.export.shown import shown
 from labeling_provider.manifest.export.text import span_dicts, spans_in
 from labeling_provider.manifest.files import Sink
-from labeling_provider.manifest.labels import (
+from labeling_provider.manifest.typed_labels import (
     BoxesLabel,
     ClassesLabel,
     ClassLabel,
@@ -26,7 +26,6 @@ from labeling_provider.manifest.labels import (
     MaskLabel,
     PathsLabel,
     PolygonsLabel,
-    ShapesLabel,
 )
 
 _BOX_NUMBERS: Final = 5
@@ -41,6 +40,88 @@ class _Row(NamedTuple):
     notes: Mapping[str, int] = MappingProxyType({})
 
 
+@singledispatch
+def _row(label: Label, numbers: Mapping[int, int]) -> _Row:
+    """The row of a label. The classes that have a reader below are those that a dataset can store.
+
+    :param numbers: the export's class ids by the labeling job's.
+    """
+    raise LabelError(f"{label.attribute}: a dataset can't store such a label")
+
+
+@_row.register
+def _class(label: ClassLabel, numbers: Mapping[int, int]) -> _Row:
+    return _Row({"label": numbers[label.class_id]})
+
+
+@_row.register
+def _classes(label: ClassesLabel, numbers: Mapping[int, int]) -> _Row:
+    return _Row({"labels": list(numbers.values())})
+
+
+@_row.register
+def _entities(label: EntitiesLabel, numbers: Mapping[int, int]) -> _Row:
+    # The spans are found when the text is there.
+    return _Row({"entities": []})
+
+
+@_row.register
+def _boxes(label: BoxesLabel, numbers: Mapping[int, int]) -> _Row:
+    content = shown(label, numbers, b"")
+    # Always floats: datasets can't load sets with different number types together.
+    sides = [[float(side) for side in (shape.left, shape.top, shape.width, shape.height)] for shape in content.shapes]
+    return _objects("bbox", sides, [shape.number for shape in content.shapes], content.notes)
+
+
+@_row.register
+def _polygons(label: PolygonsLabel, numbers: Mapping[int, int]) -> _Row:
+    content = shown(label, numbers, b"")
+    outlines = [shape.outline.tolist() for shape in content.shapes if shape.outline is not None]
+    return _objects("vertices", outlines, [shape.number for shape in content.shapes], content.notes)
+
+
+@_row.register
+def _paths(label: PathsLabel, numbers: Mapping[int, int]) -> _Row:
+    vertices = [[[float(point.x), float(point.y)] for point in path.vertices] for path in label.shapes]
+    return _objects("vertices", vertices, [numbers[path.class_id] for path in label.shapes])
+
+
+@_row.register
+def _keypoints(label: KeypointsLabel, numbers: Mapping[int, int]) -> _Row:
+    points = [[float(point.x), float(point.y)] for point in label.shapes]
+    return _objects("point", points, [numbers[point.class_id] for point in label.shapes])
+
+
+@_row.register
+def _instances(label: InstancesLabel, numbers: Mapping[int, int]) -> _Row:
+    values = [value for _, value in label.named_values]
+    return _objects("pixel_value", values, [numbers[instance.class_id] for instance in label.shapes])
+
+
+@_row.register
+def _mask(label: MaskLabel, numbers: Mapping[int, int]) -> _Row:
+    return _objects("pixel_value", list(numbers), list(numbers.values()))
+
+
+def _objects(
+    column: str, places: list[Any], categories: list[int], notes: Mapping[str, int] = MappingProxyType({})
+) -> _Row:
+    """The row of a picture with shapes.
+
+    :param column: a key of :data:`_PLACES`.
+    """
+    return _Row({"objects": {column: places, "category": categories}}, notes)
+
+
+_PLACES: Final[dict[str, Any]] = {
+    "bbox": {"list": "float64"},
+    "vertices": {"list": {"list": "float64"}},
+    "point": {"list": "float64"},
+    "pixel_value": "int64",
+}
+"""The type of the column that says where the shapes of a picture are, by its name."""
+
+
 class HuggingFace(Format[_Row]):
     """A folder for ``datasets.load_dataset(FOLDER)``.
 
@@ -51,7 +132,7 @@ class HuggingFace(Format[_Row]):
     Formats: huggingface.co/docs/datasets, "Create an image dataset" and "Manual configuration" of the Hub.
     """
 
-    takes = (ClassLabel, ClassesLabel, BoxesLabel, PathsLabel, KeypointsLabel, InstancesLabel, MaskLabel, EntitiesLabel)
+    takes = tuple(kind for kind in _row.registry if kind is not object)
     # The split names that datasets accepts.
     set_name = re.compile(r"(?!all\Z|README\.md\Z)\w+(\.\w+)*", re.IGNORECASE)
     set_name_rule = "letters, digits and '_', with '.' between them, but not 'all'"
@@ -60,6 +141,7 @@ class HuggingFace(Format[_Row]):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._kind: tuple[type[Label], bool] | None = None
+        self._columns: dict[str, Any] = {}
         self._boxes: Counter[str] = Counter()
 
     def picture_folder(self, set_name: str) -> str:
@@ -94,43 +176,19 @@ class HuggingFace(Format[_Row]):
         kind = (base, self._is_text(label))
         if kind != (self._kind or kind):
             raise LabelError(f"{label.attribute}: a dataset has one kind of label, and this one differs from the first")
-        row = self._row(label)
-        self._kind = kind
+        row = _row(label, self.classes.numbers(label))
+        self._kind, self._columns = kind, row.values
         return row
 
     def mask_uri(self, example: Example) -> str | None:
         """URI of the PNG with the pixels of a mask."""
-        return mask_uri(example.label)
-
-    def _row(self, label: Label) -> _Row:
-        if isinstance(label, EntitiesLabel):
-            return _Row({})
-        if isinstance(label, BoxesLabel | PolygonsLabel):
-            content = shown(label, self.classes.numbers(label, classes_of(label)), b"")
-            # Always floats: datasets can't load sets with different number types together.
-            sides = [
-                [float(side) for side in (shape.left, shape.top, shape.width, shape.height)] for shape in content.shapes
-            ]
-            places: list[Any] = sides
-            if isinstance(label, PolygonsLabel):
-                places = [shape.outline.tolist() for shape in content.shapes if shape.outline is not None]
-            return _Row({"objects": _objects(label, places, [shape.number for shape in content.shapes])}, content.notes)
-        if isinstance(label, ShapesLabel):
-            numbers_of = self.classes.numbers(label, classes_of(label))
-            return _Row(
-                {"objects": _objects(label, _places(label), [numbers_of[drawn.class_id] for drawn in label.shapes])}
-            )
-        if isinstance(label, MaskLabel):
-            by_value = self.classes.numbers(label, classes_of(label))
-            return _Row({"objects": {"pixel_value": list(by_value), "category": list(by_value.values())}})
-        numbers = list(self.classes.numbers(label, named_classes(label)).values())
-        return _Row({"labels": numbers} if isinstance(label, ClassesLabel) else {"label": numbers[0]})
+        return example.label.mask_uri
 
     def write(self, example: Example, content: _Row) -> None:
         """Write the row."""
         values = content.values
         if self._is_text(example.label):
-            if isinstance(example.label, EntitiesLabel):
+            if "entities" in values:
                 spans = spans_in(example)
                 self.classes.add(example.label, [span.label for span in spans])
                 values = {"entities": span_dicts(spans)}
@@ -154,60 +212,30 @@ class HuggingFace(Format[_Row]):
 
         if self._kind is None:
             return {}
-        base, is_text = self._kind
+        _, is_text = self._kind
         sets = [name for name, count in objects.items() if count]
         empty = [name for name in sets if not self._boxes[name]]
-        if issubclass(base, ShapesLabel | MaskLabel) and len(empty) < len(sets):
+        if "objects" in self._columns and len(empty) < len(sets):
             self.notes["sets_without_boxes"] += len(empty)
         files = [{"split": name, "path": f"{name}.jsonl" if is_text else f"{name}/**"} for name in sets]
         names = {"class_label": {"names": {str(number): name for number, name in enumerate(self.classes.names)}}}
-        features: list[dict[str, Any]]
-        if base is EntitiesLabel:
-            span = [{"name": "start", "dtype": "int64"}, {"name": "end", "dtype": "int64"}]
-            features = [{"name": "entities", "list": [*span, {"name": "label", "dtype": "string"}]}]
-        elif issubclass(base, ShapesLabel | MaskLabel):
-            place = {"name": _column(base), "list": _COLUMN_TYPES[_column(base)]}
-            features = [{"name": "objects", "struct": [place, {"name": "category", "list": names}]}]
-            if issubclass(base, InstancesLabel | MaskLabel):
-                features.append({"name": "mask", "dtype": "image"})
-        elif base is ClassesLabel:
-            features = [{"name": "labels", "list": names}]
-        else:
-            features = [{"name": "label", "dtype": names}]
+        span = [{"name": "start", "dtype": "int64"}, {"name": "end", "dtype": "int64"}]
+        parts = self._columns.get("objects", ())
+        types: dict[str, Any] = {
+            "label": {"dtype": names},
+            "labels": {"list": names},
+            "entities": {"list": [*span, {"name": "label", "dtype": "string"}]},
+            "objects": {"struct": [{"name": part, "list": _PLACES.get(part, names)} for part in parts]},
+        }
+        features = [{"name": column, **types[column]} for column in self._columns]
+        if "pixel_value" in parts:
+            features.append({"name": "mask", "dtype": "image"})
         data = {"name": "text", "dtype": "string"} if is_text else {"name": "image", "dtype": "image"}
         # datasets reads pictures by the features of the configuration, not by those of dataset_info.
         card = {"configs": [{"config_name": "default", "data_files": files, "features": [data, *features]}]}
         body = f"---\n{yaml.safe_dump(card, sort_keys=False, allow_unicode=True)}---\n"
         self.folder.put("README.md", body.encode())
         return {}
-
-
-_COLUMN_TYPES: Final[dict[str, Any]] = {
-    "bbox": {"list": "float64"},
-    "vertices": {"list": {"list": "float64"}},
-    "point": {"list": "float64"},
-    "pixel_value": "int64",
-}
-"""The type of the column with the shapes of a picture, by its name."""
-
-
-def _column(kind: type[Label]) -> str:
-    """The column with the shapes of a picture."""
-    columns = ((BoxesLabel, "bbox"), (PathsLabel, "vertices"), (KeypointsLabel, "point"))
-    return next((column for base, column in columns if issubclass(kind, base)), "pixel_value")
-
-
-def _objects(label: Label, places: list[Any], categories: list[int]) -> dict[str, Any]:
-    return {_column(type(label)): places, "category": categories}
-
-
-def _places(label: ShapesLabel) -> list[Any]:
-    """The coordinates of a label's polylines, lines, keypoints or instances."""
-    if isinstance(label, PathsLabel):
-        return [[[float(point.x), float(point.y)] for point in path.vertices] for path in label.shapes]
-    if isinstance(label, KeypointsLabel):
-        return [[float(point.x), float(point.y)] for point in label.shapes]
-    return [instance.pixel_value for instance in label.shapes]
 
 
 class _PipeLine(NamedTuple):
@@ -256,11 +284,11 @@ class SageMakerPipe(Format[_PipeLine]):
                 f"first has {self._attributes[0]!r}"
             )
         if isinstance(label, BoxesLabel):
-            line = _PipeLine(len(label.boxes), self.classes.numbers(label, classes_of(label)))
+            line = _PipeLine(len(label.boxes), self.classes.numbers(label))
         elif isinstance(label, MaskLabel):
             line = _PipeLine(-1, self._mask_numbers(label))
         else:
-            line = _PipeLine(-1, self.classes.numbers(label, named_classes(label)))
+            line = _PipeLine(-1, self.classes.numbers(label))
         self._attributes = attributes
         return line
 

@@ -15,11 +15,11 @@ from typing import IO, Any, ClassVar, NamedTuple, cast
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.groundtruth.frame_tools import BOX, DETECTION
 from labeling_provider.groundtruth.task_types import FRAME_KEYS
-from labeling_provider.manifest.export.base import Example, Format, csv_row, json_bytes, stem_of
 from labeling_provider.manifest.export.boxes import segmentation
+from labeling_provider.manifest.export.format import Example, Format, csv_row, json_bytes, stem_of
 from labeling_provider.manifest.export.shown import box_inside, polygon_inside
 from labeling_provider.manifest.files import Sink
-from labeling_provider.manifest.labels import Box, ImageSize, Label, LabelError, Path, Point, SequenceLabel
+from labeling_provider.manifest.label_parts import Box, ImageSize, Path, Point
 from labeling_provider.manifest.pictures import BEGINNING_BYTES, facts_of
 from labeling_provider.manifest.sequences import (
     MAX_LABEL_BYTES,
@@ -30,6 +30,7 @@ from labeling_provider.manifest.sequences import (
     read_sequence,
     read_sequence_label,
 )
+from labeling_provider.manifest.typed_labels import Label, LabelError, SequenceLabel
 
 
 class _Video(NamedTuple):

@@ -107,8 +107,8 @@ def _check_manifest(uri: str, lines: Iterable[bytes], task_type: TaskType) -> No
         raise JobFailure(f"ClientError: {error}") from None
     if not count:
         raise JobFailure(f"ClientError: {uri}: the manifest is empty")
-    if count > task_type.maximum_objects:
-        raise JobFailure(f"ClientError: {uri}: {count:,} objects; at most {task_type.maximum_objects:,} are allowed")
+    if count > task_type.max_objects:
+        raise JobFailure(f"ClientError: {uri}: {count:,} objects; at most {task_type.max_objects:,} are allowed")
 
 
 def _not_there(what: str, uri: str) -> JobFailure:

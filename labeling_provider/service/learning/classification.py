@@ -28,7 +28,7 @@ _BATCH: Final = 2_000
 class _Classifier(Model):
     """A classification model. It is saved as its examples, so that a later model can learn from them as well."""
 
-    most_examples: int
+    max_examples: int
 
     def __init__(self, labels: Sequence[str], seed: int) -> None:
         super().__init__(labels, seed)
@@ -60,8 +60,8 @@ class _Classifier(Model):
         self._learn(rows, classes)
 
     def _learn(self, rows: Any, classes: Values) -> None:
-        if len(classes) > self.most_examples:
-            chosen = np.sort(np.random.default_rng(self.seed).permutation(len(classes))[: self.most_examples])
+        if len(classes) > self.max_examples:
+            chosen = np.sort(np.random.default_rng(self.seed).permutation(len(classes))[: self.max_examples])
             rows, classes = rows[chosen], classes[chosen]
         self._rows, self._classes = rows, classes
         self._known = np.unique(classes)
@@ -92,7 +92,7 @@ class _Classifier(Model):
 class TextClassifier(_Classifier):
     """A linear model on hashed n-grams of characters and words."""
 
-    most_examples = 50_000
+    max_examples = 50_000
 
     @cached_property
     def _vectorizers(self) -> list[Any]:
@@ -140,7 +140,7 @@ class TextClassifier(_Classifier):
 class ImageClassifier(_Classifier):
     """A kernel model on histograms of gradients and downscaled pixels."""
 
-    most_examples = 4_000
+    max_examples = 4_000
 
     def read(self, data: bytes | str) -> Any:
         picture = open_picture(data if isinstance(data, bytes) else data.encode(), "RGB")

@@ -99,7 +99,7 @@ class HostedModel(Model):
         about = process.ask("__init__", path=process.path, labels=self.labels, seed=seed)
         self._kept = _Kept(process, about["number"])
         self._path = str(about["path"])
-        self.version, self.most_kept = about["version"], about["most_kept"]  # type: ignore[misc]
+        self.version, self.max_kept = about["version"], about["max_kept"]  # type: ignore[misc]
 
     @property
     def import_path(self) -> str:
@@ -210,7 +210,7 @@ def _keep(value: Any) -> int:
 
 def _make(event: dict[str, Any]) -> Any:
     model = import_model(event["path"])(event["labels"], event["seed"])
-    about = {"path": model.import_path, "version": model.version, "most_kept": model.most_kept}
+    about = {"path": model.import_path, "version": model.version, "max_kept": model.max_kept}
     return {"number": _keep(model), **about}
 
 

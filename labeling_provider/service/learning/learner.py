@@ -99,7 +99,7 @@ class Learner:
             model_input = _guarded(self._reader.read, data)
         except ValueError:
             model_input = None
-        if len(self._kept) < self._reader.most_kept:
+        if len(self._kept) < self._reader.max_kept:
             self._kept[sample.object_id] = model_input
         return model_input
 

@@ -10,6 +10,7 @@ import importlib
 import io
 import json
 import tarfile
+import warnings
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
@@ -29,6 +30,8 @@ _SAVED: Final = "model"
 _FORMER_ROOM: Final = "labeling_provider.local."
 """The package of the built-in models in version 0.1, which files of that version name."""
 _ABOUT: Final = "about.json"
+_FORMER_MAX_KEPT: Final = "most_kept"
+"""What classes of users that were written for an earlier version call ``max_kept``."""
 
 
 class Prediction(NamedTuple):
@@ -58,8 +61,15 @@ class Model(ABC):
 
     version: ClassVar[int] = 1
     """Increase this when models saved earlier can no longer be loaded."""
-    most_kept: ClassVar[int] = 20_000
+    max_kept: ClassVar[int] = 20_000
     """How many objects are kept in memory as :meth:`read` returns them; others are read again each time."""
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        names = (name for base in cls.__mro__ for name in ("max_kept", _FORMER_MAX_KEPT) if name in vars(base))
+        if next(names) == _FORMER_MAX_KEPT:
+            cls.max_kept = getattr(cls, _FORMER_MAX_KEPT)
+            warnings.warn(f"{cls.__qualname__}: {_FORMER_MAX_KEPT} is called max_kept now", FutureWarning, stacklevel=2)
 
     def __init__(self, labels: Sequence[str], seed: int) -> None:
         self.labels, self.seed = list(labels), seed

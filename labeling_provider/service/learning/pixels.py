@@ -62,7 +62,7 @@ class Picture:
 class _PixelModel(Model):
     """Predicts the class of each pixel (0 background, n the n-th label) from the colors and structure around it."""
 
-    most_kept = 5_000
+    max_kept = 5_000
 
     def __init__(self, labels: Sequence[str], seed: int) -> None:
         super().__init__(labels, seed)

@@ -218,7 +218,7 @@ def _mask_function(given: Any, where: str) -> MaskFunction:
     return MaskFunction(_function(given, where, MAX_MASK_SECONDS, ("prompts",)), tuple(prompts))
 
 
-def _function(given: Any, where: str, most_seconds: float, more: tuple[str, ...] = ()) -> Function:
+def _function(given: Any, where: str, max_seconds: float, more: tuple[str, ...] = ()) -> Function:
     """A function, given as its path or as an object with its path and time limit.
 
     :param more: keys that the object may have as well.
@@ -228,9 +228,9 @@ def _function(given: Any, where: str, most_seconds: float, more: tuple[str, ...]
     unknown = settings.keys() - set(keys)
     if unknown:
         raise WorkforceFileError(f"{where}.{min(unknown)} is unknown; use {', '.join(keys)}")
-    target, seconds = settings.get("handler"), settings.get("timeout_seconds", most_seconds)
-    if not _is_number(seconds) or not 0 < seconds <= most_seconds:
-        raise WorkforceFileError(f"{where}.timeout_seconds must be a number greater than 0 and at most {most_seconds}")
+    target, seconds = settings.get("handler"), settings.get("timeout_seconds", max_seconds)
+    if not _is_number(seconds) or not 0 < seconds <= max_seconds:
+        raise WorkforceFileError(f"{where}.timeout_seconds must be a number greater than 0 and at most {max_seconds}")
     _check_callable(target, where)
     return Function(str(target), float(seconds))
 

@@ -154,7 +154,7 @@ class Counting(OneByOne):
 @pytest.fixture
 def counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A new task type: its row, and its kind."""
-    row = TaskType("bird-count", "BirdCount", "text", "groundtruth/bird-count", answer_key="birds", minimum_labels=0)
+    row = TaskType("bird-count", "BirdCount", "text", "groundtruth/bird-count", answer_key="birds", min_labels=0)
     monkeypatch.setitem(TASK_TYPES, row.name, row)
     monkeypatch.setitem(task_types._BY_FUNCTION, row.function, row)
     runs("bird-count")(Counting)

@@ -27,7 +27,7 @@ def test_classes_are_learned(algorithm: str, least: float) -> None:
 def test_a_model_keeps_no_more_examples_than_it_can_bear(algorithm: str) -> None:
     labels, data, answers = examples(algorithm, 60)
     model = new(algorithm, labels)
-    model.most_examples = 20  # type: ignore[attr-defined]
+    model.max_examples = 20  # type: ignore[attr-defined]
     model.train([model.read(item) for item in data], answers)
     (kept,) = load_arrays(model.save(), "classes")
     assert len(kept) == 20

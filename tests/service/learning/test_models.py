@@ -180,3 +180,10 @@ def test_a_model_that_0_1_has_written_is_taken_up() -> None:
     foreign = {**about, "model": "labeling_provider.local.learning.other:Model"}
     with pytest.raises(ValueError, match="was made by"):
         unpack(changed(pack(model, algorithm), **{"about.json": json.dumps(foreign).encode()}), new(algorithm, labels))
+
+
+def test_a_class_that_was_written_for_an_earlier_version_is_asked_by_the_former_name() -> None:
+    with pytest.warns(FutureWarning, match="most_kept is called max_kept now"):
+        former = type("Former", (Model,), {"most_kept": 7})
+    later = type("Later", (former,), {"max_kept": 9})
+    assert (former.max_kept, later.max_kept, type("Unlike", (later,), {}).max_kept) == (7, 9, 9)

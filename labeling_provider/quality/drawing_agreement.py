@@ -1,4 +1,4 @@
-"""Drawings as judgements: polygons, polylines, lines and keypoints, and what is painted in a mask.
+"""How far drawings agree: polygons, polylines, lines and keypoints, and what is painted in a mask.
 
 Answers: developer guide, "Crowd HTML elements reference".
 """
@@ -21,13 +21,9 @@ from labeling_provider.manifest import (
     Files,
     InstancesLabel,
     KeypointsLabel,
-    Label,
-    LinesLabel,
     MaskLabel,
-    PolygonsLabel,
-    PolylinesLabel,
+    PathsLabel,
 )
-from labeling_provider.manifest.metadata import BACKGROUND
 from labeling_provider.manifest.pictures import MAX_BYTES, PictureError, open_picture
 from labeling_provider.quality.judgement import Judgement, matched
 from labeling_provider.quality.nearest import Extent, near_pairs
@@ -199,15 +195,9 @@ def shapes_of_form(kind: str, form: Mapping[str, Any]) -> Shapes | None:
     return _shapes(kind, size, ((path.label, path.vertices) for path in paths))
 
 
-def shapes_of_label(label: Label) -> Shapes | None:
-    """The shapes of a label; None if there are none or too many, or they are far outside the picture."""
-    if isinstance(label, KeypointsLabel):
-        drawn = ((label.class_names.get(point.class_id, str(point.class_id)), [point]) for point in label.shapes)
-    elif isinstance(label, PolygonsLabel | PolylinesLabel | LinesLabel):
-        drawn = ((label.class_names.get(path.class_id, str(path.class_id)), path.vertices) for path in label.shapes)
-    else:
-        return None
-    return _shapes(label.noun, label.size, drawn)
+def shapes_of_label(label: PathsLabel | KeypointsLabel) -> Shapes | None:
+    """The shapes of a label; None if there are too many, or they are far outside the picture."""
+    return _shapes(label.noun, label.size, ((name, shape.points) for name, shape in label.named_shapes))
 
 
 def _shapes(kind: str, size: Any, drawn: Iterable[tuple[str, Sequence[Any]]]) -> Shapes | None:
@@ -248,23 +238,14 @@ def mask_of_form(form: Mapping[str, Any]) -> Painted | None:
     return _painted(image.size, mask.instances is not None, names, red << 16 | green << 8 | blue, colors)
 
 
-def mask_of_label(files: Files, label: Label) -> Painted | None:
-    """What a label's PNG shows; None if the label has none, or too many instances.
+def mask_of_label(files: Files, label: MaskLabel | InstancesLabel) -> Painted | None:
+    """What a label's PNG shows; None if it has too many classes or instances.
 
     :raises LabelingError: if the file can't be read, or is not a mask.
     """
     import numpy as np
 
-    if isinstance(label, InstancesLabel):
-        drawn = [
-            (label.class_names.get(instance.class_id, str(instance.class_id)), instance.pixel_value)
-            for instance in label.shapes
-        ]
-    elif isinstance(label, MaskLabel):
-        drawn = [(color.class_name, value) for value, color in label.colors.items() if color.class_name != BACKGROUND]
-    else:
-        return None
-    image = read_mask(files, label.uri)
+    image, drawn = read_mask(files, label.uri), label.named_values
     values = _sampled(np.asarray(image)).astype(np.uint32)
     has_instances = isinstance(label, InstancesLabel)
     return _painted(image.size, has_instances, [name for name, _ in drawn], values, [value for _, value in drawn])

@@ -18,9 +18,9 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.manifest.files import Files, Sink
-from labeling_provider.manifest.labels import Label, LabelError
 from labeling_provider.manifest.pictures import BEGINNING_BYTES, MAX_BYTES, PictureError, as_stored, as_turned, facts_of
 from labeling_provider.manifest.select import Known
+from labeling_provider.manifest.typed_labels import Label, LabelError
 
 MAX_CLASSES: Final = 10_000
 _THREADS: Final = 10
@@ -87,13 +87,14 @@ class Classes:
         self._numbers = {name: number for number, name in enumerate(names or ())}
         self._names = {number: name for name, number in self._numbers.items()}
 
-    def numbers(self, label: Label, names: Mapping[int, str]) -> dict[int, int]:
+    def numbers(self, label: Label, names: Mapping[int, str] | None = None) -> dict[int, int]:
         """The export's id for each class of a label. Registers all of the label's classes, or none.
 
-        :param names: names of the label's classes by the labeling job's id.
+        :param names: names of the label's classes by the labeling job's id; None for those that it names itself.
         :return: the export's ids by the labeling job's id.
-        :raises LabelError: if a class is not among the given ones, or contradicts an earlier label.
+        :raises LabelError: if a class has no name, is not among the given ones, or contradicts an earlier label.
         """
+        names = label.named_classes if names is None else names
         if self.given:
             if unknown := [name for name in names.values() if name not in self._numbers]:
                 raise LabelError(f"{label.attribute}: {unknown[0][:80]!r} is not one of the given classes")

@@ -18,107 +18,25 @@ import msgspec
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import MetadataType
 from labeling_provider.groundtruth.ready_functions import drawing_type
-from labeling_provider.manifest.metadata import LabelMetadata
+from labeling_provider.manifest.label_parts import (
+    Box,
+    Cuboid,
+    Entity,
+    EntityLabel,
+    ImageSize,
+    Instance,
+    Keypoint,
+    MaskColor,
+    Path,
+)
+from labeling_provider.manifest.metadata import BACKGROUND, LabelMetadata
 
-Number = int | float
 _DIGITS = 9
 Converted = TypeVar("Converted")
 
 
 class LabelError(LabelingError):
     """A label does not have the structure of its type, or can't be exported."""
-
-
-class Box(msgspec.Struct, frozen=True):
-    """A box in an image, in pixels from the top left corner."""
-
-    class_id: int
-    left: Number
-    top: Number
-    width: Number
-    height: Number
-
-    def is_in(self, size: ImageSize) -> bool:
-        """Whether the box has an area and lies entirely inside an image of this size."""
-        fits_width = self.left >= 0 and self.width > 0 and self.left + self.width <= size.width
-        return fits_width and self.top >= 0 and self.height > 0 and self.top + self.height <= size.height
-
-
-class ImageSize(msgspec.Struct, frozen=True):
-    """An image's size in pixels, and its number of channels."""
-
-    width: int
-    height: int
-    depth: int = 3
-
-
-class Entity(msgspec.Struct, frozen=True):
-    """A span of a text, in Unicode characters; the end is exclusive."""
-
-    label: str
-    start: int = msgspec.field(name="startOffset")
-    end: int = msgspec.field(name="endOffset")
-
-
-class EntityLabel(msgspec.Struct, frozen=True):
-    """A label for spans."""
-
-    label: str
-    short_display_name: str | None = msgspec.field(name="shortDisplayName", default=None)
-
-
-class MaskColor(msgspec.Struct, frozen=True, rename="kebab"):
-    """The class of an index in a mask's palette, or of a byte in a point cloud's labels."""
-
-    class_name: str
-    hex_color: str | None = None
-    confidence: Number | None = None
-
-
-class Point(msgspec.Struct, frozen=True):
-    """A point in an image, in pixels from the top left corner."""
-
-    x: Number
-    y: Number
-
-
-class Path(msgspec.Struct, frozen=True):
-    """A polygon, a polyline or a line in an image."""
-
-    class_id: int
-    vertices: Annotated[list[Point], msgspec.Meta(min_length=2)]
-
-
-class Keypoint(msgspec.Struct, frozen=True):
-    """A point with a class in an image, in pixels from the top left corner."""
-
-    class_id: int
-    x: Number
-    y: Number
-
-
-class Instance(msgspec.Struct, frozen=True):
-    """An instance in a mask, and the value of its pixels there."""
-
-    class_id: int
-    pixel_value: Annotated[int, msgspec.Meta(ge=1, le=65_535)]
-
-
-class Cuboid(msgspec.Struct, frozen=True, rename="kebab"):
-    """A box in a point cloud, in meters and radians; x points right, y forward, z up."""
-
-    class_id: int | str
-    center_x: Number
-    center_y: Number
-    center_z: Number
-    length: Number
-    width: Number
-    height: Number
-    roll: Number = 0
-    pitch: Number = 0
-    yaw: Number = 0
-    object_name: str | None = None
-    label_category_attributes: dict[str, Any] = {}
 
 
 class _OnPicture(msgspec.Struct):
@@ -187,6 +105,8 @@ class Label:
 
     types: ClassVar[tuple[str, ...]] = ()
     parts: ClassVar[tuple[str, ...]] = ("about",)
+    revealed_by: ClassVar[str | None] = None
+    """The key in the metadata that reveals such a label if there is no type; None if none does."""
 
     def __post_init__(self) -> None:
         # Report wrong parts on construction, not on first access.
@@ -202,6 +122,20 @@ class Label:
     def classes(self) -> tuple[str, ...]:
         """Names of the label's classes, each once; see :meth:`LabelMetadata.classes_of`."""
         return self.about.classes_of(self.value)
+
+    @property
+    def named_classes(self) -> dict[int, str]:
+        """Names by id of the classes that the label has, or that its mask may have, without the background.
+
+        :return: empty if the label doesn't say, because its classes have no ids or are in its files.
+        :raises LabelError: if a class has no name.
+        """
+        return {}
+
+    @property
+    def mask_uri(self) -> str | None:
+        """S3 URI of the PNG with its pixels; None if it has none."""
+        return None
 
     @property
     def plain(self) -> Any:
@@ -236,6 +170,12 @@ class Label:
         entries: dict[str, Converted] = self._from_metadata(key, dict[str, structure], {})  # type: ignore[valid-type]
         return {self._class_id(class_id, f"-metadata.{key}"): entry for class_id, entry in entries.items()}
 
+    def _all_named(self, names: Mapping[int, str | None]) -> dict[int, str]:
+        named = {class_id: name for class_id, name in names.items() if name is not None}
+        if unnamed := names.keys() - named.keys():
+            raise LabelError(f"{self.attribute}: class {min(unnamed)} has no name in {self.attribute}-metadata")
+        return named
+
     def _class_id(self, value: int | str, suffix: str = "") -> int:
         # Amazon writes class ids as numbers; in some of its examples and in all map keys they are strings.
         if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) <= _DIGITS):
@@ -252,6 +192,7 @@ class ClassLabel(Label):
         MetadataType.VIDEO_CLASSIFICATION,
     )
     parts: ClassVar[tuple[str, ...]] = ("about", "class_id")
+    revealed_by = "class-name"
 
     @cached_property
     def class_id(self) -> int:
@@ -262,6 +203,14 @@ class ClassLabel(Label):
     def class_name(self) -> str | None:
         """Name of the class."""
         return self.about.class_name
+
+    @property
+    def named_classes(self) -> dict[int, str]:
+        """The class's name by its id.
+
+        :raises LabelError: if it has no name.
+        """
+        return self._all_named({self.class_id: self.class_name})
 
     @property
     def plain(self) -> str:
@@ -286,6 +235,7 @@ class ClassesLabel(Label):
 
     types = (MetadataType.IMAGE_CLASSIFICATION_MULTILABEL, MetadataType.TEXT_CLASSIFICATION_MULTILABEL)
     parts = ("about", "class_ids", "class_names", "confidences")
+    revealed_by = "class-map"
 
     @cached_property
     def class_ids(self) -> list[int]:
@@ -303,6 +253,14 @@ class ClassesLabel(Label):
         return self._by_class_id("confidence-map", float)
 
     @property
+    def named_classes(self) -> dict[int, str]:
+        """Names by id of the chosen classes; the class map may list more.
+
+        :raises LabelError: if a class has no name.
+        """
+        return self._all_named({class_id: self.class_names.get(class_id) for class_id in self.class_ids})
+
+    @property
     def plain(self) -> list[str]:
         """The classes' names; the id of one that has none."""
         return [self.class_names.get(class_id, str(class_id)) for class_id in self.class_ids]
@@ -312,6 +270,7 @@ class ShapesLabel(Label):
     """Shapes in an image, each with a class and a confidence: the base of the labels for boxes and drawings."""
 
     parts = ("about", "shapes", "class_names", "confidences")
+    revealed_by = "class-map"
     structure: ClassVar[Any]
     """What the label's value looks like."""
     noun: ClassVar[str]
@@ -332,6 +291,12 @@ class ShapesLabel(Label):
     def size(self) -> ImageSize:
         """The image's size."""
         return self._value.image_size[0]  # type: ignore[no-any-return]
+
+    @property
+    def named_shapes(self) -> list[tuple[str, Any]]:
+        """The shapes, each with the name of its class; its id if it has none."""
+        names = self.class_names
+        return [(names.get(shape.class_id, str(shape.class_id)), shape) for shape in self.shapes]
 
     @cached_property
     def named_classes(self) -> dict[int, str]:
@@ -365,10 +330,13 @@ class ShapesLabel(Label):
             )
         return confidences
 
-    def _named(self, drawn: Any) -> dict[str, Any]:
-        rest = msgspec.to_builtins(drawn)
-        class_id = rest.pop("class_id")
-        return {"label": self.class_names.get(class_id, str(class_id)), **rest}
+    def _plain_shapes(self) -> list[dict[str, Any]]:
+        plain = []
+        for name, shape in self.named_shapes:
+            rest = msgspec.to_builtins(shape)
+            del rest["class_id"]
+            plain.append({"label": name, **rest})
+        return plain
 
 
 class PathsLabel(ShapesLabel):
@@ -377,7 +345,7 @@ class PathsLabel(ShapesLabel):
     @property
     def plain(self) -> list[dict[str, Any]]:
         """The paths as ``{"label": …, "vertices": [{"x": …, "y": …}, …]}``, in pixels."""
-        return [self._named(path) for path in self.shapes]
+        return self._plain_shapes()
 
 
 class PolygonsLabel(PathsLabel):
@@ -410,7 +378,7 @@ class KeypointsLabel(ShapesLabel):
     @property
     def plain(self) -> list[dict[str, Any]]:
         """The points as ``{"label": …, "x": …, "y": …}``, in pixels."""
-        return [self._named(point) for point in self.shapes]
+        return self._plain_shapes()
 
 
 class InstancesLabel(ShapesLabel):
@@ -423,6 +391,16 @@ class InstancesLabel(ShapesLabel):
     def uri(self) -> str:
         """S3 URI of the PNG."""
         return self._value.mask  # type: ignore[no-any-return]
+
+    @property
+    def mask_uri(self) -> str:
+        """As :attr:`uri`."""
+        return self.uri
+
+    @property
+    def named_values(self) -> list[tuple[str, int]]:
+        """The class of each instance, and the value of its pixels."""
+        return [(name, instance.pixel_value) for name, instance in self.named_shapes]
 
 
 class BoxesLabel(ShapesLabel):
@@ -439,7 +417,7 @@ class BoxesLabel(ShapesLabel):
     @property
     def plain(self) -> list[dict[str, Any]]:
         """The boxes as ``{"label": …, "left": …, "top": …, "width": …, "height": …}``, in pixels."""
-        return [self._named(box) for box in self.boxes]
+        return self._plain_shapes()
 
     @property
     def outside(self) -> list[int]:
@@ -452,6 +430,7 @@ class EntitiesLabel(Label):
 
     types = (MetadataType.TEXT_SPAN,)
     parts = ("about", "entities")
+    revealed_by = "entities"
 
     @cached_property
     def _value(self) -> _Spans:
@@ -499,14 +478,29 @@ class MaskLabel(ColoredLabel):
     """The class of each pixel of an image: a PNG with a palette."""
 
     types = (MetadataType.SEMANTIC_SEGMENTATION,)
-    _key = "internal-color-map"
+    _key = revealed_by = "internal-color-map"
+
+    @property
+    def mask_uri(self) -> str:
+        """As :attr:`uri`."""
+        return self.uri
+
+    @property
+    def named_classes(self) -> dict[int, str]:
+        """Names by the value of their pixels of the classes that the mask may have, without the background."""
+        return {value: color.class_name for value, color in self.colors.items() if color.class_name != BACKGROUND}
+
+    @property
+    def named_values(self) -> list[tuple[str, int]]:
+        """Each class that the mask may have, without the background, and the value of its pixels."""
+        return [(name, value) for value, name in self.named_classes.items()]
 
 
 class PointMaskLabel(ColoredLabel):
     """The class of each point of a point cloud: a zlib file with one byte per point."""
 
     types = (MetadataType.POINT_CLOUD_SINGLE_FRAME_SEMANTIC_SEGMENTATION,)
-    _key = "color-map"
+    _key = revealed_by = "color-map"
 
 
 class SequenceLabel(Label):
@@ -535,6 +529,7 @@ class CuboidsLabel(Label):
 
     types = (MetadataType.POINT_CLOUD_OBJECT_DETECTION,)
     parts = ("about", "cuboids", "class_names")
+    revealed_by = "class-map"
 
     @cached_property
     def cuboids(self) -> list[Cuboid]:
@@ -547,26 +542,23 @@ class CuboidsLabel(Label):
         return self._by_class_id("class_map", str) or self._by_class_id("class-map", str)
 
 
-_LABEL_CLASSES: dict[str, type[Label]] = {
-    metadata_type: label_class
-    for label_class in (
-        ClassLabel,
-        VerdictLabel,
-        ClassesLabel,
-        BoxesLabel,
-        PolygonsLabel,
-        PolylinesLabel,
-        LinesLabel,
-        KeypointsLabel,
-        InstancesLabel,
-        EntitiesLabel,
-        MaskLabel,
-        PointMaskLabel,
-        SequenceLabel,
-        CuboidsLabel,
-    )
-    for metadata_type in label_class.types
-}
+_LABEL_CLASSES: tuple[type[Label], ...] = (
+    ClassLabel,
+    VerdictLabel,
+    ClassesLabel,
+    BoxesLabel,
+    PolygonsLabel,
+    PolylinesLabel,
+    LinesLabel,
+    KeypointsLabel,
+    InstancesLabel,
+    EntitiesLabel,
+    MaskLabel,
+    PointMaskLabel,
+    SequenceLabel,
+    CuboidsLabel,
+)
+_BY_TYPE = {metadata_type: label_class for label_class in _LABEL_CLASSES for metadata_type in label_class.types}
 
 
 def read_label(line: Mapping[str, Any], attribute: str) -> Label | None:
@@ -583,4 +575,18 @@ def read_label(line: Mapping[str, Any], attribute: str) -> Label | None:
     if metadata is not None and not isinstance(metadata, Mapping):
         raise LabelError(f"{attribute}-metadata: must be a JSON object")
     metadata_type = (metadata or {}).get("type")
-    return _LABEL_CLASSES.get(str(metadata_type).lower(), Label)(attribute, line[attribute], metadata)
+    return _BY_TYPE.get(str(metadata_type).lower(), Label)(attribute, line[attribute], metadata)
+
+
+def by_structure(label: Label) -> Label:
+    """A label without a type in its metadata, as the first class whose structure it has; itself if there is none."""
+    metadata = label.metadata
+    if type(label) is not Label or metadata is None or metadata.get("type") is not None:
+        return label
+    for label_class in _LABEL_CLASSES:
+        if label_class.revealed_by in metadata:
+            try:
+                return label_class(label.attribute, label.value, metadata)
+            except LabelError:
+                continue
+    return label

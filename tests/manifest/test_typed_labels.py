@@ -19,16 +19,19 @@ from labeling_provider.manifest import (
     Entity,
     ImageSize,
     InstancesLabel,
+    KeypointsLabel,
     Label,
     LabelError,
     MaskLabel,
     PointMaskLabel,
+    PolylinesLabel,
     SequenceLabel,
     ShapesLabel,
     VerdictLabel,
     parse_line,
     read_label,
 )
+from labeling_provider.manifest.typed_labels import by_structure
 
 COMMON = {
     "job-name": "labeling-job/marsh",
@@ -300,6 +303,7 @@ def test_drawings_are_read(kind: str, value: dict[str, Any], plain: Any) -> None
     assert isinstance(label, ShapesLabel)
     assert (label.size.width, label.size.height, label.confidences) == (9, 8, [0.5])
     assert (label.plain, label.classes, label.named_classes) == (plain, ("b",), {1: "b"})
+    assert label.named_shapes == [("b", label.shapes[0])]
     assert label.about.lowest_confidence_of(label.value) == 0.5
     for wrong in ({**line["label"], kind: [{"class_id": 1}]}, {kind: value[kind]}, 5):
         with pytest.raises(LabelError, match="label"):
@@ -314,7 +318,47 @@ def test_instances_name_their_pixels() -> None:
     line = {"label": value, "label-metadata": {"type": "labeling/instances", "class-map": {"1": "b"}}}
     label = read_label(line, "label")
     assert isinstance(label, InstancesLabel)
-    assert (label.uri, label.shapes[0].pixel_value, label.confidences, label.plain) == ("s3://a/b.png", 3, [], value)
+    assert (label.mask_uri, label.named_values) == ("s3://a/b.png", [("b", 3)])
+    assert (label.confidences, label.plain) == ([], value)
     instances[0]["pixel_value"] = 0
     with pytest.raises(LabelError, match="pixel_value"):
         read_label(line, "label")
+
+
+STRUCTURES: list[tuple[type[Label], Any, dict[str, Any]]] = [
+    (ClassLabel, "1", {"class-name": "b"}),
+    (ClassesLabel, [1], {"class-map": {"1": "b"}}),
+    (BoxesLabel, {"image_size": [SIZE], "annotations": [BOX]}, {"class-map": {"0": "a"}}),
+    (PolylinesLabel, {"image_size": [SIZE], "polylines": PATHS}, {"class-map": {}}),
+    (KeypointsLabel, {"image_size": [SIZE], "keypoints": []}, {"class-map": {}}),
+    (InstancesLabel, {"image_size": [SIZE], "instances": [], "mask": "s3://a/b"}, {"class-map": {}}),
+    (EntitiesLabel, {"annotations": {"entities": []}}, {"entities": []}),
+    (MaskLabel, "s3://a/b.png", {"internal-color-map": {}}),
+    (PointMaskLabel, "s3://a/b.zlib", {"color-map": {}}),
+    (CuboidsLabel, {"annotations": []}, {"class-map": {}}),
+    (Label, "s3://a/SeqLabel.json", {"class-map": {"1": "b"}, "": 1}),
+    (Label, [1], {}),
+]
+
+
+@pytest.mark.parametrize(("label_class", "value", "metadata"), STRUCTURES)
+def test_a_label_without_a_type_is_known_by_its_structure(
+    label_class: type[Label], value: Any, metadata: dict[str, Any]
+) -> None:
+    label = read_label({"a": value, "a-metadata": metadata}, "a")
+    assert label is not None
+    assert (type(label), type(by_structure(label))) == (Label, label_class)
+    custom = Label("a", value, {"type": "groundtruth/custom", **metadata})
+    assert by_structure(custom) is custom
+
+
+def test_every_label_names_its_classes_by_the_ids_that_it_has() -> None:
+    names = {"class-map": {"1": "b", "2": "c"}}
+    assert label_of("text-classification-multilabel", [2], **names).named_classes == {2: "c"}
+    with pytest.raises(LabelError, match="marsh: class 3 has no name in marsh-metadata"):
+        _ = label_of("text-classification-multilabel", [5, 2, 3], **names).named_classes
+    with pytest.raises(LabelError, match="marsh: class 1 has no name"):
+        _ = label_of("text-classification", 1).named_classes
+    colors = {"0": {"class-name": "BACKGROUND"}, "7": {"class-name": "water"}}
+    mask = label_of("semantic-segmentation", "s3://out/7.png", **{"internal-color-map": colors})
+    assert (mask.named_classes, mask.named_values, mask.mask_uri) == ({7: "water"}, [("water", 7)], "s3://out/7.png")

@@ -410,12 +410,13 @@ def code_of(commit: str, folder: Path) -> Path:
 def patiently(ask: Callable[[], Any]) -> Any:
     """Ask until there is an answer."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:
             return ask()
-        except BotoCoreError:
+        except (BotoCoreError, ResponseParserError):
             if time.monotonic() > deadline:
                 raise
         except ClientError as error:

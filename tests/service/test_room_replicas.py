@@ -20,6 +20,7 @@ import pytest
 import sqlalchemy as sa
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from dev.moved_clock import MovedClock
 from dev.postgresql import PostgreSQL
@@ -70,7 +71,8 @@ class Anyone:
                     client = self._client(service, name, service.endpoint_url)
                     answer: dict[str, Any] = getattr(client, operation)(**arguments)
                     return answer
-                except BotoCoreError:
+                except (BotoCoreError, ResponseParserError):
+                    # A process that is killed may end in the middle of its answer.
                     continue
                 except ClientError as error:
                     if error.response["ResponseMetadata"]["HTTPStatusCode"] != 503:

@@ -158,7 +158,7 @@ def test_outsiders_find_no_portal(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'workforces.sqlite'}")
     workforces = Workforces(database, region=REGION, account=ACCOUNT)
     workforces.update({"WorkforceName": "default", "SourceIpConfig": {"Cidrs": ["192.0.2.7/32"]}})
-    inside.service._workforces = workforces
+    inside.service._entrance._workforces = workforces
     for path in ("/portal/static/x", "/portal", "/%70ortal/", "/portal/jobs"):
         status, _, body = inside.send("GET", f"http://localhost{path}")
         assert (status, b"nothing here" in body) == (404, True)

@@ -28,8 +28,8 @@ BELOW = {
 }
 """What each room that knows nothing of Airflow may import."""
 MAX_STAGE_LINES = 250
-MAX_CLASS_LINES = 334
-MAX_METHODS = 27
+MAX_CLASS_LINES = 325
+MAX_METHODS = 26
 """Methods of a class, without properties. Beyond that, a class is a hall that everybody crosses."""
 SERVICE = ("database", "cloud", "kinds", "work", "learning", "engine", "web")
 """The self-hosted service's rooms, each on top of those before it."""
@@ -78,7 +78,6 @@ WALL_TIME = {
 """Modules of the service that ask the machine for the time, and not the clock that is handed in; and why."""
 OWN_PARTS = {
     ("engine", "engine", "Leases"): "calls the engine back",
-    ("work", "people", "Tries"): "is a part of signing in that nobody else needs",
 }
 """What works on the database, and is made by the only class that needs it; and why."""
 _OF_MACHINE = {

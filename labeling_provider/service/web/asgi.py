@@ -24,6 +24,7 @@ from labeling_provider.service.failures import ApiError
 from labeling_provider.service.log_format import REQUEST_ID, REQUESTS
 from labeling_provider.service.measures import ROUTE, request_times
 from labeling_provider.service.tracing import traced
+from labeling_provider.service.web.asked import Asked
 from labeling_provider.service.web.bodies import Body, ClientGone, check_sums, decode_chunks, max_encoded, read_body
 from labeling_provider.service.web.entrance import Admitted, Entrance
 from labeling_provider.service.web.monitoring import Monitoring
@@ -31,7 +32,7 @@ from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.request_threads import RequestThreads
 from labeling_provider.service.web.requests import PAGES_PATH, PORTAL_PATH, RequestHead, path_for_log
 from labeling_provider.service.web.responses import JSON, amazon_response, refusal, streamed
-from labeling_provider.service.web.rights import Asked, Rights, check_page_right
+from labeling_provider.service.web.rights import Rights, check_page_right
 from labeling_provider.service.web.routing import (
     MAX_PORTAL_BODY_BYTES,
     call_of,

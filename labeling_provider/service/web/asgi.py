@@ -216,6 +216,11 @@ class Application:
         if request.is_portal:
             body = await read_body(request, receive, MAX_PORTAL_BODY_BYTES)
             return _inner(self._portal, "portal", _clean(request.path, PORTAL_PATH), body, who)
+        return await self._answer_service(request, receive, seen, admitted)
+
+    async def _answer_service(self, request: RequestHead, receive: Receive, seen: _Seen, admitted: Admitted) -> ASGIApp:
+        """Answer as one of Amazon's services."""
+        signature, who = admitted.signature, admitted.who
         named = named_service(request, signature)
         if named == Service.S3 and self._s3_endpoint is not None:
             raise ApiError("InvalidRequest", f"S3 is at {self._s3_endpoint}: use that endpoint for S3 clients.")

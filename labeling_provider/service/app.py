@@ -53,8 +53,8 @@ def serve(settings: ServiceSettings) -> None:
     database = _database(settings)
     cloud = _cloud(settings, database, workforce, is_open=credentials is None)
     truth = Truth(settings.truth, cloud.objects)
-    registry = ModelRegistry(database, cloud.objects, workforce)
     clock = Clock(settings.speed)
+    registry = ModelRegistry(database, cloud.objects, workforce, clock)
     clock_watch = ClockWatch(database, clock)
     clock_watch.start()
     labeling = make_labeling(

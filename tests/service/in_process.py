@@ -127,7 +127,7 @@ class InProcess:
         own = shared or (Database(f"sqlite:///{folder / 'labeling.sqlite'}"), self.storage)
         self.store, self.files = own
         clock = Clock(speed)
-        registry = ModelRegistry(self.store, self.files, self.workforce)
+        registry = ModelRegistry(self.store, self.files, self.workforce, clock)
         learning = ActiveLearning(self.store, self.files, self.workforce, registry, 0, clock)
         self.messaging = EmbeddedMessaging(self.store, ACCOUNT, REGION)
         self.labeling = make_labeling(

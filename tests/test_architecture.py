@@ -28,8 +28,8 @@ BELOW = {
 }
 """What each room that knows nothing of Airflow may import."""
 MAX_STAGE_LINES = 250
-MAX_CLASS_LINES = 334
-MAX_METHODS = 27
+MAX_CLASS_LINES = 325
+MAX_METHODS = 25
 """Methods of a class, without properties. Beyond that, a class is a hall that everybody crosses."""
 SERVICE = ("database", "cloud", "kinds", "work", "learning", "engine", "web")
 """The self-hosted service's rooms, each on top of those before it."""
@@ -63,22 +63,16 @@ NAMED = ("labeling_provider", "dags", "dev", "benchmarks", "tests")
 WALL_TIME = {
     "clock": "it is the clock",
     "database/database": "rows are stamped as they are written",
-    "learning/registry": "stamps a model that it stores",
-    "cloud/embedded/deliveries": "stamps a message that it stores",
-    "cloud/embedded/moto_messaging": "stands for Amazon's queues, which have a clock of their own",
-    "cloud/embedded/queue_messages": "stands for Amazon's queues, which have a clock of their own",
-    "cloud/embedded/s3_record": "stands for Amazon's S3, which has a clock of its own",
-    "cloud/embedded/s3_state": "stands for Amazon's S3, which has a clock of its own",
+    "cloud/embedded/": "stands for Amazon's services, which have clocks of their own",
     "cloud/process_host": "a custom function's process, which names its log as Lambda does",
     "kinds/drawings/handlers": "a ready function, which knows no more than a custom one",
     "web/entrance": "requests are signed by the clocks of those who send them",
     "web/object_links": "S3 checks links by its own clock",
     "web/task_pages": "keeps what holds links for as long as they are the same",
 }
-"""Modules of the service that ask the machine for the time, and not the clock that is handed in; and why."""
+"""Modules and folders of the service that ask the machine for the time, not the clock that is handed in; and why."""
 OWN_PARTS = {
     ("engine", "engine", "Leases"): "calls the engine back",
-    ("work", "people", "Tries"): "is a part of signing in that nobody else needs",
 }
 """What works on the database, and is made by the only class that needs it; and why."""
 _OF_MACHINE = {
@@ -333,8 +327,9 @@ def asks_the_machine(path: Path) -> bool:
 
 
 def test_the_service_takes_the_time_from_its_clock() -> None:
+    folders = tuple(place for place in WALL_TIME if place.endswith("/"))
     asking = {
-        "/".join(parts[1:])
+        next((folder for folder in folders if "/".join(parts[1:]).startswith(folder)), "/".join(parts[1:]))
         for path, parts in modules()
         if parts[0] == "service" and asks_the_machine(path)
         if parts[1] != "database" or parts[2] == "database"

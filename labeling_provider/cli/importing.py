@@ -26,7 +26,7 @@ from labeling_provider.groundtruth.facts import Arn
 from labeling_provider.groundtruth.job import STATUSES
 
 if TYPE_CHECKING:
-    from labeling_provider.jobs.moving_teams import Entry, Outcome
+    from labeling_provider.jobs.moving_parts import Entry, Outcome
 
 _DATA: Final = ("open", "all", "none")
 _MAX_WORKFORCE_BYTES: Final = 10 << 20
@@ -213,7 +213,7 @@ def _write_workforce(path: Path, document: dict[str, Any] | None) -> None:
 
 
 def _tell(entries: list[Entry], *, dry_run: bool) -> int:
-    from labeling_provider.jobs.moving_teams import Outcome
+    from labeling_provider.jobs.moving_parts import Outcome
 
     counts = Counter(entry.outcome for entry in entries)
     for outcome in Outcome:

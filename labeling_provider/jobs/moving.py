@@ -27,8 +27,10 @@ from labeling_provider.groundtruth.request_edits import EditableRequest
 from labeling_provider.groundtruth.tag_lists import write_tags
 from labeling_provider.jobs.moving_choice import Data, JobChoice, Manner
 from labeling_provider.jobs.moving_files import JobFiles
+from labeling_provider.jobs.moving_parts import SOURCE_TAG, Entry, MovingError, Outcome
 from labeling_provider.jobs.moving_plan import AS_RUNNING, AS_TAG, DATA_TAG, Plan, is_finished
-from labeling_provider.jobs.moving_teams import PEOPLE, SOURCE_TAG, Entry, MovingError, Outcome, Teams
+from labeling_provider.jobs.moving_teams import PEOPLE, Teams
+from labeling_provider.jobs.moving_templates import NamedTemplates
 from labeling_provider.request.rules import Surroundings, check_request, task_type_of_request
 
 MAX_SETTLE_SECONDS: Final = 600.0
@@ -49,6 +51,7 @@ class JobMove:
         self._source, self._target, self._manner = source, target, manner or Manner()
         self._files = JobFiles(source, target, self._manner)
         self._teams = Teams(source, target, dry_run=self._manner.dry_run)
+        self._templates = NamedTemplates(source, target, dry_run=self._manner.dry_run)
         self._settling: list[Plan] = []
         self._is_checked = False
 
@@ -62,7 +65,7 @@ class JobMove:
         chosen = (job.name for job in self._listed(choice) if choice.takes(job))
         if choice == JobChoice():
             yield from self._teams.bring_all()
-            yield from self._teams.bring_templates()
+            yield from self._templates.bring_all()
         elif choice == JobChoice(names=choice.names):
             chosen = (name for name in choice.names)
         for name in chosen:

@@ -15,8 +15,8 @@ from labeling_provider.groundtruth.description import JobDescription
 from labeling_provider.groundtruth.layout import intermediate_folder
 from labeling_provider.jobs.line_files import files_of_line
 from labeling_provider.jobs.moving_choice import Data, Manner
+from labeling_provider.jobs.moving_parts import Entry, Outcome
 from labeling_provider.jobs.moving_plan import LineCounts, Plan, is_finished
-from labeling_provider.jobs.moving_teams import Entry, Outcome
 from labeling_provider.manifest import ManifestError, written
 from labeling_provider.manifest.reader import LineProblem, parse_line
 from labeling_provider.manifest.sequences import SequenceError

@@ -13,7 +13,7 @@ from labeling_provider.groundtruth.request_edits import EditableRequest
 from labeling_provider.groundtruth.task_types import TaskType
 from labeling_provider.groundtruth.uris import split_s3_uri
 from labeling_provider.jobs.moving_choice import Data, Manner
-from labeling_provider.jobs.moving_teams import SOURCE_TAG, MovingError
+from labeling_provider.jobs.moving_parts import SOURCE_TAG, MovingError
 
 AS_TAG: Final = "labeling-import:as"
 """Tag of an imported job: whether it was finished then."""

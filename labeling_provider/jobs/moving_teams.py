@@ -1,65 +1,38 @@
-"""Brings workteams, their people and worker templates from Amazon to a self-hosted service. Amazon is only read."""
+"""Brings workteams and their people from Amazon to a self-hosted service. Amazon is only read."""
 
 from __future__ import annotations
 
-import hashlib
 import re
-import urllib.request
-from collections.abc import Callable, Iterator
-from enum import StrEnum
-from typing import Any, Final, NamedTuple, TypeVar
+from collections.abc import Iterator
+from typing import Any, Final
 
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.client.list_pages import pages
-from labeling_provider.client.retries import answer_to, error_code, is_not_found, is_outage
-from labeling_provider.errors import LabelingError
-from labeling_provider.groundtruth.facts import Quota
-from labeling_provider.groundtruth.tag_lists import read_tags, write_tags
-from labeling_provider.groundtruth.uris import is_web_address
+from labeling_provider.client.retries import error_code, is_outage
+from labeling_provider.groundtruth.tag_lists import write_tags
+from labeling_provider.jobs.moving_parts import (
+    SOURCE_TAG,
+    Entry,
+    MovingError,
+    Outcome,
+    answered,
+    ask,
+    entries,
+    tags_at,
+)
 
-T = TypeVar("T")
-
-SOURCE_TAG: Final = "labeling-import:from"
-"""Tag of everything that was imported: the ARN of its original."""
 PEOPLE: Final = "private-people"
 """The service's own workteam for people."""
-MAX_DOWNLOAD_SECONDS: Final = 30
 MAX_NAMED: Final = 20
 """Most failed people to name; any further ones are only counted."""
 
 _MEMBERS_TAG: Final = "labeling-import:members"
 _COMING, _HERE = "coming", "here"
-_MAX_TEMPLATE_BYTES: Final = 4 * Quota.TEMPLATE
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-class MovingError(LabelingError):
-    """Something can't be brought along; the text says what, why, and what to do."""
-
-
-class Outcome(StrEnum):
-    """The outcome for an item of the import."""
-
-    MADE = "made"
-    THERE = "already there"
-    REFUSED = "can't be"
-
-
-class Entry(NamedTuple):
-    """A line of the report.
-
-    :param kind: such as ``labeling job``.
-    :param notes: what differs from the original; why it can't be created.
-    """
-
-    kind: str
-    name: str
-    outcome: Outcome
-    notes: tuple[str, ...] = ()
-
-
 class Teams:
-    """Workteams and worker templates on their way.
+    """Workteams on their way.
 
     :param source: where they are.
     :param target: the service.
@@ -70,14 +43,12 @@ class Teams:
         self._source, self._target, self._dry_run = source, target, dry_run
         self._arns: dict[str, str] = {}
 
-    # Workteams
-
     def bring_all(self) -> Iterator[Entry]:
         """Bring every private workteam.
 
         :raises MovingError: if they can't be listed.
         """
-        for team in _entries(self._source, "list_workteams", "Workteams"):
+        for team in entries(self._source, "list_workteams", "Workteams"):
             try:
                 yield from self.bring(str(team["WorkteamArn"]))
             except MovingError as error:
@@ -109,7 +80,7 @@ class Teams:
             yield self._made(name)
             return
         self._arns[name] = str(present["WorkteamArn"])
-        tags, notes = self._tags(self._target, self._arns[name]), list[str]()
+        tags, notes = tags_at(self._target, self._arns[name]), list[str]()
         if tags.get(SOURCE_TAG) != arn:
             notes.append(
                 "The service already had a workteam with this name. Its members were left as they are, and "
@@ -124,7 +95,7 @@ class Teams:
 
         :raises MovingError: if there is none with this name, or the service does not know where its people sign in.
         """
-        answer = self._ask(self._source, "describe_workteam", f"Describing the workteam {name}", WorkteamName=name)
+        answer = ask(self._source, "describe_workteam", f"Describing the workteam {name}", WorkteamName=name)
         team: dict[str, Any] = answer["Workteam"]
         if any("OidcMemberDefinition" in member for member in team["MemberDefinitions"]):
             self._check_provider()
@@ -135,7 +106,7 @@ class Teams:
         team, notes = self._described(name), list[str]()
         tags = {SOURCE_TAG: str(team["WorkteamArn"]), _MEMBERS_TAG: _COMING}
         try:
-            own = self._tags(self._source, tags[SOURCE_TAG])
+            own = tags_at(self._source, tags[SOURCE_TAG])
             tags |= {key: value for key, value in own.items() if not key.startswith(("aws:", "labeling-import:"))}
         except MovingError as error:
             notes.append(f"Its tags can't be read: {error}")
@@ -144,7 +115,7 @@ class Teams:
         if self._dry_run:
             self._arns[name] = str(team["WorkteamArn"])
         else:
-            made = self._ask(
+            made = ask(
                 self._target,
                 "create_workteam",
                 f"Creating the workteam {name}",
@@ -177,7 +148,7 @@ class Teams:
 
     def _check_provider(self) -> None:
         """:raises MovingError: if the service lacks a workforce with an OIDC provider, which can't be imported."""
-        workforces = self._ask(self._target, "list_workforces", "Listing the workforces")["Workforces"]
+        workforces = ask(self._target, "list_workforces", "Listing the workforces")["Workforces"]
         if not any("OidcConfig" in workforce for workforce in workforces):
             raise MovingError(
                 "Its people sign in at an OIDC provider. First create its workforce on the service (CreateWorkforce): "
@@ -186,7 +157,7 @@ class Teams:
 
     def _find(self, name: str) -> dict[str, Any] | None:
         try:
-            described: dict[str, Any] = self._ask(
+            described: dict[str, Any] = ask(
                 self._target, "describe_workteam", f"Looking for the workteam {name}", WorkteamName=name
             )["Workteam"]
         except MovingError as error:
@@ -232,7 +203,7 @@ class Teams:
             notes.append(f"Not all of its people are here: {' '.join(problems[:MAX_NAMED])}{more}")
         elif not self._dry_run:
             tags = write_tags({_MEMBERS_TAG: _HERE})
-            self._ask(self._target, "add_tags", f"Tagging {name}", ResourceArn=self._arns[name], Tags=tags)
+            ask(self._target, "add_tags", f"Tagging {name}", ResourceArn=self._arns[name], Tags=tags)
         return notes
 
     def _add(self, place: dict[str, str], name: str) -> None:
@@ -241,90 +212,17 @@ class Teams:
             return
         cognito, what = self._target.client("cognito-idp"), f"Adding {name}"
         try:
-            _answer(
+            answered(
                 self._target, lambda: cognito.admin_create_user(UserPoolId=place["UserPoolId"], Username=name), what
             )
         except MovingError as error:
             if error_code(error) != "UsernameExistsException":
                 raise
-        _answer(self._target, lambda: cognito.admin_add_user_to_group(**place, Username=name), what)
-
-    # Worker templates
-
-    def bring_templates(self) -> Iterator[Entry]:
-        """Bring every worker template that has a name of its own (a human task UI).
-
-        :raises MovingError: if they can't be listed.
-        """
-        for summary in _entries(self._source, "list_human_task_uis", "HumanTaskUiSummaries"):
-            name = str(summary["HumanTaskUiName"])
-            try:
-                yield self._bring_template(name)
-            except MovingError as error:
-                if is_outage(error):
-                    raise
-                yield Entry("worker template", name, Outcome.REFUSED, (str(error),))
-
-    def _bring_template(self, name: str) -> Entry:
-        what = f"Describing the worker template {name}"
-        described = self._ask(self._source, "describe_human_task_ui", what, HumanTaskUiName=name)
-        template = described["UiTemplate"]
-        try:
-            here = self._ask(self._target, "describe_human_task_ui", what, HumanTaskUiName=name)["UiTemplate"]
-        except MovingError as error:
-            if not is_not_found(error):
-                raise
-        else:
-            if here["ContentSha256"] != template["ContentSha256"]:
-                raise MovingError("The service has a different worker template with this name. It was left as it is.")
-            return Entry("worker template", name, Outcome.THERE)
-        content = _download(str(template["Url"]), str(template["ContentSha256"]))
-        own = self._tags(self._source, str(described["HumanTaskUiArn"]))
-        tags = {key: value for key, value in own.items() if not key.startswith("aws:")}
-        if not self._dry_run:
-            self._ask(
-                self._target,
-                "create_human_task_ui",
-                f"Creating the worker template {name}",
-                HumanTaskUiName=name,
-                UiTemplate={"Content": content},
-                Tags=write_tags(tags),
-            )
-        return Entry("worker template", name, Outcome.MADE)
-
-    # Requests
-
-    def _tags(self, where: GroundTruth, arn: str) -> dict[str, str]:
-        return read_tags(self._ask(where, "list_tags", f"Reading the tags of {arn}", ResourceArn=arn)["Tags"])
-
-    @staticmethod
-    def _ask(where: GroundTruth, operation: str, what: str, **request: Any) -> dict[str, Any]:
-        return _answer(where, lambda: getattr(where.sagemaker, operation)(**request), what)
+        answered(self._target, lambda: cognito.admin_add_user_to_group(**place, Username=name), what)
 
 
 def _name(arn: str) -> str:
     return arn.rpartition("/")[2]
-
-
-def _answer(where: GroundTruth, call: Callable[[], T], what: str) -> T:
-    """:raises MovingError: if the service refuses or does not answer."""
-    try:
-        return answer_to(call, what, outage=where.outage)
-    except LabelingError as error:
-        raise MovingError(str(error)) from error.__cause__
-
-
-def _entries(where: GroundTruth, operation: str, member: str) -> Iterator[dict[str, Any]]:
-    """The entries of all pages of one of SageMaker's lists.
-
-    :raises MovingError: if they can't be listed.
-    """
-
-    def ask(**request: Any) -> dict[str, Any]:
-        return _answer(where, lambda: getattr(where.sagemaker, operation)(**request), f"Listing: {operation}")
-
-    for page in pages(ask, MaxResults=100):
-        yield from page[member]
 
 
 def _users(where: GroundTruth, place: dict[str, str]) -> Iterator[dict[str, Any]]:
@@ -334,10 +232,10 @@ def _users(where: GroundTruth, place: dict[str, str]) -> Iterator[dict[str, Any]
     """
     cognito = where.client("cognito-idp")
 
-    def ask(**request: Any) -> dict[str, Any]:
-        return _answer(where, lambda: cognito.list_users_in_group(**request), "Listing the users of a group")
+    def page_of(**request: Any) -> dict[str, Any]:
+        return answered(where, lambda: cognito.list_users_in_group(**request), "Listing the users of a group")
 
-    for page in pages(ask, **place, Limit=60):
+    for page in pages(page_of, **place, Limit=60):
         yield from page["Users"]
 
 
@@ -346,25 +244,3 @@ def _name_of(user: dict[str, Any]) -> str:
     name = str(user["Username"])
     attributes = {attribute["Name"]: attribute.get("Value", "") for attribute in user.get("Attributes", [])}
     return str(attributes.get("email") or name) if _UUID.fullmatch(name) else name
-
-
-def _download(url: str, sha256: str) -> str:
-    """The text of a worker template.
-
-    :raises MovingError: if it can't be read, or is not the one that was described.
-    """
-    if not is_web_address(url):
-        raise MovingError("The address of its template is not a web address.")
-    try:
-        with urllib.request.urlopen(url, timeout=MAX_DOWNLOAD_SECONDS) as response:  # noqa: S310 - looked at above
-            body = response.read(_MAX_TEMPLATE_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise MovingError(f"Its template can't be read: {error}") from None
-    if len(body) > _MAX_TEMPLATE_BYTES:
-        raise MovingError(f"Its template is larger than {_MAX_TEMPLATE_BYTES:,} bytes.")
-    if hashlib.sha256(body).hexdigest() != sha256.lower():
-        raise MovingError("Its template is not the one that was described: the checksum differs.")
-    try:
-        return str(body.decode())
-    except UnicodeDecodeError:
-        raise MovingError("Its template is not UTF-8.") from None

@@ -9,7 +9,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp
@@ -37,7 +37,7 @@ from labeling_provider.service.web.signatures import Credentials
 from labeling_provider.service.wiring import ACCOUNT, ProcessRole, ServiceSettings, make_application, make_labeling
 from labeling_provider.service.work.audit_trail import AuditTrail
 from labeling_provider.service.work.truth import Truth
-from labeling_provider.service.work.workforce import load_workforce, simulated_identities
+from labeling_provider.service.work.workforce import WorkforceFile, load_workforce, simulated_identities
 
 CLOSING_SECONDS: Final = 4
 
@@ -50,21 +50,11 @@ def serve(settings: ServiceSettings) -> None:
     set_up_tracing()
     credentials = Credentials.from_environment()
     workforce = load_workforce(settings.workforce, seed=settings.seed, region=settings.region, account=ACCOUNT)
-    migrate = Migrate.ALONE if settings.part is ProcessRole.LOCAL else Migrate.NEVER
-    database = Database(
-        settings.database_url, shared=settings.shared, migrate=migrate, connections=settings.database_connections
-    )
-    cloud = Cloud(
-        database,
-        ACCOUNT,
-        settings.region,
-        settings.s3_endpoint,
-        settings.s3_public_endpoint,
-        staff=Staff(simulated_identities(workforce), is_open=credentials is None),
-    )
+    database = _database(settings)
+    cloud = _cloud(settings, database, workforce, is_open=credentials is None)
     truth = Truth(settings.truth, cloud.objects)
-    registry = ModelRegistry(database, cloud.objects, workforce)
     clock = Clock(settings.speed)
+    registry = ModelRegistry(database, cloud.objects, workforce, clock)
     clock_watch = ClockWatch(database, clock)
     clock_watch.start()
     labeling = make_labeling(
@@ -102,15 +92,7 @@ def serve(settings: ServiceSettings) -> None:
             deletion,
             credentials,
         )
-        ready = {
-            "endpoint_url": endpoint,
-            "region": settings.region,
-            "account_id": ACCOUNT,
-            "role_arn": cloud.roles.execution_role_arn,
-            "workteams": workforce.names,
-            "pages_url": f"{endpoint}/_labeling",
-            "portal_url": f"{endpoint}{PORTAL_PATH}",
-        }
+        ready = _ready(settings, endpoint, cloud, workforce)
     else:
         service, ready = Probes(monitoring, credentials), {"probes_url": endpoint}
     service_model()
@@ -132,6 +114,42 @@ def serve(settings: ServiceSettings) -> None:
         sender.stop()
         labeling.engine.stop()
         database.close()
+
+
+def _database(settings: ServiceSettings) -> Database:
+    """Only a process that is alone changes its tables."""
+    migrate = Migrate.ALONE if settings.part is ProcessRole.LOCAL else Migrate.NEVER
+    return Database(
+        settings.database_url, shared=settings.shared, migrate=migrate, connections=settings.database_connections
+    )
+
+
+def _cloud(settings: ServiceSettings, database: Database, workforce: WorkforceFile, *, is_open: bool) -> Cloud:
+    """Amazon's services, embedded or real.
+
+    :param is_open: whether everybody on this machine may do everything.
+    """
+    return Cloud(
+        database,
+        ACCOUNT,
+        settings.region,
+        settings.s3_endpoint,
+        settings.s3_public_endpoint,
+        staff=Staff(simulated_identities(workforce), is_open=is_open),
+    )
+
+
+def _ready(settings: ServiceSettings, endpoint: str, cloud: Cloud, workforce: WorkforceFile) -> dict[str, Any]:
+    """What is printed when the service is ready."""
+    return {
+        "endpoint_url": endpoint,
+        "region": settings.region,
+        "account_id": ACCOUNT,
+        "role_arn": cloud.roles.execution_role_arn,
+        "workteams": workforce.names,
+        "pages_url": f"{endpoint}/_labeling",
+        "portal_url": f"{endpoint}{PORTAL_PATH}",
+    }
 
 
 def _endpoint(settings: ServiceSettings, port: int) -> str:

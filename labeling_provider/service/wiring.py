@@ -39,7 +39,7 @@ from labeling_provider.service.web.administration import Administration
 from labeling_provider.service.web.asgi import Application
 from labeling_provider.service.web.assets import Assets, read_outside
 from labeling_provider.service.web.entrance import Entrance
-from labeling_provider.service.web.human_task_uis import TEMPLATES_PATH, HumanTaskUis
+from labeling_provider.service.web.human_task_uis import HumanTaskUis
 from labeling_provider.service.web.labeling_jobs import LabelingJobs
 from labeling_provider.service.web.listener import Tls
 from labeling_provider.service.web.logs import Logs
@@ -62,16 +62,20 @@ from labeling_provider.service.web.rights import Rights
 from labeling_provider.service.web.signatures import Credentials
 from labeling_provider.service.web.tags import Tags
 from labeling_provider.service.web.task_pages import TaskPages
+from labeling_provider.service.web.template_links import TEMPLATES_PATH, TemplateLinks
 from labeling_provider.service.web.trained_models import TrainedModels
 from labeling_provider.service.web.visitors import Visitors
 from labeling_provider.service.web.worker_requests import Workers
 from labeling_provider.service.web.workteams import Workteams
 from labeling_provider.service.work.audit_trail import AuditTrail
 from labeling_provider.service.work.desk import Desk
+from labeling_provider.service.work.passwords import Passwords
 from labeling_provider.service.work.people import People
 from labeling_provider.service.work.requesters import ApiKeys, GroupRoles
+from labeling_provider.service.work.sign_ins import SignIns
 from labeling_provider.service.work.simulated import SimulatedWorkers
 from labeling_provider.service.work.single_sign_on import SingleSignOn
+from labeling_provider.service.work.tries import Tries
 from labeling_provider.service.work.truth import Truth
 from labeling_provider.service.work.workforce import WorkforceFile
 
@@ -210,7 +214,8 @@ def make_application(
     signer = Signer(objects, make_link_credentials(), settings.region)
     task_pages = TaskPages(objects, signer, assets)
     workforces = Workforces(database, **place, seal=seal)
-    templates = HumanTaskUis(database, signer, endpoint=endpoint, **place, role_exists=role_exists)
+    template_links = TemplateLinks(database, signer.credentials.secret_access_key)
+    templates = HumanTaskUis(database, signer, template_links, endpoint=endpoint, **place, role_exists=role_exists)
     models = TrainedModels(database)
     operations = Operations(
         LabelingJobs(database, labeling.engine, workforce, models, **place, role_exists=role_exists),
@@ -220,10 +225,11 @@ def make_application(
         Tags(database),
         models,
     )
-    people = People(database, clock, settings.region, passwords=credentials is not None, roles=settings.roles)
+    people = People(database, settings.region, passwords=credentials is not None, roles=settings.roles)
+    sign_ins = SignIns(database, clock, people, Passwords(database, Tries(database, clock)))
     keys = ApiKeys(database, seal if credentials is not None else Seal(), clock, settings.roles, people.role_of)
-    single_sign_on = SingleSignOn(database, people, settings.region, seal)
-    visitors = Visitors(people, single_sign_on, audit, workforces.may_enter)
+    single_sign_on = SingleSignOn(database, people, sign_ins, settings.region, seal)
+    visitors = Visitors(sign_ins, single_sign_on, audit, workforces.may_enter, settings.roles)
     pages = make_pages(
         database,
         objects,
@@ -231,7 +237,9 @@ def make_application(
         [
             *visitors.routes,
             *OwnKeys(keys, audit, settings.roles).routes,
-            *Workers(people, Eraser(database, cloud.objects, people), audit, operations, settings.region).routes,
+            *Workers(
+                people, sign_ins, Eraser(database, cloud.objects, people), audit, operations, settings.region
+            ).routes,
             *Administration(keys, audit, deletion).routes,
             *Previews(database, labeling.kinds, task_pages).routes,
             *PeopleOfJobs(database, workforce.teams, clock).routes,
@@ -252,12 +260,12 @@ def make_application(
         threads,
         operations,
         pages,
-        _portal(database, labeling, people, single_sign_on, audit, task_pages, clock),
+        _portal(database, labeling, sign_ins, single_sign_on, audit, task_pages, clock),
         Logs(database, cloud.services, **place),
         monitoring,
         s3_endpoint=settings.s3_public_endpoint or settings.s3_endpoint,
         region=settings.region,
-        static=Router([Mount(TEMPLATES_PATH, templates), Mount(STATIC_PATH, assets)]),
+        static=Router([Mount(TEMPLATES_PATH, template_links), Mount(STATIC_PATH, assets)]),
         rights=Rights(database, **place),
         audit=audit,
     )
@@ -266,7 +274,7 @@ def make_application(
 def _portal(
     database: Database,
     labeling: Labeling,
-    people: People,
+    sign_ins: SignIns,
     single_sign_on: SingleSignOn,
     audit: AuditTrail,
     task_pages: TaskPages,
@@ -275,6 +283,6 @@ def _portal(
     """The portal of the people who label."""
     threads = Threads(Threads())
     desk, masks = labeling.desk, labeling.mask_helper
-    pages = Pages(database, desk, people, threads, task_pages, single_sign_on, audit, masks.prompts, clock)
+    pages = Pages(database, desk, sign_ins, threads, task_pages, single_sign_on, audit, masks.prompts, clock)
     with_provider = ProviderPages(pages, single_sign_on, OpenId(), threads)
-    return make_portal(pages, with_provider, Protocol(desk, people, threads, task_pages, masks))
+    return make_portal(pages, with_provider, Protocol(desk, sign_ins, threads, task_pages, masks))

@@ -17,7 +17,7 @@ from labeling_provider.cli import main
 from labeling_provider.cli.importing import parser
 from labeling_provider.errors import LabelingError
 from labeling_provider.jobs.moving import JobMove
-from labeling_provider.jobs.moving_teams import Entry, Outcome
+from labeling_provider.jobs.moving_parts import Entry, Outcome
 from labeling_provider.request import PrivateWorkteam
 from labeling_provider.service.work.workforce import load_workforce
 from tests.conftest import Lab, texts

@@ -10,7 +10,7 @@ from PIL import Image
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.jobs.moving import JobMove
 from labeling_provider.jobs.moving_choice import JobChoice, Manner
-from labeling_provider.jobs.moving_teams import Entry
+from labeling_provider.jobs.moving_parts import Entry
 from tests.client.clients import ground_truth
 from tests.conftest import Lab, texts
 

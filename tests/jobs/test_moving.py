@@ -13,7 +13,7 @@ from dev.stack import wait_until
 from labeling_provider.jobs import moving
 from labeling_provider.jobs.moving import AS_TAG, DATA_TAG, JobMove
 from labeling_provider.jobs.moving_choice import Data, JobChoice, Manner
-from labeling_provider.jobs.moving_teams import SOURCE_TAG, Entry, MovingError, Outcome
+from labeling_provider.jobs.moving_parts import SOURCE_TAG, Entry, MovingError, Outcome
 from labeling_provider.request import PrivateWorkteam
 from labeling_provider.sensors.labeling_job import LabelingJobSensor
 from tests.airflow_context import context

@@ -14,7 +14,7 @@ from dev.stack import Service, wait_until
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.jobs.moving import JobMove
 from labeling_provider.jobs.moving_choice import Data, JobChoice, Manner
-from labeling_provider.jobs.moving_teams import MovingError, Outcome
+from labeling_provider.jobs.moving_parts import MovingError, Outcome
 from labeling_provider.manifest import Manifests
 from tests.client.clients import ground_truth
 from tests.conftest import Lab, texts

@@ -9,7 +9,7 @@ import pytest
 from labeling_provider.groundtruth.facts import public_workteam_arn
 from labeling_provider.groundtruth.task_types import TASK_TYPES
 from labeling_provider.jobs.moving_choice import Data
-from labeling_provider.jobs.moving_teams import Outcome
+from labeling_provider.jobs.moving_parts import Outcome
 from labeling_provider.request import MechanicalTurk
 from labeling_provider.request.templates import has_worker_template
 from tests.conftest import Lab, texts

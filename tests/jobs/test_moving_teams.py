@@ -1,4 +1,4 @@
-"""Workteams, people and worker templates that come from Amazon."""
+"""Workteams and people that come from Amazon."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from labeling_provider.jobs import moving_teams
-from labeling_provider.jobs.moving_teams import SOURCE_TAG, Entry, MovingError, Outcome, Teams, _download
+from labeling_provider.jobs.moving_parts import SOURCE_TAG, Entry, MovingError, Outcome
+from labeling_provider.jobs.moving_teams import Teams
 from labeling_provider.service.work import workforce
 from tests.client.clients import ground_truth
 from tests.conftest import Lab
@@ -151,50 +152,15 @@ def test_people_of_an_oidc_provider_need_its_workforce(amazon: Lab, lab: Lab, te
         lab.sagemaker.delete_workforce(WorkforceName=name)
 
 
-def test_all_workteams_and_templates_are_found_and_a_dry_run_makes_none(amazon: Lab, lab: Lab, name: str) -> None:
+def test_all_workteams_are_found_and_a_dry_run_makes_none(amazon: Lab, lab: Lab, name: str) -> None:
     make_team(amazon, name, "Ada")
-    content = "<crowd-form>Größe {{ task.input.x }}</crowd-form>"
-    amazon.sagemaker.create_human_task_ui(HumanTaskUiName=name, UiTemplate={"Content": content})
     dry = Teams(ground_truth(amazon), ground_truth(lab), dry_run=True)
-    made = {(entry.kind, entry.name): entry.outcome for entry in (*dry.bring_all(), *dry.bring_templates())}
+    made = {(entry.kind, entry.name): entry.outcome for entry in dry.bring_all()}
     assert made[("workteam", name)] == Outcome.MADE
     assert made[("workteam", "private-people")] == Outcome.THERE
-    assert made[("worker template", name)] == Outcome.MADE
     with pytest.raises(MovingError, match="no workteam named"):
         dry.existing(name)
-    assert lab.sagemaker.list_human_task_uis()["HumanTaskUiSummaries"] == []
-
-
-def test_a_template_comes_with_its_text_and_tags(amazon: Lab, lab: Lab, teams: Teams, name: str) -> None:
-    content = "<crowd-form>Größe {{ task.input.x }}</crowd-form>"
-    tags = [{"Key": "project", "Value": "marsh"}]
-    amazon.sagemaker.create_human_task_ui(HumanTaskUiName=name, UiTemplate={"Content": content}, Tags=tags)
-    (made,) = [entry for entry in teams.bring_templates() if entry.name == name]
-    assert made.outcome == Outcome.MADE
-    old, new = (side.sagemaker.describe_human_task_ui(HumanTaskUiName=name) for side in (amazon, lab))
-    assert new["UiTemplate"]["ContentSha256"] == old["UiTemplate"]["ContentSha256"]
-    assert lab.sagemaker.list_tags(ResourceArn=new["HumanTaskUiArn"])["Tags"] == tags
-    assert Entry("worker template", name, Outcome.THERE) in list(teams.bring_templates())
-    lab.sagemaker.delete_human_task_ui(HumanTaskUiName=name)
-    lab.sagemaker.create_human_task_ui(HumanTaskUiName=name, UiTemplate={"Content": "mine"})
-    (kept,) = [entry for entry in teams.bring_templates() if entry.name == name]
-    assert kept.outcome == Outcome.REFUSED
-    lab.sagemaker.delete_human_task_ui(HumanTaskUiName=name)
-    amazon.sagemaker.delete_human_task_ui(HumanTaskUiName=name)
-
-
-def test_a_template_is_read_only_from_the_web_and_only_if_it_is_the_one(
-    amazon: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(MovingError, match="not a web address"):
-        _download("file:///etc/passwd", "0")
-    with pytest.raises(MovingError, match="can't be read"):
-        _download("http://127.0.0.1:9/", "0")
-    with pytest.raises(MovingError, match="checksum"):
-        _download(f"{amazon.service.endpoint_url}/_labeling", "0")
-    monkeypatch.setattr(moving_teams, "_MAX_TEMPLATE_BYTES", 10)
-    with pytest.raises(MovingError, match="larger than 10 bytes"):
-        _download(f"{amazon.service.endpoint_url}/_labeling", "0")
+    assert lab.sagemaker.list_workteams(NameContains=name)["Workteams"] == []
 
 
 def test_a_workteam_that_the_service_had_before_is_left_as_it_is_and_told(

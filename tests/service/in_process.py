@@ -25,6 +25,7 @@ from labeling_provider.service.web.object_links import Signer, make_link_credent
 from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.private_workforces import Workforces
 from labeling_provider.service.web.tags import Tags
+from labeling_provider.service.web.template_links import TemplateLinks
 from labeling_provider.service.web.trained_models import TrainedModels
 from labeling_provider.service.web.workteams import Workteams
 from labeling_provider.service.wiring import make_labeling
@@ -81,7 +82,10 @@ def all_operations(database: Database, engine: Engine, workforce: WorkforceFile)
     models = TrainedModels(database)
     jobs = LabelingJobs(database, engine, workforce, models, **place, role_exists=lambda _: True)
     signer = Signer(Memory(), make_link_credentials(), REGION)
-    templates = HumanTaskUis(database, signer, endpoint="http://localhost", **place, role_exists=lambda _: True)
+    template_links = TemplateLinks(database, signer.credentials.secret_access_key)
+    templates = HumanTaskUis(
+        database, signer, template_links, endpoint="http://localhost", **place, role_exists=lambda _: True
+    )
     workforces = Workforces(database, **place)
     directory = EmbeddedDirectory(database, ACCOUNT, REGION, Staff(simulated_identities(workforce)))
     workteams = Workteams(database, workforce, directory, **place)
@@ -123,7 +127,7 @@ class InProcess:
         own = shared or (Database(f"sqlite:///{folder / 'labeling.sqlite'}"), self.storage)
         self.store, self.files = own
         clock = Clock(speed)
-        registry = ModelRegistry(self.store, self.files, self.workforce)
+        registry = ModelRegistry(self.store, self.files, self.workforce, clock)
         learning = ActiveLearning(self.store, self.files, self.workforce, registry, 0, clock)
         self.messaging = EmbeddedMessaging(self.store, ACCOUNT, REGION)
         self.labeling = make_labeling(

@@ -10,9 +10,10 @@ from typing import Any
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.documents import plain
 from labeling_provider.groundtruth.facts import Arn, image_uri
+from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.database import model_rows
-from labeling_provider.service.database.database import Connection, Database, now
+from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.failures import JobFailure
 from labeling_provider.service.kinds.kind import JobFacts
 from labeling_provider.service.learning.hosted import HostedModel, ModelProcess
@@ -27,8 +28,9 @@ class ModelRegistry:
     :raises WorkforceFileError: if the workforce file names a model that can't be used.
     """
 
-    def __init__(self, database: Database, object_store: ObjectStore, workforce: WorkforceFile) -> None:
-        self._database, self._object_store, self._seed = database, object_store, workforce.seed
+    def __init__(self, database: Database, object_store: ObjectStore, workforce: WorkforceFile, clock: Clock) -> None:
+        self._database, self._object_store, self._clock = database, object_store, clock
+        self._seed = workforce.seed
         self._paths = _paths(workforce)
 
     def initial_arn(self, run: Run) -> str | None:
@@ -95,7 +97,9 @@ class ModelRegistry:
 
     def register(self, connection: Connection, job: JobFacts, iteration: int, arn: str) -> None:
         """Register a stored model, within the caller's transaction."""
-        at, algorithm, place = now(), job.task_type.algorithm or "", Arn.parse(arn)
+        # In milliseconds, as in Amazon's responses.
+        at = round(self._clock.now(), 3)
+        algorithm, place = job.task_type.algorithm or "", Arn.parse(arn)
         vpc = job.request.vpc_config
         description = {
             "ModelName": _name(job, iteration),

@@ -24,6 +24,7 @@ from labeling_provider.service.failures import ApiError
 from labeling_provider.service.log_format import REQUEST_ID, REQUESTS
 from labeling_provider.service.measures import ROUTE, request_times
 from labeling_provider.service.tracing import traced
+from labeling_provider.service.web.asked import Asked
 from labeling_provider.service.web.bodies import Body, ClientGone, check_sums, decode_chunks, max_encoded, read_body
 from labeling_provider.service.web.entrance import Admitted, Entrance
 from labeling_provider.service.web.monitoring import Monitoring
@@ -31,7 +32,7 @@ from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.request_threads import RequestThreads
 from labeling_provider.service.web.requests import PAGES_PATH, PORTAL_PATH, RequestHead, path_for_log
 from labeling_provider.service.web.responses import JSON, amazon_response, refusal, streamed
-from labeling_provider.service.web.rights import Asked, Rights, check_page_right
+from labeling_provider.service.web.rights import Rights, check_page_right
 from labeling_provider.service.web.routing import (
     MAX_PORTAL_BODY_BYTES,
     call_of,
@@ -215,6 +216,11 @@ class Application:
         if request.is_portal:
             body = await read_body(request, receive, MAX_PORTAL_BODY_BYTES)
             return _inner(self._portal, "portal", _clean(request.path, PORTAL_PATH), body, who)
+        return await self._answer_service(request, receive, seen, admitted)
+
+    async def _answer_service(self, request: RequestHead, receive: Receive, seen: _Seen, admitted: Admitted) -> ASGIApp:
+        """Answer as one of Amazon's services."""
+        signature, who = admitted.signature, admitted.who
         named = named_service(request, signature)
         if named == Service.S3 and self._s3_endpoint is not None:
             raise ApiError("InvalidRequest", f"S3 is at {self._s3_endpoint}: use that endpoint for S3 clients.")

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from labeling_provider.service.web.requests import PAGES_PATH, PORTAL_PATH
-from labeling_provider.service.work.people import SESSION_SECONDS
+from labeling_provider.service.work.sign_ins import SESSION_SECONDS
 
 PORTAL_COOKIE: Final = "labeling_session"
 REQUESTER_COOKIE: Final = "labeling_requester"

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
-import json
 from collections.abc import Callable
 from typing import Any, Final
-
-from starlette.concurrency import run_in_threadpool
-from starlette.responses import PlainTextResponse, Response
-from starlette.types import Receive, Scope, Send
 
 from labeling_provider.groundtruth.documents import strict_json
 from labeling_provider.groundtruth.facts import HUMAN_TASK_UI_ACCOUNT, Arn, arn_of
@@ -19,26 +13,22 @@ from labeling_provider.service.database import human_task_ui_rows, tag_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.human_task_ui_rows import HumanTaskUiRow, HumanTaskUiSummary
 from labeling_provider.service.database.job_rows import NameTaken
-from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.failures import ApiError, not_found, validation_error
 from labeling_provider.service.web.liquid import TemplateError, render
 from labeling_provider.service.web.lists import between, next_token, page_request
 from labeling_provider.service.web.object_links import Signer
-from labeling_provider.service.web.requests import STATIC_PATH
 from labeling_provider.service.web.tags import add_tags
+from labeling_provider.service.web.template_links import TemplateLinks
 
 MAX_TEMPLATES: Final = 1_000
-TEMPLATES_PATH: Final = f"{STATIC_PATH}/template"
 _LINK_SECONDS: Final = 3600
 
 
 class HumanTaskUis:
     """Create-, Describe-, List- and DeleteHumanTaskUi, and RenderUiTemplate.
 
-    As an ASGI application it answers at the addresses that DescribeHumanTaskUi returns. Whoever has such an address may
-    read the template, as on Amazon.
-
     :param signer: makes the links in rendered templates.
+    :param template_links: makes the addresses of templates.
     :param endpoint: where the service is: ``http://host:port``.
     :param role_exists: returns whether an IAM role of this account exists.
     """
@@ -47,13 +37,15 @@ class HumanTaskUis:
         self,
         database: Database,
         signer: Signer,
+        template_links: TemplateLinks,
         *,
         endpoint: str,
         region: str,
         account: str,
         role_exists: Callable[[str], bool],
     ) -> None:
-        self._database, self._signer, self._endpoint = database, signer, endpoint
+        self._database, self._signer, self._template_links = database, signer, template_links
+        self._endpoint = endpoint
         self._region, self._account, self._role_exists = region, account, role_exists
 
     def create(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -81,7 +73,7 @@ class HumanTaskUis:
         with self._database.read() as connection:
             row = _template_of(connection, request["HumanTaskUiName"])
         digest = hashlib.sha256(row.template.encode("utf-8", "replace")).hexdigest()
-        url = f"{self._endpoint}{TEMPLATES_PATH}/{row.name}/{self._token(row)}"
+        url = f"{self._endpoint}{self._template_links.path(row)}"
         return {
             **_summary(row),
             "HumanTaskUiStatus": "Active",
@@ -141,36 +133,6 @@ class HumanTaskUis:
         if row is None:
             raise not_found(f"There is no worker template {arn}.")
         return row.template
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request for a template."""
-        name, _, token = scope["path"].removeprefix(TEMPLATES_PATH).removeprefix("/").partition("/")
-        response: Response
-        try:
-            if scope["method"] in {"GET", "HEAD"}:
-                response = await run_in_threadpool(self._answer, name, token)
-            else:
-                response = PlainTextResponse("405 Templates can only be read.\n", 405, {"allow": "GET, HEAD"})
-        except DatabaseError:
-            response = PlainTextResponse("503 The service's database does not respond. Try again.\n", 503)
-        await response(scope, receive, send)
-
-    def _answer(self, name: str, token: str) -> Response:
-        with self._database.read() as connection:
-            row = human_task_ui_rows.find(connection, name)
-        headers = {
-            "x-content-type-options": "nosniff",
-            "cache-control": "no-store",
-            "content-security-policy": "sandbox",
-        }
-        if row is None or not hmac.compare_digest(self._token(row).encode(), token.encode()):
-            return PlainTextResponse("404 There is no such template.\n", 404, headers)
-        return Response(row.template.encode("utf-8", "replace"), 200, headers, "text/plain; charset=utf-8")
-
-    def _token(self, row: HumanTaskUiRow) -> str:
-        """The part that makes a template's address hard to guess."""
-        key = self._signer.credentials.secret_access_key.encode()
-        return hmac.digest(key, json.dumps([row.name, row.created]).encode(), "sha256").hex()
 
 
 def _template_of(connection: Connection, name: str) -> HumanTaskUiRow:

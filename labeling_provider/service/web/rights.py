@@ -6,21 +6,17 @@ administrator.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
-from urllib.parse import parse_qsl, unquote
+from typing import Final
+from urllib.parse import unquote
 
 from labeling_provider.groundtruth.facts import arn_of, bucket_arn, names_function, topics_and_queues
 from labeling_provider.service.cloud.offered import Service
 from labeling_provider.service.database import key_rows
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.failures import ApiError
-from labeling_provider.service.web.bodies import Body
-from labeling_provider.service.web.requests import RequestHead
+from labeling_provider.service.web.asked import SUBRESOURCES, Asked
 from labeling_provider.service.work.requesters import Requester, Right
 
 SIGN_IN: Final = "/sign-in"
@@ -72,78 +68,6 @@ _SETTINGS_OF_BUCKETS: Final = frozenset({"cors", "tagging", "versioning", "notif
 _QUEUE_URL: Final = re.compile(r"(?:(?:https?://[^/?#]+)?/(?:[0-9]+/)?)?([A-Za-z0-9_.-]{1,80})")
 # What could spell an ARN in another way.
 _XML_MARKS: Final = re.compile(r"&|<!")
-_READS: Final = re.compile(
-    r"List|Describe|Get|Search|Query|Filter|Simulate|Test|Check|Decode|Render|Generate|Batch(Get|Describe)|Start(Query|Live)"
-)
-_NOT_WRITTEN: Final = frozenset(
-    {
-        *("Publish", "PublishBatch", "SendMessage", "SendMessageBatch", "ReceiveMessage", "PutEvents", "PutLogEvents"),
-        *("DeleteMessage", "DeleteMessageBatch", "ChangeMessageVisibility", "ChangeMessageVisibilityBatch"),
-        *("AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "AssumeRoot"),
-    }
-)
-"""Frequent operations that change nothing but messages; they would fill the audit trail."""
-_TARGETS: Final = (
-    *("LabelingJobName", "WorkteamName", "WorkforceName", "HumanTaskUiName", "ResourceArn", "TopicArn", "QueueUrl"),
-    *(
-        "SubscriptionArn",
-        "SourceArn",
-        "Name",
-        "QueueName",
-        "RoleName",
-        "Username",
-        "UserPoolId",
-        "LogGroupName",
-        "logGroupName",
-    ),
-)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A request, as far as it matters for rights and the audit trail.
-
-    :param operation: its name; made up for S3, which has none.
-    :param fields: names and values of a request with named fields, at every depth.
-    """
-
-    service: Service
-    operation: str
-    request: RequestHead
-    fields: tuple[tuple[str, str], ...]
-    text: str
-
-    @classmethod
-    def of(cls, service: Service, operation: str, request: RequestHead, body: Body) -> Asked:
-        """Read a request. Objects are not inspected."""
-        if service == Service.S3:
-            is_settings = bool(request.bucket_and_key[0]) and not request.bucket_and_key[1]
-            text = _content(body).decode("utf-8", "replace") if is_settings else ""
-            return cls(service, _s3_operation(request), request, (), text)
-        content = _content(body)
-        if request.is_form:
-            pairs = parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True)
-            return cls(service, operation, request, tuple(_with_inner(pairs)), "")
-        try:
-            parameters = json.loads(content or b"{}")
-        except (ValueError, RecursionError):
-            parameters = {}
-        return cls(service, operation, request, (*request.parameters, *_flat("", parameters)), "")
-
-    @property
-    def changes(self) -> bool:
-        """Whether it changes something that belongs in the audit trail: not objects, and not messages."""
-        if self.service == Service.S3:
-            return self.operation != self.request.method
-        return bool(self.operation) and self.operation not in _NOT_WRITTEN and not _READS.match(self.operation)
-
-    @property
-    def target(self) -> str:
-        """What it is about."""
-        if self.service == Service.S3:
-            return self.request.bucket_and_key[0]
-        named = dict(reversed(self.fields))
-        return next((named[name] for name in _TARGETS if name in named), "")
 
 
 class Rights:
@@ -261,15 +185,9 @@ def check_page_right(who: Requester, path: str, method: str = "GET", *, has_sess
         raise _denied("This page is for the administrator of the service.")
 
 
-def _content(body: Body) -> bytes:
-    content = body.bytes()
-    body.file.seek(0)
-    return content
-
-
 def _right_in_s3(asked: Asked) -> Right | None:
     bucket, key = asked.request.bucket_and_key
-    named = {name for name, _ in asked.request.parameters} & _SUBRESOURCES
+    named = {name for name, _ in asked.request.parameters} & SUBRESOURCES
     if not bucket:
         return None
     if asked.request.method in {"GET", "HEAD"}:
@@ -278,51 +196,6 @@ def _right_in_s3(asked: Asked) -> Right | None:
         return Right.CREATE
     is_setting = named and named <= _SETTINGS_OF_BUCKETS and asked.request.method in {"PUT", "DELETE"}
     return Right.CREATE if is_setting else None
-
-
-_SUBRESOURCES: Final = frozenset(
-    {
-        *("accelerate", "acl", "analytics", "cors", "encryption", "intelligent-tiering", "inventory", "lifecycle"),
-        *("logging", "metrics", "notification", "object-lock", "ownershipControls", "policy", "publicAccessBlock"),
-        *("replication", "requestPayment", "tagging", "versioning", "website", "delete"),
-    }
-)
-
-
-def _s3_operation(request: RequestHead) -> str:
-    """A name for the operation of an S3 request about a bucket; else the method."""
-    bucket, key = request.bucket_and_key
-    if not bucket or key:
-        return request.method
-    named = sorted({name for name, _ in request.parameters} & _SUBRESOURCES)
-    if request.method == "POST" and named == ["delete"]:
-        return "DeleteObjects"
-    what = "".join(part.capitalize() for name in named for part in name.split("-"))
-    verb = {"PUT": "Put" if named else "Create", "DELETE": "Delete"}.get(request.method)
-    return f"{verb}Bucket{what}" if verb else request.method
-
-
-def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    """The texts in a JSON document, each with its path; on the first level, with its name."""
-    if isinstance(value, dict):
-        for key, member in value.items():
-            yield from _flat(f"{name}.{key}" if name else str(key), member)
-    elif isinstance(value, list):
-        for member in value:
-            yield from _flat(name, member)
-    elif isinstance(value, str):
-        yield from _with_inner([(name, value)])
-
-
-def _with_inner(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Fields, and the content of those that hold JSON, such as a policy."""
-    for name, value in pairs:
-        yield name, value
-        if value.lstrip()[:1] in {"{", "["}:
-            try:
-                yield from _flat(f"{name}.", json.loads(value))
-            except (ValueError, RecursionError):
-                continue
 
 
 def _denied(message: str) -> ApiError:

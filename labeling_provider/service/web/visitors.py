@@ -26,8 +26,9 @@ from labeling_provider.service.web.pages import page, person_of_page, write_down
 from labeling_provider.service.web.requests import PAGES_PATH, PORTAL_PATH, RequestHead, form_fields
 from labeling_provider.service.web.rights import SIGN_IN, SIGN_OUT
 from labeling_provider.service.work.audit_trail import OK, AuditTrail
-from labeling_provider.service.work.people import People, Person, portal_token
-from labeling_provider.service.work.requesters import Requester
+from labeling_provider.service.work.people import Person
+from labeling_provider.service.work.requesters import GroupRoles, Requester
+from labeling_provider.service.work.sign_ins import SignIns, portal_token
 from labeling_provider.service.work.single_sign_on import SingleSignOn
 
 log = logging.getLogger(__name__)
@@ -45,10 +46,15 @@ class Visitors:
     """
 
     def __init__(
-        self, people: People, single_sign_on: SingleSignOn, audit: AuditTrail, may_enter: Callable[[str], bool]
+        self,
+        sign_ins: SignIns,
+        single_sign_on: SingleSignOn,
+        audit: AuditTrail,
+        may_enter: Callable[[str], bool],
+        roles: GroupRoles,
     ) -> None:
-        self._people, self._single_sign_on, self._audit = people, single_sign_on, audit
-        self._may_enter = may_enter
+        self._sign_ins, self._single_sign_on, self._audit = sign_ins, single_sign_on, audit
+        self._may_enter, self._roles = may_enter, roles
 
     @property
     def routes(self) -> list[Route]:
@@ -61,14 +67,14 @@ class Visitors:
         :raises ApiError: if people may not come from this address.
         """
         token = cookie_parser(request.headers.get("cookie", "")).get(REQUESTER_COOKIE)
-        person = self._people.of_requester_session(token) if token else None
+        person = self._sign_ins.of_requester_session(token) if token else None
         if person is not None and not self._may_enter(address):
             raise ApiError("NotFound", "There is nothing here.", HTTPStatus.NOT_FOUND)
         return person
 
     def requester(self, person: Person) -> Requester:
         """The requester whose jobs a person sees."""
-        return Requester(person.worker_id, person.role, buckets=self._people.roles.buckets)
+        return Requester(person.worker_id, person.role, buckets=self._roles.buckets)
 
     def invitation(self, request: RequestHead) -> Response | None:
         """The page that leads to the sign-in, for a browser without a session or key; None for other callers."""
@@ -101,7 +107,7 @@ class Visitors:
     def _signed_out(self, request: Request) -> Response:
         person, token = person_of_page(request), request.cookies[REQUESTER_COOKIE]
         write_down(self._audit, request, "sign-out", person.name if person else "", OK)
-        self._people.sign_out(portal_token(token))
+        self._sign_ins.sign_out(portal_token(token))
         try:
             provider = self._single_sign_on.provider()
         except SignInRefused as error:

@@ -20,6 +20,7 @@ from labeling_provider.service.web.pages import write_down
 from labeling_provider.service.web.requests import PORTAL_PATH
 from labeling_provider.service.work.audit_trail import OK, AuditTrail
 from labeling_provider.service.work.people import People, PeopleError
+from labeling_provider.service.work.sign_ins import SignIns
 
 _MAX_CHARACTERS: Final = 200
 
@@ -32,8 +33,16 @@ class Workers:
     :param region: the region of the service's own user pool.
     """
 
-    def __init__(self, people: People, eraser: Eraser, audit: AuditTrail, operations: Operations, region: str) -> None:
-        self._people, self._eraser, self._audit = people, eraser, audit
+    def __init__(
+        self,
+        people: People,
+        sign_ins: SignIns,
+        eraser: Eraser,
+        audit: AuditTrail,
+        operations: Operations,
+        region: str,
+    ) -> None:
+        self._people, self._sign_ins, self._eraser, self._audit = people, sign_ins, eraser, audit
         self._operations, self._region = operations, region
 
     @property
@@ -67,8 +76,8 @@ class Workers:
             "add": lambda: {"worker_id": self._people.add(name, team).worker_id},
             "remove": lambda: self._people.remove(name, team),
             "erase": lambda: self._eraser.erase(name)._asdict(),
-            "sign-out": lambda: {"sessions": self._people.sign_out_everywhere(name)},
-            "invite": lambda: {"path": f"{PORTAL_PATH}/invitations/{self._people.invite(name)}"},
+            "sign-out": lambda: {"sessions": self._sign_ins.sign_out_everywhere(name)},
+            "invite": lambda: {"path": f"{PORTAL_PATH}/invitations/{self._sign_ins.invite(name)}"},
             "new-team": lambda: {"arn": self._new_team(name)},
         }
         move = moves.get(request.path_params["move"])

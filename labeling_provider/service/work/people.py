@@ -1,29 +1,17 @@
-"""The people who label in a browser: their names, their workteams, and how they sign in.
-
-On an address that only this machine reaches, a name is enough; elsewhere a person is invited, chooses a password once,
-and signs in with it.
-"""
+"""The people who label in a browser: their names, their workteams and their roles."""
 
 from __future__ import annotations
 
-import hashlib
-import secrets
-import threading
-import time
 import uuid
-from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 from labeling_provider.groundtruth.facts import Arn, cognito_issuer
-from labeling_provider.service.clock import Clock
 from labeling_provider.service.database import (
     erasure_rows,
     lease_rows,
     people_rows,
-    sign_in_rows,
     workforce_rows,
     workteam_rows,
 )
@@ -31,40 +19,14 @@ from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.erasure_rows import Erasure, Former
 from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.database.people_rows import PersonRow
-from labeling_provider.service.database.revisions import PEOPLE
 from labeling_provider.service.database.states import Role
 from labeling_provider.service.database.workforce_rows import own_user_pool
 from labeling_provider.service.work import tasks
 from labeling_provider.service.work.requesters import GroupRoles
-from labeling_provider.service.work.tries import Tries
-
-MIN_PASSWORD_CHARACTERS: Final = 10
-MAX_PASSWORD_CHARACTERS: Final = 200
-SESSION_SECONDS: Final = 14 * 86_400.0
-INVITATION_SECONDS: Final = 7 * 86_400.0
-_REMEMBERED_SECONDS: Final = 10.0
-"""How long an expired session may go on. One that somebody has ended is over at once, in every process."""
-_MAX_REMEMBERED: Final = 10_000
 
 
 class PeopleError(Exception):
     """Something about people that can't be done; the text says what, and what to do."""
-
-
-class WrongPassword(PeopleError):
-    """Nobody has this name and this password."""
-
-    def __init__(self) -> None:
-        super().__init__("Wrong name or password.")
-
-
-class TooManyTries(PeopleError):
-    """No password is checked for this name, or from this address, for now."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "There were too many wrong passwords. Try again in a quarter of an hour, or ask for a new invitation."
-        )
 
 
 @dataclass(frozen=True)
@@ -107,120 +69,12 @@ class People:
     def __init__(
         self,
         database: Database,
-        clock: Clock,
         region: str,
         *,
         passwords: bool,
         roles: GroupRoles = GroupRoles(),  # noqa: B008 - it can't be changed
     ) -> None:
-        self._database, self._clock, self._region, self.passwords = database, clock, region, passwords
-        self.roles = roles
-        self._remembered: OrderedDict[str, tuple[float, int, Person]] = OrderedDict()
-        self._tries = Tries(database, clock)
-        self._changing = threading.Lock()
-
-    # Signing in
-
-    def sign_in(self, name: str, password: str | None = None, *, address: str = "") -> str:
-        """Sign somebody in; without passwords a new name is a new person.
-
-        :param address: the IP address that the person comes from; empty if it is not known.
-        :return: the session's token, which only the person's browser may know.
-        :raises WrongPassword: if the name or the password is not right.
-        :raises TooManyTries: if there were too many of those.
-        :raises PeopleError: if nobody can have this name.
-        """
-        given = checked_name(name)
-        with self._database.read() as connection:
-            person = people_rows.find_person(connection, given)
-            is_allowed = not self.passwords or self._tries.is_allowed(connection, given, address)
-        if self.passwords:
-            # Only counting decides, over all processes and threads.
-            if not (is_allowed and self._tries.count(given, address)):
-                raise TooManyTries
-            person = self._checked(person, password or "")
-            self._tries.clear(given, address)
-        elif person is None:
-            person = self.add(given)
-        return self.open_session(person)
-
-    def accept_invitation(self, token: str, password: str) -> str:
-        """Let an invited person choose a password, and sign the person in; the invitation is used up.
-
-        :return: the session's token.
-        :raises PeopleError: if the invitation is not valid, or the password too short or too long.
-        """
-        if not MIN_PASSWORD_CHARACTERS <= len(password) <= MAX_PASSWORD_CHARACTERS:
-            raise PeopleError(
-                f"Choose a password of {MIN_PASSWORD_CHARACTERS} to {MAX_PASSWORD_CHARACTERS} characters."
-            )
-        if self.invited(token) is None:
-            raise PeopleError("This invitation is no longer valid. Ask for a new one.")
-        hashed = self._hasher.hash(password)
-        with self._database.write() as connection:
-            person = people_rows.choose_password(connection, _digest(token), hashed, self._clock.now())
-            if person is not None:
-                sign_in_rows.forget_person(connection, people_rows.name_key(person.name))
-        if person is None:
-            raise PeopleError("This invitation is no longer valid. Ask for a new one.")
-        return self.open_session(person)
-
-    def invited(self, token: str) -> str | None:
-        """The name of the person whom an invitation is for; None if it is not valid."""
-        with self._database.read() as connection:
-            person = people_rows.invited(connection, _digest(token), self._clock.now())
-        return None if person is None else person.name
-
-    def is_known(self, name: str) -> bool:
-        """Whether somebody has a name, in any case."""
-        given = people_rows.plain_name(name)
-        if not people_rows.is_name(given):
-            return False
-        with self._database.read() as connection:
-            return people_rows.find_person(connection, given) is not None
-
-    def of_session(self, token: str) -> Person | None:
-        """The person signed in to the portal by a token; None if nobody is, or no longer."""
-        person = self._of_session(token)
-        return person if person is not None and person.labels else None
-
-    def of_requester_session(self, token: str) -> Person | None:
-        """The person signed in to the requester's pages by their token; None if nobody is, or no longer."""
-        person = self._of_session(portal_token(token))
-        return person if person is not None and person.has_jobs else None
-
-    def _of_session(self, token: str) -> Person | None:
-        digest, now = _digest(token), time.monotonic()
-        with self._changing:
-            known = self._remembered.get(digest)
-        revision = self._database.revision(PEOPLE)
-        if known is not None and known[0] > now and known[1] == revision:
-            return known[2]
-        with self._database.read() as connection:
-            row = people_rows.signed_in(connection, digest, self._clock.now())
-            person = None if row is None else self._person(connection, row)
-        with self._changing:
-            self._remembered.pop(digest, None)
-            if person is not None:
-                self._remembered[digest] = (now + _REMEMBERED_SECONDS, revision, person)
-                if len(self._remembered) > _MAX_REMEMBERED:
-                    self._remembered.popitem(last=False)
-        return person
-
-    def sign_out(self, token: str) -> None:
-        """End a session."""
-        with self._database.write() as connection:
-            people_rows.close_session(connection, _digest(token))
-
-    def sign_out_everywhere(self, name: str) -> int:
-        """End all sessions of a person; returns how many there were.
-
-        :raises PeopleError: if there is no such person.
-        """
-        with self._database.write() as connection:
-            return people_rows.close_sessions(connection, self._known(connection, name).id)
-
-    # The list of people
+        self._database, self._region, self.passwords, self.roles = database, region, passwords, roles
 
     def add(self, name: str, team: str | None = None) -> PersonRow:
         """Add a person, or put a known person into a workteam.
@@ -252,7 +106,7 @@ class People:
         :raises PeopleError: if there is no such person or workteam.
         """
         with self._database.write() as connection:
-            person = self._known(connection, name)
+            person = known_person(connection, name)
             if team is None:
                 people_rows.delete_person(connection, person.id)
             elif not people_rows.leave(connection, person.id, _team(connection, team)):
@@ -284,18 +138,6 @@ class People:
             put_pseudonym(connection, begun)
             return begun
 
-    def invite(self, name: str) -> str:
-        """Let a person choose a password.
-
-        :return: the token for the invitation's link, which works once, within a week.
-        :raises PeopleError: if there is no such person.
-        """
-        token = secrets.token_urlsafe(24)
-        with self._database.write() as connection:
-            person = self._known(connection, name)
-            people_rows.invite(connection, person.id, _digest(token), self._clock.now() + INVITATION_SECONDS)
-        return token
-
     def list(self, team: str | None = None) -> list[dict[str, Any]]:
         """Everybody, or the members of a workteam: name, worker id, workteams, and whether a password was chosen.
 
@@ -317,11 +159,6 @@ class People:
                 if arn is None or arn in teams
             ]
 
-    def change_settings(self, person: Person, settings: dict[str, Any]) -> None:
-        """Keep a person's language and keys."""
-        with self._database.write() as connection:
-            people_rows.update_settings(connection, person.id, settings)
-
     def teams(self, row: PersonRow) -> set[str]:
         """The ARNs of the workteams that a person works for."""
         with self._database.read() as connection:
@@ -333,66 +170,13 @@ class People:
             row = people_rows.find_worker(connection, worker_id)
             return Role.NOBODY if row is None else self._role(connection, row)
 
-    def open_session(self, row: PersonRow) -> str:
-        """Sign in a person whose identity is proven.
-
-        :return: the session's token.
-        """
-        token = secrets.token_urlsafe(32)
-        self._open(row, token, SESSION_SECONDS)
-        return token
-
-    def open_requester_session(self, row: PersonRow, seconds: float) -> str:
-        """Sign a person in to the portal and the requester's pages, as far as the person may use them.
-
-        :param seconds: until the end of the session.
-        :return: the session's token for the requester's pages; :func:`portal_token` derives the portal's from it.
-        """
-        token = secrets.token_urlsafe(32)
-        self._open(row, portal_token(token), seconds)
-        return token
-
-    def _open(self, row: PersonRow, token: str, seconds: float) -> None:
-        now = self._clock.now()
-        with self._database.write() as connection:
-            people_rows.open_session(connection, row.id, _digest(token), now + seconds, now)
-
-    # Details
-
-    def _checked(self, person: PersonRow | None, password: str) -> PersonRow:
-        """Check a password, and take equally long for an unknown name.
-
-        :raises WrongPassword: if it is wrong.
-        """
-        from argon2.exceptions import InvalidHashError, VerificationError
-
-        # Made at the first try, whoever's it is.
-        nobody = self._nobody
-        hashed = person.password if person is not None and person.password else nobody
-        try:
-            self._hasher.verify(hashed, password[: MAX_PASSWORD_CHARACTERS + 1])
-        except (VerificationError, InvalidHashError):
-            raise WrongPassword from None
-        if person is None or person.password is None:
-            raise WrongPassword
-        return person
-
-    @cached_property
-    def _hasher(self) -> Any:
-        from argon2 import PasswordHasher
-
-        return PasswordHasher()
-
-    @cached_property
-    def _nobody(self) -> str:
-        """A hash that matches no password."""
-        return str(self._hasher.hash(secrets.token_urlsafe(32)))
-
-    def _person(self, connection: Connection, row: PersonRow) -> Person | None:
+    def person(self, connection: Connection, row: PersonRow) -> Person | None:
         """The person of a row; None for one of an identity provider who may no longer use anything."""
         teams, role = frozenset(self._teams(connection, row)), self._role(connection, row)
         person = Person(row.id, row.name, row.worker_id, teams, row.settings, row.issuer, role)
         return person if person.labels or person.has_jobs else None
+
+    # Details
 
     def _role(self, connection: Connection, row: PersonRow) -> Role:
         return self.roles.role(row.groups) if _provider_of(connection, row) is not None else Role.WORKER
@@ -403,17 +187,6 @@ class People:
             # Where a name is enough, a workteam without members is open to everybody.
             teams |= workteam_rows.private_arns(connection) - people_rows.teams_with_members(connection)
         return teams
-
-    @staticmethod
-    def _known(connection: Connection, name: str) -> PersonRow:
-        """The person with a name or a worker id.
-
-        :raises PeopleError: if there is none.
-        """
-        person = people_rows.find_person(connection, checked_name(name)) or people_rows.find_worker(connection, name)
-        if person is None:
-            raise PeopleError(f"There is nobody named {name}. `labeling workers list` lists everybody.")
-        return person
 
     @staticmethod
     def _former(connection: Connection, name: str) -> Former:
@@ -444,6 +217,17 @@ def put_pseudonym(connection: Connection, begun: Erasure) -> bool:
     lease_rows.revoke(connection, lease_rows.has_tasks_of(begun.worker_id))
     tasks.give_back(connection, begun.worker_id)
     return erasure_rows.replace(connection, begun)
+
+
+def known_person(connection: Connection, name: str) -> PersonRow:
+    """The person with a name or a worker id.
+
+    :raises PeopleError: if there is none.
+    """
+    person = people_rows.find_person(connection, checked_name(name)) or people_rows.find_worker(connection, name)
+    if person is None:
+        raise PeopleError(f"There is nobody named {name}. `labeling workers list` lists everybody.")
+    return person
 
 
 def checked_name(name: str) -> str:
@@ -503,20 +287,8 @@ def _provider_of(connection: Connection, row: PersonRow) -> workforce_rows.Workf
     return workforce if is_same else None
 
 
-def portal_token(requester_token: str) -> str:
-    """The portal's token of a session, derived from its token for the requester's pages.
-
-    A session has one row, so it ends as a whole. The other token can't be derived from the portal's.
-    """
-    return hashlib.sha256(b"portal of " + requester_token.encode()).hexdigest()
-
-
 def _team(connection: Connection, name: str) -> str:
     row = workteam_rows.find_workteam(connection, name)
     if row is None:
         raise PeopleError(f"There is no workteam {name}. `labeling workers new-team {name}` creates it.")
     return row.arn
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -13,7 +13,8 @@ from labeling_provider.service.cloud.sealing import Seal, Unreadable
 from labeling_provider.service.database import people_rows, workforce_rows
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.states import Role
-from labeling_provider.service.work.people import People, portal_token
+from labeling_provider.service.work.people import People
+from labeling_provider.service.work.sign_ins import SignIns, portal_token
 
 CLIENT_SECRET: Final = "client secret"  # noqa: S105 - what is encrypted
 SIGN_ON_SECONDS: Final = 12 * 3600.0
@@ -42,8 +43,14 @@ class SingleSignOn:
     :param seal: decrypts the client's secret.
     """
 
-    def __init__(self, database: Database, people: People, region: str, seal: Seal) -> None:
-        self._database, self._people, self._region, self._seal = database, people, region, seal
+    def __init__(self, database: Database, people: People, sign_ins: SignIns, region: str, seal: Seal) -> None:
+        self._database, self._people, self._sign_ins, self._region, self._seal = (
+            database,
+            people,
+            sign_ins,
+            region,
+            seal,
+        )
 
     def provider(self) -> Provider | None:
         """The provider of the workforce; None if it has none.
@@ -90,7 +97,7 @@ class SingleSignOn:
             raise SignInRefused("You can't create labeling jobs: none of your groups is a requester group.")
         if not labels and role is Role.WORKER:
             raise SignInRefused("You are not in a workteam: none of your groups belongs to one.")
-        token = self._people.open_requester_session(row, SIGN_ON_SECONDS)
+        token = self._sign_ins.open_requester_session(row, SIGN_ON_SECONDS)
         return SignedIn(
             row.worker_id,
             row.name,

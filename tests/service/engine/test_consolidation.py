@@ -27,7 +27,7 @@ def test_a_running_job_does_not_name_who_is_erased_meanwhile(tmp_path: Path) -> 
     service = InProcess(tmp_path)
     service.engine.stop()
     files = Stored()
-    people = People(service.store, Clock(), REGION, passwords=False)
+    people = People(service.store, REGION, passwords=False)
     ann = people.add("Ann").worker_id
     request = service.prepare(b'{"source": "it purrs"}\n', name="Cats")
     files.objects.update(service.storage.objects)

@@ -17,7 +17,6 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from dev.stack import ROOT, wait_until
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.job import JobStatus
-from labeling_provider.service.clock import Clock
 from labeling_provider.service.database import (
     audit_rows,
     job_rows,
@@ -72,7 +71,7 @@ class Place:
 
     def __init__(self, url: str) -> None:
         self.database, self.files = Database(url), Stored()
-        self.people = People(self.database, Clock(), REGION, passwords=False)
+        self.people = People(self.database, REGION, passwords=False)
         self.ids = {name: self.people.add(name).worker_id for name in ("Ann Example", "Ben")}
         with self.database.read() as connection:
             self.subs = people_rows.subs(connection, self.ids.values())
@@ -355,7 +354,7 @@ def test_an_erasure_waits_for_a_deletion_and_leaves_nothing_of_the_job(
 
 def test_a_job_goes_on_after_somebody_was_erased_in_the_middle_of_its_step(tmp_path: Path) -> None:
     service = InProcess(tmp_path)
-    people = People(service.store, Clock(), REGION, passwords=False)
+    people = People(service.store, REGION, passwords=False)
     worker, write, erased = service.workforce.teams[TEAM][0], service.storage.write, list[str]()
 
     def meanwhile(files: dict[str, tuple[bytes, str]]) -> None:

@@ -77,7 +77,7 @@ class Replica:
 
     def __init__(self, beside: InProcess, fate: Callable[[], None], announced: list[tuple[str, str]]) -> None:
         database, store = Held(beside.store, fate), HeldStore(beside.storage, fate)
-        registry = ModelRegistry(database, store, beside.workforce)
+        registry = ModelRegistry(database, store, beside.workforce, Clock())
         learning = ActiveLearning(database, store, beside.workforce, registry, 0, Clock())
         self.engine = make_labeling(
             database,

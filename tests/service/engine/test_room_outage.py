@@ -11,7 +11,6 @@ import pytest
 from dev.postgresql import postgresql
 from dev.seaweedfs import KEYS, SeaweedFS, seaweedfs
 from dev.stack import wait_until
-from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.s3_endpoint import EndpointObjectStore
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.engine import scheduler as scheduling
@@ -116,7 +115,7 @@ def test_no_job_fails_because_postgresql_or_s3_is_gone_for_ten_minutes(
             # Who has answered is in files that a real S3 keeps, until somebody asks.
             worker = service.workforce.teams[TEAM][0]
             assert {worker.worker_id, worker.sub} <= set(named(s3, worker.worker_id, worker.sub))
-            people = People(database, Clock(), REGION, passwords=False)
+            people = People(database, REGION, passwords=False)
             assert Eraser(database, objects, people).erase(worker.worker_id).files > len(LINES)
             assert named(s3, worker.worker_id, worker.sub) == []
         finally:

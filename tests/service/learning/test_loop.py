@@ -75,7 +75,7 @@ class Process:
         workforce.write_text(json.dumps({"workteams": {"private-simulated": {"workers": 3}}}))
         known = load_workforce(workforce, seed=4, region=REGION, account=ACCOUNT)
         self.store = MortalStore(f"sqlite:///{folder / 'labeling.sqlite'}")
-        registry = ModelRegistry(self.store, storage, known)
+        registry = ModelRegistry(self.store, storage, known, Clock())
         learning = ActiveLearning(self.store, storage, known, registry, 0, Clock())
         messaging = EmbeddedMessaging(self.store, ACCOUNT, REGION)
         self.ended = threading.Event()

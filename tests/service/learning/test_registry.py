@@ -22,6 +22,7 @@ from tests.service.database.rows import job
 from tests.service.in_process import Memory
 from tests.service.kinds.some_jobs import make_kind
 from tests.service.learning.some_examples import IMAGE, examples, new
+from tests.service.work.conftest import SetClock
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def test_a_model_that_cannot_be_used_is_refused_at_the_start(tmp_path: Path, mod
     file.write_text(json.dumps({"models": models}))
     with pytest.raises(WorkforceFileError, match=words):
         workforce = load_workforce(file, seed=0, region="us-east-1", account="123456789012")
-        ModelRegistry(None, None, workforce)  # type: ignore[arg-type]
+        ModelRegistry(None, None, workforce, SetClock())  # type: ignore[arg-type]
 
 
 def asks(arn: str | None) -> JobRequest:
@@ -59,7 +60,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 def place(known: Database) -> tuple[ModelRegistry, Memory, JobFacts, str]:
     """A registry that knows a model of a job: its objects, the job, and the model's ARN."""
     store = Memory()
-    registry = ModelRegistry(known, store, WorkforceFile(1, {}, {}))
+    registry = ModelRegistry(known, store, WorkforceFile(1, {}, {}), SetClock())
     request = JobRequest({"RoleArn": "arn:aws:iam::123456789012:role/r"})
     facts = replace(make_kind(IMAGE).job, request=request)
     labels, data, answers = examples(IMAGE, 12)
@@ -81,6 +82,7 @@ def test_a_model_is_described_where_it_lies(
         model = model_rows.find_by_name(connection, arn.rpartition("/")[2])
     assert model is not None
     assert model.description["ModelArn"] == model.arn == arn
+    assert model.description["CreationTime"] == SetClock().at
     assert model.description["PrimaryContainer"]["ModelDataUrl"] in store.objects
 
 

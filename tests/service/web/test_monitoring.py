@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from dev.stack import PATIENCE, ROOT, Service, wait_until
 from labeling_provider.service.database.schema import workforces
-from labeling_provider.service.web.human_task_uis import TEMPLATES_PATH
+from labeling_provider.service.web.template_links import TEMPLATES_PATH
 from tests.conftest import Lab, texts
 from tests.flaky import Door
 from tests.own_names import own_id

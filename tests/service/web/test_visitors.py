@@ -14,6 +14,7 @@ from labeling_provider.service.web.cookies import REQUESTER_COOKIE, page_token
 from labeling_provider.service.web.requests import RequestHead
 from labeling_provider.service.web.visitors import Visitors, check_move, requester_page
 from labeling_provider.service.work.people import Person
+from labeling_provider.service.work.requesters import GroupRoles
 from tests.service.web.test_requests import scope
 
 ANN = Person(1, "Ann", "private.us-east-1.1", frozenset(), {})
@@ -22,9 +23,9 @@ BROWSER = {"accept": "text/html,*/*"}
 
 def visitors(may_enter: bool = True, has_provider: bool = True) -> Visitors:
     """Visitors, of whom Ann has a session; people may come from anywhere or from nowhere."""
-    people = SimpleNamespace(of_requester_session={"ann": ANN}.get)
+    sign_ins = SimpleNamespace(of_requester_session={"ann": ANN}.get)
     single_sign_on = SimpleNamespace(is_for_requesters=lambda: has_provider)
-    return Visitors(cast(Any, people), cast(Any, single_sign_on), cast(Any, None), lambda _: may_enter)
+    return Visitors(cast(Any, sign_ins), cast(Any, single_sign_on), cast(Any, None), lambda _: may_enter, GroupRoles())
 
 
 def head(path: str = "/_labeling/", query: str = "", **headers: str) -> RequestHead:

@@ -1,4 +1,4 @@
-"""Who somebody is, as long as the session holds, and what an invitation is good for."""
+"""Who is on the list of people, and in which workteams."""
 
 from __future__ import annotations
 
@@ -6,18 +6,8 @@ import pytest
 
 from labeling_provider.service.database import workteam_rows
 from labeling_provider.service.database.database import Database
-from labeling_provider.service.work.people import (
-    INVITATION_SECONDS,
-    SESSION_SECONDS,
-    People,
-    PeopleError,
-    WrongPassword,
-    checked_name,
-    portal_token,
-)
+from labeling_provider.service.work.people import People, PeopleError, checked_name
 from tests.service.in_process import REGION
-from tests.service.work.conftest import SetClock
-from tests.service.work.test_tries import PASSWORD, process
 
 PREFIX = f"arn:aws:sagemaker:{REGION}:123456789012:workteam/private-crowd/"
 
@@ -33,44 +23,8 @@ def database(database: Database) -> Database:
     return database
 
 
-def test_an_invitation_lets_in_once_and_for_a_week(database: Database, clock: SetClock) -> None:
-    people = process(database, clock)
-    people.add("Ann")
-    with pytest.raises(WrongPassword):
-        people.sign_in("Ann", "")
-    token = people.invite("ann")
-    assert people.invited(token) == "Ann"
-    with pytest.raises(PeopleError, match="10 to 200 characters"):
-        people.accept_invitation(token, "short")
-    person = people.of_session(people.accept_invitation(token, PASSWORD))
-    assert person is not None
-    assert person.name == "Ann"
-    with pytest.raises(PeopleError, match="no longer valid"):
-        people.accept_invitation(token, PASSWORD)
-    late = people.invite("Ann")
-    clock.at += INVITATION_SECONDS + 1
-    assert people.invited(late) is None
-
-
-def test_a_session_ends_at_once_when_somebody_ends_it_and_else_after_two_weeks(
-    database: Database, clock: SetClock
-) -> None:
-    people, other = (People(database, clock, REGION, passwords=False) for _ in range(2))
-    first, second = people.sign_in("Ann"), other.sign_in("ANN")
-    assert people.of_session(first) == other.of_session(second)
-    assert other.sign_out_everywhere("Ann") == 2
-    assert (people.of_session(first), people.of_session(second)) == (None, None)
-    third = people.sign_in("Ann")
-    people.sign_out(third)
-    assert other.of_session(third) is None
-    old = people.sign_in("Ann")
-    clock.at += SESSION_SECONDS + 1
-    assert people.of_session(old) is None
-    assert people.of_requester_session(people.sign_in("Ann")) is None, "a worker has no jobs"
-
-
-def test_without_passwords_a_team_without_members_is_open_to_all(database: Database, clock: SetClock) -> None:
-    people, strict = (People(database, clock, REGION, passwords=needed) for needed in (False, True))
+def test_without_passwords_a_team_without_members_is_open_to_all(database: Database) -> None:
+    people, strict = (People(database, REGION, passwords=needed) for needed in (False, True))
     ann, ben = people.add("Ann", "vets"), people.add("Ben")
     assert people.teams(ann) == {PREFIX + "vets", PREFIX + "farmers"}
     assert people.teams(ben) == {PREFIX + "farmers"}
@@ -90,10 +44,3 @@ def test_a_name_that_can_not_be_seen_or_is_too_long_is_none(name: str) -> None:
     with pytest.raises(PeopleError, match="all of them visible"):
         checked_name(name)
     assert checked_name(" Ann ") == "Ann"
-
-
-def test_the_portals_token_does_not_open_the_requesters_pages(database: Database, clock: SetClock) -> None:
-    people = People(database, clock, REGION, passwords=False)
-    token = people.open_requester_session(people.add("Ann"), 60.0)
-    assert people.of_session(portal_token(token)) is not None
-    assert people.of_session(token) is None

@@ -9,10 +9,10 @@ from labeling_provider.service.cloud.sealing import Seal
 from labeling_provider.service.database import workforce_rows, workteam_rows
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.states import Role
-from labeling_provider.service.work.people import People
 from labeling_provider.service.work.requesters import GroupRoles
 from labeling_provider.service.work.single_sign_on import CLIENT_SECRET, SignedIn, SingleSignOn
 from tests.service.in_process import ACCOUNT, REGION
+from tests.service.work.coming_in import Process
 from tests.service.work.conftest import SetClock
 
 SEAL = Seal(["x" * 32])
@@ -41,13 +41,16 @@ def of_provider(database: Database, secret: str, *, is_sealed: bool) -> None:
 
 
 @pytest.fixture
-def people(database: Database, clock: SetClock) -> People:
-    roles = GroupRoles(frozenset({"owners"}), frozenset({"admins"}))
-    return People(database, clock, REGION, passwords=True, roles=roles)
+def own(database: Database, clock: SetClock) -> Process:
+    return Process.of(database, clock, roles=GroupRoles(frozenset({"owners"}), frozenset({"admins"})))
 
 
-def test_the_clients_secret_is_known_only_to_who_has_the_key(database: Database, people: People) -> None:
-    sign_on = SingleSignOn(database, people, REGION, SEAL)
+def single_sign_on(database: Database, own: Process, seal: Seal = SEAL) -> SingleSignOn:
+    return SingleSignOn(database, own.people, own.sign_ins, REGION, seal)
+
+
+def test_the_clients_secret_is_known_only_to_who_has_the_key(database: Database, own: Process) -> None:
+    sign_on = single_sign_on(database, own)
     assert (sign_on.provider(), sign_on.is_there(), sign_on.is_for_requesters()) == (None, False, False)
     of_provider(database, SEAL.seal("hush", CLIENT_SECRET), is_sealed=True)
     provider = sign_on.provider()
@@ -55,19 +58,19 @@ def test_the_clients_secret_is_known_only_to_who_has_the_key(database: Database,
     assert (provider.issuer, provider.client_secret) == ("https://idp", "hush")
     assert sign_on.is_for_requesters()
     with pytest.raises(SignInRefused):
-        SingleSignOn(database, people, REGION, Seal(["y" * 32])).provider()
+        single_sign_on(database, own, Seal(["y" * 32])).provider()
 
 
-def test_the_secret_of_a_workforce_from_before_the_key_is_used_as_it_is(database: Database, people: People) -> None:
+def test_the_secret_of_a_workforce_from_before_the_key_is_used_as_it_is(database: Database, own: Process) -> None:
     of_provider(database, "plain", is_sealed=False)
-    provider = SingleSignOn(database, people, REGION, SEAL).provider()
+    provider = single_sign_on(database, own).provider()
     assert provider is not None
     assert provider.client_secret == "plain"
 
 
-def test_somebody_comes_to_the_pages_that_the_groups_open_and_to_no_others(database: Database, people: People) -> None:
+def test_somebody_comes_to_the_pages_that_the_groups_open_and_to_no_others(database: Database, own: Process) -> None:
     of_provider(database, "plain", is_sealed=False)
-    sign_on = SingleSignOn(database, people, REGION, SEAL)
+    sign_on = single_sign_on(database, own)
     provider = sign_on.provider()
     assert provider is not None
 
@@ -76,12 +79,12 @@ def test_somebody_comes_to_the_pages_that_the_groups_open_and_to_no_others(datab
 
     worker = enter("vets")
     assert (worker.role, worker.requester) == (Role.WORKER, None)
-    person = people.of_session(worker.portal or "")
+    person = own.sign_ins.of_session(worker.portal or "")
     assert person is not None
     assert (person.worker_id, person.teams) == (worker.worker_id, {TEAM})
     owner = enter("owners", to_requester=True)
     assert (owner.role, owner.portal, owner.worker_id) == (Role.REQUESTER, None, worker.worker_id)
-    assert people.of_requester_session(owner.requester or "") is not None
+    assert own.sign_ins.of_requester_session(owner.requester or "") is not None
     both = enter("vets", "admins")
     assert both.role is Role.ADMINISTRATOR
     assert both.portal
@@ -90,4 +93,4 @@ def test_somebody_comes_to_the_pages_that_the_groups_open_and_to_no_others(datab
         enter("vets", to_requester=True)
     with pytest.raises(SignInRefused, match="You are not in a workteam"):
         enter("others")
-    assert people.of_session(worker.portal or "") is None, "the groups of the last sign-in count"
+    assert own.sign_ins.of_session(worker.portal or "") is None, "the groups of the last sign-in count"

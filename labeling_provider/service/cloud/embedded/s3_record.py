@@ -282,7 +282,12 @@ class S3Record:
     # Storing and undoing changes
 
     def _keep(self, changes: _Changes) -> None:
-        buckets = [name for name, before in list(changes.buckets.items()) if self._bucket_differs(name, before)]
+        tagger = self.backend.tagger
+        buckets = [
+            name
+            for name, before in list(changes.buckets.items())
+            if _differs(self.backend.buckets.get(name), before, tagger)
+        ]
         differing = []
         for (bucket, key), (before, versions) in list(changes.keys.items()):
             now = _Versions(versions, self._states(versions))
@@ -303,12 +308,6 @@ class S3Record:
             for version in now.versions:
                 # moto warns of objects that are dropped without being disposed of.
                 version.disposed = True
-
-    def _bucket_differs(self, name: str, before: _Bucket) -> bool:
-        bucket = self.backend.buckets.get(name)
-        if bucket is not before.bucket:
-            return True
-        return bucket is not None and s3_state.describe_bucket(bucket, self.backend.tagger) != before.state
 
     def _undo(self, changes: _Changes) -> None:
         """Reset moto to the state before the changes."""
@@ -448,6 +447,13 @@ def _with_sequencer(make: Callable[..., dict[str, Any]]) -> Callable[..., dict[s
     return make_with_sequencer
 
 
+def _differs(bucket: Any, before: _Bucket, tagger: Any) -> bool:
+    """Whether a bucket of moto, or None, is not what it was."""
+    if bucket is not before.bucket:
+        return True
+    return bucket is not None and s3_state.describe_bucket(bucket, tagger) != before.state
+
+
 def _or_private(get: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Make moto's getter return a private access control list where none is set."""
     from moto.s3.models import get_canned_acl
@@ -455,10 +461,9 @@ def _or_private(get: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda resource: get(resource) or get_canned_acl("private")
 
 
-def _watched_buckets(record: S3Record) -> Any:
-    """A replacement for moto's dictionary of buckets, which reports look-ups and changes to the record."""
+def _watched_keys(record: S3Record) -> Any:
+    """A replacement for moto's class of the objects in a bucket, which reads and changes them in the record."""
     from moto.s3.exceptions import S3ClientError
-    from moto.s3.models import MultipartDict, s3_backends
     from moto.s3.utils import _VersionedKeyStore
 
     class Keys(_VersionedKeyStore):  # type: ignore[misc]
@@ -503,6 +508,13 @@ def _watched_buckets(record: S3Record) -> Any:
                     record.backend.tagger.tags.pop(getattr(version, "arn", None), None)
                 record.versions(self.bucket, name).clear()
 
+    return Keys
+
+
+def _watched_uploads(record: S3Record) -> Any:
+    """A replacement for moto's class of the multipart uploads of a bucket, which reports their end to the record."""
+    from moto.s3.models import MultipartDict
+
     class Uploads(MultipartDict):  # type: ignore[misc]
         """The multipart uploads of one bucket."""
 
@@ -511,14 +523,23 @@ def _watched_buckets(record: S3Record) -> Any:
                 record.see_upload(self, name)
             dict.__delitem__(self, name)
 
+    return Uploads
+
+
+def _watched_buckets(record: S3Record) -> Any:
+    """A replacement for moto's dictionary of buckets, which reports look-ups and changes to the record."""
+    from moto.s3.models import s3_backends
+
+    keys, uploads = _watched_keys(record), _watched_uploads(record)
+
     class Buckets(dict[str, Any]):
         def put_back(self, name: str, bucket: Any) -> None:
             if bucket is None:
                 dict.pop(self, name, None)
                 s3_backends.bucket_accounts.pop(name, None)
                 return
-            if not isinstance(bucket.keys, Keys):
-                bucket.keys, bucket.multiparts = Keys(name), Uploads()
+            if not isinstance(bucket.keys, keys):
+                bucket.keys, bucket.multiparts = keys(name), uploads()
             dict.__setitem__(self, name, bucket)
             s3_backends.bucket_accounts[name] = (bucket.partition, bucket.account_id)
 

@@ -46,7 +46,9 @@ from labeling_provider.service.web.requests import PORTAL_PATH, form_fields
 from labeling_provider.service.web.task_pages import ShownTask, TaskPages
 from labeling_provider.service.work.audit_trail import OK, AuditTrail
 from labeling_provider.service.work.desk import Desk, NoSuchTask
-from labeling_provider.service.work.people import People, PeopleError, Person, TooManyTries, WrongPassword
+from labeling_provider.service.work.passwords import TooManyTries, WrongPassword
+from labeling_provider.service.work.people import PeopleError, Person
+from labeling_provider.service.work.sign_ins import SignIns
 from labeling_provider.service.work.single_sign_on import SignedIn, SingleSignOn
 
 log = logging.getLogger(__name__)
@@ -64,7 +66,7 @@ class Pages:
         self,
         database: Database,
         desk: Desk,
-        people: People,
+        sign_ins: SignIns,
         threads: Threads,
         task_pages: TaskPages,
         single_sign_on: SingleSignOn,
@@ -72,7 +74,7 @@ class Pages:
         masks: Sequence[str],
         clock: Clock,
     ) -> None:
-        self._database, self._desk, self._people, self._threads = database, desk, people, threads
+        self._database, self._desk, self._sign_ins, self._threads = database, desk, sign_ins, threads
         self._task_pages, self._single_sign_on, self._audit = task_pages, single_sign_on, audit
         self._masks, self._clock = masks, clock
 
@@ -103,17 +105,16 @@ class Pages:
         trouble = ""
         if request.method == "POST":
             try:
-                token = self._people.sign_in(form.get("name", ""), form.get("password"), address=_address(request))
+                token = self._sign_ins.sign_in(form.get("name", ""), form.get("password"), address=_address(request))
             except PeopleError as error:
                 key = _WORDS.get(type(error))
                 trouble = words_of(language)[key] if key else str(error)
                 # People type passwords there by mistake, so names that nobody has are not kept.
                 name = form.get("name", "")
-                self.write_down(request, "sign-in", name if self._people.is_known(name) else "", outcome="refused")
+                self.write_down(request, "sign-in", name if self._sign_ins.is_known(name) else "", outcome="refused")
             else:
                 self.write_down(request, "sign-in", session=token)
                 return with_session(redirect(onward_of(form)), token, secure=request.url.scheme == "https")
-        known = [] if self._people.passwords else [person["name"] for person in self._people.list()][:100]
         return self.show(
             request,
             "sign_in.html",
@@ -121,8 +122,8 @@ class Pages:
             status=403 if trouble else 200,
             title="sign_in",
             trouble=trouble,
-            known=known,
-            passwords=self._people.passwords,
+            known=self._sign_ins.names(),
+            passwords=self._sign_ins.need_passwords,
             single_sign_on=self._single_sign_on.is_there(),
             name=form.get("name", ""),
             onward=onward_of(form or request.query_params),
@@ -132,11 +133,11 @@ class Pages:
         """Sign out, and end the session with the identity provider as well."""
         token, provider = request.cookies.get(PORTAL_COOKIE, ""), None
         if is_page_token(request, PORTAL_COOKIE, form.get("token", "")):
-            person = self._people.of_session(token) if token else None
+            person = self._sign_ins.of_session(token) if token else None
             if person is not None and person.issuer is not None:
                 provider = self._single_sign_on.provider()
             self.write_down(request, "sign-out", session=token)
-            self._people.sign_out(token)
+            self._sign_ins.sign_out(token)
         if provider is None:
             return without_session(redirect("/sign-in"))
         onward = provider.sign_out_url(f"{base_of(request)}{PORTAL_PATH}/sign-in")
@@ -158,7 +159,7 @@ class Pages:
         :param session: the session's token.
         :param signed_in: the person who has signed in with the identity provider.
         """
-        person = signed_in or (self._people.of_session(session) if session else None)
+        person = signed_in or (self._sign_ins.of_session(session) if session else None)
         who, role = (person.worker_id, person.role) if person else (claimed, Role.NOBODY)
         self._audit.record(who, role, _address(request), what, person.name if person else "", outcome)
 
@@ -176,13 +177,13 @@ class Pages:
         trouble = ""
         if request.method == "POST":
             try:
-                session = self._people.accept_invitation(token, form.get("password", ""))
+                session = self._sign_ins.accept_invitation(token, form.get("password", ""))
             except PeopleError as error:
                 trouble = str(error)
             else:
                 self.write_down(request, "sign-in by invitation", session=session)
                 return with_session(redirect("/"), session, secure=request.url.scheme == "https")
-        name = self._people.invited(token)
+        name = self._sign_ins.invited(token)
         language = choose_language(request, None)
         status = 404 if name is None else 403 if trouble else 200
         return self.show(
@@ -310,7 +311,7 @@ class Pages:
 
         def answer(request: Request) -> Response:
             try:
-                return view(person_of(self._people, request), request)
+                return view(person_of(self._sign_ins, request), request)
             except NotSignedIn:
                 return redirect(f"/sign-in?onward={quote(request.scope['path'], safe='')}")
             except NoSuchTask as error:

@@ -32,7 +32,8 @@ from labeling_provider.service.web.portal.sessions import (
 from labeling_provider.service.web.requests import PORTAL_PATH
 from labeling_provider.service.web.task_pages import ShownTask, TaskPages
 from labeling_provider.service.work.desk import Desk, Handed, JobAtDesk, MoveRefused, NoSuchTask
-from labeling_provider.service.work.people import People, Person
+from labeling_provider.service.work.people import Person
+from labeling_provider.service.work.sign_ins import SignIns
 from labeling_provider.service.work.tasks import Refusal
 
 MAX_WAIT_SECONDS: Final = 25.0
@@ -74,12 +75,12 @@ class Protocol:
     def __init__(
         self,
         desk: Desk,
-        people: People,
+        sign_ins: SignIns,
         threads: Threads,
         task_pages: TaskPages,
         mask_helper: MaskHelper,
     ) -> None:
-        self._desk, self._people, self._threads, self._task_pages = desk, people, threads, task_pages
+        self._desk, self._sign_ins, self._threads, self._task_pages = desk, sign_ins, threads, task_pages
         self._mask_helper, self._mask_threads = mask_helper, Threads()
         self._openings = Openings(desk, threads)
 
@@ -207,7 +208,7 @@ class Protocol:
             if any(not isinstance(key, str) or max(len(key), len(name)) > _MAX_KEY_CHARACTERS for name, key in pairs):
                 raise BadRequest("keys must be an object of keys by command.")
             settings["keys"] = dict(pairs)
-        self._people.change_settings(person, settings)
+        self._sign_ins.change_settings(person, settings)
         return {}
 
     # Details
@@ -242,7 +243,7 @@ class Protocol:
                 check_token(request)
                 body = _read(await request.body())
                 if waits:
-                    person = await self._threads.run(person_of, self._people, request)
+                    person = await self._threads.run(person_of, self._sign_ins, request)
                     return _json(await move(person, request, body))
                 return _json(await self._threads.run(self._as_person, move, request, body))
             except NotSignedIn:
@@ -263,7 +264,7 @@ class Protocol:
         return Answer(endpoint)
 
     def _as_person(self, move: Callable[[Person, Request, dict[str, Any]], Any], request: Request, body: Any) -> Any:
-        return move(person_of(self._people, request), request, body)
+        return move(person_of(self._sign_ins, request), request, body)
 
 
 class Openings:

@@ -19,7 +19,8 @@ from labeling_provider.service.cloud.object_store import ObjectsAway
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.web.cookies import PORTAL_COOKIE, is_page_token
 from labeling_provider.service.web.requests import PORTAL_PATH, path_for_log
-from labeling_provider.service.work.people import People, Person
+from labeling_provider.service.work.people import Person
+from labeling_provider.service.work.sign_ins import SignIns
 
 log = logging.getLogger(__name__)
 
@@ -136,13 +137,13 @@ def _tell(waiting: asyncio.Future[Any], result: Any, error: BaseException | None
         waiting.set_exception(error)
 
 
-def person_of(people: People, request: Request) -> Person:
+def person_of(sign_ins: SignIns, request: Request) -> Person:
     """Who is signed in.
 
     :raises NotSignedIn: if nobody is.
     """
     token = request.cookies.get(PORTAL_COOKIE, "")
-    person = people.of_session(token) if token else None
+    person = sign_ins.of_session(token) if token else None
     if person is None:
         raise NotSignedIn
     return person

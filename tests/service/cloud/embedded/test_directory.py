@@ -10,7 +10,10 @@ from botocore.exceptions import ClientError
 
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.web.workteams import Workteams
+from labeling_provider.service.work.passwords import Passwords
 from labeling_provider.service.work.people import People
+from labeling_provider.service.work.sign_ins import SignIns
+from labeling_provider.service.work.tries import Tries
 from labeling_provider.service.work.workforce import WorkforceFile
 from tests.service.inside import ACCOUNT, REGION, Inside
 
@@ -22,7 +25,13 @@ def teams(inside: Inside, workforce: WorkforceFile) -> Workteams:
 
 def people(inside: Inside) -> People:
     assert inside.store is not None
-    return People(inside.store, Clock(1), REGION, passwords=False)
+    return People(inside.store, REGION, passwords=False)
+
+
+def sign_ins(inside: Inside) -> SignIns:
+    """How they come in."""
+    clock = Clock(1)
+    return SignIns(inside.store, clock, people(inside), Passwords(inside.store, Tries(inside.store, clock)))
 
 
 def names(inside: Inside, pool: str, group: str | None = None) -> set[str]:
@@ -147,17 +156,17 @@ def test_who_is_disabled_or_signed_out_in_the_pool_is_so_at_the_portal(
         return bool(cognito.admin_get_user(**user)["Enabled"])
 
     def is_signed_in(token: str) -> bool:
-        return people(inside).of_session(token) is not None
+        return sign_ins(inside).of_session(token) is not None
 
     for name in ("Ada", "Grace"):
         cognito.admin_create_user(UserPoolId=pool, Username=name)
         cognito.admin_add_user_to_group(**group, Username=name)
-    ada, grace = (people(inside).sign_in(name) for name in ("Ada", "Grace"))
+    ada, grace = (sign_ins(inside).sign_in(name) for name in ("Ada", "Grace"))
     cognito.admin_user_global_sign_out(**user)
     assert (is_signed_in(ada), is_signed_in(grace)) == (False, True)
     assert in_team(inside, "herons") == {"Ada", "Grace"}
 
-    ada = people(inside).sign_in("Ada")
+    ada = sign_ins(inside).sign_in("Ada")
     cognito.admin_disable_user(**user)
     assert in_team(inside, "herons") == {"Grace"}
     assert not is_enabled()
@@ -170,7 +179,7 @@ def test_who_is_disabled_or_signed_out_in_the_pool_is_so_at_the_portal(
     people(inside).add("Ada", "herons")
     assert is_enabled()
     assert names(inside, pool, "experts") == {"Ada", "Grace"}
-    ada = people(inside).sign_in("Ada")
+    ada = sign_ins(inside).sign_in("Ada")
     cognito.admin_delete_user(**user)
     assert (in_team(inside, "herons"), is_signed_in(ada)) == ({"Grace"}, False)
     for operation in (cognito.admin_disable_user, cognito.admin_user_global_sign_out):

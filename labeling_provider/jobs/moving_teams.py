@@ -16,6 +16,7 @@ from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.groundtruth.tag_lists import read_tags, write_tags
 from labeling_provider.groundtruth.uris import is_web_address
+from labeling_provider.groundtruth.workforce_identity import TeamMember, WorkforceIdentity
 
 T = TypeVar("T")
 
@@ -126,7 +127,7 @@ class Teams:
         """
         answer = self._ask(self._source, "describe_workteam", f"Describing the workteam {name}", WorkteamName=name)
         team: dict[str, Any] = answer["Workteam"]
-        if any("OidcMemberDefinition" in member for member in team["MemberDefinitions"]):
+        if any(TeamMember(member).is_at_provider for member in team["MemberDefinitions"]):
             self._check_provider()
         return team
 
@@ -178,7 +179,7 @@ class Teams:
     def _check_provider(self) -> None:
         """:raises MovingError: if the service lacks a workforce with an OIDC provider, which can't be imported."""
         workforces = self._ask(self._target, "list_workforces", "Listing the workforces")["Workforces"]
-        if not any("OidcConfig" in workforce for workforce in workforces):
+        if all(WorkforceIdentity(workforce).provider is None for workforce in workforces):
             raise MovingError(
                 "Its people sign in at an OIDC provider. First create its workforce on the service (CreateWorkforce): "
                 "Amazon does not reveal the ClientSecret."
@@ -202,11 +203,11 @@ class Teams:
         """
         people, notes, problems = 0, [], []
         for member in members:
-            group = member.get("CognitoMemberDefinition")
+            group = TeamMember(member).group
             if group is None:
                 notes.append("Its people sign in at their OIDC provider.")
                 continue
-            place = {"UserPoolId": group["UserPool"], "GroupName": group["UserGroup"]}
+            place = group.place
             try:
                 for user in _users(self._source, place):
                     person = _name_of(user)

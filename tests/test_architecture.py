@@ -13,6 +13,7 @@ from dev.house import circles, count
 from dev.stack import ROOT
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.groundtruth.model import service_model
+from labeling_provider.groundtruth.objects import CREATION_DATE, FAILURE_REASON, HUMAN_ANNOTATED, JOB_NAME, METADATA
 from labeling_provider.groundtruth.task_types import TASK_TYPES
 
 PACKAGE = ROOT / "labeling_provider"
@@ -55,6 +56,11 @@ CONTRACT = re.compile(
     r"annotations/(consolidated|intermediate|worker-response)|manifests/output|amazonaws\.com|arn:aws|^f['\"]arn:|^groundtruth/[\w-]+$"
 )
 """Texts of Amazon's contract, for which ``groundtruth.layout`` and ``groundtruth.facts`` have functions."""
+KEYS = {
+    *(METADATA, JOB_NAME, HUMAN_ANNOTATED, CREATION_DATE, FAILURE_REASON),
+    *("CognitoConfig", "OidcConfig", "CognitoMemberDefinition", "OidcMemberDefinition"),
+}
+"""Keys of Amazon's documents that ``groundtruth.objects`` names or ``groundtruth.workforce_identity`` reads."""
 VAGUE = {"one", "found", "thing", "things", "told"}
 """What a variable is called by who does not say what it holds."""
 NAMED = ("labeling_provider", "dags", "dev", "benchmarks", "tests")
@@ -248,6 +254,19 @@ def test_a_fact_of_amazons_contract_stands_in_one_room() -> None:
         if parts[0] != "groundtruth"
         for line, text in texts_in(path)
         if CONTRACT.search(text)
+    ]
+    assert wrong == []
+
+
+def test_a_key_of_amazons_documents_stands_in_one_room() -> None:
+    """A part of an f-string is a key as well, unless it says more than that."""
+    written = KEYS | {key.encode() for key in KEYS}
+    wrong = [
+        f"{path.relative_to(PACKAGE)}:{node.lineno}: {node.value}"
+        for path, parts in modules()
+        if parts[0] != "groundtruth"
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Constant) and node.value in written
     ]
     assert wrong == []
 

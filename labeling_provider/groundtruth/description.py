@@ -50,6 +50,22 @@ class JobRequest:
 
     members: Mapping[str, Any]
 
+    @classmethod
+    def named(cls, name: str, members: Mapping[str, Any] | None = None) -> JobRequest:
+        """A request for a job with this name.
+
+        :param members: the others, as far as they are known.
+        """
+        return cls({**(members or {}), "LabelingJobName": name})
+
+    def without_name(self) -> dict[str, Any]:
+        """Its members, except the job's name."""
+        return {key: value for key, value in self.members.items() if key != "LabelingJobName"}
+
+    def content(self) -> dict[str, Any]:
+        """Its members, except the job's name and tags: two requests for the same work have the same."""
+        return {key: value for key, value in self.without_name().items() if key != "Tags"}
+
     def _member(self, *path: str) -> Any:
         value: Any = self.members
         for name in path:

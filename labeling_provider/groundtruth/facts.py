@@ -93,7 +93,7 @@ class MetadataType:
 
 
 class Quota:
-    """Limits of a labeling job: times in seconds, texts in characters, files in bytes, images in pixels."""
+    """Limits of a labeling job and of what it needs: seconds, characters, bytes of files, pixels of images."""
 
     MANIFEST_LINE = 100_000
     OBJECTS = 100_000
@@ -132,6 +132,12 @@ class Quota:
     CONCURRENT_OBJECTS_DEFAULT = 1_000
     JOB_SECONDS = 30 * DAY
     TEMPLATE = 128_000
+    TAGS = 50
+    """Of one resource: SageMaker's and Cognito's limits are the same."""
+    LINK_SECONDS = 7 * DAY
+    """How long a presigned URL may work. Source: S3 user guide, "Sharing objects with presigned URLs"."""
+    HIDDEN_MESSAGE_SECONDS = 12 * HOUR
+    """How long a queue may hide a received message. Source: SQS API reference, ChangeMessageVisibility."""
 
 
 _TOPIC_OR_QUEUE: Final = re.compile(r"arn:aws[a-z-]*:(sns|sqs):[a-z0-9-]*:[0-9]*:([A-Za-z0-9_.-]{1,256})")

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from labeling_provider.groundtruth.objects import CREATION_DATE, FAILURE_REASON, HUMAN_ANNOTATED, JOB_NAME, METADATA
 from labeling_provider.groundtruth.uris import join_s3_uri
 
 OUTPUT_MANIFEST: Final = "manifests/output/output.manifest"
@@ -106,15 +107,15 @@ def label_metadata(
     return {
         **metadata,
         "type": metadata_type,
-        "job-name": f"labeling-job/{job_name.lower()}",
-        "human-annotated": "yes" if by_people else "no",
-        "creation-date": creation_date(at),
+        JOB_NAME: f"labeling-job/{job_name.lower()}",
+        HUMAN_ANNOTATED: "yes" if by_people else "no",
+        CREATION_DATE: creation_date(at),
     }
 
 
 def failure(reason: str, attribute: str, metadata_type: str, job_name: str, at: float) -> dict[str, Any]:
     """Output keys of an object that was given up on: metadata with the reason, and no label."""
-    return {f"{attribute}-metadata": label_metadata({"failure-reason": reason}, metadata_type, job_name, at)}
+    return {f"{attribute}{METADATA}": label_metadata({FAILURE_REASON: reason}, metadata_type, job_name, at)}
 
 
 def data_object(line: dict[str, Any], data_key: str = "") -> tuple[str, str]:

@@ -22,9 +22,17 @@ TRUTH_KEY: Final = "truth"
 """Key with the right answer, for simulated workers."""
 METADATA: Final = "-metadata"
 """Suffix of the key with a label's metadata."""
+JOB_NAME: Final = "job-name"
+"""Key in a label's metadata: the labeling job that made it, after a path. Read it with :func:`job_of`."""
+HUMAN_ANNOTATED: Final = "human-annotated"
+"""Key in a label's metadata: ``yes`` if people made it, ``no`` if a model did."""
+CREATION_DATE: Final = "creation-date"
+"""Key in a label's metadata: when it was made, in ISO 8601."""
+FAILURE_REASON: Final = "failure-reason"
+"""Key in the metadata of an object that a job gave up on."""
 _SOURCES: Final = ("source", "source-ref")
 _NOTES: Final = frozenset({ID_KEY, OWN_ID_KEY, TRUTH_KEY})
-_OF_A_JOB: Final = frozenset({"failure-reason", "job-name", "human-annotated", "creation-date"})
+_OF_A_JOB: Final = frozenset({FAILURE_REASON, JOB_NAME, HUMAN_ANNOTATED, CREATION_DATE})
 
 
 class LineState(StrEnum):
@@ -102,6 +110,22 @@ def source_digest(key: str, source: str, salt: bytes = b"") -> bytes:
     """
     person = b"" if key == "source-ref" else b"text"
     return blake2b(source.encode(errors="surrogatepass"), digest_size=16, salt=salt, person=person).digest()
+
+
+def metadata_of(line: Mapping[str, Any], attribute: str) -> dict[str, Any]:
+    """The metadata of a line's label; empty if there is none, or if it is not a JSON object."""
+    metadata = line.get(f"{attribute}{METADATA}")
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def job_of(metadata: Mapping[str, Any]) -> str:
+    """The name of the job that made a label, as it stands in the metadata; empty if that does not say."""
+    return bare_job_name(str(metadata.get(JOB_NAME) or ""))
+
+
+def bare_job_name(text: str) -> str:
+    """A labeling job's name without the path that may be before it: ``labeling-job/digits`` is ``digits``."""
+    return text.rpartition("/")[2]
 
 
 def is_job_metadata(value: Any) -> bool:

@@ -30,9 +30,9 @@ class Creation:
 
     def __init__(self, ground_truth: GroundTruth, spec: LabelingJobSpec, options: RunOptions, caller: Caller) -> None:
         self._ground_truth, self._options, self._caller = ground_truth, options, caller
-        self._given_name = options.job_name or JobRequest(spec.config).given_name
-        config = {key: value for key, value in spec.config.items() if key != "LabelingJobName"}
-        self._spec = dataclasses.replace(spec, config=config)
+        request = JobRequest(spec.config)
+        self._given_name = options.job_name or request.given_name
+        self._spec = dataclasses.replace(spec, config=request.without_name())
         self.under_way: str | None = None
         self.was_killed = False
 

@@ -13,6 +13,7 @@ from labeling_provider.client.retries import error_code
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.description import JobDescription
 from labeling_provider.groundtruth.layout import intermediate_folder
+from labeling_provider.groundtruth.objects import HUMAN_ANNOTATED, METADATA, job_of, metadata_of
 from labeling_provider.jobs.line_files import files_of_line
 from labeling_provider.jobs.moving_choice import Data, Manner
 from labeling_provider.jobs.moving_parts import Entry, Outcome
@@ -69,10 +70,9 @@ class JobFiles:
                 rest += 1
                 continue
             labeled += 1
-            about = line.get(f"{plan.job.label_attribute}-metadata")
-            about = about if isinstance(about, dict) else {}
-            job = str(about.get("job-name") or plan.job.name).removeprefix("labeling-job/")
-            own += job == plan.job.name and about.get("human-annotated") != "no"
+            metadata = metadata_of(line, plan.job.label_attribute)
+            is_own = job_of(metadata) in {"", plan.job.name}
+            own += is_own and metadata.get(HUMAN_ANNOTATED) != "no"
         return LineCounts(labeled, rest, own)
 
     def check(self, plan: Plan) -> None:
@@ -195,7 +195,7 @@ class JobFiles:
                 line = parse_line(raw, half_surrogates=True)
             except ValueError as error:
                 raise ManifestError(plan.labels_uri, [LineProblem(number, 0, str(error))]) from None
-            if attribute not in line and line.pop(f"{attribute}-metadata", None) is not None:
+            if attribute not in line and line.pop(f"{attribute}{METADATA}", None) is not None:
                 # Why there was no label last time.
                 yield line, written(line)
             else:

@@ -23,7 +23,6 @@ DATA_TAG: Final = "labeling-import:data"
 """Tag of an imported job: which of its data were copied without a problem, one of :class:`Data`."""
 OWN_FOLDER: Final = "self-hosted"
 """Folder in a job's old output path for its output here, where both sides use the same S3."""
-MAX_TAGS: Final = 50
 
 _INPUT: Final = "labeling-import"
 """Folder in a job's output bucket for its input manifest here. Streaming jobs keep input and output apart."""
@@ -81,8 +80,8 @@ class Plan:
         if len(tags) < len(self.job.tags):
             notes.append("Tags that begin with aws: are Amazon's own and were left out.")
         tags |= {SOURCE_TAG: self.job.arn, AS_TAG: AS_FINISHED if self.is_finished else AS_RUNNING}
-        if len(tags) >= MAX_TAGS:
-            raise MovingError(f"With the import's three tags it has more than {MAX_TAGS}: remove some at the source.")
+        if len(tags) >= Quota.TAGS:
+            raise MovingError(f"With the import's three tags it has more than {Quota.TAGS}: remove some at the source.")
         request.tag(tags)
         if same_s3:
             request.write_to_folder(OWN_FOLDER)

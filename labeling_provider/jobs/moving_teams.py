@@ -10,6 +10,7 @@ from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.client.list_pages import pages
 from labeling_provider.client.retries import error_code, is_outage
 from labeling_provider.groundtruth.tag_lists import write_tags
+from labeling_provider.groundtruth.workforce_identity import TeamMember, WorkforceIdentity
 from labeling_provider.jobs.moving_parts import (
     SOURCE_TAG,
     Entry,
@@ -97,7 +98,7 @@ class Teams:
         """
         answer = ask(self._source, "describe_workteam", f"Describing the workteam {name}", WorkteamName=name)
         team: dict[str, Any] = answer["Workteam"]
-        if any("OidcMemberDefinition" in member for member in team["MemberDefinitions"]):
+        if any(TeamMember(member).is_at_provider for member in team["MemberDefinitions"]):
             self._check_provider()
         return team
 
@@ -149,7 +150,7 @@ class Teams:
     def _check_provider(self) -> None:
         """:raises MovingError: if the service lacks a workforce with an OIDC provider, which can't be imported."""
         workforces = ask(self._target, "list_workforces", "Listing the workforces")["Workforces"]
-        if not any("OidcConfig" in workforce for workforce in workforces):
+        if all(WorkforceIdentity(workforce).provider is None for workforce in workforces):
             raise MovingError(
                 "Its people sign in at an OIDC provider. First create its workforce on the service (CreateWorkforce): "
                 "Amazon does not reveal the ClientSecret."
@@ -173,11 +174,11 @@ class Teams:
         """
         people, notes, problems = 0, [], []
         for member in members:
-            group = member.get("CognitoMemberDefinition")
+            group = TeamMember(member).group
             if group is None:
                 notes.append("Its people sign in at their OIDC provider.")
                 continue
-            place = {"UserPoolId": group["UserPool"], "GroupName": group["UserGroup"]}
+            place = group.place
             try:
                 for user in _users(self._source, place):
                     person = _name_of(user)

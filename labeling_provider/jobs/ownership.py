@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from labeling_provider.errors import JobNameTakenError
-from labeling_provider.groundtruth.description import JobDescription
+from labeling_provider.groundtruth.description import JobDescription, JobRequest
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.request.names import MAX_JOB_NAME, derive_job_name, fingerprint
 
@@ -177,8 +177,7 @@ def request_mark(draft: LabelingJobDraft) -> str:
 
     :param draft: the request, drafted for a fixed name, so that the hash is the same for every job.
     """
-    content = {key: value for key, value in draft.request.items() if key not in {"Tags", "LabelingJobName"}}
-    return fingerprint([content, draft.files])
+    return fingerprint([JobRequest(draft.request).content(), draft.files])
 
 
 def changes(draft: LabelingJobDraft, job: OwnJob) -> list[str]:
@@ -187,9 +186,7 @@ def changes(draft: LabelingJobDraft, job: OwnJob) -> list[str]:
     :param draft: the current request, drafted for the job's name.
     """
     differing = [
-        key
-        for key, value in draft.request.items()
-        if key not in {"Tags", "LabelingJobName"} and not _within(value, job.members.get(key))
+        key for key, value in JobRequest(draft.request).content().items() if not _within(value, job.members.get(key))
     ]
     return differing or ["labels or instructions"]
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.job import JobState
+from labeling_provider.groundtruth.objects import FAILURE_REASON, metadata_of
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.jobs.addresses import job_url
 from labeling_provider.jobs.ownership import OwnJob
@@ -138,9 +139,5 @@ class Rounds:
 def _failures(lines: Iterator[bytes], attribute: str) -> Iterator[tuple[int, str]]:
     """Line number and reason of every failed object."""
     for number, raw in enumerate(lines, 1):
-        if b"failure-reason" not in raw:
-            continue
-        metadata = json.loads(raw).get(f"{attribute}-metadata")
-        reason = metadata.get("failure-reason") if isinstance(metadata, dict) else None
-        if reason:
+        if FAILURE_REASON.encode() in raw and (reason := metadata_of(json.loads(raw), attribute).get(FAILURE_REASON)):
             yield number, str(reason)[:_MAX_REASON]

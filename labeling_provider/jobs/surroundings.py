@@ -23,6 +23,7 @@ from labeling_provider.groundtruth.facts import WorkforceKind, bucket_arn, princ
 from labeling_provider.groundtruth.media import media_of
 from labeling_provider.groundtruth.task_types import TaskType
 from labeling_provider.groundtruth.uris import split_s3_uri
+from labeling_provider.groundtruth.workforce_identity import TeamMember, UserGroup
 from labeling_provider.jobs.input_objects import Findings, LineSample, ObjectInspection
 
 if TYPE_CHECKING:
@@ -192,10 +193,10 @@ class Inspection:
             else:
                 self._findings.not_seen(f"the workteam {name}", error)
             return
-        groups = [member.get("CognitoMemberDefinition") for member in team["MemberDefinitions"]]
+        groups = [TeamMember(member).group for member in team["MemberDefinitions"]]
         if not groups:
             self._findings.wrong("WorkteamArn", f"the workteam {name} has no members.", "Add people to it.")
-        elif all(groups) and not any(self._has_people(group) for group in groups):
+        elif all(groups) and not any(self._has_people(group) for group in groups if group):
             self._findings.wrong(
                 "WorkteamArn", f"the user groups of the workteam {name} are empty.", "Add people to them."
             )
@@ -214,13 +215,12 @@ class Inspection:
         others = f", and of others: {', '.join(names[1:_NAMED])}{' …' if more else ''}" if names[1:] else ""
         return f"Create it, or correct the ARN. There is {arns[names[0]]}{others}."
 
-    def _has_people(self, group: Mapping[str, str]) -> bool:
+    def _has_people(self, group: UserGroup) -> bool:
         cognito = self._once("cognito-idp")
-        ask = {"UserPoolId": group["UserPool"], "GroupName": group["UserGroup"], "Limit": 1}
         try:
-            return bool(cognito.list_users_in_group(**ask)["Users"])
+            return bool(cognito.list_users_in_group(**group.place, Limit=1)["Users"])
         except (BotoCoreError, ClientError) as error:
-            self._findings.not_seen(f"the members of the user group {group['UserGroup']}", error)
+            self._findings.not_seen(f"the members of the user group {group.name}", error)
             return True
 
     def _once(self, service: str) -> Any:

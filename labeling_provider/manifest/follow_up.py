@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from labeling_provider.groundtruth.objects import ObjectKeys
+from labeling_provider.groundtruth.objects import METADATA, ObjectKeys
 from labeling_provider.manifest.reader import LineProblem, ManifestError, parse_line, size_of, written
 
 MAX_PROBLEMS: Final = 20
@@ -27,7 +27,7 @@ def missing_lines(lines: Iterable[bytes], label_attribute: str, where: str = "ma
     for data, raw in _parsed(lines, where):
         if label_attribute in data:
             continue
-        if data.pop(f"{label_attribute}-metadata", None) is None:
+        if data.pop(f"{label_attribute}{METADATA}", None) is None:
             yield raw
         else:
             yield written(data)
@@ -39,7 +39,7 @@ def without_label(raw: bytes, label_attribute: str) -> bytes:
     :raises ValueError: in words for people, if the line can't be read.
     """
     data = parse_line(raw)
-    for key in (label_attribute, f"{label_attribute}-metadata"):
+    for key in (label_attribute, f"{label_attribute}{METADATA}"):
         data.pop(key, None)
     return written(data)
 

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from labeling_provider.groundtruth.dates import nanoseconds
-from labeling_provider.groundtruth.objects import METADATA, ObjectKeys, is_job_metadata
+from labeling_provider.groundtruth.objects import (
+    CREATION_DATE,
+    FAILURE_REASON,
+    METADATA,
+    ObjectKeys,
+    bare_job_name,
+    is_job_metadata,
+    job_of,
+    metadata_of,
+)
 from labeling_provider.manifest.reader import parse_line, written
 from labeling_provider.manifest.scan import MAX_PROBLEMS, Line, Scan, scan
-
-_FAILURE: Final = "failure-reason"
 
 
 class _ClassName(NamedTuple):
@@ -46,7 +53,7 @@ class Merge:
         object_keys: Sequence[str] | None = None,
         adjusted_in: Mapping[str, str] | None = None,
     ) -> None:
-        self._job = _job_name(job) if job else None
+        self._job = bare_job_name(job).casefold() if job else None
         self._adjusted_in = dict(adjusted_in or {})
         self._adjusted_of = {adjusted: attribute for attribute, adjusted in self._adjusted_in.items()}
         self._keys, self._objects = object_keys, ObjectKeys(object_keys)
@@ -100,7 +107,7 @@ class Merge:
         for attribute, adjusted in self._adjusted_in.items():
             if adjusted not in data:
                 continue
-            former, later = (_date(_metadata(data, name)) for name in (attribute, adjusted))
+            former, later = (_date(metadata_of(data, name)) for name in (attribute, adjusted))
             if attribute in data and former is not None and later is not None and former > later:
                 continue
             for ending in ("", METADATA):
@@ -140,12 +147,12 @@ class Merge:
 
     def _rank(self, data: Mapping[str, Any], attribute: str) -> tuple[bool, bool, bool, int]:
         """The precedence of a line's label."""
-        metadata = _metadata(data, attribute)
+        metadata = metadata_of(data, attribute)
         labeled = attribute in data
-        return labeled, labeled and self._is_preferred(metadata), _FAILURE in metadata, _date(metadata) or 0
+        return labeled, labeled and self._is_preferred(metadata), FAILURE_REASON in metadata, _date(metadata) or 0
 
     def _is_preferred(self, metadata: Mapping[str, Any]) -> bool:
-        return self._job is not None and _job_name(str(metadata.get("job-name", ""))) == self._job
+        return self._job is not None and job_of(metadata).casefold() == self._job
 
     def _inspect_labels(self, line: Line, scanned: Scan[Any]) -> None:
         """Check the jobs, dates and classes of a line's labels."""
@@ -157,10 +164,10 @@ class Merge:
             if is_job_metadata(metadata):
                 self._labels.add(attribute)
             preferred = preferred or (attribute in line.data and self._is_preferred(metadata))
-            if metadata.get("creation-date") is not None and _date(metadata) is None:
+            if metadata.get(CREATION_DATE) is not None and _date(metadata) is None:
                 self.undated += 1
                 if len(self.problems) < MAX_PROBLEMS:
-                    date = str(metadata["creation-date"])[:80]
+                    date = str(metadata[CREATION_DATE])[:80]
                     where = f"{scanned.where}: line {scanned.number}, byte {scanned.offset}: {key}"
                     self.problems.append(
                         f"{where}: creation-date {date!r} is not an ISO 8601 date; it counts as the oldest"
@@ -180,20 +187,9 @@ class Merge:
         self.preferred += preferred
 
 
-def _job_name(text: str) -> str:
-    """A labeling job's name for comparison: without a path before it, and without regard to case."""
-    return text.rpartition("/")[2].casefold()
-
-
-def _metadata(data: Mapping[str, Any], attribute: str) -> Mapping[str, Any]:
-    """The metadata of a label; empty if there are none."""
-    value = data.get(f"{attribute}{METADATA}")
-    return value if isinstance(value, dict) else {}
-
-
 def _date(metadata: Mapping[str, Any]) -> int | None:
     """When a label was made, as by :func:`nanoseconds`; None if the date is missing or can't be read."""
-    date = metadata.get("creation-date")
+    date = metadata.get(CREATION_DATE)
     return nanoseconds(date) if isinstance(date, str) else None
 
 

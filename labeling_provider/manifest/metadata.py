@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from labeling_provider.groundtruth.objects import CREATION_DATE, FAILURE_REASON, HUMAN_ANNOTATED, JOB_NAME
 from labeling_provider.groundtruth.point_formats import BACKGROUND as POINT_BACKGROUND
 
 BACKGROUND: Final = "BACKGROUND"
@@ -39,10 +40,10 @@ class LabelMetadata(msgspec.Struct, gc=False):
     """A label's metadata. Keys that this package does not use are ignored."""
 
     confidence: float | None = None
-    human_annotated: str | None = msgspec.field(name="human-annotated", default=None)
-    creation_date: str | None = msgspec.field(name="creation-date", default=None)
-    job_name: str | None = msgspec.field(name="job-name", default=None)
-    failure_reason: str | None = msgspec.field(name="failure-reason", default=None)
+    human_annotated: str | None = msgspec.field(name=HUMAN_ANNOTATED, default=None)
+    creation_date: str | None = msgspec.field(name=CREATION_DATE, default=None)
+    job_name: str | None = msgspec.field(name=JOB_NAME, default=None)
+    failure_reason: str | None = msgspec.field(name=FAILURE_REASON, default=None)
     class_name: str | None = msgspec.field(name="class-name", default=None)
     class_map: dict[str, str] | None = msgspec.field(name="class-map", default=None)
     confidence_map: dict[str, float] | None = msgspec.field(name="confidence-map", default=None)

@@ -17,6 +17,7 @@ import msgspec
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import MetadataType
+from labeling_provider.groundtruth.objects import METADATA
 from labeling_provider.groundtruth.ready_functions import drawing_type
 from labeling_provider.manifest.label_parts import (
     Box,
@@ -116,7 +117,7 @@ class Label:
     @cached_property
     def about(self) -> LabelMetadata:
         """The label's metadata: confidence, human or machine, job, date."""
-        return self._read(self.metadata or {}, LabelMetadata, "-metadata")
+        return self._read(self.metadata or {}, LabelMetadata, METADATA)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -150,7 +151,7 @@ class Label:
     @property
     def keys(self) -> dict[str, Any]:
         """The label's keys in the manifest line, as they were read."""
-        metadata = {} if self.metadata is None else {f"{self.attribute}-metadata": self.metadata}
+        metadata = {} if self.metadata is None else {f"{self.attribute}{METADATA}": self.metadata}
         return {self.attribute: self.value, **metadata}
 
     def _read(self, value: Any, structure: type[Converted], suffix: str = "") -> Converted:
@@ -173,7 +174,7 @@ class Label:
     def _all_named(self, names: Mapping[int, str | None]) -> dict[int, str]:
         named = {class_id: name for class_id, name in names.items() if name is not None}
         if unnamed := names.keys() - named.keys():
-            raise LabelError(f"{self.attribute}: class {min(unnamed)} has no name in {self.attribute}-metadata")
+            raise LabelError(f"{self.attribute}: class {min(unnamed)} has no name in {self.attribute}{METADATA}")
         return named
 
     def _class_id(self, value: int | str, suffix: str = "") -> int:
@@ -571,7 +572,7 @@ def read_label(line: Mapping[str, Any], attribute: str) -> Label | None:
     """
     if line.get(attribute) is None:
         return None
-    metadata = line.get(f"{attribute}-metadata")
+    metadata = line.get(f"{attribute}{METADATA}")
     if metadata is not None and not isinstance(metadata, Mapping):
         raise LabelError(f"{attribute}-metadata: must be a JSON object")
     metadata_type = (metadata or {}).get("type")

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from labeling_provider.groundtruth.frame_tools import CUBOIDS
+from labeling_provider.groundtruth.objects import METADATA
 from labeling_provider.manifest import (
     BoxesLabel,
     ClassesLabel,
@@ -187,7 +188,7 @@ def why_not_compared(label: Label) -> str:
     if type(label) is Label:
         return f"of the type {str(kind)[:_MAX_KIND]!r}, which can't be compared"
     if isinstance(label, ClassLabel):
-        return f'without "class-name" in {label.attribute}-metadata'
+        return f'without "class-name" in {label.attribute}{METADATA}'
     return "with too many parts to compare, or with parts far outside the picture"
 
 

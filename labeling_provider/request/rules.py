@@ -15,6 +15,7 @@ from labeling_provider.errors import Problem, counted
 from labeling_provider.groundtruth import facts, model
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.facts import Arn, Quota, WorkforceKind
+from labeling_provider.groundtruth.objects import METADATA
 from labeling_provider.groundtruth.ready_functions import ready_function
 from labeling_provider.groundtruth.task_types import TASK_TYPES, TaskType
 from labeling_provider.request import templates
@@ -84,7 +85,7 @@ def attribute_name_problems(name: str, task_type: TaskType) -> list[Problem]:
     """Problems with a label attribute's name for a task type; empty if it is allowed."""
     where = "LabelAttributeName"
     problems = []
-    if name.endswith("-metadata"):
+    if name.endswith(METADATA):
         problems.append(Problem(where, f"{name!r} ends with -metadata.", "Choose a name without that ending."))
     if name in {"source", "source-ref"}:
         problems.append(Problem(where, f"{name!r} is reserved for the input.", "Choose another name."))

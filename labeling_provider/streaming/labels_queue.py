@@ -16,12 +16,13 @@ from labeling_provider.client.retries import answer_to
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.dates import nanoseconds
 from labeling_provider.groundtruth.events import message_content
+from labeling_provider.groundtruth.facts import Quota
+from labeling_provider.groundtruth.objects import CREATION_DATE, METADATA, job_of, metadata_of
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.manifest import LabelError, read_label
 
 _MAX_WAIT: Final = 5.0
 _UNTIL_STORED: Final = 900
-_MAX_VISIBILITY: Final = 43_200
 _MAX_CLASSES: Final = 100
 
 log = logging.getLogger(__name__)
@@ -98,7 +99,9 @@ class LabelsQueue:
         return ReadQueue(self._sqs, answer["QueueUrl"], self._outage)
 
     def _receive(self, reader: ReadQueue, most: int, seconds: float) -> None:
-        messages = reader.receive(most, wait=seconds, keep=min(self._max_wait + _UNTIL_STORED, _MAX_VISIBILITY))
+        messages = reader.receive(
+            most, wait=seconds, keep=min(self._max_wait + _UNTIL_STORED, Quota.HIDDEN_MESSAGE_SECONDS)
+        )
         held = {other.message_id for other in self._held}
         for message in messages:
             line = label_line(message["Body"])
@@ -142,14 +145,9 @@ def label_line(body: str) -> str | None:
 
 def _attribute(line: dict[str, Any]) -> str:
     """The label attribute with the newest label; empty if there is none."""
-    names = [key.removesuffix("-metadata") for key in line if key.endswith("-metadata")]
-    dates = {name: str(_metadata(line, name).get("creation-date")) for name in names if name in line}
+    names = [key.removesuffix(METADATA) for key in line if key.endswith(METADATA)]
+    dates = {name: str(metadata_of(line, name).get(CREATION_DATE)) for name in names if name in line}
     return max(((nanoseconds(date) or 0, name) for name, date in dates.items()), default=(0, ""))[1]
-
-
-def _metadata(line: dict[str, Any], name: str) -> dict[str, Any]:
-    metadata = line.get(f"{name}-metadata")
-    return metadata if isinstance(metadata, dict) else {}
 
 
 def _classes(line: dict[str, Any], attribute: str) -> tuple[str, ...]:
@@ -165,5 +163,5 @@ def _counts(lines: list[dict[str, Any]]) -> dict[str, Any]:
     """Label attribute, job and number of labels by class."""
     attribute = _attribute(lines[-1])
     classes = Counter(name[:256] for line in lines for name in _classes(line, attribute))
-    job = str(_metadata(lines[-1], attribute).get("job-name", "")).rpartition("/")[2]
+    job = job_of(metadata_of(lines[-1], attribute))
     return {"label_attribute_name": attribute, "job_name": job, "classes": dict(classes.most_common(_MAX_CLASSES))}

@@ -273,7 +273,7 @@ class _Views:
         ground_truth = mine.hook.ground_truth
         if ground_truth.is_amazon:
             return ""
-        page = job_url(ground_truth, JobRequest({"LabelingJobName": mine.name}))
+        page = job_url(ground_truth, JobRequest.named(mine.name))
         return render_page("people_part.html", job=job, page=page, people=read_people(ground_truth, page))
 
     def picture(

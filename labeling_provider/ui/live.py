@@ -216,7 +216,7 @@ class LiveJobs:
             # The rest of a description can be large.
             known = ("OutputConfig", "InputConfig", "LabelAttributeName")
             self._owned.put(_key(job), {key: description[key] for key in known})
-        request = JobRequest({**description, "LabelingJobName": job.name})
+        request = JobRequest.named(job.name, description)
         output = as_s3_uri(request.output_uri)
         manifest = as_s3_uri(request.manifest_uri) if request.manifest_uri else None
         for uri in filter(None, (output, manifest)):

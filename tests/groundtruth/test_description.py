@@ -158,3 +158,10 @@ def test_a_streaming_job_without_labels_has_no_labels_to_read() -> None:
         _ = description("InProgress", InputConfig=topic).labels_uri
     with pytest.raises(ValueError, match="animals has no output path"):
         _ = description("InProgress").output_uri
+
+
+def test_the_content_of_a_request_says_neither_name_nor_tags() -> None:
+    request = JobRequest.named("herons", {"RoleArn": "arn:aws:iam::1:role/birds", "LabelingJobName": "old", "Tags": []})
+    assert request.name == "herons"
+    assert request.without_name() == {"RoleArn": "arn:aws:iam::1:role/birds", "Tags": []}
+    assert request.content() == {"RoleArn": "arn:aws:iam::1:role/birds"}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling_provider.groundtruth.objects import ObjectKeys
+from labeling_provider.groundtruth.objects import ObjectKeys, job_of, metadata_of
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -137,3 +137,17 @@ def test_keys_may_be_named() -> None:
 def test_keys_that_are_none_are_refused(keys: Any) -> None:
     with pytest.raises(ValueError, match="object_keys must be a list of keys"):
         ObjectKeys(keys)
+
+
+def test_metadata_that_are_no_object_are_none() -> None:
+    assert metadata_of({"bird": 1, "bird-metadata": {"odd": 1}}, "bird") == {"odd": 1}
+    assert metadata_of({"bird": 1, "bird-metadata": ["odd"]}, "bird") == {}
+    assert metadata_of({"bird": 1}, "bird") == {}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "name"),
+    [({"job-name": "labeling-job/digits"}, "digits"), ({"job-name": "digits"}, "digits"), ({"job-name": None}, "")],
+)
+def test_the_job_of_a_label_is_named_without_its_path(metadata: dict[str, Any], name: str) -> None:
+    assert job_of(metadata) == name

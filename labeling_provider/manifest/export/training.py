@@ -10,6 +10,7 @@ from functools import singledispatch
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, cast
 
+from labeling_provider.groundtruth.objects import METADATA
 from labeling_provider.manifest.export.format import Example, Format, json_bytes, stem_of
 from labeling_provider.manifest.export.shown import shown
 from labeling_provider.manifest.export.text import span_dicts, spans_in
@@ -358,4 +359,4 @@ def _renumbered(label: Label, numbers: Mapping[int, int]) -> dict[str, Any]:
     else:
         # Some of Amazon's examples write the class id as a string.
         value = type(label.value)(numbers[cast(ClassLabel, label).class_id])
-    return {label.attribute: value, **({} if label.metadata is None else {f"{label.attribute}-metadata": metadata})}
+    return {label.attribute: value, **({} if label.metadata is None else {f"{label.attribute}{METADATA}": metadata})}

@@ -13,6 +13,7 @@ from shutil import copyfileobj
 from typing import IO, Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
+from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.groundtruth.uris import split_s3_uri
 from labeling_provider.service.cloud.impatient import ImpatientObjects
 from labeling_provider.service.cloud.object_store import NO_OBJECT, MissingObject, ObjectStore
@@ -21,7 +22,6 @@ from labeling_provider.service.failures import REFUSED_CREDENTIALS, is_outage
 MAX_WRITES_AT_ONCE: Final = 32
 """How many objects are written at once, and how many connections are kept open."""
 
-_MAX_LINK_SECONDS: Final = 7 * 24 * 3600
 _MISSING: Final = frozenset({"404", "NoSuchKey", "NoSuchBucket"})
 _REFUSALS: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _IMPATIENCE: Final = {"connect_timeout": 2, "read_timeout": 4, "retries": {"total_max_attempts": 2}}
@@ -162,7 +162,7 @@ class EndpointObjectStore(ObjectStore):
             "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
             "X-Amz-Credential": signer.scope(request),
             "X-Amz-Date": request.context["timestamp"],
-            "X-Amz-Expires": str(min(seconds, _MAX_LINK_SECONDS)),
+            "X-Amz-Expires": str(min(seconds, Quota.LINK_SECONDS)),
             "X-Amz-SignedHeaders": "host",
             **({"X-Amz-Security-Token": keys.token} if keys.token else {}),
         }

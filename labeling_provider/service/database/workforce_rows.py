@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from labeling_provider.groundtruth.workforce_identity import WorkforceIdentity
 from labeling_provider.service.database import revisions
 from labeling_provider.service.database.database import from_row, now
 from labeling_provider.service.database.paging import PageRequest, has_part, read_page
@@ -91,7 +92,8 @@ def everyone(connection: Connection) -> list[WorkforceRow]:
 
 def of_openid(connection: Connection) -> WorkforceRow | None:
     """The workforce whose people are those of an OpenID Connect provider; None if there is none."""
-    return next((row for row in everyone(connection) if "OidcConfig" in row.identity), None)
+    rows = everyone(connection)
+    return next((row for row in rows if WorkforceIdentity(row.identity).provider is not None), None)
 
 
 def secret_of(connection: Connection, name: str) -> tuple[str | None, bool]:

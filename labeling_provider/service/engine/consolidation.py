@@ -11,6 +11,7 @@ from typing import Any, Final
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.groundtruth.facts import WorkforceKind
+from labeling_provider.groundtruth.objects import METADATA
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.object_store import ObjectStore
@@ -122,7 +123,7 @@ class Results:
                     continue
                 label = labels[object_id]
                 content[attribute] = label.value
-                content[f"{attribute}-metadata"].update(label.metadata)
+                content[f"{attribute}{METADATA}"].update(label.metadata)
             changed = {row.object_id: new for row in group if (new := as_json(contents[row.object_id])) != row.result}
             if changed:
                 results |= changed
@@ -168,7 +169,7 @@ class Results:
         contents = {
             object_id: {
                 job.attribute: label.value,
-                f"{job.attribute}-metadata": layout.label_metadata(
+                f"{job.attribute}{METADATA}": layout.label_metadata(
                     label.metadata, job.task_type.metadata_type, job.name, when[object_id]
                 ),
             }
@@ -204,7 +205,7 @@ class Results:
                 metadata = layout.label_metadata(
                     {"worker-response-ref": uri}, job.task_type.metadata_type, job.name, row.answered
                 )
-                contents[row.object_id] = {job.attribute: {}, f"{job.attribute}-metadata": metadata}
+                contents[row.object_id] = {job.attribute: {}, f"{job.attribute}{METADATA}": metadata}
             return contents, {}
         failed: dict[int, str] = {}
         for row, group in self._groups(rows, batch):

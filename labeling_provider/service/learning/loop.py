@@ -21,6 +21,7 @@ from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.groundtruth.facts import Quota
+from labeling_provider.groundtruth.objects import METADATA
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.object_store import ObjectStore
 from labeling_provider.service.database import learning_rows, lease_rows, object_rows
@@ -269,7 +270,7 @@ class ActiveLearning:
             except ValueError:
                 continue
             metadata = layout.label_metadata(label.metadata, job.task_type.metadata_type, job.name, at, by_people=False)
-            content = {job.attribute: label.value, f"{job.attribute}-metadata": metadata}
+            content = {job.attribute: label.value, f"{job.attribute}{METADATA}": metadata}
             try:
                 as_json(content)
             except ValueError as error:

@@ -10,6 +10,7 @@ from typing import Any
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.documents import plain
 from labeling_provider.groundtruth.facts import Arn, image_uri
+from labeling_provider.groundtruth.objects import job_of, metadata_of
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.database import model_rows
@@ -47,9 +48,8 @@ class ModelRegistry:
     def _former_arn(self, run: Run) -> str | None:
         with self._database.read() as connection:
             line = model_rows.any_given_line(connection, run.id)
-            metadata = _parsed(line).get(f"{run.job.attribute}-metadata") if line else None
-            name = plain(str(metadata.get("job-name", "")), 300) if isinstance(metadata, dict) else ""
-            return model_rows.last_arn_of(connection, name.removeprefix("labeling-job/"), run.job.task_type.algorithm)
+            metadata = metadata_of(_parsed(line), run.job.attribute) if line else {}
+            return model_rows.last_arn_of(connection, plain(job_of(metadata), 300), run.job.task_type.algorithm)
 
     def maker(self, run: Run, is_wanted: Callable[[], bool]) -> Callable[[], Model]:
         """A function that creates models for a job, each in the state before it learns anything in the job.

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from labeling_provider.groundtruth.facts import arn_of
+from labeling_provider.groundtruth.workforce_identity import TeamMember, UserPool, WorkforceIdentity
 from labeling_provider.service.cloud.openid import OPENID_ENDPOINTS, OWN_PARAMETERS, is_address
 from labeling_provider.service.cloud.sealing import Seal
 from labeling_provider.service.database import tag_rows, workforce_rows, workteam_rows
@@ -39,7 +40,7 @@ class Workforces:
         self._networks: tuple[float, list[str]] = (0.0, [])
         with database.write() as connection:
             if workforce_rows.find(connection, DEFAULT) is None:
-                identity = {"CognitoConfig": {"UserPool": own_user_pool(region), "ClientId": OWN_CLIENT}}
+                identity = UserPool(own_user_pool(region), OWN_CLIENT).as_identity()
                 workforce_rows.insert(
                     connection, name=DEFAULT, arn=self._arn(DEFAULT), identity=identity, client_secret=None, settings={}
                 )
@@ -93,8 +94,8 @@ class Workforces:
         with self._database.write() as connection:
             row = _workforce(connection, request["WorkforceName"])
             identity, secret = row.identity, None
-            if "OidcConfig" in request:
-                if "OidcConfig" not in row.identity:
+            if WorkforceIdentity(request).provider is not None:
+                if WorkforceIdentity(row.identity).provider is None:
                     raise validation_error(
                         f"The people of the workforce {row.name} are in Cognito: it has no OidcConfig."
                     )
@@ -190,12 +191,12 @@ def check_workforce(connection: Connection, name: str, members: list[dict[str, A
     :raises ApiError: if they can't, or there is no such workforce.
     """
     row = _workforce(connection, name)
-    config = row.identity.get("CognitoConfig")
+    own = WorkforceIdentity(row.identity).user_pool
     for member in members:
-        group = member.get("CognitoMemberDefinition")
-        if (group is None) != (config is None):
-            raise validation_error(f"The people of the workforce {row.name} are in {'Cognito' if config else 'OIDC'}.")
-        if group and config and row.name != DEFAULT and any(group[key] != value for key, value in config.items()):
+        theirs = TeamMember(member).user_pool
+        if (theirs is None) != (own is None):
+            raise validation_error(f"The people of the workforce {row.name} are in {'Cognito' if own else 'OIDC'}.")
+        if row.name != DEFAULT and theirs != own:
             raise validation_error(f"The workforce {row.name} has another user pool or client.")
     return row.name
 
@@ -206,11 +207,7 @@ def workforce_of(connection: Connection, members: list[dict[str, Any]]) -> str |
     :param members: the members of a workteam, already checked by themselves.
     """
     for row in workforce_rows.everyone(connection):
-        config = row.identity.get("CognitoConfig")
-        group = members[0].get("CognitoMemberDefinition")
-        if row.name != DEFAULT and (
-            all(group[key] == value for key, value in config.items()) if group and config else not group and not config
-        ):
+        if row.name != DEFAULT and TeamMember(members[0]).user_pool == WorkforceIdentity(row.identity).user_pool:
             return row.name
     return None
 
@@ -240,16 +237,16 @@ def _identity(request: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
 
     :raises ApiError: unless exactly one way is given.
     """
-    given = [name for name in ("CognitoConfig", "OidcConfig") if name in request]
-    if len(given) != 1:
+    given = WorkforceIdentity(request)
+    if (given.user_pool is None) == (given.provider is None):
         raise validation_error("Give exactly one of CognitoConfig and OidcConfig.")
-    config = dict(request[given[0]])
-    if own := sorted(OWN_PARAMETERS & config.get("AuthenticationRequestExtraParams", {}).keys()):
+    provider = given.provider or {}
+    if own := sorted(OWN_PARAMETERS & provider.get("AuthenticationRequestExtraParams", {}).keys()):
         raise validation_error(f"AuthenticationRequestExtraParams can't set {', '.join(own)}: the service does.")
-    for name in OPENID_ENDPOINTS if given[0] == "OidcConfig" else ():
-        if not is_address(config[name]):
+    for name in OPENID_ENDPOINTS if provider else ():
+        if not is_address(provider[name]):
             raise validation_error(f"OidcConfig.{name} must be an address such as https://idp.example.com/path.")
-    return {given[0]: config}, config.pop("ClientSecret", None)
+    return given.as_shown(), given.client_secret
 
 
 def _settings(request: Mapping[str, Any]) -> dict[str, Any]:

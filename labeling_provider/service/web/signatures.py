@@ -18,6 +18,7 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
+from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.service.cloud.offered import Service
 from labeling_provider.service.failures import ApiError
 from labeling_provider.service.web.requests import RequestHead
@@ -28,7 +29,6 @@ EMPTY_HASH: Final = hashlib.sha256().hexdigest()
 UNSIGNED_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
 
 _WINDOW: Final = timedelta(minutes=15)
-MAX_PRESIGNED_SECONDS: Final = 7 * 24 * 3600
 _DAY: Final = re.compile(r"[0-9]{8}")
 _NAME: Final = re.compile(r"[a-z0-9-]{1,64}")
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
@@ -192,7 +192,7 @@ def presigned(
     """
     path = quote(f"/{bucket}/{key}", safe="/~-_.")
     stamp = signed_at.strftime("%Y%m%dT%H%M%SZ")
-    unsigned, query = _link(credentials.access_key_id, region, stamp, min(seconds, MAX_PRESIGNED_SECONDS))
+    unsigned, query = _link(credentials.access_key_id, region, stamp, min(seconds, Quota.LINK_SECONDS))
     value = unsigned.expected("GET", path, query, f"host:{host}\n", UNSIGNED_PAYLOAD, credentials)
     return f"{path}?{query}&X-Amz-Signature={value}"
 
@@ -288,7 +288,7 @@ def _check_time(stamp: str, lifetime: str | None, now: datetime) -> None:
     if lifetime is None:
         if abs(now - signed) > _WINDOW:
             raise _denied("RequestTimeTooSkewed", "The signing time is more than 15 minutes from the service's.")
-    elif not 0 < seconds <= MAX_PRESIGNED_SECONDS or not -_WINDOW <= now - signed <= timedelta(seconds=seconds):
+    elif not 0 < seconds <= Quota.LINK_SECONDS or not -_WINDOW <= now - signed <= timedelta(seconds=seconds):
         raise _denied("AccessDenied", "The presigned URL has expired.")
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
+from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.groundtruth.tag_lists import read_tags, write_tags
 from labeling_provider.service.database import tag_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.failures import ApiError, not_found
 from labeling_provider.service.work.requesters import Requester
-
-MAX_TAGS: Final = 50
 
 
 class Tags:
@@ -63,8 +62,8 @@ def add_tags(connection: Connection, arn: str, given: Iterable[dict[str, str]]) 
     """
     new = read_tags(given)
     count = len(tag_rows.read_tags(connection, arn).keys() | new.keys())
-    if count > MAX_TAGS:
-        raise ApiError("ResourceLimitExceeded", f"{count} tags, at most {MAX_TAGS} are allowed.")
+    if count > Quota.TAGS:
+        raise ApiError("ResourceLimitExceeded", f"{count} tags, at most {Quota.TAGS} are allowed.")
     tag_rows.put_tags(connection, arn, new)
 
 

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from labeling_provider.groundtruth.workforce_identity import UserGroup, UserPool
 from labeling_provider.service.database.workforce_rows import OWN_CLIENT, own_user_pool
 from labeling_provider.service.engine.erasure import Eraser, ErasureError
 from labeling_provider.service.failures import ApiError
@@ -92,8 +93,7 @@ class Workers:
         return answer
 
     def _new_team(self, name: str) -> str:
-        group = {"UserPool": own_user_pool(self._region), "UserGroup": name, "ClientId": OWN_CLIENT}
-        members = [{"CognitoMemberDefinition": group}]
+        members = [UserGroup(UserPool(own_user_pool(self._region), OWN_CLIENT), name).as_member()]
         request = {"WorkteamName": name, "Description": f"People of {name}", "MemberDefinitions": members}
         return str(self._operations.call("CreateWorkteam", request)["WorkteamArn"])
 

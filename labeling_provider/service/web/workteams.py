@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from labeling_provider.groundtruth.facts import arn_of
+from labeling_provider.groundtruth.workforce_identity import TeamMember, UserGroup, UserPool
 from labeling_provider.service.cloud.identity import Directory
 from labeling_provider.service.database import people_rows, tag_rows, workteam_rows
 from labeling_provider.service.database.database import Connection, Database
@@ -51,13 +52,13 @@ class Workteams:
                 if arn in known:
                     continue
                 who = "People" if name == PEOPLE else "Simulated workers"
-                member = {"UserPool": own_user_pool(self._region), "UserGroup": name, "ClientId": OWN_CLIENT}
+                group = UserGroup(UserPool(own_user_pool(self._region), OWN_CLIENT), name)
                 workteam_rows.insert_workteam(
                     connection,
                     name=name,
                     arn=arn,
                     description=f"{who} of the service",
-                    members=[{"CognitoMemberDefinition": member}],
+                    members=[group.as_member()],
                     settings={},
                 )
 
@@ -190,8 +191,6 @@ def _checked_members(members: list[dict[str, Any]]) -> list[dict[str, Any]]:
     kinds = {key for member in members for key in member}
     if len(kinds) != 1 or any(len(member) != 1 for member in members):
         raise validation_error("MemberDefinitions must all be CognitoMemberDefinition or all OidcMemberDefinition.")
-    if kinds == {"CognitoMemberDefinition"}:
-        groups = [member["CognitoMemberDefinition"] for member in members]
-        if len({(group["UserPool"], group["ClientId"]) for group in groups}) > 1:
-            raise validation_error("All members must have the same user pool and client.")
+    if len({TeamMember(member).user_pool for member in members}) > 1:
+        raise validation_error("All members must have the same user pool and client.")
     return members

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labeling_provider.groundtruth.facts import Arn, cognito_issuer
+from labeling_provider.groundtruth.workforce_identity import TeamMember, WorkforceIdentity
 from labeling_provider.service.database import (
     erasure_rows,
     lease_rows,
@@ -254,13 +255,12 @@ def identity_provider(connection: Connection, workteam_arn: str) -> dict[str, st
     team = workteam_rows.find_workteam_by_arn(connection, workteam_arn)
     members = team.members if team else []
     for member in members:
-        if "CognitoMemberDefinition" in member:
-            issuer = cognito_issuer(member["CognitoMemberDefinition"]["UserPool"])
-            return {"identityProviderType": "Cognito", "issuer": issuer}
+        if user_pool := TeamMember(member).user_pool:
+            return {"identityProviderType": "Cognito", "issuer": cognito_issuer(user_pool.id)}
     name = team.settings.get("WorkforceName") if team else None
     row = workforce_rows.find(connection, name) if name else None
-    if row and "OidcConfig" in row.identity:
-        return {"identityProviderType": "Oidc", "issuer": row.identity["OidcConfig"]["Issuer"]}
+    if row and (issuer := WorkforceIdentity(row.identity).issuer) is not None:
+        return {"identityProviderType": "Oidc", "issuer": issuer}
     region = Arn.parse(workteam_arn).region
     return {"identityProviderType": "Cognito", "issuer": cognito_issuer(own_user_pool(region))}
 
@@ -276,14 +276,14 @@ def _members_teams(connection: Connection, row: PersonRow) -> set[str]:
         for team in workteam_rows.every_workteam(connection)
         if team.settings.get("WorkforceName") == workforce.name
         for member in team.members
-        if not row.groups.isdisjoint(member.get("OidcMemberDefinition", {}).get("Groups", ()))
+        if not row.groups.isdisjoint(TeamMember(member).provider_groups)
     }
 
 
 def _provider_of(connection: Connection, row: PersonRow) -> workforce_rows.WorkforceRow | None:
     """The workforce with the identity provider that a person comes from; None if it no longer has that provider."""
     workforce = workforce_rows.of_openid(connection) if row.issuer is not None else None
-    is_same = workforce is not None and workforce.identity["OidcConfig"]["Issuer"] == row.issuer
+    is_same = workforce is not None and WorkforceIdentity(workforce.identity).issuer == row.issuer
     return workforce if is_same else None
 
 

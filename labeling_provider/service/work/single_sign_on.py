@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from labeling_provider.groundtruth.workforce_identity import WorkforceIdentity
 from labeling_provider.service.cloud.openid import Provider, SignedInWorker, SignInRefused
 from labeling_provider.service.cloud.sealing import Seal, Unreadable
 from labeling_provider.service.database import people_rows, workforce_rows
@@ -59,14 +60,15 @@ class SingleSignOn:
         """
         with self._database.read() as connection:
             row = workforce_rows.of_openid(connection)
-            if row is None:
+            provider = WorkforceIdentity(row.identity).provider if row else None
+            if row is None or provider is None:
                 return None
             secret, is_sealed = workforce_rows.secret_of(connection, row.name)
         try:
             plain = self._seal.unseal(secret or "", CLIENT_SECRET) if is_sealed else secret or ""
         except Unreadable as error:
             raise SignInRefused(str(error)) from None
-        return Provider.of(row.identity["OidcConfig"], plain)
+        return Provider.of(provider, plain)
 
     def is_there(self) -> bool:
         """Whether the workforce has a provider."""

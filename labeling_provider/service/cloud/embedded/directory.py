@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from labeling_provider.groundtruth.facts import WorkforceKind, workforce_kind
+from labeling_provider.groundtruth.workforce_identity import TeamMember, UserGroup, UserPool, WorkforceIdentity
 from labeling_provider.service.cloud.embedded import pool_tags
 from labeling_provider.service.cloud.identity import Identity, Staff
 from labeling_provider.service.cloud.offered import Call, ServiceResponse
@@ -120,8 +121,8 @@ class EmbeddedDirectory:
         :return: the workteams whose people are in user pools.
         """
         for workforce in workforce_rows.everyone(connection):
-            if config := workforce.identity.get("CognitoConfig"):
-                self._client(config)
+            if user_pool := WorkforceIdentity(workforce.identity).user_pool:
+                self._client(user_pool)
         everybody = [
             Identity(person.name, person.sub) for person in people_rows.list_people(connection, only_by_name=True)
         ]
@@ -137,7 +138,7 @@ class EmbeddedDirectory:
                 for person in people_rows.list_people(connection, team.arn, only_by_name=True)
             ]
             members += self._simulated.get(team.arn, ())
-            pool, alive = self._client(groups[0]), [self._group(group) for group in groups]
+            pool, alive = self._client(groups[0].user_pool), [self._group(group) for group in groups]
             for user in self._users(pool, members):
                 # Whoever was disabled has left; this is somebody who was added here since.
                 user.enabled = True
@@ -172,17 +173,17 @@ class EmbeddedDirectory:
             self._backend.user_pools[pool_id] = pool
         return pool
 
-    def _client(self, config: Mapping[str, str]) -> Any:
-        """The pool with a client, as CognitoConfig and CognitoMemberDefinition name them."""
-        pool, client_id = self._pool(config["UserPool"]), config["ClientId"]
+    def _client(self, user_pool: UserPool) -> Any:
+        """A pool with its client."""
+        pool, client_id = self._pool(user_pool.id), user_pool.client
         if client_id not in pool.clients:
             client = self._models.CognitoIdpUserPoolClient(pool.id, False, {"ClientName": client_id})
             client.id = client_id
             pool.clients[client_id] = client
         return pool
 
-    def _group(self, definition: Mapping[str, str]) -> Any:
-        pool, name = self._client(definition), definition["UserGroup"]
+    def _group(self, group: UserGroup) -> Any:
+        pool, name = self._client(group.user_pool), group.name
         if name not in pool.groups:
             pool.groups[name] = self._models.CognitoIdpGroup(pool.id, name, None, None, None)
         return pool.groups[name]
@@ -212,10 +213,10 @@ class EmbeddedDirectory:
     def _in_groups(self, definitions: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         """Names by sub of the people in groups."""
         names: dict[str, str] = {}
-        for definition in _groups(definitions):
-            pool = self._backend.user_pools.get(definition["UserPool"])
-            group = pool.groups.get(definition["UserGroup"]) if pool else None
-            names |= {user.id: _name(pool, user) for user in (group.users if group else ()) if user.enabled}
+        for group in _groups(definitions):
+            pool = self._backend.user_pools.get(group.user_pool.id)
+            present = pool.groups.get(group.name) if pool else None
+            names |= {user.id: _name(pool, user) for user in (present.users if present else ()) if user.enabled}
         return names
 
     def _ended(self, call: Call) -> str | None:
@@ -226,10 +227,8 @@ class EmbeddedDirectory:
         return user.id if user else None
 
 
-def _groups(definitions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, str]]:
-    return [
-        definition["CognitoMemberDefinition"] for definition in definitions if "CognitoMemberDefinition" in definition
-    ]
+def _groups(definitions: Sequence[Mapping[str, Any]]) -> list[UserGroup]:
+    return [group for definition in definitions if (group := TeamMember(definition).group)]
 
 
 def _name(pool: Any, user: Any) -> str:

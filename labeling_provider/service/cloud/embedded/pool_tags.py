@@ -10,11 +10,11 @@ from io import BytesIO
 from typing import Any, Final
 
 from labeling_provider.groundtruth import model
+from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.service.cloud.offered import Call, Service, ServiceResponse
 from labeling_provider.service.failures import ApiError, constraint_error
 
 OPERATIONS: Final = frozenset({"TagResource", "UntagResource", "ListTagsForResource"})
-MAX_TAGS: Final = 50
 _TAGS: Final = "UserPoolTags"
 
 
@@ -36,8 +36,8 @@ def answered(pools: dict[str, Any], call: Call, request: dict[str, Any]) -> Serv
         return _response({"Tags": tags})
     if call.operation == "TagResource":
         tags |= request["Tags"]
-        if len(tags) > MAX_TAGS:
-            raise _invalid(f"A user pool has at most {MAX_TAGS} tags.")
+        if len(tags) > Quota.TAGS:
+            raise _invalid(f"A user pool has at most {Quota.TAGS} tags.")
     else:
         tags = {key: value for key, value in tags.items() if key not in request["TagKeys"]}
     pool.extended_config[_TAGS] = tags

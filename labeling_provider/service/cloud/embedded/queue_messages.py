@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.service.cloud.embedded.messaging_state import describe_message, message_of, received_message
 from labeling_provider.service.database import notices, queue_rows
 from labeling_provider.service.database.database import Connection, Database
 
 _MAX_REPEAT_MS: Final = 300_000
-_MAX_HIDDEN_MS: Final = 12 * 3_600_000
 _LOOK_SECONDS: Final = 5.0
 """How often a waiting receiver looks for messages, even without notice of any."""
 _ARRIVED: Final = "queue "
@@ -190,10 +190,10 @@ class Messages:
             sent = queue_rows.sent_at(connection, queue.queue_arn, message_id)
             if sent is None:
                 raise self._models.ReceiptHandleIsInvalid()
-            if until - sent > _MAX_HIDDEN_MS:
+            if until - sent > Quota.HIDDEN_MESSAGE_SECONDS * 1_000:
                 raise self._models.InvalidParameterValue(
                     f"Value {seconds} for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for "
-                    "the message is beyond the limit [43200 seconds]"
+                    f"the message is beyond the limit [{Quota.HIDDEN_MESSAGE_SECONDS} seconds]"
                 )
             queue_rows.hide(connection, queue.queue_arn, message_id, until)
             notices.tell(connection, f"{_ARRIVED}{queue.name}")

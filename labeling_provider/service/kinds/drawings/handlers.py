@@ -16,6 +16,7 @@ from io import BytesIO
 from typing import Any, Final
 
 from labeling_provider.groundtruth import layout
+from labeling_provider.groundtruth.objects import METADATA
 from labeling_provider.groundtruth.ready_functions import drawing_type
 from labeling_provider.groundtruth.uris import split_s3_uri
 from labeling_provider.manifest.pictures import open_picture
@@ -141,7 +142,7 @@ class _Batch:
             "class-map": {str(label): self._labels[label] for label in sorted(set(classes))},
         }
         about = layout.label_metadata(metadata, drawing_type(self._name), self._job, self._now)
-        return {self._attribute: value, f"{self._attribute}-metadata": about}, png
+        return {self._attribute: value, f"{self._attribute}{METADATA}": about}, png
 
     def _usable(self, object_id: str, annotations: Sequence[Any]) -> list[Any]:
         """What the workers drew on the picture of the size that most of them saw."""

@@ -25,6 +25,7 @@ from labeling_provider.service.web.liquid import TemplateError, render
 from labeling_provider.service.web.lists import between, next_token, page_request
 from labeling_provider.service.web.object_links import Signer
 from labeling_provider.service.web.requests import STATIC_PATH
+from labeling_provider.service.web.responses import DATABASE_AWAY
 from labeling_provider.service.web.tags import add_tags
 
 MAX_TEMPLATES: Final = 1_000
@@ -152,7 +153,7 @@ class HumanTaskUis:
             else:
                 response = PlainTextResponse("405 Templates can only be read.\n", 405, {"allow": "GET, HEAD"})
         except DatabaseError:
-            response = PlainTextResponse("503 The service's database does not respond. Try again.\n", 503)
+            response = PlainTextResponse(f"503 {DATABASE_AWAY}\n", 503)
         await response(scope, receive, send)
 
     def _answer(self, name: str, token: str) -> Response:

@@ -52,7 +52,7 @@ class Workteams:
                     continue
                 who = "People" if name == PEOPLE else "Simulated workers"
                 member = {"UserPool": own_user_pool(self._region), "UserGroup": name, "ClientId": OWN_CLIENT}
-                workteam_rows.insert_workteam(
+                workteam_rows.insert(
                     connection,
                     name=name,
                     arn=arn,
@@ -78,7 +78,7 @@ class Workteams:
                     settings["WorkforceName"] = check_workforce(connection, request["WorkforceName"], members)
                 elif workforce := workforce_of(connection, members):
                     settings["WorkforceName"] = workforce
-                workteam_rows.insert_workteam(
+                workteam_rows.insert(
                     connection,
                     name=name,
                     arn=arn,
@@ -175,7 +175,7 @@ class Workteams:
 
 def _workteam(connection: Connection, name: str) -> WorkteamRow:
     """:raises ApiError: if there is no workteam with this name."""
-    row = workteam_rows.find_workteam(connection, name)
+    row = workteam_rows.find(connection, name)
     if row is None:
         # Terraform treats one as deleted only if the text begins like this.
         raise validation_error(f"The work team {name} does not exist.")

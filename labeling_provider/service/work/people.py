@@ -489,7 +489,7 @@ def _members_teams(connection: Connection, row: PersonRow) -> set[str]:
         return teams
     return teams | {
         team.arn
-        for team in workteam_rows.every_workteam(connection)
+        for team in workteam_rows.all_workteams(connection)
         if team.settings.get("WorkforceName") == workforce.name
         for member in team.members
         if not row.groups.isdisjoint(member.get("OidcMemberDefinition", {}).get("Groups", ()))
@@ -512,7 +512,7 @@ def portal_token(requester_token: str) -> str:
 
 
 def _team(connection: Connection, name: str) -> str:
-    row = workteam_rows.find_workteam(connection, name)
+    row = workteam_rows.find(connection, name)
     if row is None:
         raise PeopleError(f"There is no workteam {name}. `labeling workers new-team {name}` creates it.")
     return row.arn

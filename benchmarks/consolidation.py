@@ -71,7 +71,7 @@ def measure(name: str, seed: int, care: Sequence[float], pictures: int = 8) -> t
     rng = np.random.default_rng(seed)
     scores = []
     for _ in range(pictures):
-        truth = [_thing(name, rng) for _ in range(rng.integers(2, 7))]
+        truth = [_drawn_thing(name, rng) for _ in range(rng.integers(2, 7))]
         drawn = [_drawn(name, truth, off, rng) for off in care]
         scores.append(_score_masks(truth, drawn) if name == "instances" else _score_paths(name, truth, drawn))
     together = mean(score[0] for score in scores)
@@ -79,7 +79,7 @@ def measure(name: str, seed: int, care: Sequence[float], pictures: int = 8) -> t
     return together, max(each), mean(each)
 
 
-def _thing(name: str, rng: np.random.Generator) -> Thing:
+def _drawn_thing(name: str, rng: np.random.Generator) -> Thing:
     label = int(rng.integers(PATH_LABELS))
     center = rng.uniform([60, 60], [WIDTH - 60, HEIGHT - 60])
     if name == "keypoints":
@@ -100,7 +100,7 @@ def _thing(name: str, rng: np.random.Generator) -> Thing:
 
 def _drawn(name: str, truth: Sequence[Thing], off: float, rng: np.random.Generator) -> list[Thing]:
     """What a worker draws."""
-    invented = [_thing(name, rng) for _ in truth if rng.random() < INVENTED]
+    invented = [_drawn_thing(name, rng) for _ in truth if rng.random() < INVENTED]
     seen = [shape for shape in truth if rng.random() >= MISSED]
     drawing = []
     for label, points in (*seen, *invented):

@@ -32,8 +32,8 @@ ELEMENT, MASK_ELEMENT = "crowd-bounding-box", "crowd-semantic-segmentation"
 WARM_TASKS = 20
 """What a tab keeps for ever, such as compiled scripts, it has after so many tasks."""
 
-_THERE = """async (one) => {
-  const picture = one.shadowRoot.querySelector("img.subject");
+_THERE = """async (element) => {
+  const picture = element.shadowRoot.querySelector("img.subject");
   while (!picture.style.transform) await new Promise(requestAnimationFrame);
   await picture.decode();
   for (let at = 0; at < 2; at++) await new Promise(requestAnimationFrame);
@@ -46,9 +46,9 @@ _COUNT = """() => {
   const count = () => { window.seen += 1; requestAnimationFrame(count); };
   requestAnimationFrame(count);
 }"""
-_ANSWER = """(one) => {
+_ANSWER = """(element) => {
   const began = performance.now();
-  const {labelMappings} = one.value;
+  const {labelMappings} = element.value;
   return [(performance.now() - began) / 1000, Object.keys(labelMappings)];
 }"""
 _NEXT = """(address) => new Promise((done) => {
@@ -163,7 +163,7 @@ def measure(size: Size) -> dict[str, float]:
                 figures[f"dragging_{shapes}_shapes_frames_per_second"] = round(
                     frames_a_second(page, start, size.seconds), 1
                 )
-                drawn = page.locator(ELEMENT).evaluate("one => one.value.boundingBoxes[0]")
+                drawn = page.locator(ELEMENT).evaluate("element => element.value.boundingBoxes[0]")
                 if (drawn["left"], drawn["top"]) == (0, 0):
                     raise StackError("the box did not move")
             page.keyboard.press("Escape")
@@ -214,7 +214,7 @@ def memory_growth(page: Any, address: str, folder: Path, size: Size) -> float:
     for number in range(1, size.tasks + 1):
         page.evaluate(_NEXT, f"{address}/task.html")
         frame = page.frame_locator("iframe")
-        frame.locator(ELEMENT).evaluate("async (one) => { await one.updateComplete; one.value = []; }")
+        frame.locator(ELEMENT).evaluate("async (element) => { await element.updateComplete; element.value = []; }")
         if number == WARM_TASKS:
             before = heap(session)
     return 100 * (heap(session) / before - 1)

@@ -37,7 +37,8 @@ def seconds(statement: str, home: str) -> float:
     code = (
         "import json, sys, time; began = time.process_time()\n"
         f"{statement}\n"
-        f"took = time.process_time() - began; print(json.dumps([took, [one for one in {HEAVY} if one in sys.modules]]))"
+        "took = time.process_time() - began\n"
+        f"print(json.dumps([took, [name for name in {HEAVY} if name in sys.modules]]))"
     )
     env = {**os.environ, "AIRFLOW_HOME": home, "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
     done = subprocess.run([sys.executable, "-c", code], env=env, cwd=ROOT, capture_output=True, text=True, check=True)

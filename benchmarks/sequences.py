@@ -32,14 +32,14 @@ SCRIPT = "crowd-html-elements-frames.js"
 _PICTURES = 20
 CLOUDS, CLOUDS_SCRIPT = "crowd-point-clouds", "crowd-html-elements-clouds.js"
 
-_THERE = """async (one) => {
-  const picture = one.shadowRoot.querySelector("img.subject");
+_THERE = """async (element) => {
+  const picture = element.shadowRoot.querySelector("img.subject");
   while (!picture.style.transform) await new Promise(requestAnimationFrame);
   await picture.decode();
 }"""
 # Each frame is waited for, until it has been painted.
-_GO = """async (one, places) => {
-  const picture = one.shadowRoot.querySelector("img.subject");
+_GO = """async (element, places) => {
+  const picture = element.shadowRoot.querySelector("img.subject");
   let [missing, painted, going] = [0, 0, true];
   const look = () => {
     painted += 1;
@@ -50,7 +50,7 @@ _GO = """async (one, places) => {
   const times = [];
   for (const place of places) {
     const began = performance.now();
-    await one.go(place);
+    await element.go(place);
     await new Promise(requestAnimationFrame);
     times.push(performance.now() - began);
     if (!picture.src.endsWith(`/${String(place).padStart(5, "0")}.jpg`)) throw new Error(picture.src);
@@ -58,22 +58,22 @@ _GO = """async (one, places) => {
   going = false;
   return {times, missing, painted};
 }"""
-_ANSWER = """(one) => {
-  const [picked, began] = [one.value.frames.length, performance.now()];
-  one.hand.select(0);
-  one.hand.nudge(1, 0);
-  const frames = one.value.frames;
+_ANSWER = """(element) => {
+  const [picked, began] = [element.value.frames.length, performance.now()];
+  element.hand.select(0);
+  element.hand.nudge(1, 0);
+  const frames = element.value.frames;
   return [performance.now() - began, picked, frames.length];
 }"""
 
 
 # Where a place of the world is on the page, once the whole cloud has been painted.
-_SEEN = """async (one, [x, y, z]) => {
-  while (!one.loaded || one.coming !== undefined) await new Promise(requestAnimationFrame);
-  await one.updateComplete;
+_SEEN = """async (element, [x, y, z]) => {
+  while (!element.loaded || element.coming !== undefined) await new Promise(requestAnimationFrame);
+  await element.updateComplete;
   for (let at = 0; at < 3; at++) await new Promise(requestAnimationFrame);
-  const {left, top} = one.shadowRoot.querySelector(".stage").getBoundingClientRect();
-  const [across, down] = one.eye.projector()(x, y, z);
+  const {left, top} = element.shadowRoot.querySelector(".stage").getBoundingClientRect();
+  const [across, down] = element.eye.projector()(x, y, z);
   return [left + across, top + down];
 }"""
 
@@ -213,12 +213,12 @@ def cloud_figures(page: Any, address: str, folder: Path, size: Size) -> dict[str
     element.evaluate(_SEEN, [0, 0, 0])
     figures["cloud_open_seconds"] = round(time.perf_counter() - began, 2)
     page.keyboard.press("]")
-    before = element.evaluate("(one) => one.value.boundingCuboids[0].centerX")
+    before = element.evaluate("(element) => element.value.boundingCuboids[0].centerX")
     start = element.evaluate(_SEEN, [before, 0, 0.8])
     page.keyboard.down("Alt")
     figures["cuboid_frames_per_second"] = round(frames_a_second(page, start, size.seconds), 1)
     page.keyboard.up("Alt")
-    if element.evaluate("(one) => one.value.boundingCuboids[0].centerX") == before:
+    if element.evaluate("(element) => element.value.boundingCuboids[0].centerX") == before:
         raise StackError("the cuboid did not move")
     page.keyboard.press("Escape")
     empty = element.evaluate(_SEEN, [0, -8, 0])
@@ -226,7 +226,7 @@ def cloud_figures(page: Any, address: str, folder: Path, size: Size) -> dict[str
     page.goto(f"{address}/classes.html")
     middle = element.evaluate(_SEEN, [0, 10, 0])
     figures["cloud_painting_frames_per_second"] = round(frames_a_second(page, middle, size.seconds), 1)
-    if not element.evaluate("(one) => one.pointNumbers.counts[1]"):
+    if not element.evaluate("(element) => element.pointNumbers.counts[1]"):
         raise StackError("no points were painted")
     return figures
 

@@ -37,10 +37,10 @@ _PICTURES = 20
 _BUCKET = "shift"
 _SIGNED = re.compile(r"X-Amz-Date=(\d{8}T\d{6}Z)")
 _ELEMENT = "crowd-video-frames"
-_GO = """async (one, [from, to]) => {
-  const picture = one.shadowRoot.querySelector("img.subject");
+_GO = """async (element, [from, to]) => {
+  const picture = element.shadowRoot.querySelector("img.subject");
   for (let place = from; place < to; place++) {
-    await one.go(place);
+    await element.go(place);
     await picture.decode();
     if (!picture.src.includes(`/${String(place).padStart(5, "0")}.jpg?`)) throw new Error(picture.src);
   }
@@ -137,7 +137,7 @@ class Shift:
         """Wait until the work is saved, and see that it has boxes in so many frames."""
         self._page.clock.run_for(3_000)
         self._page.locator("#state").get_by_text("Saved").wait_for()
-        boxed = self._element.evaluate("(one) => one.value.frames.length")
+        boxed = self._element.evaluate("(element) => element.value.frames.length")
         if boxed != frames:
             raise StackError(f"{boxed} frames have boxes, not {frames}")
 
@@ -147,7 +147,7 @@ class Shift:
         self._page.clock.fast_forward(STEP * 1000)
         first, end = (part * self._size.frames // HOURS for part in (number, number + 1))
         self._element.evaluate(_GO, [first, end])
-        self._element.evaluate("(one) => { one.hand.select(0); one.hand.nudge(1, 0); }")
+        self._element.evaluate("(element) => { element.hand.select(0); element.hand.nudge(1, 0); }")
         self.saved(self._size.frames)
 
     def memory(self) -> float:

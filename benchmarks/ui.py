@@ -48,7 +48,7 @@ class Size(NamedTuple):
 SMALLEST = Size(200, 2, 1)
 
 
-def told(number: int, jobs: int, now: float) -> dict[str, Any]:
+def xcoms_of(number: int, jobs: int, now: float) -> dict[str, Any]:
     """The XComs of a task that has made a job; one of ten still runs."""
     name, done = f"job-{number:06}", number % 1000
     job = {
@@ -107,7 +107,7 @@ def fill(jobs: int) -> None:
                 run = {"run_type": "manual", "state": "success", "run_after": datetime.now(UTC)}
                 runs.append({"id": number + 1, **run, **place})
                 row = {"dag_run_id": number + 1, "task_id": "label", "map_index": -1, **place}
-                xcoms += [{**row, "key": key, "value": value} for key, value in told(number, jobs, now).items()]
+                xcoms += [{**row, "key": key, "value": value} for key, value in xcoms_of(number, jobs, now).items()]
             connection.execute(insert(DagRun.__table__), runs)
             connection.execute(insert(XComModel.__table__), xcoms)
             connection.commit()

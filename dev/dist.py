@@ -49,11 +49,11 @@ DAGS: Final = ("label_digits", "label_notes")
 # Prints the name, version and license of everything that is installed.
 _LICENSES: Final = """
 from importlib import metadata
-for one in sorted(metadata.distributions(), key=lambda one: one.name.lower()):
-    told = one.metadata
-    named = [name.rpartition(" :: ")[2] for name in told.get_all("Classifier", []) if name.startswith("License ::")]
-    license = told["License-Expression"] or ", ".join(named) or (told["License"] or "").strip().partition("\\n")[0]
-    print(f"{one.name} {one.version}: {license or 'not told'}")
+for package in sorted(metadata.distributions(), key=lambda package: package.name.lower()):
+    about = package.metadata
+    named = [name.rpartition(" :: ")[2] for name in about.get_all("Classifier", []) if name.startswith("License ::")]
+    license = about["License-Expression"] or ", ".join(named) or (about["License"] or "").strip().partition("\\n")[0]
+    print(f"{package.name} {package.version}: {license or 'not told'}")
 """
 
 

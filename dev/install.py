@@ -44,7 +44,7 @@ class Progress:
 
     def __init__(self, out: TextIO | None = None, quiet: float = QUIET_SECONDS) -> None:
         self._out, self._quiet = out or sys.stdout, quiet
-        self._began = self._told = time.monotonic()
+        self._began = self._written = time.monotonic()
         self._doing: Callable[[], str] = str
         self._lock, self._over = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._remind, daemon=True)
@@ -70,13 +70,13 @@ class Progress:
     def _remind(self) -> None:
         while not self._over.wait(min(self._quiet / 5, 0.5)):
             with self._lock:
-                if time.monotonic() - self._told >= self._quiet:
+                if time.monotonic() - self._written >= self._quiet:
                     self._write()
 
     def _write(self) -> None:
-        self._told = time.monotonic()
+        self._written = time.monotonic()
         if text := self._doing():
-            print(f"{self._told - self._began:4.0f} s  {text}", file=self._out, flush=True)
+            print(f"{self._written - self._began:4.0f} s  {text}", file=self._out, flush=True)
 
 
 def follow_pip(command: Sequence[str], folder: Path, progress: Progress) -> None:
@@ -120,13 +120,13 @@ def _counted(folder: Path, total: int) -> Callable[[], str]:
 
     before = count()
 
-    def told() -> str:
+    def counted() -> str:
         done = count() - before
         if done < total:
             return f"installing {total} packages, {max(done, 0)} are done"
         return f"{total} packages are there, pip is looking them over"
 
-    return told
+    return counted
 
 
 def environment(folder: Path, constraints: Path, extras: str, progress: Progress) -> None:

@@ -407,7 +407,7 @@ class Airflow(RestApi):
         super().__init__(folder, dags, connection, settings)
         self.leaders: dict[str, int] = {}
         self.log = folder / "airflow.log"
-        with self.log.open("ab") as output, self._told():
+        with self.log.open("ab") as output, self._explained():
             self.importer = Importer("dev.forked_airflow", *modules, env=self.env, log=output)
         for part in parts:
             self.start(part)
@@ -421,13 +421,13 @@ class Airflow(RestApi):
         """
         name = name or part
         command, log = ["airflow", part, *options], self.folder / f"{name}.log"
-        with self._told():
+        with self._explained():
             group = Group(command, log, {**self.env, **env}, importer=self.importer)
         self.leaders[name] = group.process.pid
         return group.process.pid
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _explained(self) -> Iterator[None]:
         """Says why nothing can be started."""
         try:
             yield

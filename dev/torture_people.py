@@ -143,7 +143,7 @@ class AtProtocol(Person):
     def live(self) -> None:
         """Sign in, and do one task after the other."""
         self.browser = Browser(self.service.endpoint_url)
-        self.again(lambda: self.browser.ask("GET", "/portal/sign-in"), _is_told)
+        self.again(lambda: self.browser.ask("GET", "/portal/sign-in"), _is_answered)
         self.again(self.sign_in)
         handed = self.next()
         while handed.get("waiting") not in OVER:
@@ -180,7 +180,7 @@ class AtProtocol(Person):
     def work(self, task: Any) -> Any:
         """Do a task; what comes next."""
         number = task["id"]
-        status, _, page = self.again(lambda: self.browser.ask("GET", task["frame"]), _is_told)
+        status, _, page = self.again(lambda: self.browser.ask("GET", task["frame"]), _is_answered)
         assert status == 200, page
         note = f"{self.name}, task {number}, life {self.lives}"
         answer = {"crowd-classifier": {"label": self.random.choice(LABELS)}, "note": note}
@@ -218,7 +218,7 @@ class AtProtocol(Person):
                 self.cut(path, json.dumps(body).encode(), way)
             self.browser.connection.close()
             raise _BrowserKilled
-        return self.again(lambda: self.browser.try_move(path, body), _is_told)
+        return self.again(lambda: self.browser.try_move(path, body), _is_answered)
 
     def cut(self, path: str, body: bytes, way: str | None) -> None:
         """Send a request, and end before there is an answer."""
@@ -255,7 +255,7 @@ class AtProtocol(Person):
             pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def _is_told(answer: tuple[int, Any] | tuple[int, Any, Any]) -> bool:
+def _is_answered(answer: tuple[int, Any] | tuple[int, Any, Any]) -> bool:
     """Whether the service has answered, and not said that it can't at the moment."""
     return answer[0] < 500
 

@@ -121,8 +121,8 @@ def node_command(program: str) -> list[str]:
     if folder and node and node.is_file():
         npm = folder / ("node_modules" if windows else "lib/node_modules") / "npm" / "bin" / "npm-cli.js"
         return [str(node)] if program == "node" else [str(node), str(npm)]
-    found = shutil.which(program)
-    return [found] if found else []
+    path = shutil.which(program)
+    return [path] if path else []
 
 
 if __name__ == "__main__":

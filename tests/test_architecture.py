@@ -15,6 +15,7 @@ from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.groundtruth.model import service_model
 from labeling_provider.groundtruth.objects import CREATION_DATE, FAILURE_REASON, HUMAN_ANNOTATED, JOB_NAME, METADATA
 from labeling_provider.groundtruth.task_types import TASK_TYPES
+from tests.snippets import blocks
 
 PACKAGE = ROOT / "labeling_provider"
 PLAIN = ("errors", "groundtruth", "request", "manifest", "quality", "rendering")
@@ -63,8 +64,10 @@ KEYS = {
 """Keys of Amazon's documents that ``groundtruth.objects`` names or ``groundtruth.workforce_identity`` reads."""
 VAGUE = {"one", "found", "thing", "things", "told"}
 """What a variable is called by who does not say what it holds."""
-NAMED = ("labeling_provider", "dags", "dev", "benchmarks", "tests")
-"""Folders in which no variable is called so."""
+NAMED = ("labeling_provider/**", "dags/**", "dev/**", "benchmarks/**", "tests/**", "frontend")
+"""Folders in which no variable and no function is called so."""
+SCRIPT_VARIABLE = re.compile(r"(?:\bfor |\bconst |\blet |\()(\w+)(?: in | of |\) =>|, [^()]*\) =>)|\b(\w+)(?: =>| = )")
+"""A variable in Python or JavaScript that stands in a text."""
 
 WALL_TIME = {
     "clock": "it is the clock",
@@ -512,9 +515,17 @@ def test_variables_are_called_what_they_hold() -> None:
     vague = [
         f"{path.relative_to(ROOT)}:{node.lineno}: {name}"
         for folder in NAMED
-        for path in sorted((ROOT / folder).rglob("*.py"))
-        for node, name in variables(path)
-        if name in VAGUE
+        for path in sorted(ROOT.glob(f"{folder}/*.py"))
+        for node, name in (*variables(tree(path)), *functions(tree(path)), *variables_of_scripts(tree(path)))
+        if name.lstrip("_") in VAGUE
+    ]
+    pages = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+    vague += [
+        f"{page.relative_to(ROOT)}: {name}"
+        for page in pages
+        for snippet in blocks(page, "python")
+        for _, name in (*variables(ast.parse(snippet)), *functions(ast.parse(snippet)))
+        if name.lstrip("_") in VAGUE
     ]
     assert vague == []
 
@@ -528,7 +539,7 @@ def test_limits_are_called_so() -> None:
     wrong = []
     for folder in ("labeling_provider", "benchmarks"):
         for path in sorted((ROOT / folder).rglob("*.py")):
-            names = [name for _, name in variables(path) if re.match("_?(MOST(_|$)|maximum_)", name)]
+            names = [name for _, name in variables(tree(path)) if re.match("_?(MOST(_|$)|maximum_)", name)]
             for call in (node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)):
                 if ast.unparse(call.func).rpartition(".")[2] in limiters:
                     given = (argument.id for argument in call.args if isinstance(argument, ast.Name))
@@ -537,9 +548,11 @@ def test_limits_are_called_so() -> None:
     assert wrong == []
 
 
-def variables(path: Path) -> Iterator[tuple[ast.expr | ast.arg | ast.pattern | ast.alias | ast.excepthandler, str]]:
-    """The variables, parameters and attributes that a file sets, and what it calls imports and errors."""
-    for node in ast.walk(tree(path)):
+def variables(
+    code: ast.Module,
+) -> Iterator[tuple[ast.expr | ast.arg | ast.pattern | ast.alias | ast.excepthandler, str]]:
+    """The variables, parameters and attributes that code sets, and what it calls imports and errors."""
+    for node in ast.walk(code):
         if isinstance(node, ast.arg):
             yield node, node.arg
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -550,6 +563,21 @@ def variables(path: Path) -> Iterator[tuple[ast.expr | ast.arg | ast.pattern | a
             yield node, node.name
         elif isinstance(node, ast.alias) and node.asname:
             yield node, node.asname
+
+
+def functions(code: ast.Module) -> Iterator[tuple[ast.stmt, str]]:
+    for node in ast.walk(code):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node, node.name
+
+
+def variables_of_scripts(code: ast.Module) -> Iterator[tuple[ast.Constant, str]]:
+    """Variables of the Python and JavaScript that stands in texts, other than docstrings."""
+    docs = {id(node.value) for node in ast.walk(code) if isinstance(node, ast.Expr)}
+    for node in ast.walk(code):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+            for first, second in SCRIPT_VARIABLE.findall(node.value):
+                yield node, first or second
 
 
 def test_nothing_that_tests_name_is_called_by_chance() -> None:

@@ -134,7 +134,7 @@ from airflow.providers_manager import ProvidersManager
 from labeling_provider.ui.showing import STATIC, render_page, static_file
 pages = {name: len(static_file(name)) for name in STATIC}
 provider = ProvidersManager().providers["airflow-provider-labeling"]
-apps = [one["name"] for one in get_fastapi_plugins()[0]]
+apps = [app["name"] for app in get_fastapi_plugins()[0]]
 print(json.dumps([labeling_provider.__file__, provider.version, apps, pages]))
 """
 

@@ -166,7 +166,7 @@ def test_parsing_the_example_dags_loads_no_hook_and_no_boto3() -> None:
     heavy = "('boto3', 'botocore', 'moto', 'sklearn', 'airflow.providers.amazon.aws.hooks.base_aws')"
     check = (
         f"import runpy, sys; [runpy.run_path(path) for path in {paths!r}];"
-        f"print([one for one in {heavy} if one in sys.modules])"
+        f"print([name for name in {heavy} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip().splitlines()[-1] == "[]"

@@ -19,7 +19,8 @@ from labeling_provider.errors import LabelingError, printable
 from labeling_provider.groundtruth.uris import is_web_address
 
 _PATH: Final = "/_labeling"
-_KEYS: Final = ("LABELING_LOCAL_ACCESS_KEY_ID", "LABELING_LOCAL_SECRET_ACCESS_KEY")
+KEYS: Final = ("LABELING_LOCAL_ACCESS_KEY_ID", "LABELING_LOCAL_SECRET_ACCESS_KEY")
+"""Environment variables with the keys that sign requests to a service of one's own."""
 _SECONDS: Final = 30
 _WRONG: Final = "this is not a self-hosted Ground Truth: correct --endpoint-url or AWS_ENDPOINT_URL"
 
@@ -58,7 +59,7 @@ def ask(endpoint_url: str, path: str, body: dict[str, Any] | None = None, second
     request = urllib.request.Request(  # noqa: S310 - the scheme was looked at
         endpoint_url.rstrip("/") + _PATH + path, None if body is None else json.dumps(body).encode()
     )
-    keys = [os.environ.get(name) for name in _KEYS]
+    keys = [os.environ.get(name) for name in KEYS]
     if all(keys):
         request.add_header("Authorization", "Basic " + base64.b64encode(":".join(map(str, keys)).encode()).decode())
     try:
@@ -72,7 +73,7 @@ def ask(endpoint_url: str, path: str, body: dict[str, Any] | None = None, second
             if error.code == HTTPStatus.NOT_FOUND:
                 message += f"; {_WRONG}"
         if error.code == HTTPStatus.UNAUTHORIZED:
-            message += f"; {' and '.join(_KEYS)} must be the service's own keys, or an administrator's"
+            message += f"; {' and '.join(KEYS)} must be the service's own keys, or an administrator's"
         raise AskError(message) from None
     except (ValueError, HTTPException):
         raise AskError(f"{endpoint_url} answered with something other than JSON; {_WRONG}") from None

@@ -10,6 +10,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from labeling_provider.cli.asking import KEYS
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import is_amazon
@@ -17,9 +18,6 @@ from labeling_provider.groundtruth.facts import is_amazon
 if TYPE_CHECKING:
     import boto3
     from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
-
-KEYS: Final = ("LABELING_LOCAL_ACCESS_KEY_ID", "LABELING_LOCAL_SECRET_ACCESS_KEY")
-"""Environment variables with the keys of the service that the jobs go to."""
 
 _IN_PATH: Final = {"addressing_style": "path"}
 _LOCAL: Final = ("local", "local")

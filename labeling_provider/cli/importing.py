@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from labeling_provider.cli.asking import KEYS
 from labeling_provider.cli.import_ends import (
-    KEYS,
     ImportingError,
     check_keys,
     endpoint_of_target,

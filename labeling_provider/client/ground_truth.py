@@ -150,6 +150,16 @@ class GroundTruth:
             raise LabelingError(f"Labeling job {name} was created, but no longer exists.")
         return job
 
+    def get_job(self, name: str) -> JobDescription:
+        """A labeling job that has to exist.
+
+        :raises LabelingError: if there is none of this name, or the service does not answer.
+        """
+        job = self.find_job(name)
+        if job is None:
+            raise LabelingError(f"There is no labeling job named {name} in {self.region}.")
+        return job
+
     def stop_job(self, name: str, tags: Mapping[str, str] | None = None) -> bool:
         """Stop a labeling job, unless it has ended.
 
@@ -157,9 +167,7 @@ class GroundTruth:
         :return: whether it was still running.
         :raises LabelingError: if there is no such job, or it can't be stopped.
         """
-        job = self.find_job(name)
-        if job is None:
-            raise LabelingError(f"There is no labeling job named {name} in {self.region}.")
+        job = self.get_job(name)
         if job.state.has_ended:
             return False
         if tags:

@@ -308,13 +308,13 @@ class JobMove:
     def _create(self, plan: Plan) -> None:
         """:raises LabelingError: if the service refuses the job, or by now has a different one with its name."""
         try:
-            made = self._target.create_job(plan.request.members)
+            created = self._target.create_job(plan.request.members)
         except LabelingError as error:
             if plan.needs_functions and error_code(error) == "ValidationException":
                 again = "Once its functions are in the workforce file, restart the service and run this again."
                 raise MovingError(f"{error} {again}") from error.__cause__
             raise
-        if made.tags.get(SOURCE_TAG) != plan.job.arn:
+        if created.tags.get(SOURCE_TAG) != plan.job.arn:
             raise MovingError("Somebody has just created another labeling job with this name.")
 
     def _settled(self, plan: Plan) -> Entry:

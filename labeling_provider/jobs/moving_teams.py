@@ -116,7 +116,7 @@ class Teams:
         if self._dry_run:
             self._arns[name] = str(team["WorkteamArn"])
         else:
-            made = ask(
+            response = ask(
                 self._target,
                 "create_workteam",
                 f"Creating the workteam {name}",
@@ -126,7 +126,7 @@ class Teams:
                 Tags=write_tags(tags),
                 **{key: team[key] for key in ("WorkerAccessConfiguration",) if key in team},
             )
-            self._arns[name] = str(made["WorkteamArn"])
+            self._arns[name] = str(response["WorkteamArn"])
         notes += self._bring_people(name, team["MemberDefinitions"])
         return Entry("workteam", name, Outcome.MADE, tuple(notes))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ from labeling_provider.groundtruth.objects import (
 )
 from labeling_provider.manifest.reader import parse_line, written
 from labeling_provider.manifest.scan import MAX_PROBLEMS, Line, Scan, scan
+from labeling_provider.manifest.select import temporary_database
 
 
 class _ClassName(NamedTuple):
@@ -61,8 +61,7 @@ class Merge:
         self._reported: set[tuple[str, str, str]] = set()
         self._labels: set[str] = set()
         self._inputs: set[str] = set()
-        self._database = sqlite3.connect("", isolation_level=None)
-        self._database.executescript("PRAGMA journal_mode=OFF; PRAGMA cache_size=-49152")
+        self._database = temporary_database()
         self._begin("lines")
         self._database.execute("BEGIN")
         self.lines = self.repeated = self.preferred = self.undated = self.adjusted = 0

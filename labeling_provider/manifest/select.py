@@ -108,13 +108,19 @@ class Split:
         return self.names[bisect_right(self._bounds, digest)]
 
 
+def temporary_database() -> sqlite3.Connection:
+    """An SQLite database on disk for as long as it is open, with little of it in memory."""
+    # A database without a name is temporary and private to the connection.
+    database = sqlite3.connect("", isolation_level=None)
+    database.executescript("PRAGMA journal_mode=OFF; PRAGMA cache_size=-49152")
+    return database
+
+
 class Known:
     """A set of data objects in constant memory: a large set goes to disk."""
 
     def __init__(self) -> None:
-        # A database without a name is temporary and private to the connection.
-        self._database = sqlite3.connect("", isolation_level=None)
-        self._database.executescript("PRAGMA journal_mode=OFF; PRAGMA cache_size=-49152")
+        self._database = temporary_database()
         self._database.execute("CREATE TABLE known (digest BLOB PRIMARY KEY) WITHOUT ROWID")
         self._database.execute("BEGIN")
 

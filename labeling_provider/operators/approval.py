@@ -43,6 +43,10 @@ class ApproveCostOperator(LabelingTask, ApprovalOperator):
     template_fields: Sequence[str] = (*ApprovalOperator.template_fields, *argument_kinds)
     operator_extra_links = ()
 
+    objects: Any
+    job: Mapping[str, Any]
+    ask_above_usd: float | str
+
     def __init__(
         self,
         *,
@@ -52,10 +56,9 @@ class ApproveCostOperator(LabelingTask, ApprovalOperator):
         subject: str = "Label for this price?",
         **kwargs: Any,
     ) -> None:
+        given = locals()
         super().__init__(subject=subject, **kwargs)
-        self.objects = objects
-        self.job = job
-        self.ask_above_usd = ask_above_usd
+        self.keep(given)
 
     def execute(self, context: Context) -> Any:
         """Estimate the cost, and ask if it is above the limit."""

@@ -79,6 +79,24 @@ class BuildManifestOperator(ManifestTask):
     }
     template_fields: Sequence[str] = tuple(argument_kinds)
 
+    manifest_uri: str
+    prefix_uri: str | None
+    objects: Sequence[str | Mapping[str, Any]] | None
+    table_uri: str | None
+    column: str | None
+    text_uris: str | Sequence[str] | None
+    video_uri: str | Sequence[str] | None
+    frames_per_second: float | None
+    suffixes: Sequence[str]
+    data_key: str
+    exclude_labeled_in: Sequence[Any] | str
+    label_attribute_name: str | None
+    object_keys: Sequence[str] | None
+    max_objects: int | None
+    choose: str
+    shard_size: int | None
+    skip_if_empty: bool
+
     def __init__(
         self,
         *,
@@ -101,30 +119,15 @@ class BuildManifestOperator(ManifestTask):
         skip_if_empty: bool = True,
         **kwargs: Any,
     ) -> None:
+        given = locals()
         super().__init__(**kwargs)
+        self.keep(given)
         check_choice("choose", choose, _CHOICES)
         # Raises errors while the Dag file is parsed.
         ObjectKeys(object_keys)
         for name, value in (("max_objects", max_objects), ("shard_size", shard_size)):
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, not {value}")
-        self.manifest_uri = manifest_uri
-        self.prefix_uri = prefix_uri
-        self.objects = objects
-        self.table_uri = table_uri
-        self.column = column
-        self.text_uris = text_uris
-        self.video_uri = video_uri
-        self.frames_per_second = frames_per_second
-        self.suffixes = suffixes
-        self.data_key = data_key
-        self.exclude_labeled_in = exclude_labeled_in
-        self.label_attribute_name = label_attribute_name
-        self.object_keys = object_keys
-        self.max_objects = max_objects
-        self.choose = choose
-        self.shard_size = shard_size
-        self.skip_if_empty = skip_if_empty
         self._check_source()
 
     def _check_source(self) -> None:

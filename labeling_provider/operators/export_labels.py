@@ -51,6 +51,15 @@ class ExportLabelsOperator(ManifestTask):
     }
     template_fields: Sequence[str] = tuple(argument_kinds)
 
+    manifest_uri: Any
+    output_uri: str
+    format: str
+    label_attribute_name: str | None
+    classes: Sequence[str] | None
+    copy_pictures: bool
+    keep_formulas: bool
+    on_problems: str
+
     def __init__(
         self,
         *,
@@ -64,16 +73,10 @@ class ExportLabelsOperator(ManifestTask):
         on_problems: str = "fail",
         **kwargs: Any,
     ) -> None:
+        given = locals()
         super().__init__(**kwargs)
+        self.keep(given)
         check_choice("on_problems", on_problems, ON_PROBLEMS)
-        self.manifest_uri = manifest_uri
-        self.output_uri = output_uri
-        self.format = format
-        self.label_attribute_name = label_attribute_name
-        self.classes = classes
-        self.copy_pictures = copy_pictures
-        self.keep_formulas = keep_formulas
-        self.on_problems = on_problems
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Export the labels."""

@@ -53,6 +53,16 @@ class FilterManifestOperator(ManifestTask):
     }
     template_fields: Sequence[str] = tuple(argument_kinds)
 
+    manifest_uri: Any
+    filtered_uri: str
+    label_attribute_name: str | None
+    state: str | None
+    by: str | None
+    classes: Sequence[str] | None
+    min_confidence: float | None
+    below_confidence: float | None
+    skip_if_empty: bool
+
     def __init__(
         self,
         *,
@@ -67,21 +77,14 @@ class FilterManifestOperator(ManifestTask):
         skip_if_empty: bool = True,
         **kwargs: Any,
     ) -> None:
+        given = locals()
         super().__init__(**kwargs)
+        self.keep(given)
         for name, value, choices in (("state", state, _STATES), ("by", by, _MAKERS)):
             if value is not None:
                 check_choice(name, value, choices)
         if all(condition is None for condition in (state, by, classes, min_confidence, below_confidence)):
             raise ValueError("give a condition: state, by, classes, min_confidence or below_confidence")
-        self.manifest_uri = manifest_uri
-        self.filtered_uri = filtered_uri
-        self.label_attribute_name = label_attribute_name
-        self.state = state
-        self.by = by
-        self.classes = classes
-        self.min_confidence = min_confidence
-        self.below_confidence = below_confidence
-        self.skip_if_empty = skip_if_empty
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Select the objects."""

@@ -42,6 +42,11 @@ class ValidateManifestOperator(ManifestTask):
     }
     template_fields: Sequence[str] = tuple(argument_kinds)
 
+    manifest_uri: Any
+    label_attribute_name: str | None
+    on_problems: str
+    fix_cors: bool
+
     def __init__(
         self,
         *,
@@ -52,14 +57,12 @@ class ValidateManifestOperator(ManifestTask):
         fix_cors: bool = False,
         **kwargs: Any,
     ) -> None:
+        given = locals()
         super().__init__(**kwargs)
-        check_choice("on_problems", on_problems, ON_PROBLEMS)
-        self.manifest_uri = manifest_uri
         # BaseOperator.task_type is the name of the operator class.
-        self.labeling_type = task_type
-        self.label_attribute_name = label_attribute_name
-        self.on_problems = on_problems
-        self.fix_cors = fix_cors
+        self.labeling_type = given.pop("task_type")
+        self.keep(given)
+        check_choice("on_problems", on_problems, ON_PROBLEMS)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check the manifest."""
@@ -139,6 +142,12 @@ class MergeManifestsOperator(ManifestTask):
     }
     template_fields: Sequence[str] = tuple(argument_kinds)
 
+    manifest_uris: Any
+    merged_uri: str
+    prefer_job: str | None
+    object_keys: Sequence[str] | None
+    adjusted_in: Mapping[str, str] | None
+
     def __init__(
         self,
         *,
@@ -149,14 +158,11 @@ class MergeManifestsOperator(ManifestTask):
         adjusted_in: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
+        given = locals()
         super().__init__(**kwargs)
+        self.keep(given)
         # Raises errors while the Dag file is parsed.
         ObjectKeys(object_keys)
-        self.manifest_uris = manifest_uris
-        self.merged_uri = merged_uri
-        self.prefer_job = prefer_job
-        self.object_keys = object_keys
-        self.adjusted_in = adjusted_in
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Merge the manifests."""
@@ -203,6 +209,14 @@ class SplitManifestOperator(ManifestTask):
     }
     template_fields: Sequence[str] = tuple(argument_kinds)
 
+    manifest_uri: Any
+    output_uri: str
+    fractions: Mapping[str, float]
+    seed: str
+    label_attribute_name: str | None
+    min_confidence: float | None
+    object_keys: Sequence[str] | None
+
     def __init__(
         self,
         *,
@@ -215,18 +229,13 @@ class SplitManifestOperator(ManifestTask):
         object_keys: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:
+        given = locals()
         super().__init__(**kwargs)
+        self.keep(given)
         # Raises errors while the Dag file is parsed.
         ObjectKeys(object_keys)
         if min_confidence is not None and label_attribute_name is None:
             raise ValueError("min_confidence needs label_attribute_name")
-        self.manifest_uri = manifest_uri
-        self.output_uri = output_uri
-        self.fractions = fractions
-        self.seed = seed
-        self.label_attribute_name = label_attribute_name
-        self.min_confidence = min_confidence
-        self.object_keys = object_keys
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Split the manifest."""

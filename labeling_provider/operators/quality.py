@@ -110,6 +110,21 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
     operator_extra_links = (QUALITY_LINK,)
     inherits_from_skipmixin = True
 
+    manifest_uri: Any
+    label_attribute_name: str | None
+    labeling_jobs: Any
+    classes: Sequence[str] | None
+    golden_uri: str | None
+    golden_attribute_name: str | None
+    audited_attribute_name: str | None
+    object_keys: Sequence[str] | None
+    report_uri: str | None
+    relabel_below: float | None
+    relabel_uri: str | None
+    max_answers: int
+    on_poor_labels: str
+    branches: Mapping[str, str | Sequence[str]] | None
+
     def __init__(
         self,
         *,
@@ -135,7 +150,9 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
         branches: Mapping[str, str | Sequence[str]] | None = None,
         **kwargs: Any,
     ) -> None:
+        given = locals()
         super().__init__(**kwargs)
+        self.keep(given)
         check_choice("on_poor_labels", on_poor_labels, _ON_POOR)
         if unknown := set(branches or ()) - {GOOD, POOR, RELABEL}:
             raise ValueError(f"branches are for 'good', 'poor' and 'relabel', not {sorted(unknown)}")
@@ -145,26 +162,6 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
         ObjectKeys(object_keys)
         if max_answers < 0:
             raise ValueError(f"max_answers must be at least 0, not {max_answers}")
-        self.manifest_uri = manifest_uri
-        self.label_attribute_name = label_attribute_name
-        self.labeling_jobs = labeling_jobs
-        self.classes = classes
-        self.golden_uri = golden_uri
-        self.golden_attribute_name = golden_attribute_name
-        self.audited_attribute_name = audited_attribute_name
-        self.object_keys = object_keys
-        self.report_uri = report_uri
-        self.min_labeled = min_labeled
-        self.min_confidence = min_confidence
-        self.min_agreement = min_agreement
-        self.min_worker_accuracy = min_worker_accuracy
-        self.min_golden_accuracy = min_golden_accuracy
-        self.min_class_share = min_class_share
-        self.relabel_below = relabel_below
-        self.relabel_uri = relabel_uri
-        self.max_answers = max_answers
-        self.on_poor_labels = on_poor_labels
-        self.branches = branches
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Measure, report, and decide."""

@@ -56,6 +56,16 @@ class StopLabelingJobOperator(LabelingTask):
     }
     template_fields: Sequence[str] = tuple(argument_kinds)
 
+    job_name: str | None
+    drain: bool
+    drain_quiet: float
+    drain_timeout: timedelta | None
+    delete_queue: bool
+    wait_for_completion: bool
+    poll_interval: float
+    missing_ok: bool
+    deferrable: bool
+
     def __init__(
         self,
         *,
@@ -71,19 +81,12 @@ class StopLabelingJobOperator(LabelingTask):
         deferrable: bool = DEFERRABLE,
         **kwargs: Any,
     ) -> None:
+        given = locals()
         super().__init__(**kwargs)
+        self.of_task = getattr(given.pop("of_task"), "task_id", of_task)
+        self.keep(given)
         if (job_name is None) == (of_task is None):
             raise ValueError("set either job_name or of_task")
-        self.job_name = job_name
-        self.of_task = getattr(of_task, "task_id", of_task)
-        self.drain = drain
-        self.drain_quiet = drain_quiet
-        self.drain_timeout = drain_timeout
-        self.delete_queue = delete_queue
-        self.wait_for_completion = wait_for_completion
-        self.poll_interval = poll_interval
-        self.missing_ok = missing_ok
-        self.deferrable = deferrable
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Stop the jobs, after draining them if requested."""

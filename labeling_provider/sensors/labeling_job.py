@@ -35,12 +35,9 @@ class JobSensor(LabelingTask, BaseSensorOperator):
 
     def _described(self) -> JobDescription:
         try:
-            job = self.ground_truth.find_job(self.job_name)
+            return self.ground_truth.get_job(self.job_name)
         except LabelingError as error:
             self._fail(error)
-        if job is None:
-            self._fail(LabelingError(f"There is no labeling job named {self.job_name} in {self.ground_truth.region}."))
-        return job
 
 
 class LabelingJobSensor(JobSensor):
@@ -70,6 +67,10 @@ class LabelingJobSensor(JobSensor):
     }
     template_fields: Sequence[str] = tuple(argument_kinds)
 
+    target_statuses: Sequence[str]
+    deferrable: bool
+    events_queue_url: str | None
+
     def __init__(
         self,
         *,
@@ -80,12 +81,9 @@ class LabelingJobSensor(JobSensor):
         events_queue_url: str | None = None,
         **kwargs: Any,
     ) -> None:
+        given = locals()
         super().__init__(**kwargs)
-        self.job_name = job_name
-        self.target_statuses = target_statuses
-        self.outage = outage
-        self.deferrable = deferrable
-        self.events_queue_url = events_queue_url
+        self.keep(given)
         self._progress = Progress()
         self._patience = Patience(outage)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -51,6 +52,9 @@ class StreamingJobSensor(JobSensor):
     }
     template_fields: Sequence[str] = tuple(argument_kinds)
 
+    idle_for: timedelta | None
+    deferrable: bool
+
     def __init__(
         self,
         *,
@@ -62,13 +66,9 @@ class StreamingJobSensor(JobSensor):
         deferrable: bool = DEFERRABLE,
         **kwargs: Any,
     ) -> None:
+        given = locals()
         super().__init__(**kwargs)
-        self.job_name = job_name
-        self.backlog_below = backlog_below
-        self.labeled = labeled
-        self.baseline = baseline
-        self.idle_for = idle_for
-        self.deferrable = deferrable
+        self.keep(given)
         if backlog_below is None and labeled is None and idle_for is None:
             raise ValueError("Set backlog_below, labeled or idle_for.")
 
@@ -125,12 +125,10 @@ class StreamingJobSensor(JobSensor):
         return {**known, "reached": reached}
 
     def _goal_fields(self) -> dict[str, Any]:
-        return {
-            "backlog_below": self.backlog_below,
-            "labeled": self.labeled,
-            "baseline": self.baseline,
-            "idle_for": None if self.idle_for is None else self.idle_for.total_seconds(),
-        }
+        from labeling_provider.streaming.goal import Goal
+
+        goal = {field.name: getattr(self, field.name) for field in fields(Goal)}
+        return goal | {"idle_for": None if self.idle_for is None else self.idle_for.total_seconds()}
 
     @cached_property
     def _goal(self) -> Goal:

@@ -147,10 +147,7 @@ class Pusher:
             names = listeners(self._ground_truth, self._topic_arn)
             self._backlogs = {name: self._backlogs.get(name) or Backlog(self._ground_truth, name) for name in names}
             return None if names else Step(blocked=f"no running labeling job listens to {self._topic_arn}")
-        job = self._ground_truth.find_job(self._job_name)
-        if job is None:
-            raise LabelingError(f"There is no labeling job named {self._job_name} in {self._ground_truth.region}.")
-        state = job.state
+        state = self._ground_truth.get_job(self._job_name).state
         if state.status == JobStatus.INITIALIZING:
             self._checked = (0.0, None)
             return Step(blocked=f"{state.name} is Initializing")

@@ -92,15 +92,15 @@ def test_nothing_of_people_who_are_erased_stays_in_the_database_and_in_s3(
         subs = {answer["workerMetadata"]["identityData"]["sub"] for answer in answers}
         assert (len(answers), len(subs)) == (4, 2)
         known = [*names, *ids, *subs]
-        assert all(found(service, text) for text in known)
+        assert all(tables_with(service, text) for text in known)
         # One is still there, and one has left before.
         assert workers([*where, "remove", names[1]]) == 0
-        assert set(found(service, ids[1])) == {"tasks", "audit_trail", "s3_objects"}
+        assert set(tables_with(service, ids[1])) == {"tasks", "audit_trail", "s3_objects"}
         capsys.readouterr()
         for name in names:
             assert workers([*where, "erase", name]) == 0
             assert capsys.readouterr().out.startswith("3 files in S3 changed\nin the service's records, this person is")
-        assert [found(service, text) for text in known] == [[]] * 6
+        assert [tables_with(service, text) for text in known] == [[]] * 6
         # The answers stay.
         assert [answer["answerContent"] for answer in answers_of(lab, job)] == [
             answer["answerContent"] for answer in answers
@@ -116,7 +116,7 @@ def answers_of(lab: Lab, job: str) -> list[dict[str, Any]]:
     return [answer for document in documents for answer in document["answers"]]
 
 
-def found(service: Service, text: str) -> list[str]:
+def tables_with(service: Service, text: str) -> list[str]:
     """The tables of a service's database in which a text stands."""
     files = [path for path in service.folder.rglob("labeling.sqlite") if path.is_file()]
     (file,) = files

@@ -64,7 +64,7 @@ class Other:
         self.headers: dict[str, str] = {}
         self.pieces = [b""]
 
-    def told(self) -> JobPeople | None:
+    def people(self) -> JobPeople | None:
         return read_people(self.client, f"{self.url}/_labeling/jobs/x")
 
 
@@ -107,9 +107,11 @@ def test_a_gateway_may_stand_in_between(lab: Lab) -> None:
 
 def test_a_good_answer_is_read_with_whatever_a_later_version_adds(other: Other) -> None:
     other.pieces = [json.dumps({**PEOPLE, "latest": [{**REMARK, "more": []}], "more": {}}).encode()]
-    assert other.told() == JobPeople(2, 3, 1, 1, True, [Remark(3, "private.us-east-1.0", 1.5, "comment", "<b>\u202e")])
+    assert other.people() == JobPeople(
+        2, 3, 1, 1, True, [Remark(3, "private.us-east-1.0", 1.5, "comment", "<b>\u202e")]
+    )
     other.pieces = [json.dumps({**PEOPLE, "latest": [REMARK] * 100}).encode()]
-    people = other.told()
+    people = other.people()
     assert people is not None
     assert len(people.latest) == MAX_LATEST
 
@@ -117,14 +119,14 @@ def test_a_good_answer_is_read_with_whatever_a_later_version_adds(other: Other) 
 @pytest.mark.parametrize("status", [401, 404])
 def test_an_older_service_does_not_tell(other: Other, status: int) -> None:
     other.status, other.pieces = status, [b"<html>There is no such page.</html>"]
-    assert other.told() is None
+    assert other.people() is None
 
 
 @pytest.mark.parametrize("status", [204, 301, 302, 403, 500, 503])
 def test_another_status_is_told_and_no_redirect_is_followed(other: Other, status: int) -> None:
     other.status, other.headers = status, {"Location": "http://127.0.0.1:9/"}
     with pytest.raises(LabelingError, match=f"it answered with status {status}"):
-        other.told()
+        other.people()
 
 
 @pytest.mark.parametrize(
@@ -162,14 +164,14 @@ def test_another_status_is_told_and_no_redirect_is_followed(other: Other, status
 def test_an_answer_that_is_none_is_refused(other: Other, body: bytes) -> None:
     other.pieces = [body]
     with pytest.raises(LabelingError, match="its answer can't be read"):
-        other.told()
+        other.people()
 
 
 def test_a_huge_answer_is_not_read_to_its_end(other: Other) -> None:
     other.headers = {"Content-Length": str(1 << 40)}
     other.pieces = [b" " * (MAX_BYTES + 1)]
     with pytest.raises(LabelingError, match="more than 262,144 bytes"):
-        other.told()
+        other.people()
 
 
 def test_a_packed_answer_is_not_unpacked(other: Other) -> None:
@@ -177,14 +179,14 @@ def test_a_packed_answer_is_not_unpacked(other: Other) -> None:
 
     other.headers, other.pieces = {"Content-Encoding": "gzip"}, [gzip.compress(json.dumps(PEOPLE).encode())]
     with pytest.raises(LabelingError, match="can't be read"):
-        other.told()
+        other.people()
 
 
 def test_an_answer_that_trickles_in_is_not_waited_for(other: Other, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_people, "MAX_SECONDS", 0.0)
     other.headers, other.pieces, other.pause = {"Content-Length": "1000"}, [b" "] * 1_000, 0.05
     with pytest.raises(LabelingError, match="no complete answer within 0 s"):
-        other.told()
+        other.people()
 
 
 def test_nobody_answers() -> None:

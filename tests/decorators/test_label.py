@@ -37,10 +37,10 @@ def animals() -> list[dict[str, Any]]:
 def returning(value: Any) -> Callable[[], Any]:
     """A function that returns a value."""
 
-    def things() -> Any:
+    def rows() -> Any:
         return value
 
-    return things
+    return rows
 
 
 def manifests(lab: Lab) -> list[str]:
@@ -142,21 +142,21 @@ def test_an_object_without_a_label_has_none(connected: Lab) -> None:
 
 
 def test_no_objects_skip_the_task(connected: Lab) -> None:
-    with pytest.raises(AirflowSkipException, match="things returned no objects"):
+    with pytest.raises(AirflowSkipException, match="rows returned no objects"):
         labeling(connected, returning([])).execute(context(**run_id()))
 
 
 @pytest.mark.parametrize(
     ("returned", "words"),
     [
-        (None, "things returned NoneType; return a list of texts"),
+        (None, "rows returned NoneType; return a list of texts"),
         (7, "returned int"),
         (b"text", "returned bytes"),
         ("a text", "returned a text; return a list of objects, or the S3 URI of a manifest"),
         ({"cat": 1}, "has neither output_manifest_uri nor manifest_uri"),
-        ([None], "object 1 of things is None"),
-        (["good", 5], "object 2 of things"),
-        ([{"neither": "key"}], "object 1 of things"),
+        ([None], "object 1 of rows is None"),
+        (["good", 5], "object 2 of rows"),
+        ([{"neither": "key"}], "object 1 of rows"),
     ],
 )
 def test_what_is_no_list_of_objects_is_refused_before_anything_is_sent(
@@ -190,12 +190,12 @@ def test_a_request_needs_a_place_and_no_objects_of_its_own(connected: Lab) -> No
 
 
 def test_a_function_is_mapped_as_any_task(connected: Lab) -> None:
-    def one(part: str) -> list[str]:
+    def listed(part: str) -> list[str]:
         return [part]
 
     with DAG("dag"):
         decorated = task.label(task_type="text-classification", output_uri="s3://lab/out")
-        mapped = decorated(one).expand(part=["a", "b"])
+        mapped = decorated(listed).expand(part=["a", "b"])
     assert mapped.operator.is_mapped
     assert mapped.operator.operator_class is LabelDecoratedOperator
 

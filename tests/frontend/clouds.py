@@ -117,11 +117,11 @@ class Surveyor:
     def settle(self) -> None:
         """Wait until the cloud of the frame is there, and everything is painted."""
         self.element.evaluate(
-            """async (one) => {
-              for (let at = 0; at < 1000 && (!one.loaded || one.coming !== undefined); at++) {
+            """async (element) => {
+              for (let at = 0; at < 1000 && (!element.loaded || element.coming !== undefined); at++) {
                 await new Promise((done) => setTimeout(done, 10));
               }
-              await one.updateComplete;
+              await element.updateComplete;
               for (let at = 0; at < 3; at++) await new Promise(requestAnimationFrame);
             }"""
         )
@@ -130,9 +130,9 @@ class Surveyor:
         """Where a place of the world is on the page."""
         self.settle()
         place = self.element.evaluate(
-            """(one, [x, y, z]) => {
-              const {left, top} = one.shadowRoot.querySelector(".stage").getBoundingClientRect();
-              const [across, down] = one.eye.projector()(x, y, z);
+            """(element, [x, y, z]) => {
+              const {left, top} = element.shadowRoot.querySelector(".stage").getBoundingClientRect();
+              const [across, down] = element.eye.projector()(x, y, z);
               return [left + across, top + down];
             }""",
             [x, y, z],
@@ -174,7 +174,7 @@ class Surveyor:
 
     def value(self) -> dict[str, Any]:
         """The answer so far."""
-        return dict(self.element.evaluate("(one) => one.value"))
+        return dict(self.element.evaluate("(element) => element.value"))
 
     def cuboids(self) -> list[dict[str, Any]]:
         """The cuboids of the only frame."""
@@ -187,7 +187,7 @@ class Surveyor:
             for frame in self.value()["frames"]
         }
 
-    def told(self) -> str:
+    def hint(self) -> str:
         """What the person is told."""
         return str(self.task(".board > [role=status].help").inner_text())
 
@@ -200,7 +200,7 @@ def sized(cuboid: dict[str, Any], *keys: str) -> list[float]:
 def lost_and_restored(surveyor: Surveyor) -> dict[str, bytes]:
     """The points before the graphics are lost, as when a machine sleeps, meanwhile, and when they are there again."""
     canvas = surveyor.task("canvas.points")
-    canvas.evaluate("(one) => { one.ext = one.getContext('webgl2').getExtension('WEBGL_lose_context'); }")
+    canvas.evaluate("(element) => { element.ext = element.getContext('webgl2').getExtension('WEBGL_lose_context'); }")
     surveyor.settle()
     seen = {"before": canvas.screenshot()}
     for name, does, event in (
@@ -208,9 +208,9 @@ def lost_and_restored(surveyor: Surveyor) -> dict[str, bytes]:
         ("after", "restoreContext", "webglcontextrestored"),
     ):
         canvas.evaluate(
-            """(one, [does, event]) => new Promise((done) => {
-              one.addEventListener(event, () => done(), {once: true});
-              one.ext[does]();
+            """(element, [does, event]) => new Promise((done) => {
+              element.addEventListener(event, () => done(), {once: true});
+              element.ext[does]();
             })""",
             [does, event],
         )

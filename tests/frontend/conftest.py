@@ -32,20 +32,20 @@ _HOST = """<!doctype html><html lang="en"><title>Portal</title><link rel="icon" 
   const frame = document.querySelector("iframe");
   let heard, port, init;
   let awaited = () => {};
-  function show(told, number) {
+  function show(settings, number) {
     // A draft that is large stays here.
-    if (told.keep_draft) told.draft = kept.draft;
-    [heard, init] = [[], told];
+    if (settings.keep_draft) settings.draft = kept.draft;
+    [heard, init] = [[], settings];
     port?.close();
     frame.src = `/frame?${number}`;
   }
-  const of = (type) => heard.filter((one) => one.type === type);
+  const of = (type) => heard.filter((message) => message.type === type);
   // How many messages of a type there are when there are so many, and the newest; nothing if that takes too long.
   function newest(type, count, patience) {
-    return new Promise((told) => {
-      const look = () => of(type).length >= count && told([of(type).length, of(type).at(-1)]);
+    return new Promise((resolve) => {
+      const look = () => of(type).length >= count && resolve([of(type).length, of(type).at(-1)]);
       awaited = look;
-      setTimeout(told, patience);
+      setTimeout(resolve, patience);
       look();
     });
   }
@@ -140,7 +140,7 @@ class Portal:
         # The browser starts nothing anew but the frame, as the portal does.
         self.shown += 1
         task = Task(self.page)
-        show = "([told, number]) => show(told, number)"
+        show = "([settings, number]) => show(settings, number)"
         if wait:
             self.page.evaluate(show, [settings, self.shown])
             task.heard("ready")
@@ -295,11 +295,12 @@ def noted(element: Any, name: str) -> Callable[[], bool]:
     :return: says whether it has had it by now.
     """
     element.evaluate(
-        """(one, name) => {
-          one.noted = false;
-          const look = () => { one.noted ||= one.shadowRoot.querySelector(`button[aria-label="${name}"]`) !== null; };
-          new MutationObserver(look).observe(one.shadowRoot, { subtree: true, childList: true, attributes: true });
+        """(element, name) => {
+          element.noted = false;
+          const root = element.shadowRoot;
+          const look = () => { element.noted ||= root.querySelector(`button[aria-label="${name}"]`) !== null; };
+          new MutationObserver(look).observe(root, { subtree: true, childList: true, attributes: true });
         }""",
         name,
     )
-    return lambda: bool(element.evaluate("(one) => one.noted"))
+    return lambda: bool(element.evaluate("(element) => element.noted"))

@@ -82,8 +82,8 @@ class Artist:
     def painted(self) -> None:
         """Wait until everything is painted."""
         self.task(self.element).evaluate(
-            """async (one) => {
-              await one.updateComplete;
+            """async (element) => {
+              await element.updateComplete;
               for (let at = 0; at < 2; at++) await new Promise(requestAnimationFrame);
             }"""
         )
@@ -91,10 +91,10 @@ class Artist:
     def places(self, *points: tuple[float, float]) -> list[tuple[float, float]]:
         """Where corners of pixels are on the page: the picture's own place tells."""
         places = self.task(self.element).evaluate(
-            """async (one, points) => {
-              await one.updateComplete;
+            """async (element, points) => {
+              await element.updateComplete;
               for (let at = 0; at < 2; at++) await new Promise(requestAnimationFrame);
-              const picture = one.shadowRoot.querySelector("img.subject");
+              const picture = element.shadowRoot.querySelector("img.subject");
               const {left, top, width, height} = picture.getBoundingClientRect();
               const [across, down] = [width / picture.offsetWidth, height / picture.offsetHeight];
               return points.map(([x, y]) => [left + x * across, top + y * down]);
@@ -143,10 +143,10 @@ class Artist:
     def colors_at(self, *points: tuple[float, float], canvas: str = "lower") -> list[list[int]]:
         """Red, green, blue and opacity (0 to 255) of what is painted over places of the picture."""
         pixels: list[list[int]] = self.task(f"canvas.{canvas}-canvas").evaluate(
-            """(one, points) => {
-              const {left, top, width} = one.getBoundingClientRect();
-              const ratio = one.width / width;
-              const context = one.getContext("2d");
+            """(element, points) => {
+              const {left, top, width} = element.getBoundingClientRect();
+              const ratio = element.width / width;
+              const context = element.getContext("2d");
               return points.map(([x, y]) => {
                 const [across, down] = [Math.floor((x - left) * ratio), Math.floor((y - top) * ratio)];
                 return [...context.getImageData(across, down, 1, 1).data];
@@ -202,5 +202,6 @@ class Artist:
             event = {**spot, "pointerType": "pen", "pointerId": 1, "button": 5 if kind != "move" else -1}
             event["buttons"] = 32 if kind != "up" else 0
             self.task(".stage").evaluate(
-                "(one, [kind, event]) => one.dispatchEvent(new PointerEvent(kind, event))", [f"pointer{kind}", event]
+                "(board, [kind, event]) => board.dispatchEvent(new PointerEvent(kind, event))",
+                [f"pointer{kind}", event],
             )

@@ -89,8 +89,8 @@ class MaskArtist(Artist):
         super().wait()
         # The mask begins after the picture.
         self.task(self.element).evaluate(
-            """async (one) => {
-              while (one.validationMessage.startsWith("Wait")) await new Promise(requestAnimationFrame);
+            """async (element) => {
+              while (element.validationMessage.startsWith("Wait")) await new Promise(requestAnimationFrame);
             }"""
         )
         self.painted()
@@ -109,7 +109,7 @@ class MaskArtist(Artist):
     @property
     def value(self) -> dict[str, Any]:
         """The answer so far."""
-        value: dict[str, Any] = self.task(self.element).evaluate("one => one.value")
+        value: dict[str, Any] = self.task(self.element).evaluate("element => element.value")
         return value
 
     @property

@@ -66,9 +66,10 @@ class Labeler(Artist):
         self.press(*keys)
         self.task(f"{self.element} .frames").wait_for()
         self.task(self.element).evaluate(
-            """async (one) => {
-              for (let at = 0; at < 500 && one.coming !== undefined; at++) await new Promise((r) => setTimeout(r, 10));
-              await one.updateComplete;
+            """async (element) => {
+              const tick = () => new Promise((resolve) => setTimeout(resolve, 10));
+              for (let at = 0; at < 500 && element.coming !== undefined; at++) await tick();
+              await element.updateComplete;
             }"""
         )
 
@@ -78,7 +79,7 @@ class Labeler(Artist):
 
     def frames(self) -> dict[int, dict[str, Any]]:
         """What has been drawn, by the frames' numbers."""
-        value = self.task(self.element).evaluate("(one) => one.value")
+        value = self.task(self.element).evaluate("(element) => element.value")
         return {frame["frameNumber"]: frame for frame in value["frames"]}
 
     def boxes(self) -> dict[int, dict[str, list[float]]]:
@@ -91,7 +92,7 @@ class Labeler(Artist):
             for number, frame in self.frames().items()
         }
 
-    def told(self) -> str:
+    def hint(self) -> str:
         """What the person is told."""
         return str(self.task(".board > [role=status].help").inner_text())
 

@@ -102,7 +102,7 @@ def test_axe_finds_nothing(portal: Portal, name: str, theme: str) -> None:
 def test_nothing_is_wider_than_a_phone(portal: Portal, name: str) -> None:
     portal.page.set_viewport_size({"width": 400, "height": 700})
     task = portal.open(PAGES[name], language="de")
-    assert task(":root").evaluate("one => one.scrollWidth") <= 400
+    assert task(":root").evaluate("element => element.scrollWidth") <= 400
 
 
 def test_axe_finds_nothing_in_open_dialogs_and_in_errors(portal: Portal) -> None:

@@ -147,7 +147,7 @@ def test_boxes_are_hidden_duplicated_and_relabeled(portal: Portal) -> None:
     assert task(".objects li.chosen").count() == 0
     task.frame.get_by_role("button", name="Show 1").click()
     artist.press("]", "Control+d")
-    copies = task("crowd-bounding-box").evaluate("one => one.value.boundingBoxes")
+    copies = task("crowd-bounding-box").evaluate("element => element.value.boundingBoxes")
     assert [copy["label"] for copy in copies] == ["cat", "dog", "cat"]
     assert (copies[2]["width"], copies[2]["height"]) == (100, 80)
     assert 0 < copies[2]["left"] - 40 == copies[2]["top"] - 30

@@ -62,7 +62,7 @@ def test_keys_stand_at_the_labels(portal: Portal) -> None:
 def test_a_person_may_change_keys(portal: Portal) -> None:
     task = portal.open(CLASSIFIER, keys={"label:owl": "o", "label:cat": "2", "submit": "Ctrl+s"})
     assert task("kbd").all_inner_texts() == ["2", "1", "o"]
-    task("crowd-classifier").evaluate("one => one.focus()")
+    task("crowd-classifier").evaluate("element => element.focus()")
     task.press("o")
     task.changed({"animal": {"label": "owl"}})
     task.press("Control+s")
@@ -95,7 +95,7 @@ def test_several_labels_by_mouse(portal: Portal) -> None:
 
 def test_several_labels_by_keyboard(portal: Portal) -> None:
     task = portal.open(SEVERAL)
-    task("crowd-classifier-multi-select").evaluate("one => one.focus()")
+    task("crowd-classifier-multi-select").evaluate("element => element.focus()")
     task.press("Space", "2", "1", "3")
     task.changed({"kinds": {"labels": ["sport", "art"]}})
     assert task.submit() == {"kinds": {"labels": ["sport", "art"]}}
@@ -145,7 +145,7 @@ def test_a_picture_without_a_comment_by_keyboard_and_touch(portal: Portal) -> No
 
 
 def stage(task: Task) -> Any:
-    return task(".stage").evaluate("one => { const m = new DOMMatrix(getComputedStyle(one).transform);"
+    return task(".stage").evaluate("element => { const m = new DOMMatrix(getComputedStyle(element).transform);"
                                    " return [m.a, Math.round(m.e), Math.round(m.f)] }")  # fmt: skip
 
 
@@ -173,7 +173,7 @@ def test_a_picture_is_zoomed_moved_and_brightened(portal: Portal) -> None:
     task.page.keyboard.up("Control")
     assert stage(task)[0] == pytest.approx(1.25)
     task("input[type=range]").fill("200")
-    assert task("img.subject").evaluate("one => one.style.filter") == "brightness(200%)"
+    assert task("img.subject").evaluate("element => element.style.filter") == "brightness(200%)"
     assert task.submit() == {"shape": {"label": "circle"}}
 
 
@@ -207,8 +207,8 @@ def test_labels_to_verify_lie_over_the_picture(portal: Portal) -> None:
     mask = {"semanticSegmentation": {"labels": ["sky"], "src": "/picture.svg",
                                      "labelMappings": {"sky": {"color": "#ff0000"}}}}  # fmt: skip
     task = portal.open(IMAGE.format(more=f"overlay='{json.dumps(mask)}'"))
-    assert task("img.mask").evaluate("one => one.style.opacity") == "0.6"
-    assert task(".legend i").evaluate("one => one.style.background") == "rgb(255, 0, 0)"
+    assert task("img.mask").evaluate("element => element.style.opacity") == "0.6"
+    assert task(".legend i").evaluate("element => element.style.background") == "rgb(255, 0, 0)"
     task("text=square").click()
     assert task.submit() == {"shape": {"label": "square"}}
 
@@ -233,7 +233,7 @@ def test_a_picture_that_pages_of_other_sites_must_not_read_is_shown_all_the_same
     portal.files["/elsewhere.svg"] = portal.files["/picture.svg"]
     portal.without_cors.add("/elsewhere.svg")
     task = portal.open(IMAGE.format(more="").replace("/picture.svg", "/elsewhere.svg"))
-    wait_until(lambda: task("img.subject").evaluate("one => one.naturalWidth") == 400, 10, "the picture", pause=0.02)
+    wait_until(lambda: task("img.subject").evaluate("img => img.naturalWidth") == 400, 10, "the picture", pause=0.02)
     assert task.all_heard("trouble") == []
 
 

@@ -40,7 +40,7 @@ def test_a_thing_is_in_all_frames_and_follows_what_is_set(portal: Portal) -> Non
     assert places(surveyor) == {0: -4, 1: -2, 2: 0, 3: 4}
     assert surveyor.task(".marks i.hand").count() == 1, "the first two, side by side"
     surveyor.press(".", ".")
-    assert surveyor.told() == ""
+    assert surveyor.hint() == ""
     surveyor.press("Alt+o")
     car = surveyor.tracks()[3]["car:1"]
     assert (sized(car, "centerX", "length", "height"), car["yaw"]) == ([4, 4, 1.5], 0)
@@ -122,7 +122,7 @@ def test_frames_play_and_a_bad_one_is_told(portal: Portal) -> None:
     surveyor.press("k")
     surveyor.task.frame.get_by_role("button", name="Play", exact=True).wait_for()
     assert has_played()
-    assert surveyor.element.evaluate("(one) => one.place") == 3
+    assert surveyor.element.evaluate("(element) => element.place") == 3
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -74,7 +74,7 @@ def test_keys_alone_are_enough(portal: Portal) -> None:
     assert after["centerX"] == pytest.approx(before["centerX"] + 0.05 + 0.025)
     surveyor.press("Alt+g", "Control+d", "]", "Delete")
     assert len(surveyor.cuboids()) == 1
-    eye = "(one) => [one.eye.azimuth, one.eye.distance, ...one.eye.target]"
+    eye = "(element) => [element.eye.azimuth, element.eye.distance, ...element.eye.target]"
     seen = surveyor.element.evaluate(eye)
     surveyor.press("Shift+a", "w", "ArrowLeft")
     now = surveyor.element.evaluate(eye)
@@ -147,7 +147,7 @@ def test_what_is_locked_stays_and_required_attributes_block(portal: Portal) -> N
     surveyor = Surveyor(portal, labels=labels, initial=given, frameAttributes=[weather])
     assert "can't be shown here: 1" in surveyor.task(".problem").first.inner_text()
     surveyor.press("]", "Alt+ArrowRight")
-    assert "stay as it is" in surveyor.told()
+    assert "stay as it is" in surveyor.hint()
     surveyor.press("Delete")
     assert surveyor.cuboids() == [cuboid()]
     assert surveyor.task(".numbers").get_by_label("Roll").is_disabled()
@@ -166,11 +166,11 @@ def test_the_ruler_measures_and_a_double_click_flies(portal: Portal) -> None:
     surveyor.press("r")
     surveyor.click(0, 0)
     surveyor.click(3, -4)
-    assert "5.00 m" in surveyor.told()
+    assert "5.00 m" in surveyor.hint()
     surveyor.press("Escape", "Escape", "Escape")
     assert not surveyor.task.frame.get_by_label("Ruler").is_checked()
     surveyor.mouse.dblclick(*surveyor.at(5, 3, 1.5))
-    target = surveyor.element.evaluate("(one) => one.eye.target")
+    target = surveyor.element.evaluate("(element) => element.eye.target")
     assert target == [pytest.approx(5, abs=0.4), pytest.approx(3, abs=0.4), pytest.approx(1.5, abs=0.3)]
 
 
@@ -206,12 +206,12 @@ def test_cuboids_are_in_the_pictures_of_cameras(portal: Portal) -> None:
     surveyor = Surveyor(portal, initial=given, frame={"images": images})
     assert "data about their camera is missing: 1" in surveyor.task(".problem").inner_text()
     surveyor.task(".photo img").scroll_into_view_if_needed()
-    surveyor.task(".photo img").evaluate("(one) => one.decode()")
+    surveyor.task(".photo img").evaluate("(element) => element.decode()")
     surveyor.settle()
     # As the package itself projects them.
     label = LabeledCuboid("car", (5, 3, 0.75), (4, 2, 1.5), (0, 0, 0.3), "", "car:1", {})
-    drawn_places = """(one) => {
-      const bytes = one.getContext("2d").getImageData(0, 0, one.width, one.height).data;
+    drawn_places = """(element) => {
+      const bytes = element.getContext("2d").getImageData(0, 0, element.width, element.height).data;
       return Array.from({length: bytes.length / 4}, (_, place) => place).filter((place) => bytes[4 * place + 3] > 100);
     }"""
     for number, image in enumerate(images[:2]):
@@ -231,7 +231,7 @@ def test_cuboids_are_in_the_pictures_of_cameras(portal: Portal) -> None:
             pose=pose,
         )
         canvas = surveyor.task(".photo canvas")
-        width = canvas.evaluate("(one) => one.width")
+        width = canvas.evaluate("(element) => element.width")
         drawn = set(canvas.evaluate(drawn_places))
         places = [
             round(y * width / 400) * width + round(x * width / 400)
@@ -245,8 +245,8 @@ def test_cuboids_are_in_the_pictures_of_cameras(portal: Portal) -> None:
     surveyor.task(".photo").click(position={"x": width / 2, "y": width * 0.4})
     assert surveyor.task("li.chosen").count() == 1
     surveyor.press("c", "f", "p")
-    assert surveyor.element.evaluate("(one) => one.eye.position.map(Math.round)") == [-5, 3, 2]
-    values = "(one) => new Set(one.getContext('2d').getImageData(0, 0, one.width, one.height).data).size"
+    assert surveyor.element.evaluate("(element) => element.eye.position.map(Math.round)") == [-5, 3, 2]
+    values = "(canvas) => new Set(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data).size"
     assert surveyor.task(".photo canvas").evaluate(values) > 10, "points over the picture"
 
 
@@ -301,7 +301,7 @@ def test_a_cloud_that_does_not_come_is_tried_again(portal: Portal) -> None:
     surveyor.task(".stage [role=alert]").wait_for()
     portal.files["/clouds/lost.bin"] = ("application/octet-stream", packed(SCENE))
     surveyor.button("Try again").click()
-    wait_until(lambda: surveyor.element.evaluate("(one) => one.loaded?.cloud.count") == len(SCENE), 10, "the cloud")
+    wait_until(lambda: surveyor.element.evaluate("(stage) => stage.loaded?.cloud.count") == len(SCENE), 10, "the cloud")
     del portal.files["/clouds/lost.bin"]
 
 

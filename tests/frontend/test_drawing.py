@@ -25,7 +25,7 @@ BLUE, ORANGE = [0, 114, 178, 255], [230, 159, 0, 255]
 def test_pixels_are_exact_at_any_zoom_on_any_screen(on_screen: Callable[[float], Portal], ratio: float) -> None:
     artist = Artist(on_screen(ratio))
     assert artist.task.evaluate("devicePixelRatio") == ratio
-    assert artist.task("canvas.upper-canvas").evaluate("one => one.width / one.clientWidth") == pytest.approx(
+    assert artist.task("canvas.upper-canvas").evaluate("canvas => canvas.width / canvas.clientWidth") == pytest.approx(
         ratio, abs=0.01
     )
     artist.choose("cat")
@@ -107,7 +107,7 @@ def test_brightness_contrast_and_crosshair(portal: Portal) -> None:
     artist = Artist(portal)
     artist.task.frame.get_by_label("Brightness").fill("200")
     artist.task.frame.get_by_label("Contrast").fill("50")
-    assert artist.task(".picture").evaluate("one => one.style.filter") == "brightness(200%) contrast(50%)"
+    assert artist.task(".picture").evaluate("element => element.style.filter") == "brightness(200%) contrast(50%)"
     artist.mouse.move(*artist.at(300.5, 200.5))
     assert artist.color_at(100, 200.5, "upper")[3] > 0
     artist.task.frame.get_by_label("Crosshair").uncheck()
@@ -120,11 +120,11 @@ def test_a_picture_is_shown_in_its_stored_pixels_whatever_a_camera_says(portal: 
     portal.files["/turned.jpg"] = turned_picture(orientation)
     artist = Artist(portal, src=f"/turned.jpg?{orientation}")
     # The dark part is at the left, where it is stored.
-    artist.task(".stage").evaluate("one => one.querySelectorAll('canvas').forEach((each) => each.remove())")
+    artist.task(".stage").evaluate("element => element.querySelectorAll('canvas').forEach((each) => each.remove())")
     shot = Image.open(io.BytesIO(artist.task.page.screenshot())).convert("L")
     left, right = (shot.getpixel(tuple(map(int, artist.at(x, 20)))) for x in (10, 60))
     assert left < 40 < 215 < right  # type: ignore[operator]
-    artist.task(BOX).evaluate("one => { one.value = [{label: 'cat', left: 0, top: 0, width: 20, height: 40}] }")
+    artist.task(BOX).evaluate("element => { element.value = [{label: 'cat', left: 0, top: 0, width: 20, height: 40}] }")
     assert artist.task.submit()["it"] == {
         "boundingBoxes": [box("cat", 0, 0, 20, 40)],
         "inputImageProperties": {"width": 80, "height": 40},
@@ -179,13 +179,13 @@ def test_labels_are_set_by_scripts_and_colours_by_the_template(portal: Portal) -
     assert artist.color_at(40, 60) == [255, 0, 0, 255]
     assert artist.color_at(200, 160) == ORANGE, "a colour that is none is left to us"
     artist.choose("dog")
-    artist.task(BOX).evaluate("one => { one.labels = ['bird', 'dog', 'cat'] }")
+    artist.task(BOX).evaluate("element => { element.labels = ['bird', 'dog', 'cat'] }")
     artist.task.press("3")
     artist.drag((5, 250), (25, 280))
-    assert artist.task(BOX).evaluate("one => one._submittableValue.boundingBoxes.at(-1)") == box("cat", 5, 250, 20, 30)
-    artist.task(BOX).evaluate("one => { one.value = {boundingBoxes: []} }")
-    assert artist.task(BOX).evaluate("one => one.value.boundingBoxes") == []
-    assert artist.task(BOX).evaluate("one => one.shadowRoot.querySelector('canvas.upper-canvas') !== null")
+    assert artist.task(BOX).evaluate("box => box._submittableValue.boundingBoxes.at(-1)") == box("cat", 5, 250, 20, 30)
+    artist.task(BOX).evaluate("element => { element.value = {boundingBoxes: []} }")
+    assert artist.task(BOX).evaluate("element => element.value.boundingBoxes") == []
+    assert artist.task(BOX).evaluate("element => element.shadowRoot.querySelector('canvas.upper-canvas') !== null")
 
 
 def test_five_thousand_labels_are_searched(portal: Portal) -> None:
@@ -211,11 +211,11 @@ def test_a_thousand_shapes_are_listed_around_the_one_that_is_selected(portal: Po
 def test_a_thousand_shapes_of_many_points_are_saved(portal: Portal) -> None:
     artist = Artist(portal, POLYGON)
     artist.task(POLYGON).evaluate(
-        """one => {
+        """element => {
           const on = (middle, share) => middle + Math.round(90 * share);
           const at = (step) => ({x: on(100, Math.cos(step / 20)), y: on(150, Math.sin(step / 20))});
           const vertices = Array.from({length: 120}, (_, step) => at(step));
-          one.value = Array.from({length: 1000}, () => ({label: "cat", vertices}));
+          element.value = Array.from({length: 1000}, () => ({label: "cat", vertices}));
         }"""
     )
     # What is told is large: it stays in the browser.
@@ -235,7 +235,7 @@ def test_hostile_labels_stay_text(portal: Portal, label: str) -> None:
     artist.drag((200, 100), (350, 220))
     artist.submits({**CAT, "label": label}, {**DOG, "label": label})
     assert artist.task("img[onerror]").count() == 0
-    assert artist.task(":root").evaluate("one => one.scrollWidth") <= 1280
+    assert artist.task(":root").evaluate("element => element.scrollWidth") <= 1280
 
 
 def test_a_shape_that_is_selected_by_key_leaves_the_picture_where_it_is(portal: Portal) -> None:
@@ -250,7 +250,7 @@ def test_a_shape_that_is_selected_by_key_leaves_the_picture_where_it_is(portal: 
     artist.painted()
     assert artist.task(".objects li.chosen").inner_text().startswith("cat · 76, 0")
     assert artist.at(0, 0) == before
-    assert artist.task(".objects ul").evaluate("one => one.scrollTop") > 0
+    assert artist.task(".objects ul").evaluate("element => element.scrollTop") > 0
 
 
 # What people see who lack one kind of receptor, as linear colours (Machado, Oliveira, Fernandes, 2009).
@@ -265,7 +265,7 @@ VISION = {
 def test_colour_blind_people_tell_the_first_labels_apart(portal: Portal, vision: str) -> None:
     artist = Artist(portal, labels=[f"l{number}" for number in range(8)])
     colors = artist.task(".labels button i").evaluate_all(
-        "all => all.map((one) => getComputedStyle(one).backgroundColor)"
+        "all => all.map((element) => getComputedStyle(element).backgroundColor)"
     )
     shades = np.array([[int(part) for part in re.findall(r"\d+", color)[:3]] for color in colors]) / 255
     linear = np.where(shades <= 0.04045, shades / 12.92, ((shades + 0.055) / 1.055) ** 2.4)

@@ -27,7 +27,7 @@ def edged(portal: Portal) -> Portal:
 def snaps(artist: Artist) -> None:
     artist.task.frame.get_by_label("Snap to edges").check()
     element = artist.task(artist.element)
-    wait_until(lambda: element.evaluate("(one) => Boolean(one.hand.edges)"), 30, "the edges are found", 0.02)
+    wait_until(lambda: element.evaluate("(element) => Boolean(element.hand.edges)"), 30, "the edges are found", 0.02)
 
 
 def test_nothing_snaps_unless_somebody_asks(edged: Portal) -> None:

@@ -64,13 +64,13 @@ def test_detection_has_no_ids_and_copies_go_into_all_next_frames(portal: Portal)
     labeler.choose("dog")
     labeler.drag((10, 10), (50, 40))
     labeler.press("Shift+C")
-    assert "Copied 1 into 5 frames" in labeler.told()
+    assert "Copied 1 into 5 frames" in labeler.hint()
     labeler.press("Control+z")
     assert list(labeler.boxes()) == [FIRST]
     labeler.go("c")
     labeler.go("f")
     labeler.press("c")
-    assert "nothing in this frame" not in labeler.told()
+    assert "nothing in this frame" not in labeler.hint()
     answer = labeler.task.submit()["detectionAnnotations"]
     assert [frame["frameNumber"] for frame in answer["frames"]] == [10, 11, 12]
     assert answer["frames"][2]["boundingBoxes"] == [
@@ -94,7 +94,7 @@ def test_other_tools_are_copied_and_not_predicted(portal: Portal, tool: str, sha
         labeler.click(*at)
     if tool != "Keypoint":
         labeler.press("f")
-        assert "Finish the shape" in labeler.told()
+        assert "Finish the shape" in labeler.hint()
         labeler.press("Enter")
     labeler.go("c")
     listed = f"{tool.lower()}s"
@@ -122,7 +122,7 @@ def test_required_attributes_block_the_submit_and_are_set_in_ranges(portal: Port
     ranges = fields.get_by_label("Frames to set it in").last
     ranges.fill("10-12,99")
     fields.get_by_role("button", name="Set").last.click()
-    assert "does not name frames" in labeler.told()
+    assert "does not name frames" in labeler.hint()
     ranges.fill("11-13, 14-15")
     fields.get_by_role("button", name="Set").last.click()
     assert "Frame 10, van:1: fill in “parked”." in labeler.task.refused()
@@ -176,7 +176,7 @@ def test_what_is_locked_stays_and_attributes_may_change(portal: Portal) -> None:
     labels = [{"label": "van", "editsAllowed": "none", "categoryAttributes": [PARKED]}, {"label": "dog"}]
     labeler = Labeler(portal, labels=labels, initial={"frames": [track(10, 20, parked="no")]})
     labeler.drag((40, 60), (140, 160))
-    assert "stay as it is" in labeler.told()
+    assert "stay as it is" in labeler.hint()
     labeler.press("]", "Delete")
     labeler.press("1")
     assert labeler.boxes() == {10: {"van:1": [20, 50, 40, 30]}}
@@ -214,7 +214,7 @@ def test_frames_are_gone_through_by_keys_bar_and_number(portal: Portal) -> None:
     labeler.at_frame(15)
     number.fill("99")
     number.press("Enter")
-    assert "no frame 99" in labeler.told()
+    assert "no frame 99" in labeler.hint()
     labeler.task(".bar").fill("2")
     labeler.at_frame(12)
     # From the end, playing begins anew.

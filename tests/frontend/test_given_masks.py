@@ -179,8 +179,8 @@ def test_a_draft_that_can_t_be_read_is_no_mask(portal: Portal) -> None:
     fields = {f"{SEMANTIC}:{number}:1": {**stored, **change} for number, change in enumerate(broken)}
     task = portal.open(f"<crowd-form>{elements}</crowd-form>", draft={"fields": fields})
     task.evaluate(
-        """Promise.all([...document.querySelectorAll("crowd-semantic-segmentation")].map(async (one) => {
-          while (!one.checkValidity()) await new Promise(requestAnimationFrame);
+        """Promise.all([...document.querySelectorAll("crowd-semantic-segmentation")].map(async (element) => {
+          while (!element.checkValidity()) await new Promise(requestAnimationFrame);
         }))"""
     )
     answer = task.submit()
@@ -194,10 +194,10 @@ def test_masks_are_set_by_scripts_and_taken_over_from_the_picture_before(portal:
         "labeledImage": {"pngImageData": base64.b64encode(png_of(picture_of({RED: rectangle(5, 5, 5, 5)}))).decode()},
         "labelMappings": {"dog": {"color": RED}},
     }
-    artist.task(SEMANTIC).evaluate("(one, value) => { one.value = value }", before)
+    artist.task(SEMANTIC).evaluate("(element, value) => { element.value = value }", before)
     artist.task(".objects li").wait_for()
     assert artist.areas == {RED: rectangle(5, 5, 5, 5)}
-    artist.task(SEMANTIC).evaluate("(one) => { one.value = {} }")
+    artist.task(SEMANTIC).evaluate("(element) => { element.value = {} }")
     wait_until(lambda: artist.areas == {}, 10, "the mask to be empty", pause=0.02)
     artist.choose("cat")
     artist.dab(100, 100, 2)

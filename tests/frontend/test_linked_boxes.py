@@ -28,13 +28,13 @@ class Linker(Surveyor):
         super().__init__(portal, CLOUDS[:frames], tracks=True, frame={"images": images}, annotationType=TOOLS, **given)
         self.photo = self.task(".photo")
         self.photo.scroll_into_view_if_needed()
-        self.task(".photo img").evaluate("(one) => one.decode()")
+        self.task(".photo img").evaluate("(element) => element.decode()")
         self.settle()
 
     def on_page(self, *pixels: tuple[float, float]) -> list[tuple[float, float]]:
         """Where pixels of the picture are on the page."""
         self.photo.scroll_into_view_if_needed()
-        wide = self.task(".photo img").evaluate("(one) => one.naturalWidth")
+        wide = self.task(".photo img").evaluate("(element) => element.naturalWidth")
         box = self.photo.bounding_box()
         scale = box["width"] / wide
         return [(box["x"] + x * scale, box["y"] + y * scale) for x, y in pixels]
@@ -120,7 +120,7 @@ def test_a_camera_shows_where_the_box_of_a_cuboid_is(portal: Portal) -> None:
 def test_what_the_camera_does_not_see_is_told(portal: Portal) -> None:
     linker = Linker(portal, [{**CAMERA, **BEYOND}], initial={"frames": [ahead(0)]})
     linker.press("]", "x")
-    assert "does not see" in linker.told()
+    assert "does not see" in linker.hint()
     assert linker.boxes() == {}
 
 
@@ -139,10 +139,10 @@ def test_boxes_have_the_label_and_number_of_their_object_and_are_kept(portal: Po
     assert linker.boxes() == {(0, 1, "car:4"): [5, 6, 7, 8], (0, 1, "car:9"): [100, 6, 7, 8]}
     linker.choose("pole")
     assert set(linker.boxes()) == {(0, 1, "pole:1"), (0, 1, "car:9")}
-    kept = linker.element.evaluate("(one) => JSON.parse(JSON.stringify(one.state))")
+    kept = linker.element.evaluate("(element) => JSON.parse(JSON.stringify(element.state))")
     linker.press("Shift+Delete")
     assert set(linker.boxes()) == {(0, 1, "car:9")}
-    linker.element.evaluate("(one, kept) => { one.state = kept; }", kept)
+    linker.element.evaluate("(element, kept) => { element.state = kept; }", kept)
     linker.settle()
     assert set(linker.boxes()) == {(0, 1, "pole:1"), (0, 1, "car:9")}
     boxes = linker.value()["frames"][0]["cameras"][0]["boundingBoxes"]
@@ -157,7 +157,7 @@ def test_boxes_of_a_locked_label_stay(portal: Portal) -> None:
     linker.press("]")
     for change in ("x", "Shift+x"):
         linker.press(change)
-        assert "to stay as it is" in linker.told()
+        assert "to stay as it is" in linker.hint()
     linker.draw((20, 40), (60, 90))
     assert linker.boxes() == {(0, 1, "car:1"): [5, 6, 7, 8]}
 
@@ -194,10 +194,10 @@ def test_boxes_between_two_that_are_drawn_lie_on_the_way_by_time(portal: Portal)
     linker.draw((40, 10), (80, 40))
     assert lefts(linker) == {0: 10, 1: 40, 3: 90}, "what was taken away does not come back"
     assert "computed" not in linker.task(".image .numbers legend").inner_text()
-    kept = linker.element.evaluate("(one) => JSON.parse(JSON.stringify(one.state))")
+    kept = linker.element.evaluate("(element) => JSON.parse(JSON.stringify(element.state))")
     linker.press("Shift+x", "Control+z", "Control+z", "Control+z")
     assert lefts(linker) == {0: 10, 1: 30, 2: 50, 3: 90}
-    linker.element.evaluate("(one, kept) => { one.state = kept; }", kept)
+    linker.element.evaluate("(element, kept) => { element.state = kept; }", kept)
     linker.settle()
     assert lefts(linker) == {0: 10, 1: 40, 3: 90}
 
@@ -241,7 +241,7 @@ def test_boxes_have_attributes_of_their_own(portal: Portal) -> None:
     assert own(linker) == ["no", "no", "no"]
     linker.task(".image .ranges input").fill("3")
     linker.task(".image .ranges button").click()
-    assert "3" in linker.told()
+    assert "3" in linker.hint()
     assert violations(linker.task) == []
     assert linker.task.submit()["it"]["frames"][0]["boundingCuboids"] == []
 

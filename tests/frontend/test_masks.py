@@ -323,9 +323,9 @@ def test_hundreds_of_labels_have_colors_of_their_own(portal: Portal) -> None:
     labels = [f"l{number}" for number in range(300)]
     artist = MaskArtist(portal, labels=labels)
     colors = artist.task(SEMANTIC).evaluate(
-        """async (one) => {
+        """async (element) => {
           const marks = new Set();
-          for (const label of one.labels) marks.add(one.look(label).color);
+          for (const label of element.labels) marks.add(element.look(label).color);
           return marks.size;
         }"""
     )
@@ -343,7 +343,7 @@ def test_hostile_labels_stay_text(portal: Portal, label: str) -> None:
     heard = json.loads(artist.task.page.evaluate("JSON.stringify(heard)"))
     assert heard[-1]["answer"]["it"]["labelMappings"] == {label: {"color": BLUE}}
     assert artist.task("img[onerror]").count() == 0
-    assert artist.task(":root").evaluate("one => one.scrollWidth") <= 1280
+    assert artist.task(":root").evaluate("element => element.scrollWidth") <= 1280
 
 
 def test_labels_without_pixels_are_not_in_the_answer(portal: Portal) -> None:
@@ -400,15 +400,15 @@ def test_the_oldest_steps_are_forgotten_when_they_become_large(portal: Portal) -
     artist.choose("dog")
     artist.dab(101.5, 101.5, 1)
     done = artist.task(SEMANTIC).evaluate(
-        """async (one) => {
+        """async (element) => {
           // A step of that many runs takes a megabyte.
-          const [rows, segments] = [[...one.hand.mask.rows], one.hand.segments.slice(0, 1)];
+          const [rows, segments] = [[...element.hand.mask.rows], element.hand.segments.slice(0, 1)];
           for (let step = 0; step < 72; step++) {
-            if (step % 2 === 0) one.hand.remove(0);
-            else one.hand.add(rows, segments);
+            if (step % 2 === 0) element.hand.remove(0);
+            else element.hand.add(rows, segments);
             await new Promise((done) => setTimeout(done));
           }
-          return one.value;
+          return element.value;
         }"""
     )
 
@@ -455,7 +455,7 @@ def test_a_mask_of_a_fine_pattern_comes_back_from_its_draft(portal: Portal) -> N
 
     artist = MaskArtist(portal, src="/large.svg")
     artist.task(SEMANTIC).evaluate(
-        """async one => {
+        """async element => {
           const canvas = new OffscreenCanvas(4000, 3000);
           const context = canvas.getContext("2d");
           context.fillStyle = "#1f77b4";
@@ -464,8 +464,8 @@ def test_a_mask_of_a_fine_pattern_comes_back_from_its_draft(portal: Portal) -> N
           const bytes = new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer());
           let text = "";
           for (let at = 0; at < bytes.length; at += 4096) text += String.fromCharCode(...bytes.subarray(at, at + 4096));
-          one.value = {labeledImage: {pngImageData: btoa(text)}, labelMappings: {cat: {color: "#1f77b4"}}};
-          while (!one.value.labelMappings.cat) await new Promise((done) => setTimeout(done, 50));
+          element.value = {labeledImage: {pngImageData: btoa(text)}, labelMappings: {cat: {color: "#1f77b4"}}};
+          while (!element.value.labelMappings.cat) await new Promise((done) => setTimeout(done, 50));
         }"""
     )
     submitted(artist)

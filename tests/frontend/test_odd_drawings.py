@@ -53,7 +53,7 @@ def test_pictures_of_all_kinds_are_drawn_on(portal: Portal, kind: str) -> None:
     artist = Artist(portal, src=name)
     artist.choose("cat")
     artist.drag((30, 10), (80, 35))
-    artist.task(".stage").evaluate("one => one.querySelectorAll('canvas').forEach((each) => each.remove())")
+    artist.task(".stage").evaluate("element => element.querySelectorAll('canvas').forEach((each) => each.remove())")
     shot = Image.open(io.BytesIO(artist.task.page.screenshot())).convert("L")
     left, right = (shot.getpixel(tuple(map(int, artist.at(x, 20)))) for x in (15, 60))
     assert left < 60 < 180 < right  # type: ignore[operator]
@@ -89,7 +89,7 @@ def test_pictures_of_odd_sizes_are_drawn_on(
         "boundingBoxes": [box("cat", *start, width, height)],
         "inputImageProperties": dict(zip(("width", "height"), size, strict=True)),
     }
-    assert artist.task(":root").evaluate("one => one.scrollWidth") <= 1280
+    assert artist.task(":root").evaluate("element => element.scrollWidth") <= 1280
     mask = MaskArtist(portal, src=f"/{kind}.png")
     mask.press("1", "f", "Space")
     mask.heard({BLUE: rectangle(0, 0, *size)})
@@ -128,7 +128,7 @@ def test_five_thousand_shapes_are_gone_on_with(portal: Portal) -> None:
     def ends() -> list[Any]:
         """How many there are, and the last: all of them would take seconds to be told."""
         boxes: list[Any] = artist.task(BOX).evaluate(
-            "one => [one.value.boundingBoxes.length, one.value.boundingBoxes.at(-1)]"
+            "element => [element.value.boundingBoxes.length, element.value.boundingBoxes.at(-1)]"
         )
         return boxes
 

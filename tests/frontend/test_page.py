@@ -227,7 +227,7 @@ def test_keys_that_nobody_needs_go_to_the_portal(portal: Portal) -> None:
     task.press("x", "Control+ArrowRight")
     assert task.heard("key")["key"] == "ArrowRight"
     assert [pressed["key"] for pressed in task.all_heard("key")] == ["ArrowRight"]
-    task("crowd-classifier").evaluate("one => one.focus()")
+    task("crowd-classifier").evaluate("element => element.focus()")
     task.press("?")
     assert task.heard("key", 2) == {
         "type": "key", "key": "?", "code": task.heard("key", 2)["code"], "ctrlKey": False, "altKey": False,
@@ -387,7 +387,7 @@ def test_a_picture_that_fails_gets_a_fresh_link(portal: Portal) -> None:
     assert task.heard("refresh")["url"] == f"{portal.origin}/gone.svg?1"
     assert len([path for path in portal.asked if path.startswith("/gone")]) == 3
     task.say("link", url=f"{portal.origin}/gone.svg?1", fresh=f"{portal.origin}/picture.svg")
-    wait_until(lambda: task("img").evaluate("one => one.naturalWidth") == 400, 5, "the picture", pause=0.02)
+    wait_until(lambda: task("img").evaluate("element => element.naturalWidth") == 400, 5, "the picture", pause=0.02)
     assert not task.all_heard("trouble")
 
 
@@ -423,7 +423,7 @@ def test_a_picture_that_can_not_be_had_is_reported_and_tried_again_on_demand(por
     assert task.heard("trouble") == {"type": "trouble", "message": "The file can't be loaded.", "url": url}
     portal.files["/late.svg"] = ("image/svg+xml", PICTURE.encode())
     task("text=Try again").click()
-    wait_until(lambda: task("img").evaluate("one => one.naturalWidth") == 400, 5, "the picture", pause=0.02)
+    wait_until(lambda: task("img").evaluate("element => element.naturalWidth") == 400, 5, "the picture", pause=0.02)
     task("text=Try again").wait_for(state="hidden")
     task.press("1")
     assert task.submit() == {"c": {"label": "a"}}
@@ -433,7 +433,7 @@ def test_work_that_is_too_big_for_a_draft_is_told_and_submitted(portal: Portal) 
     messages = "heard.filter(({type}) => type === %r)"
     for length, keeps in ((3_900_000, True), (4_100_000, False)):
         task = portal.open("<crowd-form><textarea name=x></textarea></crowd-form>")
-        task("textarea").evaluate("(one, length) => { one.value = 'x'.repeat(length) }", length)
+        task("textarea").evaluate("(element, length) => { element.value = 'x'.repeat(length) }", length)
         task.frame.get_by_role("button", name="Submit").click()
         task.page.wait_for_function(f"{messages % 'submit'}[0]?.answer.x.length === {length}")
         assert task.page.evaluate(f"{messages % 'submit'}[0].draft !== null") == keeps
@@ -543,7 +543,7 @@ def test_only_the_first_port_of_the_parent_counts(portal: Portal) -> None:
 
 def test_the_theme_follows_the_portal_but_not_where_the_template_has_colours(portal: Portal) -> None:
     def background(task: Task) -> Any:
-        return task("body").evaluate("one => getComputedStyle(one).backgroundColor")
+        return task("body").evaluate("element => getComputedStyle(element).backgroundColor")
 
     plain = "<crowd-form><crowd-input name=x></crowd-input></crowd-form>"
     assert background(portal.open(plain, theme="light")) == "rgb(255, 255, 255)"

@@ -118,9 +118,9 @@ def test_work_goes_on_where_it_was_left(portal: Portal) -> None:
 
 def test_without_a_label_a_drag_turns_the_scene(portal: Portal) -> None:
     surveyor = painter(portal)
-    before = surveyor.element.evaluate("(one) => one.eye.azimuth")
+    before = surveyor.element.evaluate("(element) => element.eye.azimuth")
     surveyor.drag((0, 0, 0), (5, 0, 0))
-    assert surveyor.element.evaluate("(one) => one.eye.azimuth") != before
+    assert surveyor.element.evaluate("(element) => element.eye.azimuth") != before
     assert not any(numbers(surveyor.value()))
 
 

@@ -141,12 +141,12 @@ def test_any_passage_of_any_text_keeps_its_offsets(one_element: Task, data: st.D
     spans = {tuple(sorted(data.draw(borders))) for _ in range(data.draw(st.integers(0, 3)))}
     given_spans = [marked("thing", start, end) for start, end in sorted(spans)]
     value = one_element("crowd-entity-annotation").evaluate(
-        """async (one, [text, entities]) => {
-          one.text = text;
-          one.value = {entities};
-          await one.updateComplete;
-          return [one.value.entities, one.shadowRoot.querySelectorAll(".chip").length,
-            [...one.shadowRoot.querySelectorAll("[data-start]")].map((piece) => piece.textContent).join("")];
+        """async (element, [text, entities]) => {
+          element.text = text;
+          element.value = {entities};
+          await element.updateComplete;
+          return [element.value.entities, element.shadowRoot.querySelectorAll(".chip").length,
+            [...element.shadowRoot.querySelectorAll("[data-start]")].map((piece) => piece.textContent).join("")];
         }""",
         [text, given_spans],
     )

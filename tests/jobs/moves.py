@@ -31,7 +31,7 @@ def bring_one(amazon: Lab | GroundTruth, lab: Lab, name: str, **manner: Any) -> 
     return [entry for entry in bring(amazon, lab, name, **manner) if entry.kind in kinds][-1]
 
 
-def told(entry: Entry) -> str:
+def notes_of(entry: Entry) -> str:
     return " ".join(entry.notes)
 
 

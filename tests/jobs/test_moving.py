@@ -31,8 +31,8 @@ from tests.jobs.moves import (
     make,
     make_running,
     make_team,
+    notes_of,
     tags,
-    told,
 )
 from tests.operators.tasks import operator
 
@@ -44,7 +44,7 @@ def test_a_finished_job_is_there_with_its_labels_and_nobody_is_asked_again(amazo
     assert old["LabelCounters"]["FailedNonRetryableError"] == 1
     entry = bring_one(amazon, lab, name)
     assert entry.outcome == Outcome.MADE
-    assert "Objects without a label: 1." in told(entry)
+    assert "Objects without a label: 1." in notes_of(entry)
     new = lab.describe(name)
     assert new["LabelingJobStatus"] == "Completed"
     assert set(new["LabelCounters"].values()) == {0}
@@ -75,7 +75,7 @@ def test_a_running_job_goes_on_with_what_is_left(amazon: Lab, lab: Lab, name: st
     entry = bring_one(amazon, lab, name, **HERE)
     assert entry.outcome == Outcome.MADE
     assert "Objects with a label: 2; left to label: 3." in entry.notes
-    assert "still running at Amazon" in told(entry)
+    assert "still running at Amazon" in notes_of(entry)
     new = lab.wait(name)
     assert new["LabelCounters"]["HumanLabeled"] == 3
     output = lab.output(new)
@@ -86,7 +86,7 @@ def test_a_running_job_goes_on_with_what_is_left(amazon: Lab, lab: Lab, name: st
     assert again == Entry("labeling job", name, Outcome.THERE, ("It is Completed here.",))
     amazon.sagemaker.stop_labeling_job(LabelingJobName=name)
     amazon.wait(name)
-    assert "labels added there since then are missing here" in told(bring_one(amazon, lab, name))
+    assert "labels added there since then are missing here" in notes_of(bring_one(amazon, lab, name))
 
 
 def test_a_job_that_was_stopped_leaves_its_files_and_goes_on_if_asked(amazon: Lab, lab: Lab, name: str) -> None:
@@ -95,7 +95,7 @@ def test_a_job_that_was_stopped_leaves_its_files_and_goes_on_if_asked(amazon: La
     amazon.wait(name, {"Stopped"})
     entry = bring_one(amazon, lab, name)
     assert (entry.kind, entry.outcome) == ("files of a job", Outcome.MADE)
-    assert "Stopped at Amazon" in told(entry)
+    assert "Stopped at Amazon" in notes_of(entry)
     assert f"{name}/{name}/manifests/output/output.manifest" in lab.keys(name)
     assert bring_one(amazon, lab, name).outcome == Outcome.THERE
     assert ground_truth(lab).find_job(name) is None
@@ -107,7 +107,7 @@ def test_a_job_that_has_failed_without_any_manifest_is_told(amazon: Lab, lab: La
     assert make(amazon, name, f"s3://lab/{name}.manifest")["LabelingJobStatus"] == "Failed"
     entry = bring_one(amazon, lab, name)
     assert entry.outcome == Outcome.REFUSED
-    assert f"s3://lab/{name}.manifest" in told(entry)
+    assert f"s3://lab/{name}.manifest" in notes_of(entry)
 
 
 def test_a_bucket_that_may_not_be_read_keeps_nobody_else(amazon: Lab, lab: Lab, name: str) -> None:
@@ -126,8 +126,8 @@ def test_a_bucket_that_may_not_be_read_keeps_nobody_else(amazon: Lab, lab: Lab, 
         "no-such-job": Outcome.REFUSED,
     }
     (closed,) = [entry for entry in entries if entry.name == f"{name}-1"]
-    assert "AccessDenied" in told(closed)
-    assert f"s3://closed-{name}/out/" in told(closed)
+    assert "AccessDenied" in notes_of(closed)
+    assert f"s3://closed-{name}/out/" in notes_of(closed)
     assert ground_truth(lab).find_job(f"{name}-1") is None
 
 
@@ -167,7 +167,7 @@ def test_a_job_of_the_same_name_that_is_another_one_is_left_alone(amazon: Lab, l
     lab.wait(name)
     entry = bring_one(amazon, lab, name)
     assert entry.outcome == Outcome.REFUSED
-    assert "a different labeling job with this name" in told(entry)
+    assert "a different labeling job with this name" in notes_of(entry)
 
 
 def test_a_workteam_that_is_gone_keeps_only_a_job_with_work_left(amazon: Lab, lab: Lab, name: str) -> None:
@@ -177,7 +177,7 @@ def test_a_workteam_that_is_gone_keeps_only_a_job_with_work_left(amazon: Lab, la
     gone = {**description, "HumanTaskConfig": human}
     running = bring_one(pretending(amazon, name, {**gone, "LabelingJobStatus": "InProgress"}), lab, name)
     assert running.outcome == Outcome.REFUSED
-    assert f"--workteam {human['WorkteamArn']}=NAME" in told(running)
+    assert f"--workteam {human['WorkteamArn']}=NAME" in notes_of(running)
     finished = bring_one(pretending(amazon, name, gone), lab, name)
     assert finished.outcome == Outcome.MADE
     assert "Its workteam is private-people here." in finished.notes
@@ -227,10 +227,10 @@ def test_nothing_is_made_for_a_job_that_is_refused(amazon: Lab, lab: Lab, name: 
     streaming = described(request, "InProgress")
     entries = bring(pretending(amazon, name, streaming), lab, name)
     assert [entry.outcome for entry in entries] == [Outcome.REFUSED], entries
-    assert request["LabelCategoryConfigS3Uri"] in told(entries[0])
+    assert request["LabelCategoryConfigS3Uri"] in notes_of(entries[0])
     gone = {**request["HumanTaskConfig"], "WorkteamArn": f"{team.arn}-gone"}
     (refused,) = bring(pretending(amazon, name, {**streaming, "HumanTaskConfig": gone}), lab, name)
-    assert f"--workteam {team.arn}-gone=NAME" in told(refused)
+    assert f"--workteam {team.arn}-gone=NAME" in notes_of(refused)
     assert [topic for topic in lab.service.client("sns").list_topics()["Topics"] if name in topic["TopicArn"]] == []
     assert lab.sagemaker.list_workteams(NameContains=name)["Workteams"] == []
     assert bucket not in {present["Name"] for present in lab.s3.list_buckets()["Buckets"]}
@@ -308,6 +308,6 @@ def test_a_job_that_the_service_does_not_take_in_is_told(
     amazon.put(old["LabelCategoryConfigS3Uri"].removeprefix("s3://lab/"), '{"labels": []}')
     entry = bring_one(amazon, lab, name)
     assert entry.outcome == Outcome.REFUSED
-    assert "It is Failed here" in told(entry)
+    assert "It is Failed here" in notes_of(entry)
     monkeypatch.setattr(moving, "MAX_SETTLE_SECONDS", -1.0)
     assert bring_one(amazon, lab, name).outcome == Outcome.REFUSED

@@ -19,7 +19,7 @@ from labeling_provider.manifest import Manifests
 from tests.client.clients import ground_truth
 from tests.conftest import Lab, texts
 from tests.jobs.amazons import described, pretending, pretending_all
-from tests.jobs.moves import UNKNOWN, arguments_for, bring, bring_one, make, make_running, png, told
+from tests.jobs.moves import UNKNOWN, arguments_for, bring, bring_one, make, make_running, notes_of, png
 from tests.service.kinds.some_clouds import SEQUENCE_LINE, cloud_objects, tracks_label
 
 pytestmark = pytest.mark.once
@@ -45,7 +45,7 @@ def test_labels_that_were_changed_here_since_are_left_as_they_are(amazon: Lab, l
         lab.put(uri.removeprefix("s3://lab/"), corrected)
         again = bring_one(amazon, lab, name)
         assert again.outcome == Outcome.THERE
-        assert "has changed here since the import" in told(again)
+        assert "has changed here since the import" in notes_of(again)
         assert lab.get(uri) == corrected
     # What is gone at Amazon by now is no trouble either.
     amazon.s3.delete_object(Bucket="lab", Key=uri.removeprefix("s3://lab/"))
@@ -69,11 +69,11 @@ def test_what_an_earlier_run_could_not_copy_or_was_not_asked_to_comes_with_the_n
     assert (second.outcome, lab.get(uris[1])) == (Outcome.THERE, b"x")
     assert "Data objects: 1 copied, 1 already there." in second.notes
     third = bring_one(amazon, lab, name)
-    assert "Data objects" not in told(third)
-    assert "Data objects: 1 to copy" in told(bring_one(amazon, lab, name, data=Data.ALL, dry_run=True))
-    assert "Data objects: 1 copied" in told(bring_one(amazon, lab, name, data=Data.ALL))
+    assert "Data objects" not in notes_of(third)
+    assert "Data objects: 1 to copy" in notes_of(bring_one(amazon, lab, name, data=Data.ALL, dry_run=True))
+    assert "Data objects: 1 copied" in notes_of(bring_one(amazon, lab, name, data=Data.ALL))
     assert lab.get(uris[2]) == b"x"
-    assert "Data objects" not in told(bring_one(amazon, lab, name, data=Data.ALL))
+    assert "Data objects" not in notes_of(bring_one(amazon, lab, name, data=Data.ALL))
 
 
 def test_an_output_manifest_that_goes_on_changing_at_amazon_is_none_of_a_running_job(
@@ -204,7 +204,7 @@ def test_a_file_that_the_service_has_another_of_is_left_alone(amazon: Lab, lab: 
     lab.put(category, "mine")
     entry = bring_one(amazon, lab, name)
     assert entry.outcome == Outcome.REFUSED
-    assert category in told(entry)
+    assert category in notes_of(entry)
     assert lab.get(f"s3://lab/{category}") == b"mine"
 
 
@@ -251,10 +251,10 @@ def test_frames_of_a_sequence_come_along(amazon: Lab, lab: Lab, name: str, ends:
     entries = bring(pretending(amazon, name, {**description, "LabelingJobStatus": status}), lab, name, data=data)
     assert set(lab.keys(f"{name} frames/")) == {f"{name} frames/{frame}" for frame in frames[:2]}
     assert len(lab.keys(f"{name} sequences/")) == 2
-    missing = {entry.name: told(entry) for entry in entries if entry.kind == "object"}
+    missing = {entry.name: notes_of(entry) for entry in entries if entry.kind == "object"}
     assert missing.keys() == {f"s3://lab/{name} frames/{frames[2]}", lines[1]["source-ref"]}
     assert "frames is missing" in missing[lines[1]["source-ref"]]
-    assert "Data objects: 4 copied" in told(entries[-1])
+    assert "Data objects: 4 copied" in notes_of(entries[-1])
 
 
 def test_clouds_and_pictures_of_a_sequence_come_along(amazon: Lab, lab: Lab, name: str) -> None:
@@ -280,7 +280,7 @@ def test_lines_that_can_not_be_read_are_told_with_their_number(amazon: Lab, lab:
     amazon.put(uri.removeprefix("s3://lab/"), '{"source": "a"}\n{"source": \n')
     entry = bring_one(amazon, lab, name)
     assert entry.outcome == Outcome.REFUSED
-    assert f"{uri}: line 2:" in told(entry)
+    assert f"{uri}: line 2:" in notes_of(entry)
     assert ground_truth(lab).find_job(name) is None
 
 
@@ -320,7 +320,7 @@ def test_a_bucket_that_is_gone_keeps_nobody_else(amazon: Lab, lab: Lab, name: st
         amazon.s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": entry["Key"]} for entry in keys]})
     amazon.s3.delete_bucket(Bucket=bucket)
     entries = [entry for entry in bring(amazon, lab, f"{name}-1", f"{name}-2") if entry.kind == "labeling job"]
-    outcomes = {entry.name: (entry.outcome, told(entry)) for entry in entries}
+    outcomes = {entry.name: (entry.outcome, notes_of(entry)) for entry in entries}
     assert outcomes[f"{name}-2"][0] == Outcome.MADE
     outcome, words = outcomes[f"{name}-1"]
     if what == "output":

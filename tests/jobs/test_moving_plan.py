@@ -14,7 +14,7 @@ from labeling_provider.request import MechanicalTurk
 from labeling_provider.request.templates import has_worker_template
 from tests.conftest import Lab, texts
 from tests.jobs.amazons import described, pretending, pretending_all
-from tests.jobs.moves import UNKNOWN, arguments_for, bring, bring_one, make, make_running, tags, told
+from tests.jobs.moves import UNKNOWN, arguments_for, bring, bring_one, make, make_running, notes_of, tags
 
 pytestmark = pytest.mark.once
 
@@ -44,8 +44,8 @@ def test_what_concerns_only_work_to_come_is_fitted_to_what_is_left(amazon: Lab, 
     }
     entry = bring_one(pretending(amazon, name, changed), lab, name)
     assert entry.outcome == Outcome.MADE
-    assert "Automated labeling needs 1,250 unlabeled objects" in told(entry)
-    assert "stops when people have labeled 5 more, 7 in all" in told(entry)
+    assert "Automated labeling needs 1,250 unlabeled objects" in notes_of(entry)
+    assert "stops when people have labeled 5 more, 7 in all" in notes_of(entry)
     new = lab.describe(name)
     assert "LabelingJobAlgorithmsConfig" not in new
     assert new["StoppingConditions"] == {"MaxHumanLabeledObjectCount": 5}
@@ -70,7 +70,7 @@ def test_a_job_with_nothing_left_to_do_asks_nobody(
     dry = bring_one(source, lab, name, dry_run=True)
     entry = bring_one(source, lab, name)
     assert (dry.outcome, entry.outcome) == (Outcome.MADE, Outcome.MADE)
-    assert f"{why}" in told(entry)
+    assert f"{why}" in notes_of(entry)
     assert entry.notes == dry.notes
     assert lab.describe(name)["LabelingJobStatus"] == "Completed"
     assert len(lab.output(lab.describe(name))) == 3 + left
@@ -129,19 +129,19 @@ def test_functions_must_be_known_only_where_there_is_work_left(amazon: Lab, lab:
     running = {**custom, "LabelingJobStatus": "InProgress"}
     entry = bring_one(pretending(amazon, name, running), lab, name, functions=frozenset({f"{arn}pre"}))
     assert entry.outcome == Outcome.REFUSED
-    assert f"--function {arn}nobody-knows=MODULE:CALLABLE" in told(entry)
-    assert f"{arn}pre=MODULE" not in told(entry)
+    assert f"--function {arn}nobody-knows=MODULE:CALLABLE" in notes_of(entry)
+    assert f"{arn}pre=MODULE" not in notes_of(entry)
     both = bring_one(pretending(amazon, name, running), lab, name, functions=frozenset())
-    assert f"--function {arn}pre=MODULE:CALLABLE --function {arn}nobody-knows=MODULE:CALLABLE" in told(both)
+    assert f"--function {arn}pre=MODULE:CALLABLE --function {arn}nobody-knows=MODULE:CALLABLE" in notes_of(both)
     unsaid = bring_one(pretending(amazon, name, running), lab, name, dry_run=True)
     assert f"The service refuses it unless it knows {arn}pre and {arn}nobody-knows: see --function." in unsaid.notes
     refused = bring_one(pretending(amazon, name, running), lab, name)
     assert refused.outcome == Outcome.REFUSED
-    assert "is not known here" in told(refused)
-    assert "restart the service and run this again" in told(refused)
+    assert "is not known here" in notes_of(refused)
+    assert "restart the service and run this again" in notes_of(refused)
     finished = bring_one(pretending(amazon, name, custom), lab, name)
     assert finished.outcome == Outcome.MADE
-    assert "left out: PreHumanTaskLambdaArn, AnnotationConsolidationConfig" in told(finished)
+    assert "left out: PreHumanTaskLambdaArn, AnnotationConsolidationConfig" in notes_of(finished)
     assert lab.get(template) == amazon.get(template)
 
 
@@ -157,7 +157,7 @@ def test_the_public_workteam_needs_a_stand_in_only_where_there_is_work_left(amaz
     source = pretending(amazon, f"{name}-2", {**request, "LabelingJobStatus": "Stopped"})
     running = bring_one(source, lab, f"{name}-2", continue_stopped=True)
     assert running.outcome == Outcome.REFUSED
-    assert "--workteam" in told(running)
+    assert "--workteam" in notes_of(running)
     arn = public_workteam_arn("us-east-1")
     given = bring_one(source, lab, f"{name}-2", continue_stopped=True, workteams={arn: "private-people"})
     assert given.outcome == Outcome.MADE

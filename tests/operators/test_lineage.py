@@ -11,7 +11,7 @@ from tests.conftest import Lab, texts
 from tests.operators.tasks import operator, run_id
 
 
-def told(task: Any) -> Any:
+def lineage_of(task: Any) -> Any:
     from airflow.providers.openlineage.extractors.manager import ExtractorManager
     from airflow.utils.state import TaskInstanceState
 
@@ -31,7 +31,7 @@ def test_a_labeling_job_reads_its_manifest_and_writes_labels(connected: Lab) -> 
     manifest = connected.manifest(texts(4))
     task = operator(connected, manifest)
     result = task.execute(context(**run_id()))
-    lineage = told(task)
+    lineage = lineage_of(task)
     assert names(lineage.inputs) == [manifest]
     assert names(lineage.outputs) == [result["output_manifest_uri"]]
     facet = lineage.run_facets["labeling"]
@@ -46,8 +46,11 @@ def test_manifests_come_from_manifests(connected: Lab) -> None:
         task_id="split", manifest_uri=merge.execute(context()), output_uri="s3://lab/lineage", fractions={"a": 1}
     )
     split.execute(context())
-    assert (names(told(merge).inputs), names(told(merge).outputs)) == ([first, two], ["s3://lab/lineage/merged"])
-    assert (names(told(split).inputs), names(told(split).outputs)) == (
+    assert (names(lineage_of(merge).inputs), names(lineage_of(merge).outputs)) == (
+        [first, two],
+        ["s3://lab/lineage/merged"],
+    )
+    assert (names(lineage_of(split).inputs), names(lineage_of(split).outputs)) == (
         ["s3://lab/lineage/merged"],
         ["s3://lab/lineage/a.manifest"],
     )

@@ -15,7 +15,7 @@ EU = "arn:aws:sagemaker:eu-west-1:111122223333:workteam/private-crowd/birds"
 PUBLIC = "arn:aws:sagemaker:us-east-1:394669845002:workteam/public-crowd/default"
 
 
-def found(task_type: str = "image-classification", change: Any = None, **around: Any) -> dict[str, str]:
+def problems_after(task_type: str = "image-classification", change: Any = None, **around: Any) -> dict[str, str]:
     """Problems of a good request after a change, by field."""
     draft = spec(task_type).draft("birds", "us-east-1")
     if change:
@@ -110,14 +110,14 @@ def human(**values: Any) -> Any:
     ],
 )
 def test_a_broken_rule_is_the_one_that_is_reported(task_type: str, change: Any, field: str) -> None:
-    assert list(found(task_type, change)) == [field]
+    assert list(problems_after(task_type, change)) == [field]
 
 
 def test_the_public_workforce_needs_a_price_and_the_declaration_and_has_a_shorter_lifetime() -> None:
     def change(request: dict[str, Any]) -> None:
         request["HumanTaskConfig"].update(WorkteamArn=PUBLIC, TaskAvailabilityLifetimeInSeconds=43_201)
 
-    problems = found(change=change)
+    problems = problems_after(change=change)
     assert set(problems) == {
         "HumanTaskConfig.TaskAvailabilityLifetimeInSeconds",
         "HumanTaskConfig.PublicWorkforceTaskPrice",
@@ -137,14 +137,14 @@ def test_a_streaming_job_labels_nothing_by_machine_and_keeps_input_and_output_ap
             "labeling-job-algorithm-specification/image-classification"
         }
 
-    assert set(found(change=change)) == {"OutputConfig.S3OutputPath", "LabelingJobAlgorithmsConfig"}
+    assert set(problems_after(change=change)) == {"OutputConfig.S3OutputPath", "LabelingJobAlgorithmsConfig"}
 
 
 def test_dataset_quotas_are_those_of_the_task_type() -> None:
     field = "InputConfig.DataSource.S3DataSource.ManifestS3Uri"
-    assert found(objects=100_000) == {}
-    assert list(found(objects=100_001)) == [field]
-    assert list(found("semantic-segmentation", objects=20_001)) == [field]
+    assert problems_after(objects=100_000) == {}
+    assert list(problems_after(objects=100_001)) == [field]
+    assert list(problems_after("semantic-segmentation", objects=20_001)) == [field]
 
 
 def test_automated_labeling_needs_enough_objects() -> None:
@@ -154,9 +154,9 @@ def test_automated_labeling_needs_enough_objects() -> None:
             "labeling-job-algorithm-specification/image-classification"
         }
 
-    assert found(change=change, objects=1250) == {}
-    assert "1,250" in found(change=change, objects=1249)["LabelingJobAlgorithmsConfig"]
-    assert found(change=change, objects=20, automated_minimum=20) == {}
+    assert problems_after(change=change, objects=1250) == {}
+    assert "1,250" in problems_after(change=change, objects=1249)["LabelingJobAlgorithmsConfig"]
+    assert problems_after(change=change, objects=20, automated_minimum=20) == {}
 
 
 @pytest.mark.parametrize(

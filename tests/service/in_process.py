@@ -184,12 +184,12 @@ class InProcess:
     def wait(self, name: str, reached: Callable[[dict[str, Any]], bool] | None = None) -> dict[str, Any]:
         """Wait until a job has ended, or something else is true of it; its description."""
 
-        def found() -> dict[str, Any] | None:
+        def ended() -> dict[str, Any] | None:
             description = self.describe(name)
             done = reached(description) if reached else description["LabelingJobStatus"] not in RUNNING
             return description if done else None
 
-        return wait_until(found, 180, f"{name} ends, not {self.describe(name)}", 0.005)
+        return wait_until(ended, 180, f"{name} ends, not {self.describe(name)}", 0.005)
 
     def run(self, manifest: bytes, **arguments: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Run a job to its end; its description and its output lines."""

@@ -135,23 +135,23 @@ def test_jobs_are_filtered(jobs: Jobs, pages: Pages) -> None:
     )
     mapped = jobs.add({**FACTS, "job_name": "mapped", "workteam_arn": "x:workteam/other"}, dag="texts", index=4)
 
-    def found(**query: Any) -> set[str]:
+    def listed(**query: Any) -> set[str]:
         body = pages.shows("/", part="true", **query)
         return {name for name in ("done", "fails", "mapped") if f"<bdi>{name}</bdi>" in body}
 
-    assert found() == {"done", "fails", "mapped"}
-    assert found(status="Failed") == {"fails"}
-    assert found(status="Completed") == {"done", "mapped"}
-    assert found(workteam="other") == {"mapped"}
-    assert found(dag_id="birds") == {"done", "fails"}
-    assert found(run_id=mapped["run_id"]) == {"mapped"}
-    assert found(text="FAIL") == {"fails"}
-    assert found(text="texts") == {"mapped"}
-    assert found(text="Manual__") == {"done", "fails", "mapped"}
-    assert found(text="a_l") == set()
-    assert found(text="\u00dc") == found(text='"') == set()
-    assert found(text="e", workteam="private-crowd/birders") == {"done", "fails"}
-    assert found(text="nothing") == set()
+    assert listed() == {"done", "fails", "mapped"}
+    assert listed(status="Failed") == {"fails"}
+    assert listed(status="Completed") == {"done", "mapped"}
+    assert listed(workteam="other") == {"mapped"}
+    assert listed(dag_id="birds") == {"done", "fails"}
+    assert listed(run_id=mapped["run_id"]) == {"mapped"}
+    assert listed(text="FAIL") == {"fails"}
+    assert listed(text="texts") == {"mapped"}
+    assert listed(text="Manual__") == {"done", "fails", "mapped"}
+    assert listed(text="a_l") == set()
+    assert listed(text="\u00dc") == listed(text='"') == set()
+    assert listed(text="e", workteam="private-crowd/birders") == {"done", "fails"}
+    assert listed(text="nothing") == set()
     assert pages.get("/", status="Nothing")[0] == 422
 
 

@@ -279,8 +279,8 @@ class OpenDatabase:
         except sa.exc.OperationalError as error:
             if getattr(error.orig, "sqlite_errorname", "") != "SQLITE_INTERRUPT":
                 raise
-            said = "the database %s is large: it was checked for damage for %s s, not to its end"
-            log.info(said, self.name, self._check_seconds)
+            unfinished = "the database %s is large: it was checked for damage for %s s, not to its end"
+            log.info(unfinished, self.name, self._check_seconds)
             return
         finally:
             over.set()

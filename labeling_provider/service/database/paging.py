@@ -126,8 +126,8 @@ def _ordered(place: Iterable[sa.ColumnElement[Any]], wanted: PageRequest) -> lis
 def _listing(query: sa.Select[Any], column: sa.Column[Any], wanted: PageRequest) -> str:
     """A text that identifies a list: the same for each of its pages."""
     compiled = query.compile()
-    said = [str(compiled), sorted(map(str, compiled.params.items())), column.name, wanted.descending]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
+    parts = [str(compiled), sorted(map(str, compiled.params.items())), column.name, wanted.descending]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 def _read_token(token: str, listing: str, *columns: sa.Column[Any]) -> list[Any]:

@@ -85,14 +85,14 @@ def find(connection: Connection, name: str) -> WorkforceRow | None:
     return None if row is None else _workforce(row)
 
 
-def everyone(connection: Connection) -> list[WorkforceRow]:
+def all_workforces(connection: Connection) -> list[WorkforceRow]:
     """All of them; there are few."""
     return [_workforce(row) for row in connection.execute(sa.select(workforces).order_by(workforces.c.created))]
 
 
 def of_openid(connection: Connection) -> WorkforceRow | None:
     """The workforce whose people are those of an OpenID Connect provider; None if there is none."""
-    rows = everyone(connection)
+    rows = all_workforces(connection)
     return next((row for row in rows if WorkforceIdentity(row.identity).provider is not None), None)
 
 

@@ -41,7 +41,7 @@ class WorkteamRow:
     updated: float
 
 
-def insert_workteam(
+def insert(
     connection: Connection,
     *,
     name: str,
@@ -72,7 +72,7 @@ def insert_workteam(
     revisions.people_changed(connection)
 
 
-def find_workteam(connection: Connection, name: str) -> WorkteamRow | None:
+def find(connection: Connection, name: str) -> WorkteamRow | None:
     """The workteam with a name, in any case; None if there is none."""
     return _find(connection, workteams.c.name_key == name.lower())
 
@@ -93,7 +93,7 @@ def private_arns(connection: Connection) -> set[str]:
     return set(connection.execute(query).scalars())
 
 
-def every_workteam(connection: Connection) -> list[WorkteamRow]:
+def all_workteams(connection: Connection) -> list[WorkteamRow]:
     """All of them; there are few."""
     return [_workteam(row) for row in connection.execute(sa.select(workteams).order_by(workteams.c.created))]
 

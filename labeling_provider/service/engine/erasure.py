@@ -71,20 +71,20 @@ class Eraser:
         with self._database.only_once(_TURN) as is_free:
             if not is_free:
                 raise PeopleError("Somebody else is being erased. Run the command again when that is done.")
-            begun = self._people.erase(name)
+            erasure = self._people.erase(name)
             files = 0
             while True:
-                work = _Files(self._database, self._object_store, begun)
+                work = _Files(self._database, self._object_store, erasure)
                 work.change()
                 files += work.changed
                 if work.left:
-                    raise ErasureError(_unfinished(begun, files, work))
+                    raise ErasureError(_unfinished(erasure, files, work))
                 with self._database.write() as connection:
                     # A request that had begun before may have made another row.
-                    is_more = put_pseudonym(connection, begun)
+                    is_more = put_pseudonym(connection, erasure)
                     if not is_more:
-                        erasure_rows.end(connection, begun)
-                        return Erased(begun.pseudonym, files)
+                        erasure_rows.end(connection, erasure)
+                        return Erased(erasure.pseudonym, files)
 
 
 class _Files:

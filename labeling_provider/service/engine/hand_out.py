@@ -167,12 +167,12 @@ def _needs_people(arn: str, result: dict[str, Any]) -> bool:
     :raises JobFailure: if it says anything other than true or false.
     """
     for key in _ASKS_FOR_PEOPLE:
-        said = result.get(key)
-        if said is None:
+        answer = result.get(key)
+        if answer is None:
             continue
-        if str(said).strip().lower() not in _TRUTHS:
+        if str(answer).strip().lower() not in _TRUTHS:
             raise JobFailure(f"ClientError: The function {arn} has returned a {key} that is neither true nor false.")
-        return _TRUTHS[str(said).strip().lower()]
+        return _TRUTHS[str(answer).strip().lower()]
     return True
 
 

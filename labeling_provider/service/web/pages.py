@@ -36,6 +36,7 @@ from labeling_provider.service.database.job_rows import JobRow
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.web.labeling_jobs import scope_of
 from labeling_provider.service.web.requests import PAGES_PATH
+from labeling_provider.service.web.responses import DATABASE_AWAY
 from labeling_provider.service.web.tags import is_own_job
 from labeling_provider.service.work.audit_trail import AuditTrail
 from labeling_provider.service.work.people import Person
@@ -54,7 +55,6 @@ POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none';
 _REPORT_POLICY: Final = f"{POLICY}; img-src data:; sandbox"
 _FORM_POLICY: Final = POLICY.replace("form-action 'none'", "form-action 'self'")
 _MAX_READING: Final = 8
-_DATABASE_AWAY: Final = "The service's database does not respond. Try again."
 OBJECTS_AWAY: Final = "The service's object store (S3) does not answer. Try again."
 _MESSAGES: Final = {
     403: ("Not from here", "Open the page again and try once more: this was not sent from a page of your session."),
@@ -151,7 +151,7 @@ def _refused(request: Request, error: Exception) -> Response:
 
 def _unavailable(request: Request, error: Exception) -> Response:
     log.error("%s: %s", request.url.path[:200], error)
-    text = OBJECTS_AWAY if isinstance(error, ObjectsAway) else _DATABASE_AWAY
+    text = OBJECTS_AWAY if isinstance(error, ObjectsAway) else DATABASE_AWAY
     return _message(request, 503, "Unavailable", text)
 
 

@@ -54,7 +54,9 @@ class Workforces:
         identity, secret = _identity(request)
         settings = _settings(request)
         with self._database.write() as connection:
-            others = [workforce.name for workforce in workforce_rows.everyone(connection) if workforce.name != DEFAULT]
+            others = [
+                workforce.name for workforce in workforce_rows.all_workforces(connection) if workforce.name != DEFAULT
+            ]
             if name.lower() == DEFAULT or others:
                 raise ApiError("ResourceInUse", f"There is already a private workforce: {(others or [DEFAULT])[0]}.")
             arn = self._arn(name)
@@ -136,7 +138,7 @@ class Workforces:
         if known is not None:
             return known
         with self._database.read() as connection:
-            rows = workforce_rows.everyone(connection)
+            rows = workforce_rows.all_workforces(connection)
         cidrs = [cidr for row in rows for cidr in row.settings.get("SourceIpConfig", {}).get("Cidrs", [])]
         self._networks = (time.monotonic(), cidrs)
         return _is_in(address, cidrs)
@@ -206,7 +208,7 @@ def workforce_of(connection: Connection, members: list[dict[str, Any]]) -> str |
 
     :param members: the members of a workteam, already checked by themselves.
     """
-    for row in workforce_rows.everyone(connection):
+    for row in workforce_rows.all_workforces(connection):
         if row.name != DEFAULT and TeamMember(members[0]).user_pool == WorkforceIdentity(row.identity).user_pool:
             return row.name
     return None
@@ -214,7 +216,7 @@ def workforce_of(connection: Connection, members: list[dict[str, Any]]) -> str |
 
 def teams_of(connection: Connection, name: str) -> int:
     """How many workteams were created with the name of a workforce."""
-    return sum(1 for row in workteam_rows.every_workteam(connection) if row.settings.get("WorkforceName") == name)
+    return sum(1 for row in workteam_rows.all_workteams(connection) if row.settings.get("WorkforceName") == name)
 
 
 def _still_used(connection: Connection, name: str) -> str:

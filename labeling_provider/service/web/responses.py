@@ -15,6 +15,7 @@ from labeling_provider.service.failures import ApiError
 from labeling_provider.service.web.requests import PORTAL_PATH, RequestHead
 
 JSON: Final = "application/x-amz-json-1.1"
+DATABASE_AWAY: Final = "The service's database does not respond. Try again."
 _PIECE: Final = 1 << 18
 
 

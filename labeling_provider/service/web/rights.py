@@ -93,7 +93,7 @@ class Rights:
             raise _denied(f"The key of {who.name} does not have the right to {right}.")
         if asked.service in {Service.SAGEMAKER, Service.STS, Service.IAM}:
             return
-        self._check_things(who, asked)
+        self._check_request(who, asked)
 
     def done(self, asked: Asked, *, is_done: bool) -> None:
         """Drop the ownership of something that was not created, or no longer exists."""
@@ -111,7 +111,7 @@ class Rights:
             return _right_in_s3(asked)
         return _OF_OTHERS.get(asked.service, {}).get(asked.operation)
 
-    def _check_things(self, who: Requester, asked: Asked) -> None:
+    def _check_request(self, who: Requester, asked: Asked) -> None:
         if _XML_MARKS.search(asked.text):
             raise _denied("The settings of a bucket must be written without entities.")
         if names_function(asked.text) or any(names_function(value) for _, value in asked.fields):

@@ -15,6 +15,7 @@ from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.human_task_ui_rows import HumanTaskUiRow
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.web.requests import STATIC_PATH
+from labeling_provider.service.web.responses import DATABASE_AWAY
 
 TEMPLATES_PATH: Final = f"{STATIC_PATH}/template"
 
@@ -42,7 +43,7 @@ class TemplateLinks:
             else:
                 response = PlainTextResponse("405 Templates can only be read.\n", 405, {"allow": "GET, HEAD"})
         except DatabaseError:
-            response = PlainTextResponse("503 The service's database does not respond. Try again.\n", 503)
+            response = PlainTextResponse(f"503 {DATABASE_AWAY}\n", 503)
         await response(scope, receive, send)
 
     def _answer(self, name: str, token: str) -> Response:

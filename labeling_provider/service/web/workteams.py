@@ -53,7 +53,7 @@ class Workteams:
                     continue
                 who = "People" if name == PEOPLE else "Simulated workers"
                 group = UserGroup(UserPool(own_user_pool(self._region), OWN_CLIENT), name)
-                workteam_rows.insert_workteam(
+                workteam_rows.insert(
                     connection,
                     name=name,
                     arn=arn,
@@ -79,7 +79,7 @@ class Workteams:
                     settings["WorkforceName"] = check_workforce(connection, request["WorkforceName"], members)
                 elif workforce := workforce_of(connection, members):
                     settings["WorkforceName"] = workforce
-                workteam_rows.insert_workteam(
+                workteam_rows.insert(
                     connection,
                     name=name,
                     arn=arn,
@@ -176,7 +176,7 @@ class Workteams:
 
 def _workteam(connection: Connection, name: str) -> WorkteamRow:
     """:raises ApiError: if there is no workteam with this name."""
-    row = workteam_rows.find_workteam(connection, name)
+    row = workteam_rows.find(connection, name)
     if row is None:
         # Terraform treats one as deleted only if the text begins like this.
         raise validation_error(f"The work team {name} does not exist.")

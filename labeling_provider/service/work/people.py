@@ -273,7 +273,7 @@ def _members_teams(connection: Connection, row: PersonRow) -> set[str]:
         return teams
     return teams | {
         team.arn
-        for team in workteam_rows.every_workteam(connection)
+        for team in workteam_rows.all_workteams(connection)
         if team.settings.get("WorkforceName") == workforce.name
         for member in team.members
         if not row.groups.isdisjoint(TeamMember(member).provider_groups)
@@ -288,7 +288,7 @@ def _provider_of(connection: Connection, row: PersonRow) -> workforce_rows.Workf
 
 
 def _team(connection: Connection, name: str) -> str:
-    row = workteam_rows.find_workteam(connection, name)
+    row = workteam_rows.find(connection, name)
     if row is None:
         raise PeopleError(f"There is no workteam {name}. `labeling workers new-team {name}` creates it.")
     return row.arn

@@ -22,14 +22,14 @@ def test_a_workteam_has_the_people_of_its_groups_once_it_is_there(inside: Inside
     row = {"name": "herons", "arn": arn, "description": "x", "members": [{"CognitoMemberDefinition": member}]}
     with pytest.raises(KeyError), directory.following(arn):
         with inside.store.write() as connection:
-            workteam_rows.insert_workteam(connection, **row, settings={})
+            workteam_rows.insert(connection, **row, settings={})
         assert in_team(inside, "herons") == set()
         raise KeyError("what makes it has failed")
     assert in_team(inside, "herons") == set()
     with inside.store.write() as connection:
         workteam_rows.delete_workteam(connection, arn)
     with directory.following(arn), inside.store.write() as connection:
-        workteam_rows.insert_workteam(connection, **row, settings={})
+        workteam_rows.insert(connection, **row, settings={})
     assert in_team(inside, "herons") == {"Ada"}
 
 

@@ -41,10 +41,10 @@ for _ in range(int(count)):
         try:
             database = Database(url, shared=shared == "shared")
         except DatabaseError as error:
-            told = str(error)
+            state = str(error)
         else:
-            told = "open"
-        os.write(1, told.encode() + b"\\n")
+            state = "open"
+        os.write(1, state.encode() + b"\\n")
         signal.pause()
 os.write(gate, b"." * int(count))
 signal.pause()

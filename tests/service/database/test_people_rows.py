@@ -55,7 +55,7 @@ def test_a_person_of_a_provider_is_known_by_issuer_and_identity_and_not_by_name(
 def test_whatever_changes_people_or_what_they_may_do_shows_in_the_revision(connection: Connection) -> None:
     person = people_rows.insert_person(connection, name="Bea", worker_id="w", sub="1")
     people_rows.open_session(connection, person.id, "t", 10.0, 1.0)
-    workteam_rows.insert_workteam(connection, name="t", arn="t", description="", members=[], settings={})
+    workteam_rows.insert(connection, name="t", arn="t", description="", members=[], settings={})
     seen = {revisions.number_of(connection, revisions.PEOPLE)}
     for number, change in enumerate(
         (

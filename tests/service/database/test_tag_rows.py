@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from labeling_provider.service.database import tag_rows
+from labeling_provider.service.database import tag_rows, workteam_rows
 from labeling_provider.service.database.database import Connection
-from labeling_provider.service.database.workteam_rows import insert_workteam
 from tests.service.database.rows import job
 
 
@@ -23,7 +22,7 @@ def test_tags_are_added_replaced_and_taken_away(connection: Connection) -> None:
 
 def test_jobs_and_workteams_have_tags_and_nothing_else_has(connection: Connection) -> None:
     job(connection)
-    insert_workteam(connection, name="herons", arn="team", description="", members=[], settings={})
+    workteam_rows.insert(connection, name="herons", arn="team", description="", members=[], settings={})
     assert tag_rows.is_taggable(connection, "arn-Cats")
     assert tag_rows.is_taggable(connection, "team")
     assert not tag_rows.is_taggable(connection, "arn-cats")

@@ -60,6 +60,8 @@ def test_workforces_are_listed_by_a_part_of_their_name(connection: Connection, m
 
     assert names(None, "Name") == ["abirds", "B_irds"]
     assert (
-        names(None, "CreateDate") == [row.name for row in workforce_rows.everyone(connection)] == ["B_irds", "abirds"]
+        names(None, "CreateDate")
+        == [row.name for row in workforce_rows.all_workforces(connection)]
+        == ["B_irds", "abirds"]
     )
     assert names("_IRDS", "Name") == ["B_irds"]

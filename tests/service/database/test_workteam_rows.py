@@ -14,25 +14,23 @@ ARN = "arn:aws:sagemaker:us-east-1:1:workteam/"
 
 def add(connection: Connection, name: str, kind: str = "private-crowd") -> str:
     arn = f"{ARN}{kind}/{name}"
-    workteam_rows.insert_workteam(
-        connection, name=name, arn=arn, description="d", members=[{"a": 1}], settings={"b": 2}
-    )
+    workteam_rows.insert(connection, name=name, arn=arn, description="d", members=[{"a": 1}], settings={"b": 2})
     return arn
 
 
 def test_a_workteam_is_found_changed_and_deleted(connection: Connection) -> None:
     arn = add(connection, "Herons")
-    team = workteam_rows.find_workteam(connection, "hERONS")
+    team = workteam_rows.find(connection, "hERONS")
     assert team == workteam_rows.find_workteam_by_arn(connection, arn)
     assert team is not None
     assert (team.name, team.members, team.settings) == ("Herons", [{"a": 1}], {"b": 2})
     workteam_rows.update_workteam(connection, arn, description="e", members=[], settings={})
-    team = workteam_rows.find_workteam(connection, "Herons")
+    team = workteam_rows.find(connection, "Herons")
     assert team is not None
     assert (team.description, team.members, team.settings) == ("e", [], {})
     assert workteam_rows.known_arns(connection, [arn, "none"]) == {arn}
     workteam_rows.delete_workteam(connection, arn)
-    assert workteam_rows.find_workteam(connection, "Herons") is None
+    assert workteam_rows.find(connection, "Herons") is None
 
 
 def test_private_workteams_are_listed_by_a_part_of_their_name(connection: Connection) -> None:

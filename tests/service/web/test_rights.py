@@ -306,13 +306,13 @@ def test_who_did_what_is_written_down(guarded: Service, run: Run, ann: Key) -> N
     ann.client("sagemaker").stop_labeling_job(LabelingJobName=name)
     teams = ann.client("sagemaker")
 
-    def told() -> list[str] | None:
+    def refusal_lines() -> list[str] | None:
         refused(teams.delete_workteam, WorkteamName="private-people")
         lines = run("audit", "--who", "Ann").stdout.splitlines()
         return lines if any(line.endswith("DeleteWorkteam  private-people  AccessDenied") for line in lines) else None
 
     # Other tests may have used up the refusals that are written down in a minute.
-    lines = wait_until(told, 70, "the refusal is written down", 5)
+    lines = wait_until(refusal_lines, 70, "the refusal is written down", 5)
     for end in (f"CreateLabelingJob  {name}  ok", f"StopLabelingJob  {name}  ok"):
         assert any(line.endswith(end) and "  requester Ann  127.0.0.1  " in line for line in lines), lines
     assert not any("ListLabelingJobs" in line or "PUT" in line for line in lines)

@@ -17,9 +17,7 @@ def database(database: Database) -> Database:
     """With two workteams."""
     with database.write() as connection:
         for name in ("vets", "farmers"):
-            workteam_rows.insert_workteam(
-                connection, name=name, arn=PREFIX + name, description="", members=[], settings={}
-            )
+            workteam_rows.insert(connection, name=name, arn=PREFIX + name, description="", members=[], settings={})
     return database
 
 

@@ -35,9 +35,7 @@ def of_provider(database: Database, secret: str, *, is_sealed: bool) -> None:
         )
         members = [{"OidcMemberDefinition": {"Groups": ["vets"]}}]
         settings = {"WorkforceName": "own"}
-        workteam_rows.insert_workteam(
-            connection, name="vets", arn=TEAM, description="", members=members, settings=settings
-        )
+        workteam_rows.insert(connection, name="vets", arn=TEAM, description="", members=members, settings=settings)
 
 
 @pytest.fixture

@@ -120,7 +120,7 @@ class EmbeddedDirectory:
         :param is_open: whether a workteam may be everybody's.
         :return: the workteams whose people are in user pools.
         """
-        for workforce in workforce_rows.everyone(connection):
+        for workforce in workforce_rows.all_workforces(connection):
             if user_pool := WorkforceIdentity(workforce.identity).user_pool:
                 self._client(user_pool)
         everybody = [
@@ -128,7 +128,7 @@ class EmbeddedDirectory:
         ]
         teams: list[WorkteamRow] = []
         wanted: dict[Any, set[Any]] = {}
-        for team in workteam_rows.every_workteam(connection):
+        for team in workteam_rows.all_workteams(connection):
             groups = _groups(team.members)
             if not groups or workforce_kind(team.arn) != WorkforceKind.PRIVATE:
                 continue

@@ -19,6 +19,7 @@ from labeling_provider.service.cloud.object_store import ObjectsAway
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.web.cookies import PORTAL_COOKIE, is_page_token
 from labeling_provider.service.web.requests import PORTAL_PATH, path_for_log
+from labeling_provider.service.web.responses import DATABASE_AWAY
 from labeling_provider.service.work.people import Person
 from labeling_provider.service.work.sign_ins import SignIns
 
@@ -50,7 +51,7 @@ class Answer:
         try:
             response = await self._endpoint(Request(scope, receive))
         except DatabaseError:
-            response = PlainTextResponse("503 The service's database does not respond. Try again.", 503)
+            response = PlainTextResponse(f"503 {DATABASE_AWAY}", 503)
         except ObjectsAway:
             response = PlainTextResponse("503 The service's object store does not answer. Try again.", 503)
         except Exception:

@@ -42,7 +42,7 @@ def ready(page: Any) -> Any:
     frame.locator("crowd-point-clouds canvas").first.wait_for()
     element = frame.locator("crowd-point-clouds")
     element.evaluate(
-        "async (one) => { while (!one.loaded) await new Promise((go) => setTimeout(go, 20)); await one.updateComplete }"
+        "async (view) => { while (!view.loaded) await new Promise(requestAnimationFrame); await view.updateComplete }"
     )
     return frame
 
@@ -56,7 +56,7 @@ def test_a_person_finds_a_car_and_another_one_corrects_it(
         signed_in(page, lab, "Finder", job)
         frame = ready(page)
         assert frame.locator("crowd-point-clouds img").first.evaluate(
-            "(one) => one.decode().then(() => one.naturalWidth)"
+            "(element) => element.decode().then(() => element.naturalWidth)"
         )
         for key in ("n",):
             page.keyboard.press(key)
@@ -106,7 +106,7 @@ def test_a_person_links_a_box_to_a_cuboid(
     with somebodys_page() as page:
         signed_in(page, lab, "Linker", job)
         shown_frame = ready(page)
-        shown_frame.locator(".photo img").evaluate("(one) => one.decode()")
+        shown_frame.locator(".photo img").evaluate("(element) => element.decode()")
         for key in ("n", "x"):
             page.keyboard.press(key)
         shown_frame.get_by_text("Box of car:1").wait_for()

@@ -75,7 +75,7 @@ def test_a_person_adjusts_masks_on_our_page(lab: Lab, people_job: Jobs, somebody
     assert np.array_equal(masks["adjusted"], truth * 2)
 
 
-def thing(lab: Lab) -> tuple[str, Any]:
+def round_picture(lab: Lab) -> tuple[str, Any]:
     """A picture with one thing, of 61 × 41 pixels at 30, 20: its URI, and where the thing is."""
     shown = Image.new("RGB", (120, 80), "#eeeeee")
     ImageDraw.Draw(shown).ellipse((30, 20, 90, 60), fill="#336622")
@@ -85,7 +85,7 @@ def thing(lab: Lab) -> tuple[str, Any]:
 
 
 def test_a_box_is_fitted_to_its_thing_and_its_sides_snap(lab: Lab, people_job: Jobs, somebodys_page: Pages) -> None:
-    line = {"source-ref": thing(lab)[0]}
+    line = {"source-ref": round_picture(lab)[0]}
     job = people_job([line, line], task_type="bounding-box", labels=["cat", "dog"], workers_per_object=1)
     with somebodys_page() as page:
         signed_in(page, lab, "Fitter", job)
@@ -98,7 +98,7 @@ def test_a_box_is_fitted_to_its_thing_and_its_sides_snap(lab: Lab, people_job: J
         frame.locator("img.subject[style*=transform]").wait_for(state="attached")
         frame.get_by_label("Snap to edges").check()
         frame.locator("crowd-bounding-box").evaluate(
-            "async (one) => { while (!one.hand.edges) await new Promise(requestAnimationFrame); }"
+            "async (element) => { while (!element.hand.edges) await new Promise(requestAnimationFrame); }"
         )
         # The page shows the picture so large that the reach is one pixel of it.
         drawn(page, "dog", (29, 21), (92, 60))
@@ -111,7 +111,7 @@ def test_a_box_is_fitted_to_its_thing_and_its_sides_snap(lab: Lab, people_job: J
 
 
 def test_the_area_of_a_thing_is_found_by_four_points(lab: Lab, people_job: Jobs, somebodys_page: Pages) -> None:
-    uri, truth = thing(lab)
+    uri, truth = round_picture(lab)
     line = {"source-ref": uri}
     job = people_job([line], task_type="semantic-segmentation", workers_per_object=1)
     with somebodys_page() as page:
@@ -171,8 +171,8 @@ def waited(page: Any) -> Any:
     element = page.frame_locator("iframe.shown").locator("crowd-semantic-segmentation")
     element.get_by_role("button", name="Brush").wait_for()
     element.evaluate(
-        """async (one) => {
-          while (one.validationMessage.startsWith("Wait")) await new Promise(requestAnimationFrame);
+        """async (element) => {
+          while (element.validationMessage.startsWith("Wait")) await new Promise(requestAnimationFrame);
         }"""
     )
     return element
@@ -181,7 +181,7 @@ def waited(page: Any) -> Any:
 def click(page: Any, element: Any, point: tuple[float, float]) -> None:
     """Click a place of the picture."""
     stage = element.locator(".stage").bounding_box()
-    across, down = element.evaluate("(one, point) => one.view.toScreen(point)", point)
+    across, down = element.evaluate("(element, point) => element.view.toScreen(point)", point)
     page.mouse.click(stage["x"] + across, stage["y"] + down)
 
 
@@ -192,10 +192,10 @@ def drawn(page: Any, label: str, start: tuple[float, float], end: tuple[float, f
     frame.locator(".labels button").get_by_text(label, exact=True).click()
     # A moment later the picture is where it belongs.
     around = frame.locator("img.subject").evaluate(
-        """async (one) => {
+        """async (element) => {
           for (let at = 0; at < 3; at++) await new Promise(requestAnimationFrame);
-          const {left, top, width} = one.getBoundingClientRect();
-          return [left, top, width / one.offsetWidth];
+          const {left, top, width} = element.getBoundingClientRect();
+          return [left, top, width / element.offsetWidth];
         }"""
     )
     within = page.locator("iframe.shown").bounding_box()
@@ -261,7 +261,7 @@ def test_a_picture_whose_link_does_not_hold_any_more_is_drawn_on(
         page.add_init_script(aged)
         signed_in(page, lab, "Late", job)
         subject = page.frame_locator("iframe.shown").locator("img.subject")
-        wait_until(lambda: subject.evaluate("(one) => one.naturalWidth > 0"), 60, "the picture is there", 0.05)
+        wait_until(lambda: subject.evaluate("(element) => element.naturalWidth > 0"), 60, "the picture is there", 0.05)
         drawn(page, "cat", (20, 10), (70, 60))
         submitted(page)
     assert failed[0].endswith("0" * 64)

@@ -70,7 +70,7 @@ def test_a_person_tracks_stops_resumes_and_another_job_verifies(
         number.fill("119")
         number.press("Enter")
         frame.get_by_text("120 / 120").wait_for()
-        there = "(one) => one.complete && one.naturalWidth === 400 && one.src.includes('/119.png?')"
+        there = "(element) => element.complete && element.naturalWidth === 400 && element.src.includes('/119.png?')"
         wait_until(lambda: frame.locator("img.subject").evaluate(there), 30, "its picture is shown")
         submitted(page)
     metadata, frames = label_of(lab, job, "track-ref")

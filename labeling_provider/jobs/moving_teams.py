@@ -180,8 +180,8 @@ class Teams:
         workforces = self._ask(self._target, "list_workforces", "Listing the workforces")["Workforces"]
         if not any("OidcConfig" in workforce for workforce in workforces):
             raise MovingError(
-                "Its people sign in at an OIDC provider. First create its workforce on the service (CreateWorkforce): "
-                "Amazon does not reveal the ClientSecret."
+                "Its people sign in with an OIDC provider. First create its workforce on the service "
+                "(CreateWorkforce): Amazon does not reveal the ClientSecret."
             )
 
     def _find(self, name: str) -> dict[str, Any] | None:
@@ -204,7 +204,7 @@ class Teams:
         for member in members:
             group = member.get("CognitoMemberDefinition")
             if group is None:
-                notes.append("Its people sign in at their OIDC provider.")
+                notes.append("Its people sign in with their OIDC provider.")
                 continue
             place = {"UserPoolId": group["UserPool"], "GroupName": group["UserGroup"]}
             try:

@@ -75,7 +75,7 @@ def check_draft(
     cost = estimate_request(request, objects or 0)
     if automated and objects is not None and objects < Quota.AUTOMATED_ADVISED_OBJECTS:
         log.warning(
-            "%s objects are not many for automated labeling: Amazon requires %s and recommends %s",
+            "%s objects are few for automated labeling: Amazon requires %s and recommends %s",
             f"{objects:,}",
             f"{Quota.AUTOMATED_MINIMUM_OBJECTS:,}",
             f"{Quota.AUTOMATED_ADVISED_OBJECTS:,}",

@@ -153,7 +153,7 @@ def required(kind: ArgumentKind) -> ArgumentKind:
     def read(value: Any, where: str) -> Any:
         read_value = kind(value, where)
         if read_value is None:
-            _refuse(where, value, "a value", "This argument is required.")
+            _refuse(where, value, "allowed", "This argument is required.")
         return read_value
 
     return read

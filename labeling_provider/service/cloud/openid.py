@@ -159,10 +159,10 @@ class Attempt:
         if "error" in parameters:
             code = parameters["error"]
             shown = code if _ERROR_CODE.fullmatch(code) else "an error"
-            raise SignInRefused(f"The identity provider has refused the sign-in: {shown}.")
+            raise SignInRefused(f"The identity provider refused the sign-in: {shown}.")
         code = parameters.get("code", "")
         if not 0 < len(code) <= MAX_CODE_CHARACTERS:
-            raise SignInRefused("The identity provider has sent no code.")
+            raise SignInRefused("The identity provider sent no code.")
         return code
 
 
@@ -262,7 +262,7 @@ class OpenId:
             return known[1]
         listed = (await self._ask("JwksUri", provider.jwks_uri)).get("keys")
         if not isinstance(listed, list) or len(listed) > MAX_KEYS:
-            raise SignInRefused(f"JwksUri must give up to {MAX_KEYS} keys.")
+            raise SignInRefused(f"JwksUri may list at most {MAX_KEYS} keys.")
         keys = []
         for key in listed:
             # Providers have keys for other purposes as well, some of them of kinds that nobody knows yet.

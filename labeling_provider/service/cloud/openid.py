@@ -348,14 +348,14 @@ def worker_of(claims: Mapping[str, Any], client_id: str) -> SignedInWorker:
     if client != client_id:
         raise SignInRefused("The claim sagemaker:client_id is not the workforce's ClientId.")
     if not isinstance(sub, str) or not 0 < len(sub) <= MAX_SUB_CHARACTERS or not sub.isprintable():
-        raise SignInRefused(f"The claim sagemaker:sub must be a text of 1 to {MAX_SUB_CHARACTERS} characters.")
+        raise SignInRefused(f"The claim sagemaker:sub must be a string of 1 to {MAX_SUB_CHARACTERS} characters.")
     if not isinstance(name, str):
-        raise SignInRefused("The claim sagemaker:name must be a text.")
+        raise SignInRefused("The claim sagemaker:name must be a string.")
     groups = [groups] if isinstance(groups, str) else groups
     if not isinstance(groups, list) or len(groups) > MAX_GROUPS:
-        raise SignInRefused(f"The claim sagemaker:groups must be a text or a list of at most {MAX_GROUPS} texts.")
+        raise SignInRefused(f"The claim sagemaker:groups must be a string or a list of at most {MAX_GROUPS} strings.")
     if any(not isinstance(group, str) or not 0 < len(group) <= MAX_GROUP_CHARACTERS for group in groups):
-        raise SignInRefused(f"A group in sagemaker:groups must be a text of 1 to {MAX_GROUP_CHARACTERS} characters.")
+        raise SignInRefused(f"A group in sagemaker:groups must be a string of 1 to {MAX_GROUP_CHARACTERS} characters.")
     seen = " ".join("".join(character for character in name[:1_000] if character.isprintable()).split())
     return SignedInWorker(sub, seen[:_MAX_NAME_CHARACTERS].strip() or sub[:_MAX_NAME_CHARACTERS], frozenset(groups))
 

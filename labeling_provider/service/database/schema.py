@@ -12,7 +12,7 @@ from labeling_provider.service.database.states import LearningRole, ObjectState,
 
 
 class State(sa.types.TypeDecorator[StrEnum]):
-    """A column of enum members, stored as text. Other values are refused.
+    """A column of enum members, stored as strings. Other values are refused.
 
     :param states: the enum.
     :param length: the maximum number of characters.
@@ -31,14 +31,14 @@ class State(sa.types.TypeDecorator[StrEnum]):
         return str
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
-        """A state as the table holds it: its text.
+        """A state as the table holds it: a string.
 
         :raises ValueError: if it is not a member.
         """
         return None if value is None else self.states(value).value
 
     def process_result_value(self, value: str | None, dialect: sa.Dialect) -> StrEnum | None:
-        """The member for a text in the table.
+        """The member for a string in the table.
 
         :raises ValueError: if it is not a member.
         """

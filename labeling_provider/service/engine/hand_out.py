@@ -25,7 +25,7 @@ from labeling_provider.service.work import tasks
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.outcomes import fail_objects
 
-# The first is documented; the sample functions of Amazon's recipe return the second, and either as a text.
+# The first is documented; the sample functions of Amazon's recipe return the second, and either as a string.
 _ASKS_FOR_PEOPLE: Final = ("isHumanAnnotationRequired", "humanAnnotationRequired")
 _TRUTHS: Final = {"true": True, "false": False}
 

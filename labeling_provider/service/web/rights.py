@@ -65,7 +65,7 @@ _OF_OTHERS: Final[dict[Service, dict[str, Right]]] = {
 }
 _MAKES: Final = {"CreateTopic": "Name", "CreateQueue": "QueueName"}
 _ENDS: Final = frozenset({"DeleteTopic", "DeleteQueue", "DeleteBucket"})
-# Fields that senders write freely: an ARN in them is only a text.
+# Fields that senders write freely: an ARN in them is only a string.
 _CONTENT: Final = frozenset({"Message", "MessageBody", "Subject", "MessageAttributes", "ReceiptHandle"})
 _SETTINGS_OF_BUCKETS: Final = frozenset({"cors", "tagging", "versioning", "notification"})
 """Settings of a bucket that a requester may change; others could affect other people."""
@@ -303,7 +303,7 @@ def _s3_operation(request: RequestHead) -> str:
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    """The texts in a JSON document, each with its path; on the first level, with its name."""
+    """The strings in a JSON document, each with its path; on the first level, with its name."""
     if isinstance(value, dict):
         for key, member in value.items():
             yield from _flat(f"{name}.{key}" if name else str(key), member)

@@ -142,7 +142,7 @@ class JobRequest:
 
     @property
     def content_classifiers(self) -> list[str]:
-        """What the requester declares that the objects are free of."""
+        """Kinds of content that the requester declares the objects to be free of."""
         return list(self._member("InputConfig", "DataAttributes", "ContentClassifiers") or [])
 
     @property

@@ -23,7 +23,7 @@ from typing import Any, Final
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
-"""What an id token may be signed with: always with a key that only the provider has."""
+"""The algorithms that may sign an id token, all with a key that only the provider has."""
 OWN_PARAMETERS: Final = frozenset(
     {
         *("response_type", "response_mode", "client_id", "redirect_uri", "scope", "state", "nonce"),
@@ -168,7 +168,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class SignedInWorker:
-    """Who has signed in.
+    """The worker who has signed in.
 
     :param sub: the identity in results.
     :param name: as the portal shows it.

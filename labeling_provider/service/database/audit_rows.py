@@ -14,7 +14,7 @@ from labeling_provider.service.database.schema import audit_trail
 OK: Final = "ok"
 """The outcome of what was not refused."""
 _LIKE: Final = ("who", "role", "address", "what", "outcome")
-"""What refusals of one kind have in common."""
+"""The columns that refusals of one kind have in common."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ _CONTENT: Final = frozenset({"Message", "MessageBody", "Subject", "MessageAttrib
 _SETTINGS_OF_BUCKETS: Final = frozenset({"cors", "tagging", "versioning", "notification"})
 """Settings of a bucket that a requester may change; others could affect other people."""
 _QUEUE_URL: Final = re.compile(r"(?:(?:https?://[^/?#]+)?/(?:[0-9]+/)?)?([A-Za-z0-9_.-]{1,80})")
-# What could spell an ARN in another way.
+# Marks with which XML could spell an ARN in another way.
 _XML_MARKS: Final = re.compile(r"&|<!")
 _READS: Final = re.compile(
     r"List|Describe|Get|Search|Query|Filter|Simulate|Test|Check|Decode|Render|Generate|Batch(Get|Describe)|Start(Query|Live)"
@@ -139,7 +139,7 @@ class Asked:
 
     @property
     def target(self) -> str:
-        """What it is about."""
+        """The resource that it is about."""
         if self.service == Service.S3:
             return self.request.bucket_and_key[0]
         named = dict(reversed(self.fields))

@@ -197,7 +197,7 @@ class OpenId:
         if any(_claim(claims, name) is None for name in ("sub", "groups", "name", "client_id")):
             user = await self._user_info(provider, tokens)
             if user.get("sub") != claims["sub"]:
-                raise SignInRefused("The identity provider has answered about a different person.")
+                raise SignInRefused("The identity provider answered about a different person.")
             claims = {**user, **claims}
         return worker_of(claims, provider.client_id)
 

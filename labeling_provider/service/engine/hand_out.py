@@ -155,9 +155,7 @@ class HandOut:
             inputs[row.object_id] = as_json(result["taskInput"])
             trouble = trouble_with(inputs[row.object_id], result["taskInput"])
             if trouble:
-                raise JobFailure(
-                    f"ClientError: The function {arn} has returned a taskInput that can't be used. {trouble}"
-                )
+                raise JobFailure(f"ClientError: The function {arn} returned a taskInput that can't be used. {trouble}")
         return inputs, refused
 
 
@@ -171,7 +169,7 @@ def _needs_people(arn: str, result: dict[str, Any]) -> bool:
         if said is None:
             continue
         if str(said).strip().lower() not in _TRUTHS:
-            raise JobFailure(f"ClientError: The function {arn} has returned a {key} that is neither true nor false.")
+            raise JobFailure(f"ClientError: The function {arn} returned a {key} that is neither true nor false.")
         return _TRUTHS[str(said).strip().lower()]
     return True
 

@@ -352,7 +352,7 @@ class _Context(RenderContext):
     def raise_for_loop_limit(self, length: int = 1) -> None:
         self._turns += length
         if self._turns > MAX_ITERATIONS:
-            raise _Limit(f"Its loops take more than {MAX_ITERATIONS:,} turns.")
+            raise _Limit(f"Its loops run more than {MAX_ITERATIONS:,} times.")
 
     def assign(self, key: str, val: Any) -> None:
         self._kept += _weight(val) - (_weight(self.locals[key]) if key in self.locals else 0)

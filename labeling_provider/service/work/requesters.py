@@ -240,7 +240,7 @@ class ApiKeys:
             if scope.get(_IS_OWN):
                 # A person who is being removed is removed before this, or together with this key.
                 if not people_rows.hold(connection, requester):
-                    raise KeysError("You are not known here any more. Sign in again.")
+                    raise KeysError("You are no longer known here. Sign in again.")
                 expires = now + self._roles.key_seconds
                 if len(key_rows.list_keys(connection, requester)) >= MAX_OWN_KEYS:
                     raise KeysError(f"You have {MAX_OWN_KEYS} keys already: remove some.")

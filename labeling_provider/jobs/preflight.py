@@ -41,7 +41,7 @@ def check_draft(
     """Check a request, its manifest, its category file and its surroundings, and estimate its cost.
 
     :param max_cost_usd: the highest estimate to allow, in USD; None for no limit.
-    :param spent_usd: the estimate for earlier rounds, which counts towards the limit, in USD.
+    :param spent_usd: the estimate for earlier rounds, which counts toward the limit, in USD.
     :param further_problems: problems that are already known.
     :param preflight: how to treat problems with the job's objects, buckets, role and workteam: ``fail``, ``warn``, or
         ``off`` to skip those checks.

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 
 def printable(text: str, keep: str = "") -> str:
-    """Make a text from outside safe to print: control, invisible and bidirectional characters are escaped as in JSON.
+    """Make a string from outside safe to print: control, invisible and bidirectional characters are escaped as in JSON.
 
-    :param keep: characters to leave unescaped, such as line breaks in a text of several lines.
+    :param keep: characters to leave unescaped, such as line breaks in a string of several lines.
     """
     if text.isprintable():
         return text

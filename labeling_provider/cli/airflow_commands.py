@@ -124,7 +124,7 @@ def estimate_job_cost(args: Namespace) -> None:
 
 
 def _say(text: str, keep: str = "", file: TextIO | None = None) -> None:
-    """Print a text that may contain data from outside, safely for terminals and in any encoding.
+    """Print a string that may contain data from outside, safely for terminals and in any encoding.
 
     :param keep: characters to leave unescaped.
     """

@@ -86,7 +86,7 @@ def ask(endpoint_url: str, path: str, body: dict[str, Any] | None = None, second
 
 
 def say(text: str) -> None:
-    """Print a text that may contain data from outside, safely for terminals and in any encoding."""
+    """Print a string that may contain data from outside, safely for terminals and in any encoding."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     print(printable(text).encode(encoding, "backslashreplace").decode(encoding))
 

@@ -25,7 +25,7 @@ MAX_NAMED: Final = 20
 _AHEAD: Final = 4 * MAX_COPIES
 _MISSING: Final = frozenset({"404", "NoSuchKey", "NoSuchBucket"})
 _WORDS: Final = {"404": "it does not exist", "403": "access is denied"}
-"""What HeadObject's bare status means; its response has no body."""
+"""What each bare status of HeadObject means; its response has no body."""
 
 
 class OtherObjectError(LabelingError):

@@ -127,7 +127,7 @@ class LabelDecoratedOperator(DecoratedOperator, CreateLabelingJobOperator):
         """
         name = getattr(self.python_callable, "__name__", "the function")
         if isinstance(returned, str) and not returned.startswith("s3://"):
-            raise LabelingError(f"{name} returned a text; return a list of objects, or the S3 URI of a manifest.")
+            raise LabelingError(f"{name} returned a string; return a list of objects, or the S3 URI of a manifest.")
         if isinstance(returned, str | Mapping):
             return manifest_uris_of(returned)[0]
         if isinstance(returned, bytes) or not isinstance(returned, Iterable):

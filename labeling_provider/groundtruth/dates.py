@@ -18,7 +18,7 @@ _DAY: Final = 86_400
 
 @lru_cache(maxsize=1024)
 def nanoseconds(text: str) -> int | None:
-    """Nanoseconds since the start of the year 1, UTC; None if the text is not a date.
+    """Nanoseconds since the start of the year 1, UTC; None if the string is not a date.
 
     :param text: ISO 8601 in any form: ``T`` or a space, with or without dashes and colons, with ``Z``, an offset or no
         zone (read as UTC). Fractions of a second may have any number of digits; the first nine are used.

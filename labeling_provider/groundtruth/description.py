@@ -41,7 +41,7 @@ _BY_INTERFACE: Final = {row.human_task_ui: row for row in reversed(TASK_TYPES.va
 
 @dataclass(frozen=True)
 class JobRequest:
-    """A CreateLabelingJob request. It need not be valid: a text that is missing or not a text reads as None.
+    """A CreateLabelingJob request. It need not be valid: a string that is missing or not a string reads as None.
     Addresses of objects at Amazon read as S3 URIs.
 
     :param members: arguments of ``create_labeling_job``, a response of DescribeLabelingJob, or an entry of
@@ -158,7 +158,7 @@ class JobRequest:
 
     @property
     def content_classifiers(self) -> list[str]:
-        """What the requester declares that the objects are free of."""
+        """Kinds of content that the requester declares the objects to be free of."""
         return list(self._member("InputConfig", "DataAttributes", "ContentClassifiers") or [])
 
     @property

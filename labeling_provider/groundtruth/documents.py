@@ -88,7 +88,7 @@ def is_deep(value: Any) -> bool:
 
 
 def lone_surrogate(value: Any) -> str | None:
-    """The first lone surrogate in the keys and texts of a JSON value; None if there is none.
+    """The first lone surrogate in the keys and strings of a JSON value; None if there is none.
 
     :param value: at most :data:`MAX_NESTING` levels deep.
     """
@@ -97,12 +97,12 @@ def lone_surrogate(value: Any) -> str | None:
 
 
 def is_unicode(text: str) -> bool:
-    """Whether a text can be encoded as UTF-8."""
+    """Whether a string can be encoded as UTF-8."""
     return text.isascii() or _SURROGATES.search(text) is None
 
 
 def plain(text: str, most: int) -> str:
-    """A text that every database accepts: lone surrogates and NUL characters are replaced.
+    """A string that every database accepts: lone surrogates and NUL characters are replaced.
 
     :param most: the number of characters to keep.
     """
@@ -110,11 +110,11 @@ def plain(text: str, most: int) -> str:
 
 
 def with_result(line: str, result: str | None) -> str:
-    """An output line: a manifest line with its object's result added; both are JSON objects, as text."""
+    """An output line: a manifest line with its object's result added; both are JSON objects, as strings."""
     if result is None:
         return line
     try:
         return as_json({**json.loads(line), **json.loads(result)})
     except RecursionError:
-        # Nested too deeply to parse here, so join the texts. Of two equal keys the last one counts.
+        # Nested too deeply to parse here, so join the strings. Of two equal keys the last one counts.
         return f"{line.rstrip()[:-1].rstrip()}, {result.lstrip()[1:]}"

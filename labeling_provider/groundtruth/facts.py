@@ -93,7 +93,9 @@ class MetadataType:
 
 
 class Quota:
-    """Limits of a labeling job and of what it needs: seconds, characters, bytes of files, pixels of images."""
+    """Limits of a labeling job and of what it needs: times in seconds, strings in characters, files in bytes, images in
+    pixels.
+    """
 
     MANIFEST_LINE = 100_000
     OBJECTS = 100_000
@@ -157,7 +159,7 @@ class Arn(NamedTuple):
     def parse(cls, text: str) -> Arn:
         """Split an ARN.
 
-        :raises ValueError: if the text is not an ARN.
+        :raises ValueError: if the string is not an ARN.
         """
         parts = text.split(":", 5)
         if len(parts) != 6 or parts[0] != "arn":
@@ -186,12 +188,12 @@ def bucket_arn(bucket: str, *, partition: str = "aws") -> str:
 
 
 def topics_and_queues(text: str) -> list[tuple[str, str]]:
-    """The topics and queues whose ARNs are in a text: ``sns`` or ``sqs``, and the name of each."""
+    """The topics and queues whose ARNs are in a string: ``sns`` or ``sqs``, and the name of each."""
     return _TOPIC_OR_QUEUE.findall(text)
 
 
 def names_function(text: str) -> bool:
-    """Whether the ARN of a Lambda function is in a text."""
+    """Whether the ARN of a Lambda function is in a string."""
     return _OF_LAMBDA.search(text) is not None
 
 
@@ -255,7 +257,7 @@ class WorkforceKind(StrEnum):
     VENDOR = "vendor"
     PUBLIC = "public"
     UNKNOWN = "unknown"
-    """The text is no ARN of a workteam."""
+    """The string is not the ARN of a workteam."""
 
 
 def workforce_kind(workteam_arn: str) -> WorkforceKind:

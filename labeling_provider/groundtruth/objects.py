@@ -87,7 +87,7 @@ class ObjectKeys:
         return blake2b(text.encode(), digest_size=16, salt=salt, person=b"keys").digest()
 
     def identifier(self, line: Mapping[str, Any]) -> str | None:
-        """The object's identity as text: its URI, plus a hash if more keys identify it; None without a URI.
+        """The object's identity as a string: its URI, plus a hash if more keys identify it; None without a URI.
 
         :raises ValueError: in words for people, if the line has none of the keys.
         """
@@ -148,7 +148,7 @@ def _is_of_label(line: Mapping[str, Any], key: str) -> bool:
 
 
 def _normal(value: Any) -> Any:
-    """A JSON value in canonical form, so that equal values give equal text: 1.0 becomes 1."""
+    """A JSON value in canonical form, so that equal values give equal strings: 1.0 becomes 1."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, dict):

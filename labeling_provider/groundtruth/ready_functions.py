@@ -21,7 +21,7 @@ READY_ELEMENTS: Final = {
     "keypoints": "crowd-keypoint",
     "instances": "crowd-instance-segmentation",
 }
-"""What they consolidate, and the elements with which workers draw it."""
+"""What Amazon's functions consolidate, and the elements with which workers draw it."""
 READY_CONSOLIDATIONS: Final = tuple(READY_ELEMENTS)
 
 _PREFIX: Final = "consolidate-"

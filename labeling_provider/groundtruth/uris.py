@@ -16,7 +16,7 @@ _WEB: Final = frozenset({"http", "https"})
 def split_s3_uri(uri: str) -> tuple[str, str]:
     """Split ``s3://bucket/key`` or ``https://bucket.s3.region.amazonaws.com/key`` into bucket and key.
 
-    :raises ValueError: if the text is neither.
+    :raises ValueError: if the string is neither.
     """
     if match := _S3_URI.fullmatch(uri):
         return match[1], match[2]
@@ -27,7 +27,7 @@ def split_s3_uri(uri: str) -> tuple[str, str]:
 
 
 def as_s3_uri(uri: str) -> str:
-    """``s3://bucket/key`` for an object's address at Amazon; any other text as it is."""
+    """``s3://bucket/key`` for an object's address at Amazon; any other string as it is."""
     place = _at_amazon(uri)
     return uri if place is None else "s3://" + "/".join(place)
 
@@ -49,7 +49,7 @@ def _at_amazon(uri: str) -> tuple[str, str] | None:
 
 
 def is_web_address(text: str) -> bool:
-    """Whether a text is an address with ``http`` or ``https`` and a host; a port must be one that can be asked."""
+    """Whether a string is an address with ``http`` or ``https`` and a host; a port must be one that can be asked."""
     try:
         parts = urlsplit(text)
         return parts.scheme in _WEB and bool(parts.hostname) and parts.port != 0

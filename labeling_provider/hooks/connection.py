@@ -32,7 +32,7 @@ class ConnectionArguments:
 
     @property
     def connection_key(self) -> str:
-        """A text that is the same for the same arguments, whatever else their holder has."""
+        """A string that is the same for the same arguments, whatever else their holder has."""
         return json.dumps(self.connection_arguments, sort_keys=True)
 
     def make_hook(self, **more: Any) -> LabelingHook:

@@ -152,8 +152,8 @@ class Teams:
         workforces = ask(self._target, "list_workforces", "Listing the workforces")["Workforces"]
         if all(WorkforceIdentity(workforce).provider is None for workforce in workforces):
             raise MovingError(
-                "Its people sign in at an OIDC provider. First create its workforce on the service (CreateWorkforce): "
-                "Amazon does not reveal the ClientSecret."
+                "Its people sign in with an OIDC provider. First create its workforce on the service "
+                "(CreateWorkforce): Amazon does not reveal the ClientSecret."
             )
 
     def _find(self, name: str) -> dict[str, Any] | None:
@@ -176,7 +176,7 @@ class Teams:
         for member in members:
             group = TeamMember(member).group
             if group is None:
-                notes.append("Its people sign in at their OIDC provider.")
+                notes.append("Its people sign in with their OIDC provider.")
                 continue
             place = group.place
             try:

@@ -41,7 +41,7 @@ def check_draft(
     """Check a request, its manifest, its category file and its surroundings, and estimate its cost.
 
     :param max_cost_usd: the highest estimate to allow, in USD; None for no limit.
-    :param spent_usd: the estimate for earlier rounds, which counts towards the limit, in USD.
+    :param spent_usd: the estimate for earlier rounds, which counts toward the limit, in USD.
     :param further_problems: problems that are already known.
     :param preflight: how to treat problems with the job's objects, buckets, role and workteam: ``fail``, ``warn``, or
         ``off`` to skip those checks.
@@ -75,7 +75,7 @@ def check_draft(
     cost = estimate_request(request, objects or 0)
     if automated and objects is not None and objects < Quota.AUTOMATED_ADVISED_OBJECTS:
         log.warning(
-            "%s objects are not many for automated labeling: Amazon requires %s and recommends %s",
+            "%s objects are few for automated labeling: Amazon requires %s and recommends %s",
             f"{objects:,}",
             f"{Quota.AUTOMATED_MINIMUM_OBJECTS:,}",
             f"{Quota.AUTOMATED_ADVISED_OBJECTS:,}",

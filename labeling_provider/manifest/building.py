@@ -35,7 +35,7 @@ class Candidate(NamedTuple):
         """A candidate from a text, an S3 URI, or a line's JSON object.
 
         :param data_key: the key for a text, ``source`` or ``source-ref``; if empty, ``source-ref`` for an S3 URI and
-            ``source`` for any other text.
+            ``source`` for any other string.
         """
         if isinstance(value, str):
             return cls({data_key or ("source-ref" if value.startswith("s3://") else "source"): value}, where)

@@ -14,7 +14,7 @@ from labeling_provider.manifest.cuboids import LabeledCuboid, Vector, inverse, m
 from labeling_provider.manifest.point_sequences import CameraImage
 
 NEAR: Final = 0.1
-"""What is nearer than this is not in front of a camera, in meters."""
+"""Distance in meters from which a point counts as in front of a camera."""
 _STEP: Final = 1e-4
 _EDGES: Final = tuple(
     (first, second) for first in range(8) for second in range(first + 1, 8) if (first ^ second).bit_count() == 1

@@ -289,7 +289,7 @@ class Manifests:
         :param to: path or URI of the folder to write to.
         :param classes: names of all classes in the order of their ids; None to keep the ids of the labeling jobs.
         :param copy_pictures: also copy the pictures into the folder, for formats that have a place for them.
-        :param keep_formulas: for ``csv``, leave texts unchanged that a spreadsheet would run as formulas; by default an
+        :param keep_formulas: for ``csv``, leave cells unchanged that a spreadsheet would run as formulas; by default an
             apostrophe is put before them.
         :raises LabelingError: if a manifest can't be read, or a file can't be written.
         :raises ValueError: if the format is unknown, an option belongs to another format, or the format does not allow

@@ -175,7 +175,7 @@ def _are_right(values: npt.NDArray[np.floating], form: PointFormat) -> bool:
     import numpy as np
 
     colors = values[:, form.fields.index("r") :] if "r" in form.fields else values[:0]
-    # What is not a number is not below the largest one either.
+    # NaN is not below the largest number, either.
     return bool(np.all(np.abs(values) <= _MAX_FLOAT) and np.all((colors >= 0) & (colors <= 255)))
 
 

@@ -184,7 +184,7 @@ def _folder(frame: PointFrame) -> str:
     """
     if not frame.images:
         return ""
-    # What the first and the last in order have in common, all have in common.
+    # A beginning that the first and the last in order share is shared by all.
     first, last = (choose(image.uri for image in frame.images) for choose in (min, max))
     same = next((place for place, pair in enumerate(zip(first, last, strict=False)) if len(set(pair)) > 1), len(first))
     folder = first[: first.rfind("/", 0, same) + 1]

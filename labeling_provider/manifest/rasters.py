@@ -163,7 +163,7 @@ def runs(mask: Cells, left: int, top: int, width: int, height: int) -> list[int]
 
 
 def run_text(lengths: list[int]) -> str:
-    """Lengths of runs as the text that COCO's library stores.
+    """Lengths of runs as the string that COCO's library stores.
 
     Each length, from the fourth on its difference from the last but one, is written in groups of five bits, the lowest
     first: the sixth bit says that more follow, the fifth of the last one is the sign, and 48 makes it a letter.

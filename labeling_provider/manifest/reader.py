@@ -66,7 +66,7 @@ def parse_line(raw: bytes, data_key: str = "", *, half_surrogates: bool = False)
 
     :param raw: the line, with or without its line break.
     :param data_key: ``source`` or ``source-ref`` if the line must have that key; empty for either.
-    :param half_surrogates: accept texts with lone surrogates, for callers that fail only the object concerned.
+    :param half_surrogates: accept strings with lone surrogates, for callers that fail only the object concerned.
     :raises ValueError: in words for people, if the line is not a data object.
     """
     if len(raw) > _MAX_BYTES:

@@ -278,7 +278,7 @@ def check_manifest(
 
 
 def read_manifest(lines: Iterable[bytes], where: str = "manifest", data_key: str = "") -> Iterator[dict[str, Any]]:
-    """Read a manifest's data objects in order, including those with lone surrogates in a text.
+    """Read a manifest's data objects in order, including those with lone surrogates in a string.
 
     :param lines: the raw lines, such as an open binary file.
     :param where: the manifest's name, for errors.

@@ -285,7 +285,7 @@ class _LabelReader:
             self._wrong(f"{where} is {kind_of(given)}; write an object")
             return LabeledFrame(0, "", {}, ())
         try:
-            # Amazon writes it as a text.
+            # Amazon writes it as a string.
             number = int(str(given["frame-no"]))
         except (LookupError, ValueError, TypeError, OverflowError):
             number = -1
@@ -319,7 +319,7 @@ class _LabelReader:
         attributes = self._attributes(given.get("label-category-attributes"), f"{where}.label-category-attributes")
         object_id, object_name = (given.get(f"object-{part}", "") for part in ("id", "name"))
         if self._tracks and not (isinstance(object_id, str) and object_id and isinstance(object_name, str)):
-            self._wrong(f"{where}.object-id is {shown_value(given, 'object-id')}; write a text")
+            self._wrong(f"{where}.object-id is {shown_value(given, 'object-id')}; write a string")
         if label is None or trouble or self.problems:
             return None
         if not self._tracks:
@@ -341,7 +341,7 @@ class _LabelReader:
         if not isinstance(given, dict) or not all(
             isinstance(value, str) or is_number(value) for value in given.values()
         ):
-            self._wrong(f"{where} is not an object of texts and numbers")
+            self._wrong(f"{where} is not an object of strings and numbers")
             return {}
         return given
 
@@ -413,7 +413,7 @@ def shown_value(given: Mapping[str, Any], key: str) -> str:
 
 def kind_of(value: Any) -> str:
     """What a JSON value is, for a message."""
-    names = {bool: "true or false", list: "a list", dict: "an object", str: "a text", type(None): "null"}
+    names = {bool: "true or false", list: "a list", dict: "an object", str: "a string", type(None): "null"}
     return names.get(type(value), "a number")
 
 

@@ -1,10 +1,10 @@
 """Converts templated arguments to their types.
 
-A template renders to a text: ``3``, ``False``, ``["cat", "dog"]``. With ``render_template_as_native_obj`` it renders to
-whatever Python value the text looks like, so class names made of digits become numbers. Therefore every templated
+A template renders to a string: ``3``, ``False``, ``["cat", "dog"]``. With ``render_template_as_native_obj`` it renders
+to whatever Python value the string looks like, so class names made of digits become numbers. Therefore every templated
 argument is declared with its kind, and a value that can't be converted is refused with the argument's name.
 
-For optional arguments, an empty text and ``None`` count as missing, because a template renders to these for a missing
+For optional arguments, an empty string and ``None`` count as missing, because a template renders to these for a missing
 value.
 """
 
@@ -83,21 +83,21 @@ def _json(value: str, where: str, what: str, remedy: str) -> Any:
 
 
 def text(value: Any, where: str) -> str | None:
-    """A text. Native rendering turns digits into whole numbers, so these are converted back.
+    """A string. Native rendering turns digits into whole numbers, so these are converted back.
 
-    :raises RefusedArgument: if it is anything but a text or a whole number.
+    :raises RefusedArgument: if it is anything but a string or a whole number.
     """
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MAX_DIGITS:
         return str(value)
-    _refuse(where, value, "a text", "Use a text.")
+    _refuse(where, value, "a string", "Use a string.")
 
 
 def name(value: Any, where: str) -> str | None:
     """A name, an ARN or a URI.
 
-    :raises RefusedArgument: if it is anything but a text or a whole number.
+    :raises RefusedArgument: if it is anything but a string or a whole number.
     """
     return None if _is_nothing(value) else text(value, where)
 
@@ -153,7 +153,7 @@ def required(kind: ArgumentKind) -> ArgumentKind:
     def read(value: Any, where: str) -> Any:
         read_value = kind(value, where)
         if read_value is None:
-            _refuse(where, value, "a value", "This argument is required.")
+            _refuse(where, value, "allowed", "This argument is required.")
         return read_value
 
     return read
@@ -163,7 +163,7 @@ def required(kind: ArgumentKind) -> ArgumentKind:
 
 
 def list_of(kind: ArgumentKind) -> ArgumentKind:
-    """A list of values of some kind; a text must be JSON.
+    """A list of values of some kind; a string must be JSON.
 
     :return: a kind that refuses anything else, and items that ``kind`` refuses.
     """
@@ -180,7 +180,7 @@ def list_of(kind: ArgumentKind) -> ArgumentKind:
 
 
 def mapping_of(kind: ArgumentKind) -> ArgumentKind:
-    """A mapping from texts to values of some kind; a text must be JSON.
+    """A mapping from strings to values of some kind; a string must be JSON.
 
     :return: a kind that refuses anything else, and values that ``kind`` refuses.
     """
@@ -197,7 +197,7 @@ def mapping_of(kind: ArgumentKind) -> ArgumentKind:
 
 
 def one_or_list(kind: ArgumentKind) -> ArgumentKind:
-    """One value of some kind, or a list of them; a text that starts with ``[`` must be a JSON list."""
+    """One value of some kind, or a list of them; a string that starts with ``[`` must be a JSON list."""
     several = list_of(kind)
 
     def read(value: Any, where: str) -> Any:
@@ -213,10 +213,10 @@ def anything(value: Any, where: str) -> Any:
 
 
 texts: Final = list_of(required(text))
-"""A list of texts."""
+"""A list of strings."""
 
 tags: Final = mapping_of(required(text))
-"""Texts by name."""
+"""Strings by name."""
 
 
 def objects(value: Any, where: str) -> Sequence[Any] | None:
@@ -293,7 +293,7 @@ def workforce(value: Any, where: str) -> Any:
 
 
 def _price(value: Any, where: str) -> Any:
-    # Keep a text, which is exact to a tenth of a cent.
+    # Keep a string, which is exact to a tenth of a cent.
     return None if number(value, where) is None else value
 
 

@@ -35,7 +35,7 @@ class ExportLabelsOperator(ManifestTask):
     :param classes: names of all classes in the order of their ids; by default the ids of the labeling jobs are kept
         (templated).
     :param copy_pictures: also copy the pictures into the folder; ``huggingface`` always does.
-    :param keep_formulas: for ``csv``, leave texts unchanged that a spreadsheet would run as formulas; by default an
+    :param keep_formulas: for ``csv``, leave cells unchanged that a spreadsheet would run as formulas; by default an
         apostrophe is put before them.
     :param on_problems: whether to ``fail`` or ``warn`` if lines were left out; the export is written in either case.
     :raises LabelingError: if lines were left out and that is an error, or something can't be read or written.

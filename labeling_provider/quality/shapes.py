@@ -29,7 +29,7 @@ def polygons(first: Points, second: Points, size: Size, least: float = 0.0) -> f
     :param least: a lower index counts as 0 and need not be computed.
     """
     areas = sorted([area(first), area(second)])
-    # What two outlines share is at most what their bounding boxes share, and the smaller area.
+    # Two outlines share at most what their bounding boxes share, and at most the smaller area.
     sides = np.minimum(first.max(axis=0), second.max(axis=0)) - np.maximum(first.min(axis=0), second.min(axis=0))
     most = min(float(np.prod(np.maximum(sides, 0))), areas[0])
     if not most or most < least * areas[1]:

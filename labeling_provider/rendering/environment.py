@@ -28,7 +28,7 @@ def render(template: str, **values: Any) -> str:
 
 
 def replace_surrogates(text: str) -> str:
-    """A text with lone surrogates replaced: JSON can contain them, but a page can't."""
+    """A string with lone surrogates replaced: JSON can contain them, but a page can't."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

@@ -345,7 +345,7 @@ def _fill(request: dict[str, Any], values: Mapping[str, Any]) -> None:
 
 
 def _one_line(text: str | None) -> str | None:
-    """A text as a task description: no line breaks and at most 255 characters."""
+    """A string as a task description: no line breaks and at most 255 characters."""
     if not text:
         return None
     line = re.sub(r"\s+", " ", text).strip()

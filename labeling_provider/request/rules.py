@@ -148,7 +148,7 @@ def _instruction_problems(document: dict[str, Any], task_type: TaskType) -> Iter
     texts = given if isinstance(given, dict) else {}
     for key in ("shortInstruction", "fullInstruction"):
         if task_type.needs_instructions and not texts.get(key):
-            yield Problem(where, f"instructions.{key} is missing.", f"{task_type.name} takes it from nowhere else.")
+            yield Problem(where, f"instructions.{key} is missing.", f"{task_type.name} takes it only from this file.")
     limits = {"shortInstruction": Quota.CATEGORY_NOTE_SHORT, "fullInstruction": Quota.CATEGORY_NOTE_FULL}
     for key, limit in limits.items() if task_type.is_sequence else ():
         if len(str(texts.get(key, ""))) >= limit:

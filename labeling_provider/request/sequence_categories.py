@@ -25,8 +25,8 @@ _EDITS: Final = ("none", "any")
 class Attribute:
     """An attribute of a label category or of a frame.
 
-    :param is_number: whether it is a number; otherwise it is a text.
-    :param choices: the texts to choose from; empty for any text.
+    :param is_number: whether it is a number; otherwise it is a string.
+    :param choices: the strings to choose from; empty for any string.
     :param least: smallest number, inclusive; None for no limit.
     :param most: largest number, inclusive; None for no limit.
     :param is_locked: in an audit: whether workers may not change it.
@@ -53,7 +53,7 @@ class Attribute:
                 return f"is {value}, which is not from {self.least} to {self.most}"
             return ""
         if not isinstance(value, str):
-            return "is not a text"
+            return "is not a string"
         if self.choices and value not in self.choices:
             return f"is {value[:_SHOWN]!r}, which is not one of its choices"
         return f"has more than {longest:,} characters" if len(value) > longest else ""
@@ -189,7 +189,7 @@ def _name_problems(attribute: dict[str, Any], where: str, names: set[str]) -> It
     if not _is_text(name, Quota.ATTRIBUTE_NAME):
         yield _problem(
             f"{where}.name is {'missing' if name is None else 'not allowed'}.",
-            f"Use a text of 1 to {Quota.ATTRIBUTE_NAME} characters.",
+            f"Use a string of 1 to {Quota.ATTRIBUTE_NAME} characters.",
         )
     elif name in names:
         yield _problem(f"{where}.name is {name!r}, which another attribute has.", "Give each its own name.")

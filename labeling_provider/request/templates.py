@@ -95,7 +95,7 @@ def drawing_template(title: str, instructions: str, drawn: str, labels: Sequence
 def ranking_template(title: str, instructions: str, dimensions: Sequence[str], *, ties: bool = False) -> str:
     """The page of a ``pass-through`` job on which workers rank the responses to a text.
 
-    A manifest line has the text as ``source`` and the ``responses`` as a list of texts.
+    A manifest line has the text as ``source`` and the ``responses`` as a list of strings.
 
     :param dimensions: what they are ranked by, such as ``["Clarity"]``.
     :param ties: whether two of them may have the same rank.
@@ -144,7 +144,7 @@ def _page(element: str, name: str, attributes: str, title: str, instructions: st
 
 
 def as_page_text(text: str) -> str:
-    """Escape a text for a Liquid template, so that it is shown as it is: neither markup nor Liquid."""
+    """Escape a string for a Liquid template, so that it is shown as it is: neither markup nor Liquid."""
     return re.sub(r"[{}]", lambda brace: f"&#{ord(brace[0])};", html.escape(text, quote=True))
 
 

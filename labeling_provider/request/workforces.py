@@ -91,7 +91,7 @@ class AutomatedLabeling(NamedTuple):
     """Let a model label the objects that it is confident about.
 
     :param initial_model_arn: FinalActiveLearningModelArn of an earlier job, to start from its model. Start without a
-        model if it is empty or ``None``, or if a template renders to the text ``None``.
+        model if it is empty or ``None``, or if a template renders to the string ``None``.
     :param continue_from_previous_run: start from the last model of this task in an earlier run of its Dag. Start
         without a model in the first run, or if that model no longer exists.
     :param volume_kms_key: KMS key for the disks of the training instances.

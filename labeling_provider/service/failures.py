@@ -114,7 +114,7 @@ def is_outage_of_server(error: BaseException) -> bool:
 
     if isinstance(error, ClientError):
         status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        # What a server can't do at all, it can't do later, either.
+        # A server that has not implemented something can't do it later, either.
         is_ill = status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED
         return is_ill or bool(error.response.get("Error", {}).get("Code") == _OVERLOADED)
     return isinstance(error, (ConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError))

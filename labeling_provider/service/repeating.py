@@ -1,4 +1,4 @@
-"""What a process does again and again beside its work, such as comparing clocks or deleting what is old."""
+"""Repeats what a process does beside its work, such as comparing clocks or deleting what is old."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Repeating:
             try:
                 self._function()
             except Exception:
-                # What it needs, such as the database, will be back.
+                # Whatever it needs, such as the database, will come back.
                 log.exception("%s", self._trouble)
             if self._stopping.wait(self._pause()):
                 return

@@ -94,10 +94,10 @@ def _value(options: OptionParser, source: str, name: str, value: Any, default: A
         except ValueError as error:
             raise StartError(f"{source}: {value!r} is not a list of words: {error}") from None
         if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
-            raise StartError(f"{source}: {value!r} is not a list of texts")
+            raise StartError(f"{source}: {value!r} is not a list of strings")
         return values
     if isinstance(value, (bool, list, dict)):
-        raise StartError(f"{source}: {value!r} must be a text or a number")
+        raise StartError(f"{source}: {value!r} must be a string or a number")
     options.raises = True
     try:
         return getattr(options.parse_args([f"--{name}={value}"]), name.replace("-", "_"))

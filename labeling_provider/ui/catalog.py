@@ -222,8 +222,8 @@ def _is_after(place: JobPlace) -> ColumnElement[bool]:
 def _start_of(value: Any) -> ColumnElement[str]:
     """The start of an XCom's JSON text in the database, one character longer than what may be read.
 
-    As text, because SQLAlchemy and Airflow would turn every row into a value or an object of any class, and fail on a
-    malformed one.
+    As a string, because SQLAlchemy and Airflow would turn every row into a value or an object of any class, and fail on
+    a malformed one.
     """
     from sqlalchemy import Text, cast, func
 

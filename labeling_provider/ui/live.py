@@ -68,7 +68,7 @@ class Confirmed(NamedTuple):
 
 
 def is_plain_s3(uri: str) -> bool:
-    """Whether a text is the URI of an S3 object, without ``.`` and ``..`` segments and lone surrogates."""
+    """Whether a string is the URI of an S3 object, without ``.`` and ``..`` segments and lone surrogates."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     strays = {".", ".."} & set(key.split("/")) or any("\ud800" <= letter <= "\udfff" for letter in uri)
     return uri.startswith("s3://") and bool(bucket and key) and not strays

@@ -152,7 +152,7 @@ def test_no_objects_skip_the_task(connected: Lab) -> None:
         (None, "rows returned NoneType; return a list of texts"),
         (7, "returned int"),
         (b"text", "returned bytes"),
-        ("a text", "returned a text; return a list of objects, or the S3 URI of a manifest"),
+        ("a text", "returned a string; return a list of objects, or the S3 URI of a manifest"),
         ({"cat": 1}, "has neither output_manifest_uri nor manifest_uri"),
         ([None], "object 1 of rows is None"),
         (["good", 5], "object 2 of rows"),

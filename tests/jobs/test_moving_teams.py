@@ -144,7 +144,7 @@ def test_people_of_an_oidc_provider_need_its_workforce(amazon: Lab, lab: Lab, te
     lab.sagemaker.create_workforce(WorkforceName=name, OidcConfig=provider)
     try:
         (entry,) = teams.bring(arn_of_team(amazon, name))
-        assert entry.notes == ("Its people sign in at their OIDC provider.",)
+        assert entry.notes == ("Its people sign in with their OIDC provider.",)
         team = lab.sagemaker.describe_workteam(WorkteamName=name)["Workteam"]
         assert team["WorkforceArn"].endswith(f"/{name}")
         lab.sagemaker.delete_workteam(WorkteamName=name)

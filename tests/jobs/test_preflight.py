@@ -52,7 +52,7 @@ def test_few_objects_are_warned_of_and_the_service_has_the_last_word(
 ) -> None:
     with pytest.raises(LabelingJobFailedError, match="at least 1,250 objects"):
         run(client, lab.spec(texts(30), automated_labeling=True), Notebook(owner)).run()
-    warning = "30 objects are not many for automated labeling: Amazon requires 1,250 and recommends 5,000"
+    warning = "30 objects are few for automated labeling: Amazon requires 1,250 and recommends 5,000"
     assert warning in logged()
 
 

@@ -151,10 +151,10 @@ def test_amazons_label_is_read() -> None:
             r"tracking-annotations\[0\].annotations\[0\].class-id is '7', which is not a class",
         ),
         (frame({**BOX, "width": -1}), "width is -1; a box has"),
-        (frame({**BOX, "object-id": 3}), "object-id is 3; write a text"),
+        (frame({**BOX, "object-id": 3}), "object-id is 3; write a string"),
         (frame(BOX, polygons=[{"class-id": 0, "vertices": []}]), "drawn with one tool"),
         (frame(**{"frame-no": "x"}), "frame-no is 'x'"),
-        (frame(**{"frame-attributes": {"a": []}}), "frame-attributes is not an object of texts and numbers"),
+        (frame(**{"frame-attributes": {"a": []}}), "frame-attributes is not an object of strings and numbers"),
     ],
 )
 def test_what_is_wrong_in_a_label_is_told_with_its_key(document: Any, words: str) -> None:

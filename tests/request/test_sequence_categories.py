@@ -45,7 +45,7 @@ def test_labels_have_their_own_attributes_and_those_of_all() -> None:
         ("visible", True, "is not a number"),
         ("visible", 100, ""),
         ("worn", "maybe", "is 'maybe', which is not one of its choices"),
-        ("worn", 3, "is not a text"),
+        ("worn", 3, "is not a string"),
         ("worn", "no", ""),
     ],
 )

@@ -54,11 +54,11 @@ def test_a_wrong_variable_is_named(variable: str, value: str, words: str) -> Non
     ("content", "words"),
     [
         ('port = "many"', "port: invalid int value: 'many'"),
-        ("port = [1]", "port: [1] must be a text or a number"),
+        ("port = [1]", "port: [1] must be a string or a number"),
         ("prot = 1", "'prot' is not an option; see labeling local --help"),
         ("[local]\nport = 1", "'local' is not an option"),
         ("settings = 'more.toml'", "'settings' is not an option"),
-        ("truth = [1]", "truth: [1] is not a list of texts"),
+        ("truth = [1]", "truth: [1] is not a list of strings"),
         ("port = \n", "can't be read: Invalid value (at line 1"),
         ("\x00", "can't be read: "),
         (b"\xff", "can't be read: "),

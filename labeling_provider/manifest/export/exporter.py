@@ -98,7 +98,7 @@ class Export:
     :param format_name: one of :data:`FORMATS`.
     :param classes: names of all classes in the order of their ids; None to keep the ids of the labeling jobs.
     :param copy_pictures: whether to copy the pictures into the folder, for formats that have a place for them.
-    :param keep_formulas: for CSV, leave texts unchanged that a spreadsheet would run as formulas.
+    :param keep_formulas: for CSV, leave cells unchanged that a spreadsheet would run as formulas.
     :raises ValueError: if the format is unknown, a class is repeated, or an option belongs to another format.
     """
 

@@ -256,7 +256,7 @@ class Format(ABC, Generic[Converted]):
 
     :param folder: where to write.
     :param classes: the classes registered so far.
-    :param keep_formulas: whether to leave texts unchanged that a spreadsheet would run as formulas.
+    :param keep_formulas: whether to leave cells unchanged that a spreadsheet would run as formulas.
     :ivar notes: number of changes that users should know of, by kind.
     """
 
@@ -345,7 +345,7 @@ def csv_row(values: Iterable[Any]) -> bytes:
 
 
 def no_formula(cell: Any) -> Any:
-    """A cell that no spreadsheet runs: a text that would be a formula gets an apostrophe in front.
+    """A cell that no spreadsheet runs: a string that would be a formula gets an apostrophe in front.
 
     To read it back, remove one apostrophe where the rest would be a formula. Numbers stay numbers.
 
@@ -356,7 +356,7 @@ def no_formula(cell: Any) -> Any:
 
 
 def without_surrogates(text: str) -> str:
-    """A text that can be encoded as UTF-8: lone surrogates are escaped."""
+    """A string that can be encoded as UTF-8: lone surrogates are escaped."""
     return text.encode(errors="backslashreplace").decode()
 
 

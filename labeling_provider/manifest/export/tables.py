@@ -45,7 +45,7 @@ class Table(Format[list[TableRow]]):
 
 
 class Csv(Table):
-    """CSV: ``SET.csv`` for each set, UTF-8, with a header; texts that would be formulas start with an apostrophe."""
+    """CSV: ``SET.csv`` for each set, UTF-8, with a header; strings that would be formulas start with an apostrophe."""
 
     def begin(self, set_name: str, stack: ExitStack) -> None:
         """Start the set's file."""

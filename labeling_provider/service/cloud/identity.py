@@ -31,7 +31,7 @@ class Identity(NamedTuple):
 
 
 class Staff(NamedTuple):
-    """Who works in workteams besides the people of the database.
+    """The workers in workteams besides the people in the database.
 
     :param simulated: simulated workers, by the ARN of their workteam.
     :param is_open: whether a workteam without members is everybody's, as where a name is enough to sign in.

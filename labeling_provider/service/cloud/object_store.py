@@ -73,7 +73,7 @@ class ObjectStore(ABC):
 
     @abstractmethod
     def version(self, uri: str) -> str | None:
-        """A text that changes whenever the object does; None if the object does not exist."""
+        """A string that changes whenever the object does; None if the object does not exist."""
 
     def check(self) -> None:
         """Ask whether objects can be read at all.

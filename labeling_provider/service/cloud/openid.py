@@ -23,7 +23,7 @@ from typing import Any, Final
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
-"""What an id token may be signed with: always with a key that only the provider has."""
+"""The algorithms that may sign an id token, all with a key that only the provider has."""
 OWN_PARAMETERS: Final = frozenset(
     {
         *("response_type", "response_mode", "client_id", "redirect_uri", "scope", "state", "nonce"),
@@ -159,16 +159,16 @@ class Attempt:
         if "error" in parameters:
             code = parameters["error"]
             shown = code if _ERROR_CODE.fullmatch(code) else "an error"
-            raise SignInRefused(f"The identity provider has refused the sign-in: {shown}.")
+            raise SignInRefused(f"The identity provider refused the sign-in: {shown}.")
         code = parameters.get("code", "")
         if not 0 < len(code) <= MAX_CODE_CHARACTERS:
-            raise SignInRefused("The identity provider has sent no code.")
+            raise SignInRefused("The identity provider sent no code.")
         return code
 
 
 @dataclass(frozen=True)
 class SignedInWorker:
-    """Who has signed in.
+    """The worker who has signed in.
 
     :param sub: the identity in results.
     :param name: as the portal shows it.
@@ -197,7 +197,7 @@ class OpenId:
         if any(_claim(claims, name) is None for name in ("sub", "groups", "name", "client_id")):
             user = await self._user_info(provider, tokens)
             if user.get("sub") != claims["sub"]:
-                raise SignInRefused("The identity provider has answered about a different person.")
+                raise SignInRefused("The identity provider answered about a different person.")
             claims = {**user, **claims}
         return worker_of(claims, provider.client_id)
 
@@ -262,7 +262,7 @@ class OpenId:
             return known[1]
         listed = (await self._ask("JwksUri", provider.jwks_uri)).get("keys")
         if not isinstance(listed, list) or len(listed) > MAX_KEYS:
-            raise SignInRefused(f"JwksUri must give up to {MAX_KEYS} keys.")
+            raise SignInRefused(f"JwksUri may list at most {MAX_KEYS} keys.")
         keys = []
         for key in listed:
             # Providers have keys for other purposes as well, some of them of kinds that nobody knows yet.
@@ -348,14 +348,14 @@ def worker_of(claims: Mapping[str, Any], client_id: str) -> SignedInWorker:
     if client != client_id:
         raise SignInRefused("The claim sagemaker:client_id is not the workforce's ClientId.")
     if not isinstance(sub, str) or not 0 < len(sub) <= MAX_SUB_CHARACTERS or not sub.isprintable():
-        raise SignInRefused(f"The claim sagemaker:sub must be a text of 1 to {MAX_SUB_CHARACTERS} characters.")
+        raise SignInRefused(f"The claim sagemaker:sub must be a string of 1 to {MAX_SUB_CHARACTERS} characters.")
     if not isinstance(name, str):
-        raise SignInRefused("The claim sagemaker:name must be a text.")
+        raise SignInRefused("The claim sagemaker:name must be a string.")
     groups = [groups] if isinstance(groups, str) else groups
     if not isinstance(groups, list) or len(groups) > MAX_GROUPS:
-        raise SignInRefused(f"The claim sagemaker:groups must be a text or a list of at most {MAX_GROUPS} texts.")
+        raise SignInRefused(f"The claim sagemaker:groups must be a string or a list of at most {MAX_GROUPS} strings.")
     if any(not isinstance(group, str) or not 0 < len(group) <= MAX_GROUP_CHARACTERS for group in groups):
-        raise SignInRefused(f"A group in sagemaker:groups must be a text of 1 to {MAX_GROUP_CHARACTERS} characters.")
+        raise SignInRefused(f"A group in sagemaker:groups must be a string of 1 to {MAX_GROUP_CHARACTERS} characters.")
     seen = " ".join("".join(character for character in name[:1_000] if character.isprintable()).split())
     return SignedInWorker(sub, seen[:_MAX_NAME_CHARACTERS].strip() or sub[:_MAX_NAME_CHARACTERS], frozenset(groups))
 

@@ -36,7 +36,7 @@ class Context:
 
     client_context: None = None
     identity: None = None
-    # A process may use as much as the largest function of Lambda, which is 10,240 MB. It is a text there, too.
+    # A process may use as much as the largest function of Lambda, which is 10,240 MB. It is a string there, too.
     memory_limit_in_mb: str = "10240"
 
     def __init__(self, arn: str, log_stream_name: str, seconds: float) -> None:

@@ -124,7 +124,7 @@ class Process:
 
 
 def _result(message: dict[str, Any], key: str) -> Any:
-    """What a process has said under a key, unless it has said why it can't."""
+    """The value that a process sent under a key; raises what it sent instead if it could not."""
     if "outage" in message:
         raise Outage(str(message["outage"]))
     if "error" in message:

@@ -73,7 +73,7 @@ class EndpointObjectStore(ObjectStore):
                 raise
 
     def _words_for(self, error: BaseException) -> str:
-        """What an error of the client means, without what only the log may say."""
+        """An error of the client in words, without what only the log may say."""
         from botocore.exceptions import ClientError, CredentialRetrievalError, NoCredentialsError
 
         parts = urlsplit(self._endpoint_url)

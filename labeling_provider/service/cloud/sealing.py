@@ -25,7 +25,7 @@ class Unreadable(Exception):
 class Seal:
     """Encrypts with the first of some keys, and decrypts with any of them.
 
-    :param keys: texts; none if nothing is to be encrypted.
+    :param keys: strings; none if nothing is to be encrypted.
     """
 
     def __init__(self, keys: Sequence[str] = ()) -> None:

@@ -93,7 +93,7 @@ class Sender:
             return
         try:
             with self._database.write() as connection:
-                # Who took one meanwhile has finished that, and from now on nobody takes one.
+                # A thread that was taking a message has finished doing so, and from now on no thread takes one.
                 with self._changed:
                     taken = [(delivery.id, delivery.attempts) for delivery in self._sending.values() if delivery]
                 delivery_rows.give_back(connection, taken)
@@ -216,7 +216,7 @@ class Sender:
 
         :return: the next message, None if none is due; and in how many seconds one is, None if there is none.
         """
-        # Whoever stops it gives back what is taken, and then closes the database: nothing may come in between.
+        # When the sender stops, taken messages are given back before the database closes: none may be taken in between.
         with self._database.alone():
             if self._has_stopped:
                 return None, None

@@ -14,7 +14,7 @@ from labeling_provider.service.database.schema import audit_trail
 OK: Final = "ok"
 """The outcome of what was not refused."""
 _LIKE: Final = ("who", "role", "address", "what", "outcome")
-"""What refusals of one kind have in common."""
+"""The columns that refusals of one kind have in common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class AuditRow:
 
 
 def insert(connection: Connection, row: AuditRow) -> None:
-    """Add a row. Texts that are too long are cut."""
+    """Add a row. Strings that are too long are cut."""
     connection.execute(sa.insert(audit_trail).values(_values(row)))
 
 
@@ -82,7 +82,7 @@ def forget(connection: Connection, before: float) -> int:
 
 
 def _values(row: AuditRow) -> dict[str, Any]:
-    """A row's columns. Texts that are too long are cut."""
+    """A row's columns. Strings that are too long are cut."""
     values = {name: getattr(row, name) for name in AuditRow.__slots__}
     for name, value in values.items():
         if isinstance(value, str):

@@ -101,7 +101,7 @@ class Database:
                     # Otherwise Python begins it with the first change, and a savepoint before that commits for itself.
                     connection.exec_driver_sql("BEGIN IMMEDIATE")
                 marks = connection.info
-                # What a transaction has marked that was rolled back.
+                # Marks of a transaction that was rolled back.
                 marks.pop(revisions.CHANGED, None)
                 marks.pop(notices.TOLD, None)
                 yield connection
@@ -145,7 +145,7 @@ class Database:
 
     @contextmanager
     def only_once(self, name: str) -> Iterator[bool]:
-        """Whether nobody else is in such a block of this name, in any process; nobody can be before its end.
+        """Whether no other block with this name runs, in any process; if so, none can begin before this one ends.
 
         The block may take longer than a transaction should.
 

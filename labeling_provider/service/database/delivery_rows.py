@@ -15,7 +15,7 @@ from labeling_provider.service.database import notices
 from labeling_provider.service.database.schema import deliveries, subscriptions
 
 DUE: Final = "delivery "
-"""What the notice begins with that an endpoint may have a message to be sent; the endpoint follows."""
+"""How a notice begins that says that an endpoint may have a message to be sent; the endpoint follows."""
 
 
 class NewDelivery(NamedTuple):

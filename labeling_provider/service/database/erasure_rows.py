@@ -22,7 +22,7 @@ from labeling_provider.service.database.states import Role
 
 _ERASED: Final = "(erased)"
 _SIGNING_IN: Final = ("sign-in", "sign-in by invitation", "sign-out")
-"""What people do under their own name."""
+"""Entries of the audit trail about what people do under their own name."""
 _ABOUT_PEOPLE: Final = ("workers add", "workers invite", "workers remove", "workers sign-out")
 _PSEUDONYM: Final = "pseudonym"
 _WORKER_ID: Final = "private."

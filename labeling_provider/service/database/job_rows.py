@@ -224,7 +224,7 @@ def list_jobs(
 
     :raises BadToken: if the request's token was not issued by this list.
     """
-    # What decides the order is in an index; whole rows are read only for the page.
+    # The columns that decide the order are in an index; whole rows are read only for the page.
     places = which.narrow(sa.select(jobs.c.id, _ORDERS[order]))
     page, token = read_page(connection, places, _ORDERS[order], jobs.c.id, wanted, _rows())
     return [_job(row) for row in page], token

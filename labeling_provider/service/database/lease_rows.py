@@ -17,7 +17,7 @@ from labeling_provider.service.database.database import now
 from labeling_provider.service.database.schema import jobs, tasks
 
 _STREAMS: Final = '%"SnsDataSource":%'
-"""With the colon: inside a text, the quotation marks would be escaped, and no colon follows a text that is a value."""
+"""With the colon: inside a string, the quotation marks would be escaped; after a string, there is no colon."""
 _WOKEN: Final = "job "
 
 

@@ -80,7 +80,7 @@ class SessionLocks:
 
     @contextmanager
     def only_here(self, name: str) -> Iterator[bool]:
-        """Whether no other process is in such a block of this name; none can enter one before the end of this one."""
+        """Whether no other process runs a block with this name; if so, none can begin one before this one ends."""
         with self._mutex:
             is_taken = self._take(sa.func.pg_try_advisory_lock(_number(name)))
         try:

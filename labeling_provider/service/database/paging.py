@@ -49,7 +49,7 @@ ALWAYS: Final = Between()
 
 
 class _Position(FunctionElement[int]):
-    """Where a text has a part, from 1; 0 if nowhere. Both databases find that sooner than what is LIKE a pattern."""
+    """Where a string has a part, from 1; 0 if nowhere. Both databases find that sooner than what is LIKE a pattern."""
 
     inherit_cache = True
     type = sa.Integer()
@@ -66,7 +66,7 @@ def _position_in_postgresql(element: _Position, compiler: SQLCompiler, **options
 
 
 def has_part(column: sa.Column[str], part: str) -> sa.ColumnElement[bool]:
-    """Whether a column's text has a part, in this case."""
+    """Whether a column's string has a part, in this case."""
     return _Position(column, sa.literal(part)) > 0
 
 
@@ -124,7 +124,7 @@ def _ordered(place: Iterable[sa.ColumnElement[Any]], wanted: PageRequest) -> lis
 
 
 def _listing(query: sa.Select[Any], column: sa.Column[Any], wanted: PageRequest) -> str:
-    """A text that identifies a list: the same for each of its pages."""
+    """A string that identifies a list: the same for each of its pages."""
     compiled = query.compile()
     parts = [str(compiled), sorted(map(str, compiled.params.items())), column.name, wanted.descending]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

@@ -338,7 +338,7 @@ def work_done(connection: Connection, worker_id: str, since: float) -> Row:
 
 
 def name_key(name: str) -> str:
-    """What names that differ only in case have in common."""
+    """The key of a name, which is the same for names that differ only in case."""
     return name.casefold()
 
 

@@ -209,7 +209,7 @@ def _dead_letter_queues(connection: Connection) -> set[str]:
     named: set[str] = set()
     for arn, settings in connection.execute(query):
         policy = json.loads(settings).get("RedrivePolicy")
-        # Version 0.1.0 stored it as text.
+        # Version 0.1.0 stored it as a string.
         target = ((json.loads(policy) if isinstance(policy, str) else policy) or {}).get(_DEAD_LETTER_TARGET)
         # A queue that names itself has no dead letters: it hands out its messages again.
         if target is not None and target != arn:

@@ -12,7 +12,7 @@ from labeling_provider.service.database.states import LearningRole, ObjectState,
 
 
 class State(sa.types.TypeDecorator[StrEnum]):
-    """A column of enum members, stored as text. Other values are refused.
+    """A column of enum members, stored as strings. Other values are refused.
 
     :param states: the enum.
     :param length: the maximum number of characters.
@@ -31,14 +31,14 @@ class State(sa.types.TypeDecorator[StrEnum]):
         return str
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
-        """A state as the table holds it: its text.
+        """A state as the table holds it: a string.
 
         :raises ValueError: if it is not a member.
         """
         return None if value is None else self.states(value).value
 
     def process_result_value(self, value: str | None, dialect: sa.Dialect) -> StrEnum | None:
-        """The member for a text in the table.
+        """The member for a string in the table.
 
         :raises ValueError: if it is not a member.
         """
@@ -165,7 +165,7 @@ learning: Final = sa.Table(
     metadata,
     sa.Column("job_id", sa.Integer, primary_key=True),
     sa.Column("object_id", sa.Integer, primary_key=True),
-    # What people's label on it is for; null if it was not sent to people.
+    # What the label that people gave it is used for; null if it was not sent to people.
     sa.Column("role", State(LearningRole, 8)),
     # How sure the last model was.
     sa.Column("score", sa.Float),
@@ -218,7 +218,7 @@ event_rules: Final = sa.Table(
     "event_rules",
     metadata,
     sa.Column("name", sa.String(64), primary_key=True),
-    # What the rule is, as JSON.
+    # The rule, as JSON.
     sa.Column("state", sa.Text, nullable=False),
 )
 workteams: Final = sa.Table(
@@ -320,7 +320,7 @@ workforces: Final = sa.Table(
     sa.Column("name_key", sa.String(63), primary_key=True),
     sa.Column("name", sa.String(63), nullable=False),
     sa.Column("arn", sa.String(300), nullable=False, unique=True),
-    # Who its people are: CognitoConfig or OidcConfig, as JSON. The client's secret is separate, and never shown.
+    # Its identity provider: CognitoConfig or OidcConfig, as JSON. The client's secret is separate, and never shown.
     sa.Column("identity", sa.Text, nullable=False),
     sa.Column("client_secret", sa.Text),
     # Whether the secret is encrypted.
@@ -338,7 +338,7 @@ api_keys: Final = sa.Table(
     sa.Column("requester", sa.String(64), nullable=False, index=True),
     # Encrypted, not hashed: checking a signature needs it.
     sa.Column("secret", sa.Text, nullable=False),
-    # What it may do, as JSON.
+    # Its rights, as JSON.
     sa.Column("scope", sa.Text, nullable=False),
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("expires", sa.Float),
@@ -471,6 +471,6 @@ roles: Final = sa.Table(
     "roles",
     metadata,
     sa.Column("name", sa.String(64), primary_key=True),
-    # What the role is, as JSON.
+    # The role, as JSON.
     sa.Column("state", sa.Text, nullable=False),
 )

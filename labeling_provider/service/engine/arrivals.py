@@ -131,7 +131,7 @@ def _given_id(line: dict[str, Any]) -> str:
         raise ValueError(f"{ID_KEY} is {str(key)[:_SHOWN]!r}, not a key of letters, digits and hyphens")
     dedup_id = line.get(key)
     if not isinstance(dedup_id, str) or not 1 <= len(dedup_id) <= _MAX_ID:
-        raise ValueError(f"the deduplication id under {key!r} is not a text of 1 to {_MAX_ID} characters")
+        raise ValueError(f"the deduplication id under {key!r} is not a string of 1 to {_MAX_ID} characters")
     return dedup_id
 
 

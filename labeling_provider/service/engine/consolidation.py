@@ -65,7 +65,7 @@ class Results:
         try:
             self._label(run, rows, answers)
         except (LeaseLost, JobFailure):
-            # Who was erased meanwhile is in what was written here, and whoever did it could not see that.
+            # The files just written may name a person who was erased meanwhile, and the eraser could not see them.
             take_out_erased(self._database, self._object_store, run.id, run.job.output, rows, answers)
             raise
 

@@ -52,7 +52,7 @@ class Deletion:
         with only_at_files(self._database, job.id) as is_free:
             if not is_free:
                 raise DeletionError(
-                    f"{job.name} is just being deleted, or a person erased from its files. "
+                    f"{job.name} is being deleted, or a person is being erased from its files. "
                     "Run the command again when that is done."
                 )
             with self._database.read() as connection:

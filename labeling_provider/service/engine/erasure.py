@@ -194,13 +194,13 @@ class _Files:
 
 
 def _copy(source: IO[bytes], target: IO[bytes], old: bytes, new: bytes) -> bool:
-    """Copy a file with a text in place of another; returns whether there was any."""
+    """Copy a file with a string in place of another; returns whether there was any."""
     rest, is_changed, kept = b"", False, len(old) - 1
     while part := source.read(_PART):
         text = rest + part
         is_changed |= old in text
         text = text.replace(old, new)
-        # The text may stand across two parts.
+        # The string may stand across two parts.
         target.write(text[:-kept])
         rest = text[-kept:]
     target.write(rest)

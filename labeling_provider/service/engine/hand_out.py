@@ -25,7 +25,7 @@ from labeling_provider.service.work import tasks
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.outcomes import fail_objects
 
-# The first is documented; the sample functions of Amazon's recipe return the second, and either as a text.
+# The first is documented; the sample functions of Amazon's recipe return the second, and either as a string.
 _ASKS_FOR_PEOPLE: Final = ("isHumanAnnotationRequired", "humanAnnotationRequired")
 _TRUTHS: Final = {"true": True, "false": False}
 
@@ -155,9 +155,7 @@ class HandOut:
             inputs[row.object_id] = as_json(result["taskInput"])
             trouble = trouble_with(inputs[row.object_id], result["taskInput"])
             if trouble:
-                raise JobFailure(
-                    f"ClientError: The function {arn} has returned a taskInput that can't be used. {trouble}"
-                )
+                raise JobFailure(f"ClientError: The function {arn} returned a taskInput that can't be used. {trouble}")
         return inputs, refused
 
 
@@ -171,7 +169,7 @@ def _needs_people(arn: str, result: dict[str, Any]) -> bool:
         if answer is None:
             continue
         if str(answer).strip().lower() not in _TRUTHS:
-            raise JobFailure(f"ClientError: The function {arn} has returned a {key} that is neither true nor false.")
+            raise JobFailure(f"ClientError: The function {arn} returned a {key} that is neither true nor false.")
         return _TRUTHS[str(answer).strip().lower()]
     return True
 

@@ -23,7 +23,7 @@ from labeling_provider.service.work.workforce import PROMPTS
 
 MAX_POINTS: Final = 100
 MASK_FUNCTION: Final = "mask_function"
-"""What the function is called among the callers' functions, which have ARNs."""
+"""The name of the function among the callers' functions, which have ARNs."""
 _MAX_CALLS: Final = 2
 _WAIT_SECONDS: Final = 30.0
 _EXTREME: Final = 4

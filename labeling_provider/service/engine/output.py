@@ -128,7 +128,7 @@ class Output:
 
         :param lease: the lease that must be held; None if that does not matter.
         :param known: what must differ for the file to be written.
-        :return: a text that differs for different files.
+        :return: a string that differs for different files.
         """
         with ExitStack() as stack:
             with self._database.read() as connection:

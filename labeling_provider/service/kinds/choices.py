@@ -38,7 +38,7 @@ class _Choice(Kind):
         self._questions = questions
         self._book = VoteBook(classes)
         self.remembers = max(MAX_VOTES // (questions * job.workers_per_object), 1)
-        # The objects in the book, and the classes that anybody chose for each; what is equal is there once.
+        # The objects in the book, and the classes that workers chose for each; equal tuples are stored once.
         self._asked, self._choices = array("q"), list[tuple[int, ...]]()
         self._known_choices = dict[tuple[int, ...], tuple[int, ...]]()
 

@@ -263,5 +263,5 @@ def _labeled(number: int, name: str, attributes: Any, shapes: Iterable[Shape]) -
         if not isinstance(given, dict) or not all(
             isinstance(value, str) or is_number(value) for value in given.values()
         ):
-            raise ValueError(f"the attributes in frame {number} are not an object of texts and numbers")
+            raise ValueError(f"the attributes in frame {number} are not an object of strings and numbers")
     return frame

@@ -179,7 +179,7 @@ class AnswerReader:
         """Id and name of a shape's object. An object has one name, and so one label, in all frames."""
         object_id = given.get("objectId")
         if not isinstance(object_id, str) or not 1 <= len(object_id) <= _MAX_ID:
-            raise self._error(f"{where}.objectId is not a text of 1 to {_MAX_ID} characters")
+            raise self._error(f"{where}.objectId is not a string of 1 to {_MAX_ID} characters")
         name = self._right_name(given.get("objectName"), label, where)
         if self._names.setdefault(object_id, name) != name or self._ids.setdefault(name, object_id) != object_id:
             raise self._error(f"{where}: an object has one objectId and one objectName in all frames")

@@ -107,7 +107,7 @@ class VideoFrames(DrawnFrames):
         shapes = [self._labeled_shape(shape) for shape in frame.shapes]
         return {
             self.categories.tool.labels: shapes,
-            # Numbers are texts here, as in the guide's samples and in the output of real jobs.
+            # Numbers are strings here, as in the guide's samples and in the output of real jobs.
             "frame-no": str(frame.number),
             "frame": frame.name,
             **attributes,

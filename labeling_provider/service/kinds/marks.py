@@ -324,7 +324,7 @@ def _kept(there: Flags, probable: Floats, extents: Floats, labels: Sequence[int]
         both = int((there[group] & there[other]).sum())
         if not both or labels[group] != labels[other]:
             return not both
-        # Who is in both may have marked one thing twice; those who made only one of the two tell more.
+        # Workers in both groups may have marked one thing twice; those in only one of them are better evidence.
         if 2 * both <= min(size[group], size[other]):
             return True
         return similarity >= _DOUBLED and bool(2 * size[group] <= there.shape[1])

@@ -150,7 +150,7 @@ def _window(first: Floats, second: Floats, axis: int, least: float) -> tuple[Any
     starts = second[order, axis]
     start = first[:, axis]
     size = np.maximum(first[:, first.shape[1] // 2 + axis] - start, 0.0)
-    # What they share on an axis is at least this part of the longer one.
+    # On each axis, similar extents share at least this part of the longer one.
     low = np.searchsorted(starts, start - (1 / least - 1) * size)
     high = np.searchsorted(starts, start + (1 - least) * size, side="right")
     middle = np.searchsorted(starts, start)

@@ -113,13 +113,13 @@ class PaintedPoints(Auditable):
         """
         where = f"{self.key}.{_KEY}"
         if not isinstance(given, str) or len(given) > 2 * MAX_PACKED_BYTES:
-            raise AnswerError(f"{where} is missing, or not a text in base64 that can hold the points.")
+            raise AnswerError(f"{where} is missing, or not a string in base64 that can hold the points.")
         try:
             numbers = read_point_classes(base64.b64decode(given, validate=True), where)
         except PointCloudError as error:
             raise AnswerError(f"{error}."[:300]) from None
         except ValueError:
-            raise AnswerError(f"{where} is not a text in base64.") from None
+            raise AnswerError(f"{where} is not a string in base64.") from None
         if len(numbers) != points:
             raise AnswerError(f"{where} has {len(numbers):,} points, but the cloud has {points:,}.")
         if max(numbers) > len(self.job.labels):

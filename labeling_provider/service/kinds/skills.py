@@ -1,8 +1,8 @@
 """How well each worker of a labeling job works.
 
 Nobody knows the truth about an object, so workers are measured by each other: how often their marks find partners, and
-how far these are off. One object reveals little about a worker. So each estimate is pulled towards that of the crowd,
-and the crowd's towards what is usual, until its own data outweighs that.
+how far these are off. One object reveals little about a worker. So each estimate is pulled toward that of the crowd,
+and the crowd's toward what is usual, until its own data outweighs that.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def _evidence(parts: Iterable[Sequence[int]]) -> Evidence:
 
 
 def _skill(seen: Evidence, base: Skill) -> Skill:
-    """A skill from what was seen, pulled towards another one."""
+    """A skill from what was seen, pulled toward another one."""
 
     def share(part: float, whole: float, pull: float) -> float:
         return (part + _CROWD_WEIGHT * pull) / (whole + _CROWD_WEIGHT)

@@ -34,7 +34,7 @@ class Verification(SingleChoice):
         verdict = super().read_answer(content, line)
         comment = self.form(content).get("workerComment")
         if comment is not None and not isinstance(comment, str):
-            raise AnswerError(f"{self.key}.workerComment is {shown(comment)}, which is not a text.")
+            raise AnswerError(f"{self.key}.workerComment is {shown(comment)}, which is not a string.")
         return verdict
 
     def simulate(self, line: dict[str, Any], truth: Any, right: bool, rng: Random) -> Content | None:

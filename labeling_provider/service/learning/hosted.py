@@ -132,7 +132,7 @@ class HostedModel(Model):
 
 
 def packed(value: Any) -> Any:
-    """Pack a value as JSON: texts, numbers, lists, objects, bytes, and arrays of numbers.
+    """Pack a value as JSON: strings, numbers, lists, objects, bytes, and arrays of numbers.
 
     :raises TypeError: for anything else.
     """

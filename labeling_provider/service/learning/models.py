@@ -31,7 +31,7 @@ _FORMER_ROOM: Final = "labeling_provider.local."
 """The package of the built-in models in version 0.1, which files of that version name."""
 _ABOUT: Final = "about.json"
 _FORMER_MAX_KEPT: Final = "most_kept"
-"""What classes of users that were written for an earlier version call ``max_kept``."""
+"""The name of ``max_kept`` in users' classes that were written for an earlier version."""
 
 
 class Prediction(NamedTuple):

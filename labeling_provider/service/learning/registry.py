@@ -79,7 +79,7 @@ class ModelRegistry:
         with self._database.read() as connection:
             model = model_rows.find_by_name(connection, arn.rpartition("/")[2])
         if model is None:
-            raise ValueError("it does not exist any more")
+            raise ValueError("it no longer exists")
         uri = model.description["PrimaryContainer"]["ModelDataUrl"]
         try:
             return self._object_store.read(uri)

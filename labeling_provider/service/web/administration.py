@@ -52,7 +52,7 @@ class Administration:
             return _answer({"message": "The body must be a JSON object."}, 400)
         texts = all(isinstance(text, str) and len(text) <= _MAX_CHARACTERS for text in (requester, key))
         if not texts or not isinstance(scope, dict):
-            return _answer({"message": "requester and key must be texts, and scope an object."}, 400)
+            return _answer({"message": "requester and key must be strings, and scope an object."}, 400)
         return await run_in_threadpool(self._change, request, requester, key, scope)
 
     def _change(self, request: Request, requester: str, key: str, scope: dict[str, Any]) -> Response:
@@ -84,7 +84,7 @@ class Administration:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return _answer({"message": "The body must be a JSON object with the name of a job."}, 400)
         if not isinstance(name, str) or not isinstance(with_output, bool):
-            return _answer({"message": "job must be a text, and with_output true or false."}, 400)
+            return _answer({"message": "job must be a string, and with_output true or false."}, 400)
         if with_output:
             return await self._delete_output(request, name, with_output)
         return await run_in_threadpool(self._delete, request, name, with_output)

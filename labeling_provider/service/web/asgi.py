@@ -80,7 +80,7 @@ class _Seen:
 
     @property
     def status_class(self) -> str:
-        """Such as ``2xx``; ``none`` if no response has begun."""
+        """The class of the status, such as ``2xx``; ``none`` if no response has begun."""
         return f"{self.status // 100}xx" if self.status else "none"
 
 

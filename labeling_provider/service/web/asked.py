@@ -88,7 +88,7 @@ class Asked:
 
     @property
     def target(self) -> str:
-        """What it is about."""
+        """The resource that it is about."""
         if self.service == Service.S3:
             return self.request.bucket_and_key[0]
         named = dict(reversed(self.fields))
@@ -115,7 +115,7 @@ def _s3_operation(request: RequestHead) -> str:
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    """The texts in a JSON document, each with its path; on the first level, with its name."""
+    """The strings in a JSON document, each with its path; on the first level, with its name."""
     if isinstance(value, dict):
         for key, member in value.items():
             yield from _flat(f"{name}.{key}" if name else str(key), member)

@@ -1,4 +1,4 @@
-"""Who is let in: the signatures of programs, the sessions and keys of browsers, and what is open to everybody."""
+"""Who is let in, by the signatures of programs, the sessions and keys of browsers, and what is open to everybody."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ MAX_NESTING: Final = 30
 MAX_ITERATIONS: Final = 100_000
 """Most iterations of all loops in one rendering together."""
 MAX_OUTPUT: Final = 32 << 20
-"""Most bytes that a template may print, and most characters of any intermediate text."""
+"""Most bytes that a template may print, and most characters of any intermediate string."""
 MAX_KEPT: Final = 64 << 20
 """Most bytes, approximately, of all variables of a template together."""
 MAX_ITEMS: Final = 1_000_000
@@ -246,7 +246,7 @@ def to_json(value: Any) -> str:
 
 
 def _escape(text: str) -> Markup:
-    """A text as markup, unless it is markup already. HTML reads a bare carriage return as a line feed, or drops it."""
+    """A string as markup, unless it is markup. HTML reads a bare carriage return as a line feed, or drops it."""
     escaped = escape(text)
     if isinstance(text, Markup) or "\r" not in escaped:
         return escaped
@@ -352,7 +352,7 @@ class _Context(RenderContext):
     def raise_for_loop_limit(self, length: int = 1) -> None:
         self._turns += length
         if self._turns > MAX_ITERATIONS:
-            raise _Limit(f"Its loops take more than {MAX_ITERATIONS:,} turns.")
+            raise _Limit(f"Its loops run more than {MAX_ITERATIONS:,} times.")
 
     def assign(self, key: str, val: Any) -> None:
         self._kept += _weight(val) - (_weight(self.locals[key]) if key in self.locals else 0)
@@ -405,7 +405,7 @@ _OF_TEXTS: Final = frozenset(
         *("base64_decode", "base64_encode", "base64_url_safe_decode", "base64_url_safe_encode"),
     }
 )
-"""The filters that turn their left side into a text."""
+"""The filters that turn their left side into a string."""
 _GIVEN_AS_IS: Final = (str, int, float, Undefined)
 
 
@@ -426,7 +426,7 @@ def _filtered(
     except Exception as error:
         raise LiquidError(f"The filter {name}: {error}", token=token) from error
     if isinstance(output, str) and len(output) > MAX_OUTPUT:
-        raise _Limit(f"The filter {name} makes a text of more than {MAX_OUTPUT:,} characters.", token)
+        raise _Limit(f"The filter {name} makes a string of more than {MAX_OUTPUT:,} characters.", token)
     if isinstance(output, list) and len(output) > MAX_ITEMS:
         raise _Limit(f"The filter {name} makes a list of more than {MAX_ITEMS:,} items.", token)
     if (isinstance(output, int) and abs(output) > _MAX_NUMBER) or (
@@ -467,7 +467,7 @@ def _replace(value: str, old: Any, new: Any = "") -> str:
     if isinstance(value, Markup):
         new = escape(new)
     if len(value) + value.count(old) * len(new) > MAX_OUTPUT:
-        raise _Limit(f"The filter replace makes a text of more than {MAX_OUTPUT:,} characters.")
+        raise _Limit(f"The filter replace makes a string of more than {MAX_OUTPUT:,} characters.")
     return value.replace(old, new)
 
 
@@ -486,7 +486,7 @@ def _join(value: Any, separator: Any = " ") -> str:
     texts = [text_of(item) for item in (value if isinstance(value, list | tuple | range) else [value])]
     between = text_of(separator)
     if sum(map(len, texts)) + len(texts) * len(between) > MAX_OUTPUT:
-        raise _Limit(f"The filter join makes a text of more than {MAX_OUTPUT:,} characters.")
+        raise _Limit(f"The filter join makes a string of more than {MAX_OUTPUT:,} characters.")
     if any(isinstance(text, Markup) for text in texts):
         between = escape(between)
     return between.join(texts)
@@ -533,7 +533,7 @@ def _strip_html(value: str) -> str:
 
 
 def _date(value: Any, form: Any, *, environment: Environment) -> Any:
-    """Times as the library reads them; a text that is too long is not a time."""
+    """Times as the library reads them; a string that is too long is not a time."""
     if isinstance(value, str) and len(value) > _MAX_DATE:
         return value
     return misc.date(value, form, environment=environment)

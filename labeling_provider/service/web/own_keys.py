@@ -95,7 +95,7 @@ class OwnKeys:
 
 
 def _signed_in(request: Request) -> Person:
-    """Who is signed in.
+    """The person who is signed in.
 
     :raises HTTPException: if the request was made with a key.
     """

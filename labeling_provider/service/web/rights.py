@@ -61,12 +61,12 @@ _OF_OTHERS: Final[dict[Service, dict[str, Right]]] = {
 }
 _MAKES: Final = {"CreateTopic": "Name", "CreateQueue": "QueueName"}
 _ENDS: Final = frozenset({"DeleteTopic", "DeleteQueue", "DeleteBucket"})
-# Fields that senders write freely: an ARN in them is only a text.
+# Fields that senders write freely: an ARN in them is only a string.
 _CONTENT: Final = frozenset({"Message", "MessageBody", "Subject", "MessageAttributes", "ReceiptHandle"})
 _SETTINGS_OF_BUCKETS: Final = frozenset({"cors", "tagging", "versioning", "notification"})
 """Settings of a bucket that a requester may change; others could affect other people."""
 _QUEUE_URL: Final = re.compile(r"(?:(?:https?://[^/?#]+)?/(?:[0-9]+/)?)?([A-Za-z0-9_.-]{1,80})")
-# What could spell an ARN in another way.
+# Marks with which XML could spell an ARN in another way.
 _XML_MARKS: Final = re.compile(r"&|<!")
 
 

@@ -69,7 +69,7 @@ class Workers:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return _refused('The body must be {"name": …, "team": …}.')
         if not isinstance(name, str) or not isinstance(team, str | None) or len(name) > _MAX_CHARACTERS:
-            return _refused("name and team must be texts.")
+            return _refused("name and team must be strings.")
         return await run_in_threadpool(self._change, request, name, team)
 
     def _change(self, request: Request, name: str, team: str | None) -> Response:

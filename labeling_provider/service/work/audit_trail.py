@@ -79,5 +79,5 @@ class AuditTrail:
 
 
 def _plain(text: str) -> str:
-    """A text from outside, made safe for a database and a terminal."""
+    """A string from outside, made safe for a database and a terminal."""
     return "".join(character if character.isprintable() else "?" for character in text[:1_000])

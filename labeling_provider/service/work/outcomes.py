@@ -30,7 +30,7 @@ def label_objects(connection: Connection, run: Run, contents: dict[int, dict[str
 def fail_objects(connection: Connection, run: Run, reasons: dict[int, str], at: float) -> None:
     """Mark objects as failed. The reason goes into their output lines.
 
-    :param reasons: texts by object id.
+    :param reasons: strings by object id.
     :param at: epoch seconds.
     """
     job = run.job

@@ -198,7 +198,7 @@ class People:
         known = erasure_rows.former(connection, name)
         if not known:
             raise PeopleError(
-                f"There is nobody named {name}, and no record of anybody who was. `labeling workers list` lists "
+                f"There is nobody named {name}, and no record of that name. `labeling workers list` lists "
                 "everybody. If the person was removed long ago, give the worker id, as in the files of worker-response."
             )
         if len(known) > 1:

@@ -240,7 +240,7 @@ class ApiKeys:
             if scope.get(_IS_OWN):
                 # A person who is being removed is removed before this, or together with this key.
                 if not people_rows.hold(connection, requester):
-                    raise KeysError("You are not known here any more. Sign in again.")
+                    raise KeysError("You are no longer known here. Sign in again.")
                 expires = now + self._roles.key_seconds
                 if len(key_rows.list_keys(connection, requester)) >= MAX_OWN_KEYS:
                     raise KeysError(f"You have {MAX_OWN_KEYS} keys already: remove some.")
@@ -280,7 +280,7 @@ def _checked(scope: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(rights, list) or not rights or any(right not in set(Right) for right in rights):
         raise KeysError(f"The rights of a key are some of {', '.join(Right)}.")
     if not isinstance(tags, dict) or len(tags) > MAX_NARROWED or not _texts([*tags, *tags.values()]):
-        raise KeysError(f"tags must be up to {MAX_NARROWED} texts by name.")
+        raise KeysError(f"tags must be up to {MAX_NARROWED} strings by name.")
     lists = {name: scope.get(name) or [] for name in ("teams", "buckets")}
     for name, given in lists.items():
         if not isinstance(given, list) or len(given) > MAX_NARROWED or not _texts(given):

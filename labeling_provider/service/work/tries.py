@@ -53,7 +53,7 @@ class Tries:
 
 
 def source_of(address: str) -> str:
-    """What tries from an IP address are counted by; empty if it is none.
+    """The key under which tries from an IP address are counted; empty if it is not one.
 
     Somebody with IPv6 has more addresses than could be counted, so all of a site's are one.
     """

@@ -162,8 +162,8 @@ def elsewhere(_: Answer) -> Answer:
         ),
         ("/oauth2/token", lambda _: ("200 OK", [], b"[" * 200_000), "does not answer with a JSON object"),
         ("/oauth2/token", lambda _: ("500 Oh", [], SECRET.encode()), "TokenEndpoint answers with status 500"),
-        ("/jwks", json_answer({"keys": "all"}), "JwksUri must give"),
-        ("/jwks", json_answer({"keys": [{}] * 101}), "JwksUri must give"),
+        ("/jwks", json_answer({"keys": "all"}), "JwksUri may list"),
+        ("/jwks", json_answer({"keys": [{}] * 101}), "JwksUri may list"),
         ("/jwks", json_answer({"keys": []}), "The id token is not valid"),
     ],
 )

@@ -31,7 +31,7 @@ def notification(*keys: str, event: str = "ObjectCreated:Put") -> str:
         ('{"text": "no source"}', 'has no "source"'),
         ('{"source": 5}', 'has no "source"'),
         ('{"source": "\\ud800"}', "not valid Unicode"),
-        ('{"source": "a", "dataset-objectid-attribute-name": "key"}', "under 'key' is not a text"),
+        ('{"source": "a", "dataset-objectid-attribute-name": "key"}', "under 'key' is not a string"),
         ('{"source": "a", "dataset-objectid-attribute-name": "a b", "a b": "1"}', "'a b', not a key"),
         ('{"source": "a", "dataset-objectid-attribute-name": 7}', "'7', not a key"),
         ("[" * 50_000, "nested more than 100 levels deep"),

@@ -316,7 +316,7 @@ def test_no_file_comes_back_that_is_deleted_while_somebody_is_erased_from_it(pla
     def meanwhile(what: str, uris: list[str]) -> None:
         if what == "write" and not tried:
             tried.append(uris[0])
-            with pytest.raises(DeletionError, match="Cats is just being deleted, or a person erased from its files"):
+            with pytest.raises(DeletionError, match="Cats is being deleted, or a person is being erased"):
                 place.delete("Cats")
             assert place.delete("Dogs") == 7, "nobody is at the files of another job"
 

@@ -74,7 +74,7 @@ def test_a_function_that_does_not_say_clearly_whether_people_are_needed_is_named
     name = FUNCTION + "says_whether"
     description, _ = engine.run(json.dumps(line).encode() + b"\n", **CUSTOM, pre_annotation_function=name)
     assert description["LabelingJobStatus"] == "Failed"
-    assert f"The function {name} has returned a humanAnnotationRequired" in description["FailureReason"]
+    assert f"The function {name} returned a humanAnnotationRequired" in description["FailureReason"]
 
 
 def test_functions_that_never_return_hold_up_no_other_job(engine: InProcess) -> None:

@@ -117,7 +117,7 @@ COW = box("cow", "cow:1", 3)
         ({"boundingCuboids": [COW, COW]}, "two objects have the same objectName"),
         ({"boundingCuboids": [{**COW, "objectName": "bee:1"}]}, "objectName is not the label and a number"),
         ({"boundingCuboids": [box("cow", "cow:1", 3, parked="up")]}, "parked is 'up', which is not one of its choices"),
-        ({"boundingCuboids": [], "frameAttributes": {"weather": 3}}, "frameAttributes.weather is not a text"),
+        ({"boundingCuboids": [], "frameAttributes": {"weather": 3}}, "frameAttributes.weather is not a string"),
         ({"boundingCuboids": []}, "the attribute weather is required"),
     ],
 )
@@ -133,7 +133,7 @@ def test_a_wrong_answer_is_told_where_it_is_wrong(form: Any, words: str) -> None
     ("frames", "words"),
     [
         ([{**frame(0), "frameName": "else"}], r"frames\[0\].frameName is not the name of frame 0"),
-        ([frame(0, {**box("cow", "cow:1", 3)})], "objectId is not a text"),
+        ([frame(0, {**box("cow", "cow:1", 3)})], "objectId is not a string"),
         ([frame(0, box("cow", "cow:1", 3, "a")), frame(1, box("cow", "cow:2", 3, "a"))], "one objectId and one"),
         ([{"frameNumber": 7}], "frameNumber is not the number of a frame"),
     ],
@@ -289,7 +289,7 @@ def test_attributes_of_a_cloud_are_kept_by_its_adjustment() -> None:
     assert label.metadata["dataset-object-attributes"] == {"weather": "wet"}
     kind, line = audit(truth, DETECTION)
     line["before-metadata"]["dataset-object-attributes"] = {"weather": ["wet"]}
-    assert "are not an object of texts and numbers" in str(kind.obstacle(line))
+    assert "are not an object of strings and numbers" in str(kind.obstacle(line))
 
 
 def test_labels_that_can_not_be_audited_are_told() -> None:

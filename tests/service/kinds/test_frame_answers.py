@@ -32,7 +32,7 @@ COW = tracked("cow", 1, 3, parked="no")
         ([frame(0, tracked("cow", 1, 3, parked="maybe"))], "parked is 'maybe', which is not one of its choices"),
         ([frame(0, tracked("cow", 1, 3, parked="no", size="l"))], "has 'size', which is not one of its attributes"),
         ([frame(0, weather="dry"), frame(2, COW)], "frame 1: the attribute weather is required"),
-        ([frame(0, weather=7)], "frameAttributes.weather is not a text"),
+        ([frame(0, weather=7)], "frameAttributes.weather is not a string"),
     ],
 )
 def test_a_wrong_answer_is_told_where_it_is_wrong(frames: Any, words: str) -> None:

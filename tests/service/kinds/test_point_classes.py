@@ -67,9 +67,9 @@ def test_points_without_a_class_are_no_class_of_the_label() -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({}, "segmentedPoints.labeledPoints is missing, or not a text"),
-        ({"labeledPoints": "ä"}, "labeledPoints is not a text in base64"),
-        ({"labeledPoints": "e"}, "labeledPoints is not a text in base64"),
+        ({}, "segmentedPoints.labeledPoints is missing, or not a string"),
+        ({"labeledPoints": "ä"}, "labeledPoints is not a string in base64"),
+        ({"labeledPoints": "e"}, "labeledPoints is not a string in base64"),
         ({"labeledPoints": "eJx="}, "labeledPoints breaks off|not a zlib file"),
         ({"labeledPoints": "AAAA"}, "labeledPoints is not a zlib file"),
         (form([0] * (POINTS + 1)), "labeledPoints has 7 points, but the cloud has 6"),

@@ -106,7 +106,7 @@ def test_a_job_starts_from_the_model_that_it_names_and_fails_without_its_file(
         registry.maker(run, lambda: True)()
     store.objects[uri] = kept
     gone: Any = SimpleNamespace(id=0, job=facts, request=asks(f"{arn}0"), former_model=None)
-    with pytest.raises(JobFailure, match="can't be used: it does not exist any more"):
+    with pytest.raises(JobFailure, match="can't be used: it no longer exists"):
         registry.maker(gone, lambda: True)()
 
 

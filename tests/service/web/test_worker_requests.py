@@ -42,8 +42,8 @@ def test_who_does_not_know_the_keys_changes_nothing(run: Run) -> None:
 @pytest.mark.parametrize(
     ("move", "body", "status", "words"),
     [
-        ("add", b'{"name": "Odd", "team": 7}', 400, "must be texts"),
-        ("add", b'{"name": "' + b"x" * 201 + b'"}', 400, "must be texts"),
+        ("add", b'{"name": "Odd", "team": 7}', 400, "must be strings"),
+        ("add", b'{"name": "' + b"x" * 201 + b'"}', 400, "must be strings"),
         ("add", b'{"team": "private-people"}', 400, "The body must be"),
         ("add", b"[]", 400, "The body must be"),
         ("add", b"{", 400, "The body must be"),

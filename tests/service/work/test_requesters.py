@@ -117,5 +117,5 @@ def test_whoever_is_gone_gets_no_key(database: Database, clock: SetClock) -> Non
         assert row
         people_rows.delete_person(connection, row.id)
     assert keys.list() == []
-    with pytest.raises(KeysError, match="not known here any more"):
+    with pytest.raises(KeysError, match="no longer known here"):
         keys.add_own(WORKER, Role.REQUESTER, EVERY)

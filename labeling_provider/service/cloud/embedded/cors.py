@@ -76,7 +76,7 @@ def _first(rules: Sequence[Any], origin: str, method: str, headers: Sequence[str
 
 
 def _fits(pattern: str, text: str) -> bool:
-    """Whether a text matches a pattern, in which the first ``*`` matches any characters."""
+    """Whether a string matches a pattern, in which the first ``*`` matches any characters."""
     before, star, after = pattern.partition("*")
     if not star:
         return text == pattern

@@ -70,7 +70,7 @@ def _why_full(connection: Connection, new: NewDelivery) -> str | None:
     """Why there is no room for a message; None if there is."""
     messages = delivery_rows.in_line(connection, new.endpoint, MAX_WAITING)
     if not messages:
-        # Who has got everything so far is not held up by those who take nothing.
+        # No limit of size for an endpoint that has everything so far: others that accept nothing must not hold it up.
         is_full = len(delivery_rows.endpoints(connection)) >= MAX_ENDPOINTS
         return f"{MAX_ENDPOINTS} endpoints are already being served" if is_full else None
     if messages >= MAX_WAITING:

@@ -62,7 +62,7 @@ class EmbeddedDirectory:
             with self._database.read() as connection:
                 teams = self._recall(connection)
                 if call.operation == "AdminAddUserToGroup":
-                    # Whoever is in a group only because the workteam is everybody's can still become a member.
+                    # A person who is in a group only because the workteam is everybody's can still become a member.
                     teams = self._recall(connection, is_open=False)
             before, ended = self._members(teams), self._ended(call)
             yield
@@ -140,7 +140,7 @@ class EmbeddedDirectory:
             members += self._simulated.get(team.arn, ())
             pool, alive = self._client(groups[0].user_pool), [self._group(group) for group in groups]
             for user in self._users(pool, members):
-                # Whoever was disabled has left; this is somebody who was added here since.
+                # A disabled user has left; this is a person of that name who was added here since.
                 user.enabled = True
             if not members and self._is_open and is_open:
                 members = [*everybody, ANYBODY]
@@ -232,7 +232,7 @@ def _groups(definitions: Sequence[Mapping[str, Any]]) -> list[UserGroup]:
 
 
 def _name(pool: Any, user: Any) -> str:
-    """What a user signs in with, as a person's name is kept."""
+    """The name that a user signs in with, as a person's name is kept."""
     named = pool.extended_config.get("UsernameAttributes") or ()
     given = (user.attribute_lookup.get(attribute) for attribute in named)
     return people_rows.plain_name(str(next(filter(None, given), user.username)))

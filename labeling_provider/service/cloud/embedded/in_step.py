@@ -15,7 +15,7 @@ _Described = dict[str, str]
 
 
 class InStep:
-    """What several processes have in common: topics, subscriptions, queues, event rules, roles."""
+    """Keeps in step what several processes share: topics, subscriptions, queues, event rules, roles."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

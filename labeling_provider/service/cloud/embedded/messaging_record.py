@@ -190,7 +190,7 @@ class MessagingRecord:
                         # A request may be about to change it.
                         continue
                     with restoring(str(row["arn"])):
-                        # What a request is about to change stays changed.
+                        # Changes that a request has made but not stored yet are kept.
                         now = row
                         if made is None:
                             made = make(row)

@@ -60,7 +60,7 @@ def apply(kind: ResourceKind, alive: Any, row: Recorded, sns: Any) -> None:
         settings = json.loads(row["settings"])
         for name, field in _QUEUE_FIELDS.items():
             value = settings.get(name)
-            # Version 0.1.0 stored some as text, and left out those that were not set.
+            # Version 0.1.0 stored some as strings, and left out those that were not set.
             if name in {"ContentBasedDeduplication", "FifoQueue"}:
                 value = str(value).lower() == "true"
             if name == "RedrivePolicy" and isinstance(value, str):

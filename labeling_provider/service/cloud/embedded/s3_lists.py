@@ -33,7 +33,7 @@ class Fetch(Protocol):
 class ListPage(NamedTuple):
     """A page of a list.
 
-    :param entries: objects, and the common prefixes of others as text, in one order.
+    :param entries: objects, and the common prefixes of others as strings, in one order.
     :param token: the token of the next page; None if this is the last.
     """
 
@@ -102,7 +102,7 @@ def page_of_versions(
 
 
 def token_of(name: str) -> str:
-    """A text for the place after a name in a list. It looks the same in XML and in an address."""
+    """A string for the place after a name in a list. It looks the same in XML and in an address."""
     return f"{base64.urlsafe_b64encode(name.encode()).decode().rstrip('=')}.{_sum(name)}"
 
 
@@ -162,7 +162,7 @@ def _folder(key: str, prefix: str, delimiter: str) -> str:
 
 
 def _behind(folder: str) -> str:
-    """The first text after all those that begin with a prefix; empty if there is none."""
+    """The first string after all those that begin with a prefix; empty if there is none."""
     folder = folder.rstrip(chr(sys.maxunicode))
     if not folder:
         return ""

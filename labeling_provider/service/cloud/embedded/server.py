@@ -21,7 +21,7 @@ from labeling_provider.service.failures import ApiError
 log = logging.getLogger(__name__)
 
 _USER_METADATA: Final = "x-amz-meta-"
-# What moto raises for malformed requests.
+# Errors that moto raises for malformed requests.
 _TRIPPED: Final = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
     *(EOFError, ExpatError, zlib.error),

@@ -146,7 +146,7 @@ class Protocol:
         return self._handed(person, int(_number(body, "job")), handed)
 
     def decline(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
-        """Take a task back for good. Body: ``{"reason": text}``. Returns what comes next.
+        """Take a task back for good. Body: ``{"reason": string}``. Returns what comes next.
 
         :raises BadRequest: if the body is of another shape.
         :raises MoveRefused: if the desk refuses it.
@@ -160,7 +160,7 @@ class Protocol:
         return {}
 
     def remark(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
-        """Tell the requester something. Body: ``{"text": text}``.
+        """Tell the requester something. Body: ``{"text": string}``.
 
         :raises BadRequest: if the body is of another shape.
         :raises MoveRefused: if the desk refuses it.
@@ -169,7 +169,7 @@ class Protocol:
         return {}
 
     def link(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
-        """A fresh link for one that no longer works. Body: ``{"url": text}``.
+        """A fresh link for one that no longer works. Body: ``{"url": string}``.
 
         :raises BadRequest: if the body is of another shape.
         """
@@ -367,8 +367,8 @@ def _number(body: dict[str, Any], key: str) -> float:
 def _text(body: dict[str, Any], key: str) -> str:
     value = body.get(key, "")
     if not isinstance(value, str) or "\0" in value:
-        # PostgreSQL can't store NUL in a text.
-        raise BadRequest(f"{key} must be a text without NUL characters.")
+        # PostgreSQL can't store NUL in a string.
+        raise BadRequest(f"{key} must be a string without NUL characters.")
     return value
 
 

@@ -113,7 +113,7 @@ def _attempt(request: Request) -> tuple[Attempt, str]:
     """
     match = _ATTEMPT.fullmatch(request.cookies.get(ATTEMPT_COOKIE, ""))
     if match is None:
-        raise SignInRefused("This sign-in was not started in this browser, or too long ago. Start again.")
+        raise SignInRefused("This sign-in was started in another browser, or too long ago. Start again.")
     try:
         onward = base64.urlsafe_b64decode(match[2]).decode()
     except (binascii.Error, ValueError):

@@ -1,4 +1,4 @@
-"""Who asks: the session cookie, and the token that only the portal's own pages know."""
+"""How the portal knows who asks: the session cookie, and the token that only the portal's own pages know."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _tell(waiting: asyncio.Future[Any], result: Any, error: BaseException | None
 
 
 def person_of(sign_ins: SignIns, request: Request) -> Person:
-    """Who is signed in.
+    """The person who is signed in.
 
     :raises NotSignedIn: if nobody is.
     """

@@ -159,3 +159,18 @@ def test_from_nothing_to_ten_people_who_label(tmp_path: Path) -> None:
         asked = headers["location"]
         assert asked.startswith("https://auth.labeling.example.com/api/oidc/authorization?response_type=code&")
         assert "scope=openid+labeling&" in asked
+
+
+def test_the_proxy_of_one_machine_asks_the_processes_of_the_page() -> None:
+    (settings,) = (block for block in blocks(GUIDE, "sh") if "caddy run" in block)
+    _, *exports = shlex.split(settings.splitlines()[0])
+    env = os.environ | dict(setting.split("=") for setting in exports) | {"TLS": "tls internal"}
+    command = [str(BIN / "caddy"), "adapt", "--config", str(ROOT / "deploy/Caddyfile")]
+    done = subprocess.run(command, env=env, check=True, capture_output=True, text=True)
+    started = re.findall(r"labeling serve .*--port (\d+)", GUIDE.read_text())
+    assert {f"127.0.0.1:{port}" for port in started} | {"127.0.0.1:8333"} == set(
+        re.findall(r'"dial":"([^"]+)"', done.stdout)
+    )
+    apps = json.loads(done.stdout)["apps"]
+    assert apps["tls"]["automation"]["policies"][0]["issuers"] == [{"module": "internal"}]
+    assert "not available at the moment" in json.dumps(apps["http"]["servers"]["srv0"]["errors"])

@@ -29,7 +29,7 @@ PASSWORD = "a password of one's own"
 @pytest.mark.e2e
 @pytest.mark.once
 def test_from_nothing_to_ten_people_who_label(tmp_path: Path) -> None:
-    prepare, start, people, provider, job, backup, delete = blocks(GUIDE, "bash")
+    prepare, start, people, provider, key, job, backup, delete = blocks(GUIDE, "bash")
     exported = dict(re.findall(r"(\w+)=(\S+)", "".join(block for block in blocks(GUIDE, "sh") if "export" in block)))
     with ExitStack() as running:
         server = running.enter_context(postgresql())
@@ -66,9 +66,11 @@ def test_from_nothing_to_ten_people_who_label(tmp_path: Path) -> None:
         balancer = Balancer([urlsplit(replica.endpoint_url).port or 0 for replica in serving])
         running.callback(balancer.stop)
         env["AWS_ENDPOINT_URL"] = balancer.endpoint_url
-        invitations = run(people).split()
+        invitations = re.findall(r"https?://\S+", run(people))
         assert len(invitations) == 10
+        assert "LABK" in run(key)
         run(job)
+        assert run(job) == "The job first is there already.\n"
         keys = {
             "aws_access_key_id": env["LABELING_LOCAL_ACCESS_KEY_ID"],
             "aws_secret_access_key": env["LABELING_LOCAL_SECRET_ACCESS_KEY"],
@@ -80,6 +82,7 @@ def test_from_nothing_to_ten_people_who_label(tmp_path: Path) -> None:
 
         labeled: list[str] = []
         troubles: list[BaseException] = []
+        everybody = threading.Barrier(len(invitations))
 
         def label(invitation: str) -> None:
             try:
@@ -90,6 +93,8 @@ def test_from_nothing_to_ten_people_who_label(tmp_path: Path) -> None:
                 page = browser.page("/")
                 number = int(wait_until(lambda: re.search(r"/portal/jobs/(\d+)", page), 1, "the job is offered")[1])
                 handed = browser.next(number, 20)
+                assert handed["task"], "everybody has something to do"
+                everybody.wait(60)
                 while handed["task"]:
                     handed = browser.submit(number, handed["task"]["id"], "good")
                     labeled.append(invitation)
@@ -107,14 +112,22 @@ def test_from_nothing_to_ten_people_who_label(tmp_path: Path) -> None:
             thread.join(120)
         assert troubles == []
         wait_until(lambda: status() == "Completed", 60, "the job ends")
-        assert len(labeled) == 20
+        assert len(labeled) == 100
         # A picture of another job, which people see by a link.
         bucket = objects.client("s3")
         bucket.put_object(Bucket="first", Key="pictures/a b.png", Body=b"pixels")
+        (ada,) = (line.split()[1] for line in run("labeling workers list").splitlines() if line.startswith("Ada "))
         run(backup)
         run(delete)
         with pytest.raises(sagemaker.exceptions.ClientError, match="no labeling job named first"):
             status()
+        answers = [
+            bucket.get_object(Bucket="first", Key=entry["Key"])["Body"].read()
+            for entry in bucket.list_objects_v2(Bucket="first")["Contents"]
+            if "/worker-response/" in entry["Key"]
+        ]
+        assert answers
+        assert ada.encode() not in b"".join(answers)
         # Database and bucket are lost. What was backed up comes back.
         for entry in bucket.list_objects_v2(Bucket="first")["Contents"]:
             bucket.delete_object(Bucket="first", Key=entry["Key"])
@@ -126,10 +139,10 @@ def test_from_nothing_to_ten_people_who_label(tmp_path: Path) -> None:
         running.callback(restored.stop)
         sagemaker = restored.client("sagemaker", **keys)
         described = sagemaker.describe_labeling_job(LabelingJobName="first")
-        assert described["LabelCounters"]["HumanLabeled"] == 20
+        assert described["LabelCounters"]["HumanLabeled"] == 100
         output = described["LabelingJobOutput"]["OutputDatasetS3Uri"].removeprefix("s3://first/")
         lines = list(map(json.loads, bucket.get_object(Bucket="first", Key=output)["Body"].iter_lines()))
-        assert [line["source"] for line in lines] == [f"text {number}" for number in range(20)]
+        assert [line["source"] for line in lines] == [f"text {number}" for number in range(100)]
         assert {line["label-metadata"]["class-name"] for line in lines} == {"good"}
         page = sagemaker.render_ui_template(
             UiTemplate={"Content": "{{ task.input.taskObject | grant_read_access }}"},
@@ -146,3 +159,18 @@ def test_from_nothing_to_ten_people_who_label(tmp_path: Path) -> None:
         asked = headers["location"]
         assert asked.startswith("https://auth.labeling.example.com/api/oidc/authorization?response_type=code&")
         assert "scope=openid+labeling&" in asked
+
+
+def test_the_proxy_of_one_machine_asks_the_processes_of_the_page() -> None:
+    (settings,) = (block for block in blocks(GUIDE, "sh") if "caddy run" in block)
+    _, *exports = shlex.split(settings.splitlines()[0])
+    env = os.environ | dict(setting.split("=") for setting in exports) | {"TLS": "tls internal"}
+    command = [str(BIN / "caddy"), "adapt", "--config", str(ROOT / "deploy/Caddyfile")]
+    done = subprocess.run(command, env=env, check=True, capture_output=True, text=True)
+    started = re.findall(r"labeling serve .*--port (\d+)", GUIDE.read_text())
+    assert {f"127.0.0.1:{port}" for port in started} | {"127.0.0.1:8333"} == set(
+        re.findall(r'"dial":"([^"]+)"', done.stdout)
+    )
+    apps = json.loads(done.stdout)["apps"]
+    assert apps["tls"]["automation"]["policies"][0]["issuers"] == [{"module": "internal"}]
+    assert "not available at the moment" in json.dumps(apps["http"]["servers"]["srv0"]["errors"])

@@ -37,6 +37,8 @@ _LARGE_PIXELS: Final = 10_000_000
 # A large picture takes hundreds of megabytes, and a page or a report opens many at once.
 _LARGE: Final = BoundedSemaphore(2)
 _FORMATS: Final = ("PNG", "JPEG", "GIF", "WEBP", "BMP")
+_BYTE_MODES: Final = frozenset({"P", "L", "1"})
+_WIDE_MODES: Final = frozenset({"I;16", "I"})
 _SIGNATURES: Final = ((b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b"GIF8", "gif"), (b"RIFF", "webp"))
 _JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_BARE: Final = frozenset(range(0xD0, 0xD8)) | {0x01}
@@ -203,6 +205,18 @@ def open_picture(
             return image if mode is None or image.mode == mode else image.convert(mode)
     except Exception as error:  # noqa: BLE001 - decoders raise all kinds of exceptions
         raise PictureError(f"it can't be read as a picture ({_reason(error)})") from None
+
+
+def open_mask(body: bytes, *, only_bytes: bool = False) -> Image:
+    """Decode a mask: a picture whose pixels are numbers, not colors.
+
+    :param only_bytes: refuse one whose numbers may exceed 255.
+    :raises PictureError: if it is not a picture, or too large, or neither palette-based nor grayscale.
+    """
+    image = open_picture(body)
+    if image.mode not in _BYTE_MODES and (only_bytes or image.mode not in _WIDE_MODES):
+        raise PictureError("a mask must be a palette or grayscale PNG")
+    return image
 
 
 def _opened(body: bytes, max_pixels: int) -> Any:

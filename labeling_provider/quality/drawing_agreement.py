@@ -24,7 +24,7 @@ from labeling_provider.manifest import (
     MaskLabel,
     PathsLabel,
 )
-from labeling_provider.manifest.pictures import MAX_BYTES, PictureError, open_picture
+from labeling_provider.manifest.pictures import MAX_BYTES, PictureError, open_mask, open_picture
 from labeling_provider.quality.judgement import Judgement, matched
 from labeling_provider.quality.nearest import Extent, near_pairs
 
@@ -258,12 +258,9 @@ def read_mask(files: Files, uri: str) -> Any:
     """
     body = files.whole(uri, MAX_BYTES)
     try:
-        image = open_picture(body)
+        return open_mask(body)
     except PictureError as error:
         raise LabelingError(f"{uri}: {error}") from None
-    if image.mode not in {"P", "L", "1", "I;16", "I"}:
-        raise LabelingError(f"{uri}: a mask must be a palette or grayscale PNG")
-    return image
 
 
 def _sampled(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import inf
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, TypeAlias
 
 
 class Difference(NamedTuple):
@@ -49,6 +49,22 @@ class Choice(Judgement):
         return 1 - len(self.names & other.names) / joint if joint else 0
 
 
+Sides: TypeAlias = tuple[float, float, float, float]
+"""A box's left, top, width and height, in pixels."""
+
+
+def box_overlap(box: Sides, other: Sides) -> float:
+    """The Jaccard index of two boxes, 0 to 1: intersection over union of their areas; 0 if neither has an area."""
+    left, top, width, height = box
+    other_left, other_top, other_width, other_height = other
+    across = min(left + width, other_left + other_width) - max(left, other_left)
+    down = min(top + height, other_top + other_height) - max(top, other_top)
+    shared = max(across, 0) * max(down, 0)
+    joint = width * height + other_width * other_height - shared
+    # The sides come from outside, so areas can overflow to infinity.
+    return min(shared / joint, 1) if 0 < joint < inf else 0
+
+
 class NamedBox(NamedTuple):
     """A box with a class, in pixels."""
 
@@ -58,14 +74,10 @@ class NamedBox(NamedTuple):
     width: float
     height: float
 
-    def overlap(self, other: NamedBox) -> float:
-        """The Jaccard index of two boxes: intersection over union of their areas."""
-        width = min(self.left + self.width, other.left + other.width) - max(self.left, other.left)
-        height = min(self.top + self.height, other.top + other.height) - max(self.top, other.top)
-        shared = max(width, 0) * max(height, 0)
-        joint = self.width * self.height + other.width * other.height - shared
-        # The sides come from outside, so areas can overflow to infinity.
-        return min(shared / joint, 1) if 0 < joint < inf else 0
+    @property
+    def sides(self) -> Sides:
+        """Where it is, without its class."""
+        return self[1:]
 
 
 @dataclass(frozen=True)
@@ -87,7 +99,7 @@ class Boxes(Judgement):
     def _alike(self, other: Boxes) -> Iterator[tuple[float, int, int]]:
         for own, own_box in enumerate(self.boxes):
             for theirs, their_box in enumerate(other.boxes):
-                if own_box.name == their_box.name and (overlap := own_box.overlap(their_box)) > 0:
+                if own_box.name == their_box.name and (overlap := box_overlap(own_box.sides, their_box.sides)) > 0:
                     yield overlap, own, theirs
 
 

@@ -20,7 +20,7 @@ from labeling_provider.groundtruth.task_types import FRAME_KEYS
 from labeling_provider.manifest import Files, SequenceLabel
 from labeling_provider.manifest.cuboids import LabeledCuboid
 from labeling_provider.manifest.sequences import MAX_LABEL_BYTES, LabeledFrame, Shape, read_sequence_label
-from labeling_provider.quality.judgement import Difference, Judgement
+from labeling_provider.quality.judgement import Difference, Judgement, Sides, box_overlap
 from labeling_provider.quality.nearest import Extent, Near, near_pairs
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ def _extent(shape: Shape) -> Extent:
 def likeness(first: Shape, second: Shape, tool: Tool, size: tuple[int, int]) -> float:
     """How alike two shapes are, 0 to 1. See :mod:`~labeling_provider.quality.shapes` for those that are not boxes."""
     if tool == BOX:
-        return _box_overlap(first.geometry, second.geometry)
+        return box_overlap(_sides(first), _sides(second))
     from labeling_provider.quality import shapes
 
     return float(shapes.LIKENESS[tool.labels](_points(first), _points(second), size))
@@ -291,9 +291,6 @@ def _points(shape: Shape) -> Points:
     )
 
 
-def _box_overlap(first: dict[str, Any], second: dict[str, Any]) -> float:
-    """The Jaccard index of two boxes."""
-    across = min(first["left"] + first["width"], second["left"] + second["width"]) - max(first["left"], second["left"])
-    down = min(first["top"] + first["height"], second["top"] + second["height"]) - max(first["top"], second["top"])
-    shared = max(across, 0) * max(down, 0)
-    return float(shared / (first["width"] * first["height"] + second["width"] * second["height"] - shared))
+def _sides(box: Shape) -> Sides:
+    given = box.geometry
+    return given["left"], given["top"], given["width"], given["height"]

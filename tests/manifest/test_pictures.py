@@ -27,6 +27,7 @@ from labeling_provider.manifest.pictures import (
     as_stored,
     as_turned,
     facts_of,
+    open_mask,
     open_picture,
     picture_header,
 )
@@ -169,6 +170,26 @@ def test_a_picture_of_16_bits_is_as_light_as_browsers_show_it(mode: str, longest
     read = np.asarray(open_picture(file.getvalue(), mode, longest_side=longest_side))
     assert (int(read[0, 0].max()), int(read[-1, -1].max())) == (35, 156)
     assert np.asarray(open_picture(file.getvalue())).max() == 40_000, "a mask keeps its numbers"
+
+
+@pytest.mark.parametrize(
+    ("mode", "only_bytes", "is_mask"),
+    [
+        *((mode, True, True) for mode in ("P", "L", "1")),
+        ("I;16", False, True),
+        ("I;16", True, False),
+        ("RGB", False, False),
+        ("LA", True, False),
+    ],
+)
+def test_a_mask_is_a_picture_of_numbers(mode: str, only_bytes: bool, is_mask: bool) -> None:
+    file = io.BytesIO()
+    Image.new(mode, (4, 4)).save(file, "PNG")
+    if is_mask:
+        assert open_mask(file.getvalue(), only_bytes=only_bytes).size == (4, 4)
+    else:
+        with pytest.raises(PictureError, match="palette or grayscale"):
+            open_mask(file.getvalue(), only_bytes=only_bytes)
 
 
 def png(width: int, height: int) -> bytes:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling_provider.quality import Judgement
+from labeling_provider.quality.judgement import Sides, box_overlap
 from tests.quality.said import chose, drew, marked, said
 
 
@@ -35,6 +36,19 @@ from tests.quality.said import chose, drew, marked, said
 def test_how_far_two_judgements_differ(first: Judgement, another: Judgement, distance: float) -> None:
     assert first.distance(another) == pytest.approx(distance)
     assert another.distance(first) == pytest.approx(distance)
+
+
+@pytest.mark.parametrize(
+    ("other", "overlap"),
+    [((0, 0, 10, 10), 1), ((5, 0, 10, 10), 1 / 3), ((10, 0, 10, 10), 0), ((0, 0, 1e200, 1e200), 0)],
+)
+def test_boxes_overlap_by_their_areas(other: Sides, overlap: float) -> None:
+    assert box_overlap((0, 0, 10, 10), other) == pytest.approx(overlap)
+
+
+@pytest.mark.parametrize("empty", [(0, 0, 0, 0), (0, 0, 0, 10), (0, 0, 10, -10)])
+def test_boxes_without_an_area_do_not_overlap(empty: Sides) -> None:
+    assert box_overlap(empty, empty) == 0
 
 
 NUMBERS = st.floats(-100, 100)

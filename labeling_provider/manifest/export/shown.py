@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from labeling_provider.manifest.label_parts import ImageSize
-from labeling_provider.manifest.pictures import PictureError, open_picture
+from labeling_provider.manifest.pictures import PictureError, open_mask
 from labeling_provider.manifest.rasters import area, inside
 from labeling_provider.manifest.typed_labels import (
     BoxesLabel,
@@ -169,10 +169,7 @@ def _shown_mask(label: InstancesLabel | MaskLabel, numbers: Mapping[int, int], m
     from scipy.ndimage import find_objects
 
     try:
-        image = open_picture(mask)
-        if image.mode not in {"P", "L", "1", "I;16", "I"}:
-            raise PictureError("a mask must be a palette or grayscale PNG")
-        values = np.asarray(image, dtype=np.int32)
+        values = np.asarray(open_mask(mask), dtype=np.int32)
     except PictureError as error:
         raise LabelError(f"{label.attribute}: {label.mask_uri}: {error}") from None
     height, width = values.shape

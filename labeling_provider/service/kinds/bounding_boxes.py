@@ -14,6 +14,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from labeling_provider.manifest import Label
+from labeling_provider.quality.judgement import Sides, box_overlap
 from labeling_provider.service.failures import ObjectFailure
 from labeling_provider.service.kinds.kind import Answered, AnswerError, Auditable, Content, Learnable, ObjectLabel, runs
 from labeling_provider.service.kinds.skills import Evidence, Skill
@@ -236,12 +237,12 @@ def _moved(box: DrawnBox, rng: Random, share: float, width: int, height: int) ->
 
 
 def overlap(box: DrawnBox, other: DrawnBox) -> float:
-    """The Jaccard index of two boxes, 0 to 1: intersection over union."""
-    width = min(box["left"] + box["width"], other["left"] + other["width"]) - max(box["left"], other["left"])
-    height = min(box["top"] + box["height"], other["top"] + other["height"]) - max(box["top"], other["top"])
-    shared = max(width, 0) * max(height, 0)
-    joint = box["width"] * box["height"] + other["width"] * other["height"] - shared
-    return shared / joint if joint > 0 else 0.0
+    """See :func:`~labeling_provider.quality.judgement.box_overlap`."""
+    return box_overlap(_sides_of(box), _sides_of(other))
+
+
+def _sides_of(box: DrawnBox) -> Sides:
+    return box["left"], box["top"], box["width"], box["height"]
 
 
 def consolidate_boxes(

@@ -19,7 +19,7 @@ from labeling_provider.groundtruth.label_colors import label_colors
 from labeling_provider.groundtruth.layout import label_file_uri
 from labeling_provider.manifest import Label, MaskLabel
 from labeling_provider.manifest.metadata import BACKGROUND
-from labeling_provider.manifest.pictures import PictureError, open_picture
+from labeling_provider.manifest.pictures import open_mask, open_picture
 from labeling_provider.service.failures import ObjectFailure
 from labeling_provider.service.kinds.kind import (
     Answered,
@@ -249,14 +249,11 @@ class _OpenedMasks(Sequence[Any]):
 def mask_of(body: bytes) -> Mask:
     """Decode a mask: an array of height × width, 0 background, n the n-th label.
 
-    :raises PictureError: if it is not a picture, or neither palette-based nor grayscale.
+    :raises PictureError: as :func:`~labeling_provider.manifest.pictures.open_mask` does.
     """
     import numpy as np
 
-    image = open_picture(body)
-    if image.mode not in {"P", "L", "1"}:
-        raise PictureError("a mask must be a palette or grayscale PNG")
-    return np.asarray(image, dtype=np.uint8)
+    return np.asarray(open_mask(body, only_bytes=True), dtype=np.uint8)
 
 
 def _classes_off(mask: Mask, true: Mask) -> list[int]:

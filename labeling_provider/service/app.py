@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +28,7 @@ from labeling_provider.service.engine.deletion import Deletion, Retention
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
 from labeling_provider.service.tracing import set_up_tracing
+from labeling_provider.service.web.asgi import Application
 from labeling_provider.service.web.listener import listen
 from labeling_provider.service.web.listener import serve as serve_requests
 from labeling_provider.service.web.monitoring import Monitoring
@@ -106,7 +108,8 @@ def serve(settings: ServiceSettings) -> None:
         print(_reached_by_others(settings, endpoint), file=sys.stderr, flush=True)
     print(json.dumps(ready), flush=True)
     try:
-        end = partial(_end_for_certain, settings.temporary)
+        waits = [service.end_waits] if isinstance(service, Application) else []
+        end = partial(_end_for_certain, settings.temporary, waits)
         serve_requests(service, listening, end, tls=settings.tls, proxies=settings.proxies)
     finally:
         clock_watch.stop()
@@ -168,11 +171,14 @@ def _reached_by_others(settings: ServiceSettings, endpoint: str) -> str:
     return f"{command}: other machines can reach it at {where}, where NAME is this machine's name or address"
 
 
-def _end_for_certain(temporary: Path | None) -> None:
+def _end_for_certain(temporary: Path | None, waits: Sequence[Callable[[], None]]) -> None:
     """Exit after a few seconds, whatever is still running: everything acknowledged is in the database.
 
     :param temporary: a folder to delete first.
+    :param waits: called at once, so that nobody waits who need not.
     """
+    for end in waits:
+        end()
     time.sleep(CLOSING_SECONDS)
     if temporary:
         shutil.rmtree(temporary, ignore_errors=True)

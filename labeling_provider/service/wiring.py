@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -245,6 +245,7 @@ def make_application(
             *PeopleOfJobs(database, workforce.teams, clock).routes,
         ],
     )
+    portal, end_portal_waits = _portal(database, labeling, sign_ins, single_sign_on, audit, task_pages, clock)
     threads = RequestThreads()
     entrance = Entrance(
         threads,
@@ -260,7 +261,7 @@ def make_application(
         threads,
         operations,
         pages,
-        _portal(database, labeling, sign_ins, single_sign_on, audit, task_pages, clock),
+        portal,
         Logs(database, cloud.services, **place),
         monitoring,
         s3_endpoint=settings.s3_public_endpoint or settings.s3_endpoint,
@@ -268,6 +269,7 @@ def make_application(
         static=Router([Mount(TEMPLATES_PATH, template_links), Mount(STATIC_PATH, assets)]),
         rights=Rights(database, **place),
         audit=audit,
+        waiting=(end_portal_waits, cloud.end_waits),
     )
 
 
@@ -279,10 +281,11 @@ def _portal(
     audit: AuditTrail,
     task_pages: TaskPages,
     clock: Clock,
-) -> Router:
-    """The portal of the people who label."""
+) -> tuple[Router, Callable[[], None]]:
+    """The portal of the people who label, and what ends their waits for tasks."""
     threads = Threads(Threads())
     desk, masks = labeling.desk, labeling.mask_helper
     pages = Pages(database, desk, sign_ins, threads, task_pages, single_sign_on, audit, masks.prompts, clock)
     with_provider = ProviderPages(pages, single_sign_on, OpenId(), threads)
-    return make_portal(pages, with_provider, Protocol(desk, sign_ins, threads, task_pages, masks))
+    protocol = Protocol(desk, sign_ins, threads, task_pages, masks)
+    return make_portal(pages, with_provider, protocol), protocol.end_waits

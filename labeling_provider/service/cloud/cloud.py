@@ -43,3 +43,4 @@ class Cloud:
         self.directory: Directory = embedded.directory
         self.services: Services = embedded
         self.restore = embedded.restore
+        self.end_waits = embedded.messaging.end_waits

@@ -6,6 +6,7 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -99,6 +100,7 @@ class Application:
     :param static: the files that workers' pages load.
     :param rights: what requesters may do.
     :param audit: records changes and refusals, if credentials are demanded.
+    :param waiting: called to let nobody wait any more.
     """
 
     def __init__(
@@ -116,11 +118,20 @@ class Application:
         static: ASGIApp | None = None,
         rights: Rights | None = None,
         audit: AuditTrail | None = None,
+        waiting: Sequence[Callable[[], None]] = (),
     ) -> None:
         self._entrance, self._threads = entrance, threads
         self._operations, self._pages, self._portal, self._services = operations, pages, portal, services
         self._monitoring, self._static, self._rights, self._audit = monitoring, static, rights, audit
-        self._s3_endpoint, self._region = s3_endpoint, region
+        self._s3_endpoint, self._region, self._waiting = s3_endpoint, region, waiting
+
+    def end_waits(self) -> None:
+        """Answer the requests that wait for something to happen: the process is about to end.
+
+        Their clients ask again. Any thread may call this.
+        """
+        for end in self._waiting:
+            end()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer any request, and measure how long that takes."""

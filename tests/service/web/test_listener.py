@@ -17,9 +17,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from dev.portal import Browser
 from dev.stack import ROOT, Service, wait_until
 from labeling_provider.service.web.listener import MAX_HEAD_BYTES
-from tests.conftest import Lab
+from tests.conftest import Lab, texts
+from tests.service.web.portal.conftest import PeopleJob
 
 CROWD = 1_000
 
@@ -182,22 +184,34 @@ def test_a_client_that_takes_no_answer_is_let_go(impatient: tuple[int, Any]) -> 
         wait_until(gone, 30, "the server lets go of a client that takes nothing", 0.1)
 
 
-def test_the_process_ends_soon_whatever_clients_do(started: Service) -> None:
+def test_the_process_ends_soon_and_answers_those_who_wait(started: Service) -> None:
+    job = PeopleJob(Lab(started), texts(1), workers_per_object=1)
+    ada, bo = (Browser(started.endpoint_url).sign_in(name) for name in ("Ada", "Bo"))
+    assert ada.next(job.number)["task"]
+    wanted = json.dumps({"wait": 25}).encode()
+    bo.connection.request("POST", f"/portal/api/jobs/{job.number}/next", wanted, bo.headers("POST", **bo.protocol))
     started.client("sqs").create_queue(QueueName="quiet")
     waits = (
         b"POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: AmazonSQS.ReceiveMessage\r\nContent-Length: %d\r\n\r\n%s"
     )
     body = json.dumps({"QueueUrl": f"{started.endpoint_url}/123456789012/quiet", "WaitTimeSeconds": 20}).encode()
-    open_ones = [
-        connect(started, waits % (len(body), body)),
+    receiver = connect(started, waits % (len(body), body))
+    others = [
         connect(started, b"PUT /lab/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\nx"),
         connect(started, b"GET / HTTP/1.1\r\nHost: loc"),
         connect(started),
     ]
+    # After this answer, the requests before it have been read.
+    started.client("sqs").list_queues()
     began = time.monotonic()
     started.group.process.send_signal(signal.SIGTERM)
     assert started.group.process.wait(timeout=15) == 0
-    # A receiver of messages may wait for 20 seconds: it has not been waited for.
     assert time.monotonic() - began < 15
-    for connection in open_ones:
+    # They hear that there is nothing, and ask another process.
+    with bo.connection.getresponse() as handed:
+        assert json.load(handed) == {"task": None, "ahead": None, "waiting": "others"}
+    assert answer(receiver).startswith(b"HTTP/1.1 200")
+    # Of all, only the upload that had stopped was cut off.
+    assert "Cancel 1 running task(s)" in started.group.log.read_text()
+    for connection in (receiver, *others):
         connection.close()

@@ -96,6 +96,10 @@ class EmbeddedMessaging(Messaging):
             subscription.publish(message, message_id)
         return True
 
+    def end_waits(self) -> None:
+        """Answer those who wait for messages, and let nobody wait any more: the process is about to end."""
+        self._record.messages.end_waits()
+
     def recording(self) -> AbstractContextManager[None]:
         """Store everything that the block changes in SNS and SQS.
 

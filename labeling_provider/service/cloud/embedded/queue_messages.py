@@ -32,6 +32,7 @@ class Messages:
         self._database, self._arrived = database, arrived
         self._heard: Counter[str] = Counter()
         self._hearing = threading.Condition()
+        self._is_ending = False
         database.listen(self._hear)
 
     def answer_for(self, sqs: Any) -> None:
@@ -113,7 +114,7 @@ class Messages:
             heard = self._heard.setdefault(queue.name, 0)
             received, next_at = self._taken(queue, count, int(visibility_timeout))
             left = deadline - time.monotonic()
-            if received or left <= 0:
+            if received or left <= 0 or self._is_ending:
                 for message in received:
                     self._models._filter_message_attributes(message, list(message_attribute_names or ()))
                 return received
@@ -156,7 +157,13 @@ class Messages:
     def _wait(self, queue: str, heard: int, seconds: float) -> None:
         """Wait for news of a queue."""
         with self._hearing:
-            self._hearing.wait_for(lambda: self._heard[queue] != heard, seconds)
+            self._hearing.wait_for(lambda: self._is_ending or self._heard[queue] != heard, seconds)
+
+    def end_waits(self) -> None:
+        """Wait no longer, now or later: whoever waits for a message gets what there is."""
+        with self._hearing:
+            self._is_ending = True
+            self._hearing.notify_all()
 
     def _hear(self, notice: str) -> None:
         if notice.startswith(_ARRIVED) or notice == notices.EVERYTHING:

@@ -116,11 +116,18 @@ class Protocol:
         while True:
             handed = await self._threads.run(self._desk.next, person, job_id)
             left = deadline - time.monotonic()
-            if handed.task is not None or left <= 0:
+            if handed.task is not None or left <= 0 or self._openings.are_over:
                 return await self._threads.run(self._handed, person, job_id, handed)
             if await self._threads.run(self._is_over, person, job_id):
                 return await self._threads.run(self._handed, person, job_id, handed)
             await self._openings.wait(job_id, left)
+
+    def end_waits(self) -> None:
+        """Answer those who wait for a task, and let nobody wait any more: the process is about to end.
+
+        The page then asks again, and meets another process. Any thread may call this.
+        """
+        self._openings.are_over = True
 
     def save(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
         """Keep a draft. Body: ``{"draft": any, "active": seconds}``.
@@ -272,12 +279,15 @@ class Openings:
 
     However many wait, the job is checked once, and no more of them are woken than it has tasks for, starting with
     those who have waited longest.
+
+    :ivar are_over: whether nobody may wait any more. Those who do are woken when their job is checked next.
     """
 
     def __init__(self, desk: Desk, threads: Threads) -> None:
         self._desk, self._threads = desk, threads
         self._waiting: dict[int, deque[asyncio.Future[None]]] = {}
         self._looking: set[asyncio.Task[None]] = set()
+        self.are_over = False
 
     async def wait(self, job_id: int, seconds: float) -> None:
         """Wait until asking for a task of a job is worthwhile, or the time is over."""
@@ -297,7 +307,7 @@ class Openings:
     async def _look(self, job_id: int, waiting: deque[asyncio.Future[None]]) -> None:
         """Check again and again, as long as somebody waits."""
         try:
-            while waiting:
+            while waiting and not self.are_over:
                 await asyncio.sleep(_LOOK_SECONDS)
                 _tell(waiting, await self._threads.run(self._desk.wanted, job_id, len(waiting)))
                 while waiting and waiting[0].done():

@@ -15,7 +15,7 @@ from labeling_provider.service.cloud.cloud import Cloud
 from labeling_provider.service.cloud.messaging import Announce, Messaging
 from labeling_provider.service.cloud.object_store import ObjectStore
 from labeling_provider.service.cloud.openid import OpenId
-from labeling_provider.service.cloud.sealing import Seal
+from labeling_provider.service.cloud.sealing import Seal, Unreadable
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.pool_size import DATABASE_CONNECTIONS
 from labeling_provider.service.engine.announcements import Announcements
@@ -34,6 +34,7 @@ from labeling_provider.service.engine.runs import Kinds, Runs
 from labeling_provider.service.engine.start import Start
 from labeling_provider.service.engine.stream import Stream
 from labeling_provider.service.engine.streaming_stage import Streaming
+from labeling_provider.service.failures import StartError
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.web.administration import Administration
 from labeling_provider.service.web.asgi import Application
@@ -229,6 +230,8 @@ def make_application(
     sign_ins = SignIns(database, clock, people, Passwords(database, Tries(database, clock)))
     keys = ApiKeys(database, seal if credentials is not None else Seal(), clock, settings.roles, people.role_of)
     single_sign_on = SingleSignOn(database, people, sign_ins, settings.region, seal)
+    if credentials is not None:
+        _check_seal(keys, single_sign_on)
     visitors = Visitors(sign_ins, single_sign_on, audit, workforces.may_enter, settings.roles)
     pages = make_pages(
         database,
@@ -271,6 +274,19 @@ def make_application(
         audit=audit,
         waiting=(end_portal_waits, cloud.end_waits),
     )
+
+
+def _check_seal(*holders: ApiKeys | SingleSignOn) -> None:
+    """Check at the start what would otherwise show only when somebody signs a request, or signs in.
+
+    :raises StartError: if secrets in the database can't be decrypted.
+    """
+    try:
+        for holder in holders:
+            holder.check_seal()
+    except Unreadable as error:
+        what_to_do = "Give the key from before, alone or behind a new one and a comma"
+        raise StartError(f"{error} {what_to_do}; docs/security.md says what to do if it is lost.") from None
 
 
 def _portal(

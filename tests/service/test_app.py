@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from dev.stack import Service
+from dev.stack import Service, StackError
+from labeling_provider.cli.asking import ask
 from tests.conftest import Lab, texts
 
 
@@ -44,7 +45,7 @@ def keys(prefix: str, pair: tuple[str, str]) -> dict[str, str]:
     return dict(zip(names if prefix.islower() else map(str.upper, names), pair, strict=True))
 
 
-def test_objects_and_state_can_live_elsewhere(tmp_path: Path) -> None:
+def test_objects_and_state_can_live_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     objects = Service(tmp_path / "objects", env=keys("LABELING_LOCAL", OF_S3))
     database = tmp_path / "elsewhere.sqlite"
     function = "arn:aws:lambda:us-east-1:123456789012:function:consolidate"
@@ -57,7 +58,8 @@ def test_objects_and_state_can_live_elsewhere(tmp_path: Path) -> None:
     # Where S3's keys are found is boto3's matter.
     known = tmp_path / "credentials"
     known.write_text("[default]\n" + "".join(f"{name}={value}\n" for name, value in keys("aws", OF_S3).items()))
-    env = {"AWS_SHARED_CREDENTIALS_FILE": str(known), **keys("LABELING_LOCAL", OF_API)}
+    sealing = {"LABELING_LOCAL_ENCRYPTION_KEY": "k" * 32}
+    env = {"AWS_SHARED_CREDENTIALS_FILE": str(known), **keys("LABELING_LOCAL", OF_API), **sealing}
     service = Service(tmp_path / "service", *options, env=env)
     try:
         with pytest.raises(ClientError, match="S3 is at"):
@@ -74,6 +76,14 @@ def test_objects_and_state_can_live_elsewhere(tmp_path: Path) -> None:
         assert "does not exist" in description["FailureReason"]
         assert database.exists()
         assert not (tmp_path / "service" / "data" / "labeling.sqlite").exists()
+        for name, value in keys("LABELING_LOCAL", OF_API).items():
+            monkeypatch.setenv(name, value)
+        ask(service.endpoint_url, "/keys/add", {"name": "airflow"})
+        service.stop()
+        for wrong in ("o" * 32, ""):
+            service.env["LABELING_LOCAL_ENCRYPTION_KEY"] = wrong
+            with pytest.raises(StackError, match="LABELING_LOCAL_ENCRYPTION_KEY.* Give the key from before, alone or"):
+                service.start()
     finally:
         service.stop()
         objects.stop()

@@ -58,6 +58,12 @@ def find_key(connection: Connection, access_key_id: str) -> KeyRow | None:
     return None if row is None else _key(row)
 
 
+def latest_secret(connection: Connection) -> str | None:
+    """The secret of the key that was created last, encrypted; None if there are no keys."""
+    query = sa.select(api_keys.c.secret).order_by(api_keys.c.created.desc()).limit(1)
+    return connection.execute(query).scalar_one_or_none()
+
+
 def list_keys(connection: Connection, requester: str | None = None) -> list[KeyRow]:
     """All keys, or those of a requester, by requester."""
     query = sa.select(api_keys).order_by(api_keys.c.requester, api_keys.c.created)

@@ -150,6 +150,16 @@ class ApiKeys:
             return None
         return self._requester(row, needed), self._seal.unseal(row.secret, _PURPOSE)
 
+    def check_seal(self) -> None:
+        """Check that the secret of the newest key can be decrypted, if there are keys.
+
+        :raises Unreadable: if it can't.
+        """
+        with self._database.read() as connection:
+            sealed = key_rows.latest_secret(connection)
+        if sealed is not None:
+            self._seal.unseal(sealed, _PURPOSE)
+
     def was_used(self, access_key_id: str) -> None:
         """Note that a request was signed with a key; stored once a minute."""
         at = self._clock.now()

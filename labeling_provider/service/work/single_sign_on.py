@@ -58,16 +58,26 @@ class SingleSignOn:
 
         :raises SignInRefused: if the client's secret can't be decrypted.
         """
+        try:
+            return self._provider()
+        except Unreadable as error:
+            raise SignInRefused(str(error)) from None
+
+    def check_seal(self) -> None:
+        """Check that the client's secret can be decrypted, if there is one.
+
+        :raises Unreadable: if it can't.
+        """
+        self._provider()
+
+    def _provider(self) -> Provider | None:
         with self._database.read() as connection:
             row = workforce_rows.of_openid(connection)
             provider = WorkforceIdentity(row.identity).provider if row else None
             if row is None or provider is None:
                 return None
             secret, is_sealed = workforce_rows.secret_of(connection, row.name)
-        try:
-            plain = self._seal.unseal(secret or "", CLIENT_SECRET) if is_sealed else secret or ""
-        except Unreadable as error:
-            raise SignInRefused(str(error)) from None
+        plain = self._seal.unseal(secret or "", CLIENT_SECRET) if is_sealed else secret or ""
         return Provider.of(provider, plain)
 
     def is_there(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labeling_provider.service.cloud.openid import SignedInWorker, SignInRefused
-from labeling_provider.service.cloud.sealing import Seal
+from labeling_provider.service.cloud.sealing import Seal, Unreadable
 from labeling_provider.service.database import workforce_rows, workteam_rows
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.states import Role
@@ -55,8 +55,12 @@ def test_the_clients_secret_is_known_only_to_who_has_the_key(database: Database,
     assert provider is not None
     assert (provider.issuer, provider.client_secret) == ("https://idp", "hush")
     assert sign_on.is_for_requesters()
+    sign_on.check_seal()
+    other = single_sign_on(database, own, Seal(["y" * 32]))
     with pytest.raises(SignInRefused):
-        single_sign_on(database, own, Seal(["y" * 32])).provider()
+        other.provider()
+    with pytest.raises(Unreadable):
+        other.check_seal()
 
 
 def test_the_secret_of_a_workforce_from_before_the_key_is_used_as_it_is(database: Database, own: Process) -> None:

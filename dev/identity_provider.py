@@ -39,7 +39,7 @@ class IdentityProvider:
         import werkzeug.serving
 
         self.certificate, self.key = folder / "provider.pem", folder / "provider.key"
-        _make_certificate(self.certificate, self.key)
+        make_certificate(self.certificate, self.key)
         self._inner = oidc_provider_mock.app(require_nonce=True)
         self.lies: dict[str, Callable[[Answer], Answer]] = {}
         self.asked: list[str] = []
@@ -167,7 +167,8 @@ class ProviderBrowser:
         return self.come_back(self.consent(self.begin(onward), sub))
 
 
-def _make_certificate(path: Path, key_path: Path) -> None:
+def make_certificate(path: Path, key_path: Path) -> None:
+    """Write a certificate for this machine, which is its own authority, and its key."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec

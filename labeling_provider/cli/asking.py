@@ -6,6 +6,7 @@ import argparse
 import base64
 import json
 import os
+import ssl
 import sys
 import urllib.error
 import urllib.request
@@ -63,7 +64,7 @@ def ask(endpoint_url: str, path: str, body: dict[str, Any] | None = None, second
     if all(keys):
         request.add_header("Authorization", "Basic " + base64.b64encode(":".join(map(str, keys)).encode()).decode())
     try:
-        with urllib.request.urlopen(request, timeout=seconds) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=seconds, context=_trust()) as answer:  # noqa: S310
             return json.load(answer)
     except urllib.error.HTTPError as error:
         try:
@@ -79,10 +80,29 @@ def ask(endpoint_url: str, path: str, body: dict[str, Any] | None = None, second
         raise AskError(f"{endpoint_url} answered with something other than JSON; {_WRONG}") from None
     except OSError as error:
         reason = getattr(error, "reason", error)
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            raise AskError(
+                f"the certificate of {endpoint_url} is not trusted ({reason.verify_message}); name the file of your "
+                "authority in AWS_CA_BUNDLE"
+            ) from None
         raise AskError(
             f"{endpoint_url} does not answer: {reason}; start the service with `labeling local`, or correct "
             "--endpoint-url or AWS_ENDPOINT_URL"
         ) from None
+
+
+def _trust() -> ssl.SSLContext:
+    """Trusts what the system trusts, and AWS_CA_BUNDLE as boto3 does.
+
+    :raises AskError: if that names no certificates.
+    """
+    context = ssl.create_default_context()
+    if bundle := os.environ.get("AWS_CA_BUNDLE"):
+        try:
+            context.load_verify_locations(bundle)
+        except OSError as error:
+            raise AskError(f"AWS_CA_BUNDLE names {bundle}, which is no file of certificates: {error}") from None
+    return context
 
 
 def say(text: str) -> None:

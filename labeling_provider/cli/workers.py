@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlencode
 
-from labeling_provider.cli.asking import AskError, ask, endpoint_option, parsed
+from labeling_provider.cli.asking import AskError, ask, endpoint_option, parsed, say
 from labeling_provider.errors import counted
 
 _SECONDS: Final = 30.0
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str]) -> int:
     if chosen.move == "new-team":
         print(answer["arn"])
     elif chosen.move == "invite":
-        print(f"{chosen.endpoint_url.rstrip('/')}{answer['path']}")
+        say(f"{chosen.name}  {chosen.endpoint_url.rstrip('/')}{answer['path']}")
     elif chosen.move == "erase":
         print(f"{counted(answer['files'], 'file')} in S3 changed")
         print(f"in the service's records, this person is now {answer['worker_id']}")

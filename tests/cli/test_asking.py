@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from dev.identity_provider import make_certificate
 from labeling_provider.cli.asking import AskError, ask, say, time_of
 
 
@@ -53,6 +58,35 @@ def test_what_is_no_service_of_ours_is_told_with_what_to_do(answer: bytes, words
             ask(f"http://127.0.0.1:{listening.getsockname()[1]}", "/audit")
         served.result(30)
     assert "\n" not in str(raised.value)
+
+
+def test_a_certificate_counts_if_boto3_would_trust_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle, key = tmp_path / "own.pem", tmp_path / "key.pem"
+    make_certificate(bundle, key)
+    own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    own.load_cert_chain(bundle, key)
+
+    def serve(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with suppress(ssl.SSLError), own.wrap_socket(connection, server_side=True) as secured:
+            secured.recv(65_536)
+            secured.sendall(b"HTTP/1.0 200 OK\r\n\r\n[1]")
+
+    def asked() -> Any:
+        with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor() as pool:
+            served = pool.submit(serve, listening)
+            try:
+                return ask(f"https://127.0.0.1:{listening.getsockname()[1]}", "/audit")
+            finally:
+                served.result(30)
+
+    with pytest.raises(AskError, match=r"certificate of https://.* is not trusted \(.*in AWS_CA_BUNDLE"):
+        asked()
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(bundle))
+    assert asked() == [1]
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(key))
+    with pytest.raises(AskError, match=r"AWS_CA_BUNDLE names .*key\.pem, which is no file of certificates"):
+        ask("https://127.0.0.1:9", "/audit")
 
 
 def test_texts_from_outside_are_safe_for_terminals(capsys: pytest.CaptureFixture[str]) -> None:

@@ -78,7 +78,7 @@ def test_objects_and_state_can_live_elsewhere(tmp_path: Path, monkeypatch: pytes
         assert not (tmp_path / "service" / "data" / "labeling.sqlite").exists()
         for name, value in keys("LABELING_LOCAL", OF_API).items():
             monkeypatch.setenv(name, value)
-        ask(service.endpoint_url, "/keys/add", {"name": "airflow"})
+        ask(service.endpoint_url, "/keys/add", {"requester": "airflow"})
         service.stop()
         for wrong in ("o" * 32, ""):
             service.env["LABELING_LOCAL_ENCRYPTION_KEY"] = wrong

@@ -74,13 +74,15 @@ class EndpointObjectStore(ObjectStore):
 
     def _words_for(self, error: BaseException) -> str:
         """An error of the client in words, without what only the log may say."""
-        from botocore.exceptions import ClientError, CredentialRetrievalError, NoCredentialsError
+        from botocore.exceptions import ClientError, CredentialRetrievalError, NoCredentialsError, SSLError
 
         parts = urlsplit(self._endpoint_url)
         # Not what may stand before the host's name.
         where = f"S3 at {parts.netloc.rpartition('@')[2]}"
         if isinstance(error, NoCredentialsError | CredentialRetrievalError):
             return f"there are no credentials for {where}"
+        if isinstance(error, SSLError):
+            return f"{where} has a certificate that is not trusted; name the file of your authority in AWS_CA_BUNDLE"
         if not isinstance(error, ClientError):
             return f"{where} does not respond ({type(error).__name__})"
         code = error.response["Error"]["Code"]

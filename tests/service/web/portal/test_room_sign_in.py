@@ -82,7 +82,8 @@ def test_pages_of_other_sites_can_do_nothing_here(lab: Lab) -> None:
 
 def test_elsewhere_people_are_invited_and_choose_a_password(guarded: Service, run: Run) -> None:
     assert run("workers", "add", "Yara", "--team", "private-people").returncode == 0
-    link = run("workers", "invite", "Yara").stdout.strip()
+    name, link = run("workers", "invite", "Yara").stdout.split()
+    assert name == "Yara"
     assert link.startswith(f"{guarded.endpoint_url}/portal/invitations/")
     path = link.removeprefix(f"{guarded.endpoint_url}/portal")
     browser = Browser(guarded.endpoint_url)
@@ -98,6 +99,8 @@ def test_elsewhere_people_are_invited_and_choose_a_password(guarded: Service, ru
     assert Browser(guarded.endpoint_url).send("/sign-in", name="Yara")[0] == 403
     assert Browser(guarded.endpoint_url).send("/sign-in", name="Nobody", password="correct horse battery")[0] == 403
     Browser(guarded.endpoint_url).sign_in("yara", "correct horse battery")
+    over = Browser(guarded.endpoint_url).ask("GET", f"/portal{path}")[2]
+    assert 'already? <a href="/portal/sign-in">Sign in</a>' in over
     listed = run("workers", "list", "--team", "private-people").stdout
     assert re.fullmatch(r"Yara  private\.us-east-1\.[0-9a-f]{16}  private-people\n", listed)
     assert run("workers", "remove", "Yara").returncode == 0
@@ -106,7 +109,7 @@ def test_elsewhere_people_are_invited_and_choose_a_password(guarded: Service, ru
 
 def test_passwords_can_t_be_tried_for_ever(guarded: Service, run: Run) -> None:
     assert run("workers", "add", "Zoe").returncode == 0
-    path = run("workers", "invite", "Zoe").stdout.strip().removeprefix(f"{guarded.endpoint_url}/portal")
+    path = run("workers", "invite", "Zoe").stdout.split()[1].removeprefix(f"{guarded.endpoint_url}/portal")
     browser = Browser(guarded.endpoint_url)
     assert browser.send(path, password="correct horse battery")[0] == 303
     answers = [browser.send("/sign-in", name="Zoe", password=f"wrong {number}")[2] for number in range(11)]

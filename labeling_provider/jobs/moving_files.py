@@ -71,7 +71,7 @@ class JobFiles:
                 continue
             labeled += 1
             metadata = metadata_of(line, plan.job.label_attribute)
-            is_own = job_of(metadata) in {"", plan.job.name}
+            is_own = job_of(metadata).casefold() in {"", plan.job.name.casefold()}
             own += is_own and metadata.get(HUMAN_ANNOTATED) != "no"
         return LineCounts(labeled, rest, own)
 

@@ -17,4 +17,4 @@ def owner() -> Owner:
 @pytest.fixture
 def name() -> str:
     """A name that no other test has."""
-    return f"m{own_id().hex[:10]}"
+    return f"Moved-{own_id().hex[:10]}"

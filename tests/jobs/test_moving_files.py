@@ -153,7 +153,7 @@ def test_labels_as_amazon_writes_them_are_read_chained_verified_and_adjusted(ama
         jobs[job] = described(amazon.request(texts(1), job, **arguments_for(job, **arguments)), "Completed")
         about = {
             "type": f"groundtruth/{TYPES.get(attribute, 'object-detection')}",
-            "job-name": f"labeling-job/{job}",
+            "job-name": f"labeling-job/{job.lower()}",
             "human-annotated": "yes",
             "creation-date": "2024-05-03T09:14:02.318240",
         }

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.once
 
 def labeled(name: str, count: int, **metadata: Any) -> list[dict[str, Any]]:
     """Lines that people have labeled in a job."""
-    about = {"class-name": "cat", "human-annotated": "yes", "job-name": f"labeling-job/{name}", **metadata}
+    about = {"class-name": "cat", "human-annotated": "yes", "job-name": f"labeling-job/{name.lower()}", **metadata}
     return [{"source": f"known {number}", "label": 0, "label-metadata": about} for number in range(count)]
 
 

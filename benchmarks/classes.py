@@ -271,12 +271,12 @@ def by_amazon(votes: Votes, classes: int) -> Floats:
     workers = int(votes.workers.max()) + 1
     answers = np.bincount(votes.workers, minlength=workers).astype(float)
     crowd, truth = 0.7, np.full((int(votes.objects.max()) + 1, classes), 1 / classes)
-    matrices = _one_coin(np.full(workers, crowd), classes)
+    matrices = _skilled(np.full(workers, crowd), classes)
     for _ in range(20):
         truth = _believed(votes, matrices, truth.mean(axis=0))
         counts = _counted(votes, truth, workers)
         own = counts.trace(axis1=1, axis2=2) / answers.clip(min=1)
-        pull = _one_coin(own, classes) + _one_coin(np.full(workers, crowd), classes) / 2
+        pull = _skilled(own, classes) + _skilled(np.full(workers, crowd), classes) / 2
         matrices = counts + pull * answers[:, None, None]
         matrices /= matrices.sum(axis=2, keepdims=True).clip(min=1e-12)
         crowd = own[answers > 0].mean()
@@ -306,11 +306,6 @@ def by_fixed_weights(votes: Votes, classes: int) -> Floats:
     # What most chose stays, with the probability that the model gives to its own choice.
     popular = np.eye(classes)[counts.argmax(axis=1)] * truth.max(axis=1, keepdims=True)
     return np.where(kept[:, None], popular, truth)
-
-
-def _one_coin(accuracies: Floats, classes: int) -> Floats:
-    wrong = (1 - accuracies) / (classes - 1)
-    return np.where(np.eye(classes, dtype=bool), accuracies[:, None, None], wrong[:, None, None])
 
 
 def _believed(votes: Votes, matrices: Floats, prior: Floats) -> Floats:

@@ -7,7 +7,7 @@ Sources: developer guide, "Labeling job output data" (``adjustment-status``) and
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -19,7 +19,7 @@ from labeling_provider.manifest import Files, Label, MaskLabel
 from labeling_provider.manifest.metadata import BACKGROUND
 from labeling_provider.manifest.pictures import open_picture
 from labeling_provider.quality.drawing_agreement import read_mask
-from labeling_provider.quality.reading import judgement_of_answer, judgement_of_label
+from labeling_provider.quality.reading import forms_of, judgement_of_answer, judgement_of_label
 
 if TYPE_CHECKING:
     import numpy as np
@@ -111,7 +111,7 @@ def change_in_answer(files: Files, before: Label, content: Any) -> AnswerChange:
     :param content: ``answerContent`` of a worker response. It is user input.
     :raises LabelingError: if a mask can't be read.
     """
-    forms = list(_forms(content))
+    forms = list(forms_of(content))
     is_modified = next((form["initialValueModified"] for form in forms if "initialValueModified" in form), None)
     if is_modified is False:
         return AnswerChange(False, 1.0)
@@ -124,11 +124,6 @@ def change_in_answer(files: Files, before: Label, content: Any) -> AnswerChange:
         overlap = None if first is None or second is None else 1 - first.distance(second)
     is_changed = is_modified if isinstance(is_modified, bool) else None if overlap is None else overlap < 1
     return AnswerChange(is_changed, overlap)
-
-
-def _forms(content: Any) -> Iterator[Mapping[str, Any]]:
-    forms = content[0] if isinstance(content, list) and len(content) == 1 else content
-    yield from (form for form in forms.values() if isinstance(form, dict)) if isinstance(forms, dict) else ()
 
 
 def _mask_of_label(files: Files, label: MaskLabel) -> dict[str, Pixels]:

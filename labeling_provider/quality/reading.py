@@ -5,7 +5,7 @@ Answers: developer guide, "Crowd HTML elements reference".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial, singledispatch
 from typing import Any, Final
 
@@ -93,16 +93,24 @@ def judgement_of_answer(content: Any) -> Judgement | None:
     :param content: ``answerContent`` of a worker response: forms by element name, possibly in a list of one.
     :return: None if the answer is malformed, too large, or of a kind that can't be compared.
     """
-    forms = content[0] if isinstance(content, list) and len(content) == 1 else content
-    for form in forms.values() if isinstance(forms, dict) else ():
+    for form in forms_of(content):
         for key, read in _READERS.items():
-            if isinstance(form, dict) and key in form:
+            if key in form:
                 try:
                     return _bounded(read(form))
                 except (msgspec.ValidationError, UnicodeEncodeError):
                     # The second one comes from keys that are not valid Unicode.
                     return None
     return None
+
+
+def forms_of(content: Any) -> Iterator[Mapping[str, Any]]:
+    """The forms in a worker's answer; none if it is malformed.
+
+    :param content: as for :func:`judgement_of_answer`.
+    """
+    forms = content[0] if isinstance(content, list) and len(content) == 1 else content
+    yield from (form for form in forms.values() if isinstance(form, dict)) if isinstance(forms, dict) else ()
 
 
 def judgement_of_label(label: Label, files: Files | None = None) -> Judgement | None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import cache
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from labeling_provider.manifest import Label
 from labeling_provider.quality.judgement import Sides, box_overlap
 from labeling_provider.service.failures import ObjectFailure
+from labeling_provider.service.kinds import marks
 from labeling_provider.service.kinds.kind import Answered, AnswerError, Auditable, Content, Learnable, ObjectLabel, runs
 from labeling_provider.service.kinds.skills import Evidence, Skill
 from labeling_provider.service.kinds.stored_data import image_size
@@ -23,8 +23,6 @@ from labeling_provider.service.kinds.stored_data import image_size
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-    from labeling_provider.service.kinds import marks
 
 DrawnBox = dict[str, Any]
 """``label``, or ``class_id`` in labels and models' answers; ``left``, ``top``, ``width`` and ``height`` in pixels."""
@@ -254,15 +252,10 @@ def consolidate_boxes(
     :param skills: how well each of them works, see :func:`evidence_of_boxes`; None if all work alike.
     :return: averaged boxes with their label, each with the probability that a thing with this label is there, 0 to 1.
     """
-    from labeling_provider.service.kinds import marks
-
-    names, given = marks.marks_of(answers, _extents)
-    known = [USUAL] * len(answers) if skills is None else skills
-    agreed = marks.consolidate(given, known, _rules())
     return [
         (
             {
-                "label": names[mark.label],
+                "label": mark.label,
                 "left": mark.extent[0],
                 "top": mark.extent[1],
                 "width": mark.extent[2] - mark.extent[0],
@@ -270,7 +263,7 @@ def consolidate_boxes(
             },
             mark.confidence,
         )
-        for mark in agreed
+        for mark in marks.consolidate(answers, skills, _RULES)
     ]
 
 
@@ -280,9 +273,7 @@ def evidence_of_boxes(answers: Sequence[Sequence[DrawnBox]], class_count: int) -
     :param answers: as for :func:`consolidate_boxes`.
     :param class_count: how many labels the job has.
     """
-    from labeling_provider.service.kinds import marks
-
-    return marks.evidence(marks.marks_of(answers, _extents)[1], class_count, _rules())
+    return marks.evidence(answers, class_count, _RULES)
 
 
 def _extents(boxes: Sequence[DrawnBox]) -> npt.NDArray[np.float64]:
@@ -291,13 +282,6 @@ def _extents(boxes: Sequence[DrawnBox]) -> npt.NDArray[np.float64]:
 
     sides = np.array([[box[side] for side in _SIDES] for box in boxes], dtype=np.float64).reshape(-1, len(_SIDES))
     return np.concatenate([sides[:, :2], sides[:, :2] + sides[:, 2:]], axis=1)
-
-
-@cache
-def _rules() -> marks.Rules:
-    from labeling_provider.service.kinds.marks import Rules
-
-    return Rules(_MATCH, _LURES, USUAL, _mean, _off)
 
 
 def _mean(extents: Any, there: Any, off: Any) -> tuple[Any, Any]:
@@ -318,6 +302,9 @@ def _off(extents: Any, there: Any) -> Any:
     sides = np.maximum(others[..., 2:] - others[..., :2], 1e-6)
     shares = np.minimum(np.abs(extents - others) / np.concatenate([sides, sides], axis=2), _MAX_OFF)
     return (shares**2).mean(axis=2)
+
+
+_RULES: Final = marks.Rules(_extents, _MATCH, _LURES, USUAL, _mean, _off)
 
 
 def _overlaps(box: DrawnBox, others: Any) -> Any:

@@ -16,7 +16,6 @@ from labeling_provider.manifest.point_clouds import (
 )
 from labeling_provider.manifest.point_sequences import (
     PointFrame,
-    PointSequence,
     frame_document,
     image_document,
     read_point_frame,
@@ -24,7 +23,7 @@ from labeling_provider.manifest.point_sequences import (
 )
 from labeling_provider.manifest.sequences import SequenceError
 from labeling_provider.service.cloud.object_store import MissingObject
-from labeling_provider.service.kinds.drawn_frames import KEPT_SEQUENCES, LOOKED_FOR
+from labeling_provider.service.kinds.drawn_frames import KEPT_SEQUENCES, LOOKED_FOR, SequenceFiles
 from labeling_provider.service.kinds.kind import JobFacts
 from labeling_provider.service.kinds.stored_data import Recent
 
@@ -38,7 +37,7 @@ class Clouds:
 
     def __init__(self, job: JobFacts) -> None:
         self._job, self._store = job, job.object_store
-        self._sequences = Recent[PointSequence](KEPT_SEQUENCES)
+        self._sequences = SequenceFiles(self._store, read_point_sequence, Quota.POINT_SEQUENCE_FILE_BYTES)
         self._counts = Recent[int](KEPT_SEQUENCES)
 
     def frames(self, line: dict[str, Any]) -> tuple[PointFrame, ...]:
@@ -51,16 +50,7 @@ class Clouds:
                 return (read_point_frame(line, "The manifest line"),)
             except SequenceError as error:
                 raise ValueError(f"The point cloud can't be used. {error}.") from None
-        uri = str(line.get("source-ref"))
-        try:
-            return self._sequences.of(uri, lambda: self._read_sequence(uri)).frames
-        except MissingObject:
-            raise ValueError(f"There is no sequence file {uri}.") from None
-        except SequenceError as error:
-            raise ValueError(f"The sequence file can't be used. {error}.") from None
-
-    def _read_sequence(self, uri: str) -> PointSequence:
-        return read_point_sequence(self._store.beginning(uri, Quota.POINT_SEQUENCE_FILE_BYTES + 1), uri)
+        return self._sequences.of(str(line.get("source-ref"))).frames
 
     def obstacle(self, line: dict[str, Any]) -> str | None:
         """Why nobody can work on an object: what is missing, or wrong in a file; None if nothing is.

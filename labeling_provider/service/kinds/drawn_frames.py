@@ -6,29 +6,56 @@ An answer is all frames of an object, each with its shapes. Amazon does not cons
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from random import Random
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.groundtruth.frame_tools import TRACKING
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.manifest import Label
-from labeling_provider.manifest.sequences import Frame, LabeledFrame, Shape
+from labeling_provider.manifest.sequences import Frame, LabeledFrame, SequenceError, Shape
 from labeling_provider.request.sequence_categories import Attribute, SequenceCategories
-from labeling_provider.service.cloud.object_store import MissingObject
+from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.failures import ObjectFailure
 from labeling_provider.service.kinds.adjustment import LockedAdjustment
 from labeling_provider.service.kinds.frame_answers import AnsweredFrames, AnswerReader, called
 from labeling_provider.service.kinds.kind import AnswerError, Auditable, Content, Kind, Response, runs
 from labeling_provider.service.kinds.simulated_frames import SimulatedFrames, together
+from labeling_provider.service.kinds.stored_data import Recent
 
 KEPT_SEQUENCES: Final = 16
 LOOKED_FOR: Final = 20
 """How many frames of a sequence are checked for existing files."""
 _NAMED: Final = 5
+Sequenced = TypeVar("Sequenced")
+
+
+class SequenceFiles(Generic[Sequenced]):
+    """The latest sequence files of a job.
+
+    :param read: parses a file; its parameters are the bytes and the URI.
+    :param max_bytes: the largest file that may be used.
+    """
+
+    def __init__(self, object_store: ObjectStore, read: Callable[[bytes, str], Sequenced], max_bytes: int) -> None:
+        self._store, self._read, self._max_bytes = object_store, read, max_bytes
+        self._sequences = Recent[Sequenced](KEPT_SEQUENCES)
+
+    def of(self, uri: str) -> Sequenced:
+        """The sequence of a file.
+
+        :raises ValueError: in words for people, if the file is missing or can't be used.
+        """
+        try:
+            # A byte more, so that one that is too large is seen to be.
+            return self._sequences.of(uri, lambda: self._read(self._store.beginning(uri, self._max_bytes + 1), uri))
+        except MissingObject:
+            raise ValueError(f"There is no sequence file {uri}.") from None
+        except SequenceError as error:
+            raise ValueError(f"The sequence file can't be used. {error}.") from None
 
 
 class DrawnFrames(Auditable):

@@ -32,12 +32,10 @@ from labeling_provider.manifest.sequences import (
     read_sequence_label,
     sequence_label,
 )
-from labeling_provider.service.cloud.object_store import MissingObject
-from labeling_provider.service.kinds.drawn_frames import KEPT_SEQUENCES, LOOKED_FOR, DrawnFrames, shared_input
+from labeling_provider.service.kinds.drawn_frames import LOOKED_FOR, DrawnFrames, SequenceFiles, shared_input
 from labeling_provider.service.kinds.frame_answers import AnsweredFrames
 from labeling_provider.service.kinds.kind import Answered, JobFacts, ObjectLabel, runs
 from labeling_provider.service.kinds.skills import Skill
-from labeling_provider.service.kinds.stored_data import Recent
 
 
 @runs("video-object-detection", "video-object-tracking")
@@ -48,23 +46,14 @@ class VideoFrames(DrawnFrames):
 
     def __init__(self, job: JobFacts) -> None:
         super().__init__(job)
-        self._sequences = Recent[FrameSequence](KEPT_SEQUENCES)
+        self._sequences = SequenceFiles(job.object_store, read_sequence, Quota.SEQUENCE_FILE_BYTES)
 
     def sequence(self, line: dict[str, Any]) -> FrameSequence:
         """The frames of a data object.
 
         :raises ValueError: in words for people, if its sequence file is missing or can't be used.
         """
-        uri = self.source(line)
-        try:
-            return self._sequences.of(uri, lambda: self._read_sequence(uri))
-        except MissingObject:
-            raise ValueError(f"There is no sequence file {uri}.") from None
-        except SequenceError as error:
-            raise ValueError(f"The sequence file can't be used. {error}.") from None
-
-    def _read_sequence(self, uri: str) -> FrameSequence:
-        return read_sequence(self.job.object_store.beginning(uri, Quota.SEQUENCE_FILE_BYTES + 1), uri)
+        return self._sequences.of(self.source(line))
 
     def obstacle(self, line: dict[str, Any]) -> str | None:
         try:

@@ -58,11 +58,11 @@ class Marks(NamedTuple):
     extents: Floats
 
 
-def marks_of(answers: Sequence[Sequence[Any]], extents: Callable[[Any], Floats]) -> tuple[list[str], list[Marks]]:
+def _marks_of(answers: Sequence[Sequence[Any]], extents: Callable[[Any], Floats]) -> tuple[list[str], list[Marks]]:
     """The labels that occur, in order, and each worker's marks with positions in these labels.
 
     :param answers: for each worker, a list of what was marked, each a mapping with a ``label``.
-    :param extents: makes the rows of :class:`Marks` from one worker's list.
+    :param extents: as in :class:`Rules`.
     """
     names = sorted({str(mark["label"]) for drawn in answers for mark in drawn})
     positions = {name: position for position, name in enumerate(names)}
@@ -72,12 +72,12 @@ def marks_of(answers: Sequence[Sequence[Any]], extents: Callable[[Any], Floats])
 class AgreedMark(NamedTuple):
     """A thing that is probably there.
 
-    :param label: the position of its label.
+    :param label: its label.
     :param extent: where it begins on each axis, then where it ends.
     :param confidence: the probability that all of this is right, 0 to 1.
     """
 
-    label: int
+    label: str
     extent: list[float]
     confidence: float
 
@@ -86,6 +86,7 @@ class AgreedMark(NamedTuple):
 class Rules:
     """What differs between kinds of marks.
 
+    :param extents: makes the rows of :class:`Marks` from one worker's list.
     :param least: the lowest Jaccard index of marks of the same thing.
     :param lures: how many places look like a thing, per thing that is there; any share of the workers marks them.
     :param usual: the skill of a worker about whom nothing is known.
@@ -94,6 +95,7 @@ class Rules:
     :param off: how far each mark is off from those of the other workers of its group: groups × workers; from the same.
     """
 
+    extents: Callable[[Any], Floats]
     least: float
     lures: float
     usual: Skill
@@ -116,11 +118,13 @@ class _Groups(NamedTuple):
     numbers: npt.NDArray[np.int64]
 
 
-def evidence(marks: Sequence[Marks], class_count: int, rules: Rules) -> list[Evidence]:
+def evidence(answers: Sequence[Sequence[Any]], class_count: int, rules: Rules) -> list[Evidence]:
     """What an object reveals about each of its workers; nothing if there is only one.
 
+    :param answers: for each worker, a list of what was marked, each a mapping with a ``label``.
     :param class_count: how many labels the job has.
     """
+    _, marks = _marks_of(answers, rules.extents)
     of_workers = [Evidence()] * len(marks)
     if len(marks) < 2:
         return of_workers
@@ -155,14 +159,18 @@ def _repeated(labels: Sequence[int], class_count: int) -> tuple[float, float]:
     return float(count), class_count * same / (count - 1)
 
 
-def consolidate(marks: Sequence[Marks], skills: Sequence[Skill], rules: Rules) -> list[AgreedMark]:
+def consolidate(
+    answers: Sequence[Sequence[Any]], known_skills: Sequence[Skill] | None, rules: Rules
+) -> list[AgreedMark]:
     """The things that are probably there, in the order in which they were marked. One worker's marks stay as they are.
 
-    :param marks: what each worker marked in an object.
-    :param skills: how well each of them works.
+    :param answers: for each worker, a list of what was marked, each a mapping with a ``label``.
+    :param known_skills: how well each of them works; None if all work alike.
     """
-    if not marks:
+    if not answers:
         return []
+    occurring, marks = _marks_of(answers, rules.extents)
+    skills = [rules.usual] * len(answers) if known_skills is None else known_skills
     order = range(1) if len(marks) == 1 else _ranked(marks, skills)
     matched = _matched([marks[place] for place in order], rules.least)
     if not len(matched.there):
@@ -180,7 +188,7 @@ def consolidate(marks: Sequence[Marks], skills: Sequence[Skill], rules: Rules) -
         else _kept(matched.there, probable, extents, [name.best[0] for name in names])
     )
     common = [
-        AgreedMark(label, extents[group].tolist(), float(probable[group] * placed[group]) * sure)
+        AgreedMark(occurring[label], extents[group].tolist(), float(probable[group] * placed[group]) * sure)
         for group, (label, sure) in zip(
             kept, _named([names[group] for group in kept], probable[list(kept)], skilled), strict=True
         )

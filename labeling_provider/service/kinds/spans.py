@@ -7,19 +7,17 @@ the mode of the cluster, or else the median; the label is the most frequent one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from random import Random
 from statistics import median_low
 from typing import TYPE_CHECKING, Any, Final
 
+from labeling_provider.service.kinds import marks
 from labeling_provider.service.kinds.kind import Answered, AnswerError, Content, ObjectLabel, OneByOne, runs
 from labeling_provider.service.kinds.skills import Evidence, Skill
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-    from labeling_provider.service.kinds import marks
 
 Span = dict[str, Any]
 """``label``, ``startOffset`` and ``endOffset``, in characters, excluding the end."""
@@ -116,17 +114,12 @@ def consolidate_spans(
     :param skills: how well each of them works, see :func:`evidence_of_spans`; None if all work alike.
     :return: spans, each with the probability that there is one with exactly these borders and this label, 0 to 1.
     """
-    from labeling_provider.service.kinds import marks
-
-    names, given = marks.marks_of(answers, _extents)
-    known = [USUAL] * len(answers) if skills is None else skills
-    agreed = marks.consolidate(given, known, _rules())
     kept = [
         (
-            {"label": names[mark.label], "startOffset": int(mark.extent[0]), "endOffset": int(mark.extent[1])},
+            {"label": mark.label, "startOffset": int(mark.extent[0]), "endOffset": int(mark.extent[1])},
             mark.confidence,
         )
-        for mark in agreed
+        for mark in marks.consolidate(answers, skills, _RULES)
     ]
     return sorted(kept, key=lambda pair: (pair[0]["startOffset"], pair[0]["endOffset"]))
 
@@ -137,9 +130,7 @@ def evidence_of_spans(answers: Sequence[Sequence[Span]], class_count: int) -> li
     :param answers: as for :func:`consolidate_spans`.
     :param class_count: how many labels the job has.
     """
-    from labeling_provider.service.kinds import marks
-
-    return marks.evidence(marks.marks_of(answers, _extents)[1], class_count, _rules())
+    return marks.evidence(answers, class_count, _RULES)
 
 
 def _extents(spans: Sequence[Span]) -> npt.NDArray[np.float64]:
@@ -147,13 +138,6 @@ def _extents(spans: Sequence[Span]) -> npt.NDArray[np.float64]:
     import numpy as np
 
     return np.array([[span["startOffset"], span["endOffset"]] for span in spans], dtype=np.float64).reshape(-1, 2)
-
-
-@cache
-def _rules() -> marks.Rules:
-    from labeling_provider.service.kinds.marks import Rules
-
-    return Rules(_MATCH, _LURES, USUAL, _likely_borders, _off)
 
 
 def _likely_borders(extents: Any, there: Any, off: Any) -> tuple[Any, Any]:
@@ -189,6 +173,7 @@ def _off(extents: Any, there: Any) -> Any:
     """The share of each span's borders that differ from the others'. See :data:`USUAL`."""
     import numpy as np
 
-    from labeling_provider.service.kinds.marks import outvoted
+    return np.mean([marks.outvoted(extents[..., border], there) for border in range(2)], axis=0)
 
-    return np.mean([outvoted(extents[..., border], there) for border in range(2)], axis=0)
+
+_RULES: Final = marks.Rules(_extents, _MATCH, _LURES, USUAL, _likely_borders, _off)

@@ -286,7 +286,7 @@ def test_the_session_s_cookie_stays_on_https(behind_proxy: Service, provider: Id
     command = [str(BIN / "labeling"), "workers", "--endpoint-url", behind_proxy.endpoint_url]
     for move in (["add", "Yara"], ["invite", "Yara"]):
         done = subprocess.run([*command, *move], env=env, capture_output=True, text=True, check=True)
-    link = done.stdout.strip()
+    link = done.stdout.split()[1]
     assert link.startswith(f"{behind_proxy.endpoint_url}/portal/invitations/")
     same = {"origin": behind_proxy.endpoint_url, "sec-fetch-site": "same-origin", "x-forwarded-for": "192.0.2.7"}
     answer = httpx.post(link, data={"password": "correct horse battery"}, headers=same, verify=provider.trusted)

@@ -43,6 +43,18 @@ class Entry(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+class Mover:
+    """Brings things of one kind.
+
+    :param source: where they are.
+    :param target: the service.
+    :param dry_run: whether only to look.
+    """
+
+    def __init__(self, source: GroundTruth, target: GroundTruth, *, dry_run: bool = False) -> None:
+        self._source, self._target, self._dry_run = source, target, dry_run
+
+
 def ask(where: GroundTruth, operation: str, what: str, **request: Any) -> dict[str, Any]:
     """The answer to a request to SageMaker.
 

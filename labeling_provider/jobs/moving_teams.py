@@ -14,6 +14,7 @@ from labeling_provider.groundtruth.workforce_identity import TeamMember, Workfor
 from labeling_provider.jobs.moving_parts import (
     SOURCE_TAG,
     Entry,
+    Mover,
     MovingError,
     Outcome,
     answered,
@@ -32,16 +33,11 @@ _COMING, _HERE = "coming", "here"
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-class Teams:
-    """Workteams on their way.
-
-    :param source: where they are.
-    :param target: the service.
-    :param dry_run: whether only to look.
-    """
+class Teams(Mover):
+    """Workteams on their way."""
 
     def __init__(self, source: GroundTruth, target: GroundTruth, *, dry_run: bool = False) -> None:
-        self._source, self._target, self._dry_run = source, target, dry_run
+        super().__init__(source, target, dry_run=dry_run)
         self._arns: dict[str, str] = {}
 
     def bring_all(self) -> Iterator[Entry]:

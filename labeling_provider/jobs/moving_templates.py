@@ -7,27 +7,18 @@ import urllib.request
 from collections.abc import Iterator
 from typing import Final
 
-from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.client.retries import is_not_found, is_outage
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.groundtruth.tag_lists import write_tags
 from labeling_provider.groundtruth.uris import is_web_address
-from labeling_provider.jobs.moving_parts import Entry, MovingError, Outcome, ask, entries, tags_at
+from labeling_provider.jobs.moving_parts import Entry, Mover, MovingError, Outcome, ask, entries, tags_at
 
 MAX_DOWNLOAD_SECONDS: Final = 30
 _MAX_TEMPLATE_BYTES: Final = 4 * Quota.TEMPLATE
 
 
-class NamedTemplates:
-    """Worker templates on their way.
-
-    :param source: where they are.
-    :param target: the service.
-    :param dry_run: whether only to look.
-    """
-
-    def __init__(self, source: GroundTruth, target: GroundTruth, *, dry_run: bool = False) -> None:
-        self._source, self._target, self._dry_run = source, target, dry_run
+class NamedTemplates(Mover):
+    """Worker templates on their way."""
 
     def bring_all(self) -> Iterator[Entry]:
         """Bring every worker template that has a name of its own (a human task UI).

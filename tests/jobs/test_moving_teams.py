@@ -18,12 +18,6 @@ from tests.own_names import own_id
 
 
 @pytest.fixture
-def name() -> str:
-    """A name that no other test has."""
-    return f"t{own_id().hex[:10]}"
-
-
-@pytest.fixture
 def teams(amazon: Lab, lab: Lab) -> Teams:
     return Teams(ground_truth(amazon), ground_truth(lab))
 

@@ -9,13 +9,12 @@ from labeling_provider.jobs.moving_parts import Entry, MovingError, Outcome
 from labeling_provider.jobs.moving_templates import NamedTemplates, _download
 from tests.client.clients import ground_truth
 from tests.conftest import Lab
-from tests.own_names import own_id
 
 
 @pytest.fixture
-def name() -> str:
-    """A name that no other test has."""
-    return f"t{own_id().hex[:10]}"
+def name(name: str) -> str:
+    """Such a name; a template's has no capitals."""
+    return name.lower()
 
 
 @pytest.fixture

@@ -9,11 +9,16 @@ from tests.service.web.portal.conftest import PeopleJob
 
 
 def signed_in(page: Any, lab: Lab, name: str, job: PeopleJob) -> None:
+    """Sign in, open a job, and wait until its first task stands."""
+    started(page, lab, name, job)
+    shown(page)
+
+
+def started(page: Any, lab: Lab, name: str, job: PeopleJob) -> None:
     """Sign in and open a job."""
     page.goto(f"{lab.service.endpoint_url}/portal/labeling-jobs/{job.name}")
     page.get_by_label("Name").fill(name)
     page.get_by_role("button", name="Start").click()
-    shown(page)
 
 
 def shown(page: Any, besides: str = "") -> Any:

@@ -17,7 +17,7 @@ from dev.torture_people import TEMPLATE, AtChromium
 from labeling_provider.service.web.requests import STATIC_PATH
 from tests.conftest import Lab, texts
 from tests.own_names import own_id
-from tests.service.web.portal.at_page import shown, signed_in, submitted, task_of
+from tests.service.web.portal.at_page import shown, signed_in, started, submitted, task_of
 from tests.service.web.portal.conftest import Pages, PeopleJob
 
 pytestmark = pytest.mark.e2e
@@ -189,9 +189,7 @@ def test_a_task_that_could_not_be_loaded_is_loaded_again(lab: Lab, people_job: J
     with somebodys_page() as page:
         page.clock.install()
         page.route("**/portal/frame/*", lose_many)
-        page.goto(f"{lab.service.endpoint_url}/portal/labeling-jobs/{job.name}")
-        page.get_by_label("Name").fill("Patient")
-        page.get_by_role("button", name="Start").click()
+        started(page, lab, "Patient", job)
         page.wait_for_selector("iframe.shown")
         seconds = 0
         while page.locator("iframe.shown[aria-busy=false]").count() == 0:
@@ -221,9 +219,7 @@ def test_a_task_that_speaks_while_it_would_be_loaded_again_is_left_alone(
     with somebodys_page() as page:
         page.clock.install()
         page.route("**/portal/frame/*", hold_the_second)
-        page.goto(f"{lab.service.endpoint_url}/portal/labeling-jobs/{job.name}")
-        page.get_by_label("Name").fill("Quick")
-        page.get_by_role("button", name="Start").click()
+        started(page, lab, "Quick", job)
         task = page.frame_locator("iframe.shown")
         task.locator("#speak:enabled").wait_for()
         with page.expect_request("**/portal/frame/*"):

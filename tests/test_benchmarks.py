@@ -41,7 +41,9 @@ def test_a_benchmark_runs_in_its_smallest_form(name: str, tmp_path: Path) -> Non
     process.start()
     process.join(PATIENCE * 300)
     process.kill()
-    assert process.exitcode == 0, err.read_text()[-3000:]
+    # Its last line says what went wrong: the short summary of a run shows only the first.
+    said = err.read_text()[-3000:].strip()
+    assert process.exitcode == 0, f"{process.exitcode}: {said.splitlines()[-1:]}\n{said}"
     figures = json.loads(out.read_text().splitlines()[-1])
     assert name != "replicas" or figures.keys() >= OF_REPLICAS
     # That of the pages has figures for each database.

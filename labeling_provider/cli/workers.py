@@ -73,6 +73,7 @@ def main(arguments: Sequence[str]) -> int:
     elif chosen.move == "erase":
         print(f"{counted(answer['files'], 'file')} in S3 changed")
         print(f"in the service's records, this person is now {answer['worker_id']}")
+        print("not reached: files of jobs that were deleted before, backups, logs, and the identity provider")
     elif chosen.move == "sign-out":
         print(f"{answer['sessions']} sessions ended")
     return 0

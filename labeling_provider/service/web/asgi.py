@@ -201,6 +201,10 @@ class Application:
         await response(scope, receive, send)
 
     async def _answer(self, request: RequestHead, receive: Receive, seen: _Seen, address: str) -> ASGIApp:
+        direction = await self._entrance.direction(request, address)
+        if direction is not None:
+            ROUTE.set("address")
+            return direction
         try:
             admitted = await self._entrance.admit(request, address)
         except ApiError as error:

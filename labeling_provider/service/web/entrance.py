@@ -12,16 +12,17 @@ from functools import partial
 from http import HTTPStatus
 from typing import Final
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from labeling_provider.service.cloud.offered import Service
 from labeling_provider.service.cloud.sealing import Unreadable
+from labeling_provider.service.database.states import Role
 from labeling_provider.service.failures import ApiError
 from labeling_provider.service.web.monitoring import Monitoring
 from labeling_provider.service.web.origins import check_page, is_local_name
 from labeling_provider.service.web.private_workforces import Workforces
 from labeling_provider.service.web.request_threads import RequestThreads
-from labeling_provider.service.web.requests import METRICS_PATH, RequestHead
+from labeling_provider.service.web.requests import METRICS_PATH, PAGES_PATH, PORTAL_PATH, RequestHead
 from labeling_provider.service.web.signatures import Credentials, Signature
 from labeling_provider.service.web.visitors import Visitors
 from labeling_provider.service.work.people import Person
@@ -31,20 +32,23 @@ log = logging.getLogger(__name__)
 
 WELL_KNOWN: Final = Credentials("local", "local")
 """The keys on loopback. Other keys are accepted there as well, but can't be checked."""
+_ANYBODY: Final = Requester("anybody", Role.NOBODY, frozenset())
+"""Who asks for what is open to everybody."""
 
 
 @dataclass(frozen=True)
 class Admitted:
     """A caller who was let in.
 
+    :param who: who may do what is asked; never more than the caller has shown.
     :param signature: the request's signature; None if it has none.
     :param credentials: the credentials of the signature; None if the service does not know them.
     :param person: the person signed in in a browser; None if the request was made with a key.
     """
 
+    who: Requester
     signature: Signature | None = None
     credentials: Credentials | None = None
-    who: Requester = ADMINISTRATOR
     person: Person | None = None
 
 
@@ -83,6 +87,17 @@ class Entrance:
         # Nearly always it is known, and a thread would cost each request of a page.
         return await self._threads.run(partial(self._workforces.may_enter, address)) if known is None else known
 
+    async def direction(self, request: RequestHead, address: str) -> Response | None:
+        """What leads a browser from the service's bare address to its pages; None for other callers.
+
+        :param address: the IP address.
+        """
+        if not request.is_bare_address or not await self.may_enter(address):
+            return None
+        if self.is_demanding:
+            return RedirectResponse(f"{PORTAL_PATH}/", HTTPStatus.SEE_OTHER)
+        return RedirectResponse(f"{PAGES_PATH}/", HTTPStatus.SEE_OTHER) if is_local_name(request.host_name) else None
+
     async def invitation(self, request: RequestHead, refusal: ApiError) -> Response | None:
         """The page that leads a browser to the sign-in after its request was refused; None for other callers."""
         if not (self._visitors and request.is_page and refusal.status == HTTPStatus.UNAUTHORIZED):
@@ -99,10 +114,10 @@ class Entrance:
             message = f"This service does not answer for the host {request.host!r}."
             raise ApiError("AccessDenied", message, HTTPStatus.FORBIDDEN)
         if request.method == "OPTIONS" and request.reads_an_object and not request.is_page:
-            # This is a browser's preflight request: it can't be signed.
-            return Admitted()
+            # This is a browser's preflight request: it can't be signed, and reads nothing but what pages may do.
+            return Admitted(ADMINISTRATOR)
         if request.is_static:
-            return Admitted()
+            return Admitted(_ANYBODY)
         if request.is_monitoring:
             check_page(request, presigned=False, secret=self.is_demanding)
             authorization = request.headers.get("authorization", "")
@@ -110,24 +125,24 @@ class Entrance:
                 who = await self._basic(authorization)
                 if not who.is_administrator:
                     raise ApiError("AccessDenied", "Metrics are for the administrator.", HTTPStatus.FORBIDDEN)
-            return Admitted()
+            return Admitted(_ANYBODY)
         if request.is_portal:
             # People sign in there by themselves.
             check_page(request, presigned=False, secret=self.is_demanding)
-            return Admitted()
+            return Admitted(_ANYBODY)
         signature = Signature.of(request)
         if self.is_demanding and request.is_page and not _is_signed_read(request, signature):
             person = await self._threads.run(partial(self._visitors.of, request, address)) if self._visitors else None
             if person is not None and self._visitors:
                 check_page(request, presigned=False, secret=True)
-                return Admitted(who=self._visitors.requester(person), person=person)
+                return Admitted(self._visitors.requester(person), person=person)
             who = await self._basic(request.headers.get("authorization", ""))
             check_page(request, presigned=False, secret=True)
-            return Admitted(who=who)
+            return Admitted(who)
         if signature is None and self.is_demanding:
             message = "This service accepts only requests signed with its credentials."
             raise ApiError("MissingAuthenticationToken", message, HTTPStatus.FORBIDDEN)
-        admitted = Admitted() if signature is None else await self._signer(request, signature)
+        admitted = Admitted(ADMINISTRATOR) if signature is None else await self._signer(request, signature)
         right = admitted.credentials is not None
         of_s3 = signature is not None and signature.is_presigned and signature.service == Service.S3
         presigned = right and of_s3
@@ -164,11 +179,11 @@ class Entrance:
                 raise ApiError("AccessDenied", "This key is for links that read objects.", HTTPStatus.FORBIDDEN)
             signature.check_cover(request, datetime.fromtimestamp(time.time(), UTC))
             signature.check(request, self._link_credentials, None)
-            return Admitted(signature, self._link_credentials)
+            return Admitted(ADMINISTRATOR, signature, self._link_credentials)
         known = await self._known(signature.access_key_id)
         if known is None:
             if not self.is_demanding and not signature.is_presigned:
-                return Admitted(signature)
+                return Admitted(ADMINISTRATOR, signature)
             ours = self._credentials.access_key_id
             message = "The access key is not this service's" + ("." if self.is_demanding else f" ({ours!r}).")
             raise ApiError("InvalidClientTokenId", message, HTTPStatus.FORBIDDEN)
@@ -177,7 +192,7 @@ class Entrance:
         if signature.payload is not None:
             signature.check(request, credentials, None)
             await self.was_used(credentials)
-        return Admitted(signature, credentials, who)
+        return Admitted(who, signature, credentials)
 
     async def was_used(self, credentials: Credentials) -> None:
         """Note that a requester's key was used; the administrator's are not watched."""

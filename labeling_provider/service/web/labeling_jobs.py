@@ -131,7 +131,7 @@ class LabelingJobs:
         with self._database.read() as connection:
             others = arns - key_rows.owned(connection, who.name, arns)
         if others:
-            raise _denied(f"{min(others)} is not {who.name}'s.")
+            raise _denied(who.lacks(others))
 
     def _queue_arn(self, name: str) -> str:
         """The queue of a streaming job."""

@@ -115,6 +115,13 @@ class RequestHead:
         return (path == PORTAL_PATH or path.startswith(f"{PORTAL_PATH}/")) and not is_signed and not self.target
 
     @property
+    def is_bare_address(self) -> bool:
+        """Whether somebody has opened the service's address in a browser. Clients of S3 ask for XML, or anything."""
+        is_plain = self.path == "/" and not self.parameters and "authorization" not in self.headers
+        is_browser = self.method in {"GET", "HEAD"} and "text/html" in self.headers.get("accept", "")
+        return is_plain and is_browser and self.s3_path == "/"
+
+    @property
     def is_static(self) -> bool:
         """Whether the request is for a file that workers' pages load; these are for everybody."""
         return self.is_portal and self.path.startswith(f"{STATIC_PATH}/")

@@ -135,7 +135,7 @@ class Rights:
         with self._database.read() as connection:
             others = arns - key_rows.owned(connection, who.name, arns)
         if others:
-            raise _denied(f"{min(others)} is not {who.name}'s.")
+            raise _denied(who.lacks(others))
 
     def _made(self, asked: Asked) -> str | None:
         """The ARN of what is to be created."""

@@ -13,6 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
+from labeling_provider.groundtruth.facts import bucket_arn
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.sealing import SETTING, Seal
 from labeling_provider.service.database import key_rows, people_rows
@@ -102,6 +103,22 @@ class Requester:
         """Whether the key covers a job with this workteam and these tags."""
         in_team = not self.teams or workteam_arn.rpartition("/")[2] in self.teams
         return in_team and all(tags.get(name) == value for name, value in self.tags.items())
+
+    def lacks(self, arns: Collection[str]) -> str:
+        """Say that something belongs to others, and how the administrator can share a bucket.
+
+        :param arns: at least one.
+        """
+        others = min(arns)
+        sentence = f"{others} is not {self.name}'s."
+        bucket = others.removeprefix(bucket_arn(""))
+        if bucket == others:
+            return sentence
+        return (
+            f"{sentence} The administrator can make a key that may use the bucket, `labeling keys "
+            f"add {self.name} --bucket {bucket}`, or share it with all people of the identity provider who are "
+            f"requesters: --requester-bucket {bucket}."
+        )
 
     def owns(self, connection: Connection, arn: str) -> bool:
         """Whether something is the requester's own."""

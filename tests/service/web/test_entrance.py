@@ -61,7 +61,7 @@ def make_entrance(credentials: Credentials | None, keys: Keys | None = None) -> 
     )
 
 
-def admit(entrance: Entrance, path: str = "/_labeling/", method: str = "GET", **headers: str) -> Admitted:
+def head_of(path: str, method: str, **headers: str) -> RequestHead:
     scope: dict[str, Any] = {
         "type": "http",
         "scheme": "http",
@@ -71,7 +71,11 @@ def admit(entrance: Entrance, path: str = "/_labeling/", method: str = "GET", **
         "query_string": path.partition("?")[2].encode(),
         "headers": [(name.encode(), value.encode()) for name, value in {"host": "localhost", **headers}.items()],
     }
-    return asyncio.run(entrance.admit(RequestHead.of(scope), "127.0.0.1"))
+    return RequestHead.of(scope)
+
+
+def admit(entrance: Entrance, path: str = "/_labeling/", method: str = "GET", **headers: str) -> Admitted:
+    return asyncio.run(entrance.admit(head_of(path, method, **headers), "127.0.0.1"))
 
 
 def basic(name: str, password: str) -> str:
@@ -123,6 +127,25 @@ def test_api_calls_without_a_signature_are_refused_where_credentials_are_demande
     admit(make_entrance(None), "/", "POST")
     with pytest.raises(ApiError, match="accepts only requests signed with its credentials"):
         admit(make_entrance(OWNER), "/", "POST")
+
+
+def test_a_browser_at_the_bare_address_is_led_on_and_nobody_else() -> None:
+    browser = {"accept": "text/html,*/*;q=0.8"}
+
+    def direction(credentials: Credentials | None, path: str = "/", method: str = "GET", **headers: str) -> str | None:
+        head = head_of(path, method, **headers)
+        response = asyncio.run(make_entrance(credentials).direction(head, headers.get("address", "known")))
+        return response.headers["location"] if response else None
+
+    assert (direction(OWNER, **browser), direction(None, **browser)) == ("/portal/", "/_labeling/")
+    assert direction(OWNER, **browser, host="lab.example") == "/portal/"
+    assert direction(None, **browser, host="lab.example") is None
+    assert direction(OWNER, **browser, address="far") is None
+    assert direction(OWNER, **browser, authorization="AWS4") is None
+    assert direction(OWNER, **browser, host="bucket.localhost") is None
+    assert direction(OWNER) is None
+    for path, method in (("/", "POST"), ("/?acl", "GET"), ("/bucket", "GET")):
+        assert direction(OWNER, path, method, **browser) is None
 
 
 def test_people_come_to_the_portal_from_the_addresses_of_the_workforces() -> None:

@@ -29,6 +29,7 @@ EVIL = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site", "Sec-F
 """What a browser adds to a request by a script of another site."""
 EVIL_GET = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
 """What it adds where another site embeds something."""
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 OWN = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
 AIRFLOW = {"Origin": "http://localhost:8080", "Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"}
 RULE = {"AllowedOrigins": ["*"], "AllowedMethods": ["GET"], "AllowedHeaders": [], "ExposeHeaders": []}
@@ -300,6 +301,16 @@ def test_from_anybody_else_such_headers_mean_nothing(guarded: Service, owner: Ca
     try:
         headers = {"x-forwarded-for": "192.0.2.7", "x-forwarded-proto": "https"}
         assert httpx.get(f"{guarded.endpoint_url}/portal/sign-in", headers=headers).status_code == 404
+        assert httpx.get(guarded.endpoint_url, headers={**headers, **BROWSER}).status_code == 403
     finally:
         change(WorkforceName="default", SourceIpConfig={"Cidrs": []})
     assert httpx.get(f"{guarded.endpoint_url}/portal/sign-in").status_code == 200
+
+
+def test_the_bare_address_leads_a_browser_to_the_portal_or_the_pages(guarded: Service, lab: Lab) -> None:
+    for service, place in ((guarded, "/portal/"), (lab.service, "/_labeling/")):
+        answer = httpx.get(service.endpoint_url, headers=BROWSER)
+        assert (answer.status_code, answer.headers["location"]) == (303, place)
+        opened = httpx.get(service.endpoint_url, headers=BROWSER, follow_redirects=True)
+        assert "text/html" in opened.headers["content-type"]
+        assert httpx.get(service.endpoint_url).headers["content-type"].endswith("/xml")

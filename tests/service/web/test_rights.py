@@ -193,8 +193,11 @@ def test_a_bucket_is_its_maker_s(ann: Key, ben: Key, guarded: Service, run: Run,
     for source in ({"Bucket": name, "Key": "a/b"}, f"/{name}/a/b", f"{name}%2Fa/b"):
         assert refused(others.copy_object, **copied, CopySource=source) == "AccessDenied"
     assert refused(s3.put_bucket_policy, Bucket=name, Policy="{}") == "AccessDenied"
-    with pytest.raises(ClientError, match="is not Ben's"):
+    hint = f"is not Ben's. The administrator can make a key .* `labeling keys add Ben --bucket {name}`"
+    with pytest.raises(ClientError, match=hint):
         ben.job(bucket=name)
+    with pytest.raises(ClientError, match=hint):
+        others.list_objects_v2(Bucket=name)
     shared = Key(guarded, run, "Ben", "--bucket", name)
     assert shared.client("s3").get_object(Bucket=name, Key="a/b")["Body"].read() == b"x"
     owner("s3").create_bucket(Bucket=f"{name}-admin")

@@ -28,6 +28,15 @@ class JobSensor(LabelingTask, BaseSensorOperator):
 
     job_name: str
 
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Continue after the trigger; a skip says why, which Airflow's own does not."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except AirflowSkipException as skip:
+            if skip.__cause__ is None:
+                raise
+            raise AirflowSkipException(str(skip.__cause__)) from skip.__cause__
+
     def _fail(self, error: Exception) -> NoReturn:
         if self.soft_fail or self.never_fail:
             raise AirflowSkipException(str(error)) from error

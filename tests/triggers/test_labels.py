@@ -27,8 +27,11 @@ class Stream:
         self.labels_uri = f"s3://lab/labels/{own_id().hex[:8]}"
 
     def publish(self, *numbers: int) -> None:
+        """Publish texts, and wait for their labels: a batch that is awaited must not be smaller by luck."""
+        wanted = self.in_queue() + len(numbers)
         for number in numbers:
             self.topic.publish(text(number))
+        wait_until(lambda: self.in_queue() == wanted, 30, f"{wanted} messages are in the queue")
 
     def trigger(self, **arguments: Any) -> LabelsArrivedTrigger:
         made = LabelsArrivedTrigger(

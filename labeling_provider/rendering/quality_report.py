@@ -73,7 +73,6 @@ def report_html(
         classes=quality.classes.most_common(MAX_CLASSES),
         max_class=max(*quality.classes.values(), 1) if quality.classes else 1,
         histograms={whose: _columns(counts) for whose, counts in histograms.items() if any(counts)},
-        workers=quality.workers[:MAX_WORKERS],
         cards=cards,
         changes=changes,
     ).encode()

@@ -93,7 +93,7 @@ def test_a_name_is_isolated_and_goes_on_in_the_next_line_after_its_signs() -> No
 
 
 OURS = re.compile(
-    r'"|(?:word|time|age|duration|moment|day|price|status|progress|share_bar|counted|hidden|figures|facts|class_names|super|'
+    r'"|(?:word|time|age|duration|moment|day|price|status|progress|share_bar|counted|hidden|figures|facts|workers_table|class_names|super|'
     r"style_sheet)\(|.*(?:\|(?:number|length|share|isolated|format\(.*\))|\.format\(.*\))( if .* else .*)?$"
 )
 """Numbers, times, our own words, and what is isolated."""

@@ -131,6 +131,12 @@ def test_the_page_tells_what_was_measured(bucket: MemoryStore) -> None:
     )
     for words in ("too few", "worker-1", "0.42", "No &lt;b&gt;answer", "6.0 s", "50.0%", "2 answers were read"):
         assert words in page, words
+    many = Measure(Files(bucket), "bird")
+    file = answered(bucket, 1, *(answer(f"worker-{number}", "a") for number in range(101)))
+    many.answers([AnsweredJob(manifest, [file], 1)])
+    page = report_html(many.quality, Files(bucket), title="m", label_attribute="bird").decode()
+    assert "101 answers were read; 1 object has answers." in page
+    assert (page.count('data-name="Worker"'), "And 1 more worker.<" in page) == (100, True)
     good = report_html(Quality(), Files(bucket), title="m", label_attribute="bird").decode()
     assert "All requirements are met" in good
 

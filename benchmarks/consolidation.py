@@ -320,7 +320,7 @@ def measured(kind: str, scene: str, seeds: Iterable[int], workers: int, pictures
     }
 
 
-def _rated(pairs: Sequence[tuple[Sequence[Thing], Found]], least: float) -> tuple[float, float]:
+def _rated(pairs: Sequence[tuple[Sequence[Thing], Found]], min_similarity: float) -> tuple[float, float]:
     """F1 and the calibration error."""
     hits, wanted, sure, right = 0, 0, [], []
     for truth, consolidated in pairs:
@@ -331,7 +331,7 @@ def _rated(pairs: Sequence[tuple[Sequence[Thing], Found]], least: float) -> tupl
             ]
         ).reshape(len(consolidated), len(truth))
         is_right = np.zeros(len(consolidated), dtype=bool)
-        while table.size and table.max() >= least:
+        while table.size and table.max() >= min_similarity:
             row, column = np.unravel_index(int(table.argmax()), table.shape)
             is_right[row] = True
             table[row], table[:, column] = -1, -1

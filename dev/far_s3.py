@@ -62,7 +62,7 @@ class _Endpoint:
     def __init__(self, latency: float) -> None:
         self._latency = latency
         self._objects: dict[str, bytes] = {}
-        self._under_way = self._most = 0
+        self._under_way = self._peak = 0
 
     async def serve(self) -> None:
         server = await asyncio.start_server(self._connected, "127.0.0.1", 0, backlog=500)
@@ -77,7 +77,7 @@ class _Endpoint:
                 headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
                 method, path, _ = first.split(" ")
                 self._under_way += 1
-                self._most = max(self._most, self._under_way)
+                self._peak = max(self._peak, self._under_way)
                 if headers.get("expect") == "100-continue":
                     await asyncio.sleep(self._latency)
                     writer.write(_CONTINUE)
@@ -95,7 +95,7 @@ class _Endpoint:
 
     def _answer(self, method: str, path: str, body: bytes) -> bytes:
         if path == "/":
-            return _response("200 OK", json.dumps({"most_at_once": self._most}).encode())
+            return _response("200 OK", json.dumps({"most_at_once": self._peak}).encode())
         if path.startswith("/gone/"):
             return _response("404 Not Found", b"<Error><Code>NoSuchBucket</Code></Error>")
         if path.startswith("/page"):

@@ -137,8 +137,8 @@ def environment(folder: Path, constraints: Path, extras: str, progress: Progress
     progress.tell(f"making the environment {folder} with Python {sys.version.split()[0]}")
     if subprocess.run([sys.executable, "-m", "venv", str(folder)], check=False).returncode:
         raise InstallError(_NO_FOLDER.format(folder) if importlib.util.find_spec("ensurepip") else _NO_VENV)
-    most = sum(1 for line in constraints.read_text().splitlines() if line.strip())
-    progress.tell(f"installing up to {most} packages of {constraints}: some minutes, depending on the network")
+    max_packages = sum(1 for line in constraints.read_text().splitlines() if line.strip())
+    progress.tell(f"installing up to {max_packages} packages of {constraints}: some minutes, depending on the network")
     install = [str(folder / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-compile"]
     install += ["--progress-bar=off", "--constraint", str(constraints)]
     # The pip that comes with Python 3.11 takes twice the time for the rest.

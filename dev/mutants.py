@@ -127,13 +127,13 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("module", type=Path, help="such as labeling_provider/jobs/waiting.py")
     options.add_argument("tests", nargs="*", help="tests that should see a change")
-    options.add_argument("--most", type=int, default=20, metavar="N", help="how many changes to try")
+    options.add_argument("--max-changes", type=int, default=20, metavar="N", help="how many changes to try")
     options.add_argument("--seed", type=int, default=1)
     chosen = options.parse_intermixed_args()
     if not (ROOT / chosen.module).is_file():
         options.error(f"there is no file {chosen.module}")
     changes = list(mutants((ROOT / chosen.module).read_text()))
-    sample = sorted(Random(chosen.seed).sample(changes, min(chosen.most, len(changes))))
+    sample = sorted(Random(chosen.seed).sample(changes, min(chosen.max_changes, len(changes))))
     with tempfile.TemporaryDirectory(prefix="labeling-mutants-") as folder:
         root = copy_of_tree(Path(folder))
         trial, path = Trial(root, chosen.tests or [str(home_of(chosen.module))]), root / chosen.module

@@ -62,6 +62,9 @@ KEYS = {
     *("CognitoConfig", "OidcConfig", "CognitoMemberDefinition", "OidcMemberDefinition"),
 }
 """Keys of Amazon's documents that ``groundtruth.objects`` names or ``groundtruth.workforce_identity`` reads."""
+LIMIT_WORD = re.compile("_?((most|least|fewest)(_|$)|maximum_)", re.IGNORECASE)
+NO_LIMITS = {"least_confident", "most_changed"}
+"""Objects that are the least or the most of something."""
 VAGUE = {"one", "found", "thing", "things", "told"}
 """What a variable is called by who does not say what it holds."""
 NAMED = ("labeling_provider/**", "dags/**", "dev/**", "benchmarks/**", "tests/**", "frontend")
@@ -531,21 +534,26 @@ def test_variables_are_called_what_they_hold() -> None:
 
 
 def test_limits_are_called_so() -> None:
-    """``MAX_CALLS``, not ``CALLS_AT_ONCE`` or ``MOST_CALLS``; ``max_calls``, not ``maximum_calls``.
+    """``MAX_CALLS``, not ``CALLS_AT_ONCE`` or ``MOST_CALLS``; ``max_calls``, not ``maximum_calls`` or ``most``;
+    ``MIN_CALLS``, not ``LEAST_CALLS``, ``FEWEST_CALLS`` or ``least``.
 
     How many are done in one step is no limit.
     """
     limiters = {"CapacityLimiter", "Semaphore", "BoundedSemaphore", "ThreadPoolExecutor"}
     wrong = []
-    for folder in ("labeling_provider", "benchmarks"):
+    for folder in ("labeling_provider", "benchmarks", "dags", "dev", "tests"):
         for path in sorted((ROOT / folder).rglob("*.py")):
-            names = [name for _, name in variables(tree(path)) if re.match("_?(MOST(_|$)|maximum_)", name)]
+            names = [name for _, name in variables(tree(path)) if is_wrong_limit(name)]
             for call in (node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)):
                 if ast.unparse(call.func).rpartition(".")[2] in limiters:
                     given = (argument.id for argument in call.args if isinstance(argument, ast.Name))
                     names += [name for name in given if re.match("(?!_?MAX_).*AT_ONCE$", name)]
             wrong += [f"{path.relative_to(ROOT)}: {name}" for name in names]
     assert wrong == []
+
+
+def is_wrong_limit(name: str) -> bool:
+    return bool(LIMIT_WORD.match(name)) and name.lstrip("_") not in NO_LIMITS
 
 
 def variables(

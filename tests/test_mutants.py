@@ -42,7 +42,7 @@ def test_a_module_is_tried_with_its_own_tests() -> None:
 def test_what_no_test_sees_is_told_and_the_tree_stays_as_it_is() -> None:
     module = "labeling_provider/groundtruth/dates.py"
     before = (ROOT / module).read_bytes()
-    command = [sys.executable, "-m", "dev.mutants", module, "--most", "2"]
+    command = [sys.executable, "-m", "dev.mutants", module, "--max-changes", "2"]
     blind = subprocess.run(
         [*command, "tests/test_mutants.py::test_a_module_is_tried_with_its_own_tests"],
         cwd=ROOT,

@@ -79,12 +79,12 @@ def _write(objects: Objects, uri: str, picture: bytes) -> None:
         upload.write(picture)
 
 
-def _finish(waiting: deque[Future[None]], most: int) -> None:
-    """Wait until at most ``most`` frames are still to be written.
+def _finish(waiting: deque[Future[None]], max_waiting: int) -> None:
+    """Wait until at most ``max_waiting`` frames are still to be written.
 
     :raises LabelingError: if one can't be written.
     """
-    while len(waiting) > most:
+    while len(waiting) > max_waiting:
         waiting.popleft().result()
 
 

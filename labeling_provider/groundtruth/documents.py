@@ -101,12 +101,12 @@ def is_unicode(text: str) -> bool:
     return text.isascii() or _SURROGATES.search(text) is None
 
 
-def plain(text: str, most: int) -> str:
+def plain(text: str, max_characters: int) -> str:
     """A string that every database accepts: lone surrogates and NUL characters are replaced.
 
-    :param most: the number of characters to keep.
+    :param max_characters: the number of characters to keep.
     """
-    return _SURROGATES.sub("\ufffd", text[:most]).replace("\x00", "\ufffd")
+    return _SURROGATES.sub("\ufffd", text[:max_characters]).replace("\x00", "\ufffd")
 
 
 def with_result(line: str, result: str | None) -> str:

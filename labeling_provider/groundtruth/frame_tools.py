@@ -19,7 +19,7 @@ class Tool(NamedTuple):
     :param answers: the list of shapes in a frame of a worker's answer.
     :param labels: the list of shapes in a frame of ``SeqLabel.json``.
     :param keys: the numbers that make a shape; ``("vertices",)`` for a list of points.
-    :param least: fewest vertices.
+    :param min_vertices: fewest vertices.
     :param sides: the keys whose numbers must be above 0.
     :param rule: which sides a shape has, for a message.
     :param unit: the unit of the numbers, for a message.
@@ -30,7 +30,7 @@ class Tool(NamedTuple):
     answers: str
     labels: str
     keys: tuple[str, ...]
-    least: int = 1
+    min_vertices: int = 1
     sides: tuple[str, ...] = ()
     rule: str = ""
     unit: str = "pixels"

@@ -180,9 +180,9 @@ def _walk_structure(shape: Any, value: dict[str, Any], path: str, field: str) ->
 
 def _walk_string(shape: Any, value: str, path: str, field: str) -> Iterator[Violation]:
     yield from _in_range(shape, len(value), path, field, value, "length")
-    pattern, most = shape.metadata.get("pattern"), shape.metadata.get("max")
+    pattern, max_length = shape.metadata.get("pattern"), shape.metadata.get("max")
     # Some patterns take very long on a very long string, which the length check refuses anyway.
-    if pattern and (most is None or len(value) <= most) and not _compiled(pattern).fullmatch(value):
+    if pattern and (max_length is None or len(value) <= max_length) and not _compiled(pattern).fullmatch(value):
         yield Violation(path, field, _quote(value), f"Member must satisfy regular expression pattern: {pattern}")
     if shape.enum and value not in shape.enum:
         allowed = ", ".join(shape.enum)

@@ -171,11 +171,16 @@ class ObjectInspection:
         return frames
 
     def _sequence(
-        self, number: int, uri: str, most: int, read: Callable[[bytes, str], Sequence], wrong: list[tuple[int, str]]
+        self,
+        number: int,
+        uri: str,
+        max_bytes: int,
+        read: Callable[[bytes, str], Sequence],
+        wrong: list[tuple[int, str]],
     ) -> Sequence | None:
         """A sequence file; None if it can't be used, which is added to the problems unless it does not exist."""
         try:
-            return read(self._ground_truth.objects.read(uri, most), uri)
+            return read(self._ground_truth.objects.read(uri, max_bytes), uri)
         except SequenceError as error:
             wrong += [(number, f"{uri}: {problem}") for problem in error.problems]
         except LabelingError as error:
@@ -279,11 +284,11 @@ class ObjectInspection:
             return head.get("ContentType", ""), head["ContentLength"], b""
         return self._beginning(bucket, key, BEGINNING_BYTES)
 
-    def _beginning(self, bucket: str, key: str, most: int) -> tuple[str, int, bytes]:
+    def _beginning(self, bucket: str, key: str, max_bytes: int) -> tuple[str, int, bytes]:
         """Content type, size in bytes, and the first bytes of an object."""
-        answer = self._ground_truth.s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{most - 1}")
+        answer = self._ground_truth.s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{max_bytes - 1}")
         size = answer.get("ContentRange", "").rpartition("/")[2] or answer["ContentLength"]
-        return answer.get("ContentType", ""), int(size), answer["Body"].read(most)
+        return answer.get("ContentType", ""), int(size), answer["Body"].read(max_bytes)
 
 
 def _spread(objects: list[Sampled]) -> list[Sampled]:

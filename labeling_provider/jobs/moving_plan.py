@@ -150,8 +150,8 @@ class Plan:
         if request.is_automated:
             if rest < Quota.AUTOMATED_MINIMUM_OBJECTS:
                 request.drop_automation()
-                least = f"{Quota.AUTOMATED_MINIMUM_OBJECTS:,}"
-                notes.append(f"Automated labeling needs {least} unlabeled objects, so people label all of them.")
+                needed = f"{Quota.AUTOMATED_MINIMUM_OBJECTS:,}"
+                notes.append(f"Automated labeling needs {needed} unlabeled objects, so people label all of them.")
             elif request.drop_first_model():
                 notes.append("Automated labeling starts without Amazon's model.")
         wanted = request.max_human_labeled

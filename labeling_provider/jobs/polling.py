@@ -102,10 +102,10 @@ class Lookout:
             if not wanted:
                 return
 
-    def _pages(self, request: dict[str, Any], most: int) -> Iterator[Mapping[str, Any]]:
+    def _pages(self, request: dict[str, Any], max_pages: int) -> Iterator[Mapping[str, Any]]:
         """Responses of ListLabelingJobs; from the first that is refused on, none."""
         try:
-            yield from islice(pages(self._sagemaker.list_labeling_jobs, **request), most)
+            yield from islice(pages(self._sagemaker.list_labeling_jobs, **request), max_pages)
         except Exception as error:
             if not is_refused(error):
                 raise

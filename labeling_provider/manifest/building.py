@@ -137,22 +137,25 @@ class Building:
         self.counts: Counter[str] = Counter(found=0, known=0, empty=0)
 
     def lines(
-        self, candidates: Iterable[Candidate], most: int | None = None, choose: Literal["first", "random"] = "first"
+        self,
+        candidates: Iterable[Candidate],
+        max_objects: int | None = None,
+        choose: Literal["first", "random"] = "first",
     ) -> Iterator[bytes]:
         """Manifest lines of the new objects, in order.
 
-        :param most: the largest number of objects to take; None for all.
+        :param max_objects: the largest number of objects to take; None for all.
         :param choose: which to take: the ``first``, or ``random`` ones. Random ones have the smallest hashes, so the
             same objects always give the same selection, and adding objects changes little of it.
         :raises ManifestError: if an object can't be a manifest line.
         """
         new = self._new(candidates)
-        if most is None:
+        if max_objects is None:
             selected: Iterable[_NewLine] = new
         elif choose == "first":
-            selected = islice(new, most)
+            selected = islice(new, max_objects)
         else:
-            selected = sorted(heapq.nsmallest(most, new), key=lambda line: line.number)
+            selected = sorted(heapq.nsmallest(max_objects, new), key=lambda line: line.number)
         for line in selected:
             yield line.raw
         # Count the objects that were not taken, too.

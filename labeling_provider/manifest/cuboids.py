@@ -132,8 +132,10 @@ def read_tracked_cuboids(body: bytes | str, where: str, names: Mapping[int, str]
     except UnicodeEncodeError:
         raise SequenceError(where, ["a key is not valid Unicode"]) from None
     if len(sequence.tracking_annotations) > Quota.POINT_SEQUENCE_FRAMES:
-        most = f"at most {Quota.POINT_SEQUENCE_FRAMES:,} are allowed"
-        raise SequenceError(where, [f"tracking-annotations has {len(sequence.tracking_annotations):,} frames; {most}"])
+        allowed = f"at most {Quota.POINT_SEQUENCE_FRAMES:,} are allowed"
+        raise SequenceError(
+            where, [f"tracking-annotations has {len(sequence.tracking_annotations):,} frames; {allowed}"]
+        )
     return tuple(
         _frame(frame, where, f"tracking-annotations[{place}]", names)
         for place, frame in enumerate(sequence.tracking_annotations)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.renamed import renamed
 from labeling_provider.groundtruth.uris import as_s3_uri
 from labeling_provider.manifest.reader import LineProblem, ManifestError, split_lines
 
@@ -52,17 +53,18 @@ class Files:
         stored = self._s3.read_chunks(name) if name.startswith("s3://") else _local_chunks(name)
         return _decompressed(stored, name) if name.endswith(".gz") else stored
 
-    def whole(self, where: str | os.PathLike[str], most: int) -> bytes:
+    @renamed(most="max_bytes")
+    def whole(self, where: str | os.PathLike[str], max_bytes: int) -> bytes:
         """Read a whole file.
 
-        :param most: how many bytes it may have, decompressed.
+        :param max_bytes: how many bytes it may have, decompressed.
         :raises LabelingError: if it can't be read, or has more.
         """
         body = bytearray()
         for chunk in self.chunks(where):
             body += chunk
-            if len(body) > most:
-                raise LabelingError(f"{os.fspath(where)} has more than {most:,} bytes")
+            if len(body) > max_bytes:
+                raise LabelingError(f"{os.fspath(where)} has more than {max_bytes:,} bytes")
         return bytes(body)
 
     def lines(self, where: str | os.PathLike[str]) -> Iterator[bytes]:

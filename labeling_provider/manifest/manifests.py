@@ -10,6 +10,7 @@ from itertools import chain, islice
 from typing import Any, Final, NamedTuple, TypeVar
 
 from labeling_provider.groundtruth.objects import ObjectKeys
+from labeling_provider.groundtruth.renamed import renamed
 from labeling_provider.manifest.export import Export, Exported
 from labeling_provider.manifest.files import Files, Store
 from labeling_provider.manifest.merge import Merge
@@ -142,20 +143,21 @@ class Manifests:
         sets = {name: Part(objects.get(name, 0), dict(count.most_common())) for name, count in classes.items()}
         return Division(sets, objects.get(_NOWHERE, 0))
 
+    @renamed(most="max_objects")
     def new(
         self,
         where: LocalPath,
         known: Iterable[LocalPath],
         to: LocalPath,
         label_attribute: str | None = None,
-        most: int | None = None,
+        max_objects: int | None = None,
         object_keys: Sequence[str] | None = None,
     ) -> Counter[str]:
         """Keep the objects that are in none of the known manifests.
 
         :param known: the manifests of known objects.
         :param label_attribute: only objects with this label count as known.
-        :param most: the largest number of lines to keep; the first ones win.
+        :param max_objects: the largest number of objects to keep; the first ones win.
         :param object_keys: keys that identify an object, such as ``("source-ref", "page")``; None for all input keys.
         :return: number of lines ``kept`` and ``left``.
         :raises ManifestError: if lines can't be read.
@@ -166,7 +168,7 @@ class Manifests:
 
             def is_new(line: Line) -> bool:
                 nonlocal kept
-                new = keys.digest(line.data) not in objects and (most is None or kept < most)
+                new = keys.digest(line.data) not in objects and (max_objects is None or kept < max_objects)
                 kept += new
                 return new
 

@@ -49,8 +49,8 @@ class Filter:
         return conditions[0] if len(conditions) == 1 else lambda line: all(holds(line) for holds in conditions)
 
 
-def _within(least: float | None, below: float | None) -> Callable[[LabeledLine], bool]:
-    low, high = -inf if least is None else least, inf if below is None else below
+def _within(min_confidence: float | None, below: float | None) -> Callable[[LabeledLine], bool]:
+    low, high = -inf if min_confidence is None else min_confidence, inf if below is None else below
 
     def rule(line: LabeledLine) -> bool:
         metadata = line.metadata

@@ -129,15 +129,15 @@ def sequence_document(number: int, prefix: str, names: Sequence[str]) -> dict[st
     return {"seq-no": number, "prefix": prefix, "number-of-frames": len(frames), "frames": frames}
 
 
-def read_document(body: bytes | str, where: str, most: int) -> dict[str, Any]:
+def read_document(body: bytes | str, where: str, max_bytes: int) -> dict[str, Any]:
     """Parse a JSON object.
 
     :param where: its URI, for errors.
-    :param most: how many bytes it may have.
+    :param max_bytes: how many bytes it may have.
     :raises SequenceError: naming the line that is wrong.
     """
-    if len(body) > most:
-        raise SequenceError(where, [f"it has {len(body):,} bytes; at most {most:,} are allowed"])
+    if len(body) > max_bytes:
+        raise SequenceError(where, [f"it has {len(body):,} bytes; at most {max_bytes:,} are allowed"])
     try:
         document = strict_json(body)
     except json.JSONDecodeError as error:
@@ -156,10 +156,10 @@ def _problems(document: dict[str, Any]) -> Iterator[str]:
         yield from _frame_problems(frames[: Quota.SEQUENCE_FRAMES + 1])
 
 
-def header_problems(document: dict[str, Any], most: int, frame: str) -> Iterator[str]:
+def header_problems(document: dict[str, Any], max_frames: int, frame: str) -> Iterator[str]:
     """What is wrong with a sequence file besides its frames.
 
-    :param most: how many frames it may have.
+    :param max_frames: how many frames it may have.
     :param frame: what a frame looks like, for a message.
     """
     if not is_whole(document.get("seq-no")):
@@ -169,8 +169,8 @@ def header_problems(document: dict[str, Any], most: int, frame: str) -> Iterator
     if not isinstance(frames, list):
         yield f"frames is {shown_value(document, 'frames')}; write a list of {frame}"
         return
-    if not 1 <= len(frames) <= most:
-        yield f"frames has {counted(len(frames), 'frame')}; 1 to {most:,} are allowed"
+    if not 1 <= len(frames) <= max_frames:
+        yield f"frames has {counted(len(frames), 'frame')}; 1 to {max_frames:,} are allowed"
     count = document.get("number-of-frames")
     if not is_whole(count) or count != len(frames):
         yield f"number-of-frames is {shown_value(document, 'number-of-frames')}, but frames has {len(frames):,}"
@@ -354,8 +354,8 @@ def geometry_problem(given: dict[str, Any], tool: Tool) -> str:
     """What is wrong with a shape's numbers, beginning with the key; empty if nothing is."""
     if tool.keys == ("vertices",):
         vertices = given.get("vertices")
-        if not isinstance(vertices, list) or not tool.least <= len(vertices) <= MAX_VERTICES:
-            return f"vertices is not a list of {tool.least} to {MAX_VERTICES:,} points"
+        if not isinstance(vertices, list) or not tool.min_vertices <= len(vertices) <= MAX_VERTICES:
+            return f"vertices is not a list of {tool.min_vertices} to {MAX_VERTICES:,} points"
         for place, point in enumerate(vertices):
             if not isinstance(point, dict) or not all(_is_near(point.get(axis), tool) for axis in "xy"):
                 return f'vertices[{place}] is not {{"x": …, "y": …}} in pixels'

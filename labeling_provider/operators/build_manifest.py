@@ -152,8 +152,8 @@ class BuildManifestOperator(ManifestTask):
         with closing(self.manifests.known(self._earlier(), self.label_attribute_name, self.object_keys)) as known:
             building = Building(known, self.data_key, ObjectKeys(self.object_keys, labels))
             lines = building.lines(self._objects(), self.max_objects, self.choose)  # type: ignore[arg-type]
-            most = self.shard_size or self.max_objects or 1 << 62
-            written = self.manifests.write_shards(lines, most, self._place)
+            max_lines = self.shard_size or self.max_objects or 1 << 62
+            written = self.manifests.write_shards(lines, max_lines, self._place)
         counts, objects = building.counts, sum(written.values())
         if not objects:
             objects_found = counted(counts["found"], "object")

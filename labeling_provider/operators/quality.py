@@ -260,13 +260,13 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
 
     def _shortfalls(self, quality: Quality) -> Iterator[str]:
         for argument, (measured, name) in _THRESHOLDS.items():
-            least, value = getattr(self, argument), getattr(quality, measured)
-            if least is None:
+            threshold, value = getattr(self, argument), getattr(quality, measured)
+            if threshold is None:
                 continue
             if value is None:
-                yield f"the {name} can't be measured, but {argument} is {least:g}"
-            elif value < least:
-                yield f"the {name} is {value:.3f}, but {argument} is {least:g}"
+                yield f"the {name} can't be measured, but {argument} is {threshold:g}"
+            elif value < threshold:
+                yield f"the {name} is {value:.3f}, but {argument} is {threshold:g}"
 
 
 def _measurements(quality: Quality) -> dict[str, Any]:

@@ -46,7 +46,7 @@ _CELLS: Final = 256
 _COMPARED: Final = 100
 _MANY: Final = 50
 _COMPARED_OF_MANY: Final = 10
-_FEWEST: Final = {"polygons": 3, "polylines": 2, "lines": 2, "keypoints": 1}
+_MIN_POINTS: Final = {"polygons": 3, "polylines": 2, "lines": 2, "keypoints": 1}
 
 
 class NamedShape(NamedTuple):
@@ -81,14 +81,14 @@ class Shapes(Judgement):
         """How far two judgements differ, 0 to 1, as defined by the class."""
         if not isinstance(other, Shapes) or other.kind != self.kind:
             return 1
-        most = max(len(self.shapes), len(other.shapes))
-        return max(1 - sum(matched(self._alike(other))) / most, 0) if most else 0
+        larger = max(len(self.shapes), len(other.shapes))
+        return max(1 - sum(matched(self._alike(other))) / larger, 0) if larger else 0
 
     def _alike(self, other: Shapes) -> Iterator[tuple[float, int, int]]:
         from labeling_provider.quality import shapes
 
         size = max(self.size[0], other.size[0]), max(self.size[1], other.size[1])
-        far = max(shapes.MAX_PICTURE_SHARE * hypot(*size), shapes.LEAST_PIXELS)
+        far = max(shapes.MAX_PICTURE_SHARE * hypot(*size), shapes.MIN_PIXELS)
         likeness = shapes.LIKENESS[self.kind]
         for own, theirs in near_pairs(self._extents, other._extents, far).pairs:
             alike = likeness(self._points[own], other._points[theirs], size)
@@ -151,8 +151,8 @@ class Painted(Judgement):
             [name for name, cells in zip(painted.names, own[1:].tolist(), strict=True) if cells]
             for painted, own in zip((self, other), areas, strict=True)
         ]
-        most = max(map(len, names)) if self.has_instances else len({*names[0], *names[1]})
-        return max(1 - sum(matched(alike)) / most, 0) if most else 0
+        larger = max(map(len, names)) if self.has_instances else len({*names[0], *names[1]})
+        return max(1 - sum(matched(alike)) / larger, 0) if larger else 0
 
     @property
     def _grid(self) -> Numbers:
@@ -207,7 +207,7 @@ def _shapes(kind: str, size: Any, drawn: Iterable[tuple[str, Sequence[Any]]]) ->
     points = [point for shape in shapes for point in shape.points]
     if len(shapes) > MAX_SHAPES or len(points) > MAX_POINTS:
         return None
-    if any(len(shape.points) < _FEWEST[kind] or (kind == "lines" and len(shape.points) > 2) for shape in shapes):
+    if any(len(shape.points) < _MIN_POINTS[kind] or (kind == "lines" and len(shape.points) > 2) for shape in shapes):
         return None
     if not all(-size.width <= x <= 2 * size.width and -size.height <= y <= 2 * size.height for x, y in points):
         return None

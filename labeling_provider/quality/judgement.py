@@ -93,8 +93,8 @@ class Boxes(Judgement):
         """How far two judgements differ, 0 to 1, as defined by the class."""
         if not isinstance(other, Boxes):
             return 1
-        most = max(len(self.boxes), len(other.boxes))
-        return 1 - sum(matched(self._alike(other))) / most if most else 0
+        larger = max(len(self.boxes), len(other.boxes))
+        return 1 - sum(matched(self._alike(other))) / larger if larger else 0
 
     def _alike(self, other: Boxes) -> Iterator[tuple[float, int, int]]:
         for own, own_box in enumerate(self.boxes):

@@ -195,7 +195,7 @@ class Measure:
         """
         quality, lines = self.quality, scan_labels(self._files.lines(manifest), self._attribute, manifest)
         self._measured = manifest
-        least: list[tuple[float, int, bytes]] = []
+        least_confident: list[tuple[float, int, bytes]] = []
         with ExitStack() as stack:
             relabel = None
             for raw, line in lines:
@@ -203,9 +203,9 @@ class Measure:
                 confidence = self._confidence(line, f"{manifest}, line {lines.number}")
                 if confidence is not None:
                     (quality.people if line.by_people else quality.machine).rate(confidence)
-                    heapq.heappush(least, (-confidence, -lines.number, raw))
-                    if len(least) > self._samples:
-                        heapq.heappop(least)
+                    heapq.heappush(least_confident, (-confidence, -lines.number, raw))
+                    if len(least_confident) > self._samples:
+                        heapq.heappop(least_confident)
                 if line.is_labeled:
                     try:
                         self._label(line, f"{manifest}, line {lines.number}")
@@ -225,7 +225,9 @@ class Measure:
         for _ in range(len(self._golden) - len(self._golden_found)):
             quality.leave_out("golden objects that are not among the labeled objects")
         # Line numbers are unique, so raw lines are never compared.
-        quality.samples = [Sample(parse_line(raw), -confidence) for confidence, _, raw in sorted(least, reverse=True)]
+        quality.samples = [
+            Sample(parse_line(raw), -confidence) for confidence, _, raw in sorted(least_confident, reverse=True)
+        ]
 
     def _confidence(self, line: LabeledLine, where: str) -> float | None:
         """A label's confidence, 0 to 1; None if there is none, or if it is out of range, which is noted."""

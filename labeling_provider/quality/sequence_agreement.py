@@ -70,14 +70,14 @@ class Comparison(Generic[Labeled]):
 
     :param alike: returns how alike two shapes are, 0 to 1.
     :param extent: returns the extent of a shape.
-    :param least: least likeness at which two shapes can be the same object.
+    :param min_likeness: least likeness at which two shapes can be the same object.
     :param margin: how far apart the extents of similar shapes may be.
     :param effort: effort to compare two shapes, in comparisons of two cuboids.
     """
 
     alike: Callable[[Labeled, Labeled], float]
     extent: Callable[[Labeled], Extent]
-    least: float = ALIKE
+    min_likeness: float = ALIKE
     margin: float = 0.0
     effort: float = 1.0
 
@@ -176,8 +176,8 @@ def agreement(
     compared = _compared([(first.get(name, ()), second.get(name, ()), comparison(name)) for name in names])
     for place, pairs in sorted(compared.items()):
         own, theirs = first.get(names[place], ()), second.get(names[place], ())
-        most = max(len(own), len(theirs))
-        total += sum(alike for alike, _, _ in pairs) / most if most else 1.0
+        larger = max(len(own), len(theirs))
+        total += sum(alike for alike, _, _ in pairs) / larger if larger else 1.0
         matched += len(pairs)
         only_first += len(own) - len(pairs)
         only_second += len(theirs) - len(pairs)
@@ -242,7 +242,7 @@ def _matched(
     candidates = [
         (alike, own, other)
         for own, other in near
-        if (alike := comparison.alike(first[own], second[other])) >= comparison.least
+        if (alike := comparison.alike(first[own], second[other])) >= comparison.min_likeness
     ]
     pairs, paired = [], (set[int](), set[int]())
     for alike, own, other in sorted(candidates, key=lambda pair: (-pair[0], pair[1], pair[2])):

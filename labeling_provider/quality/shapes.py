@@ -17,31 +17,31 @@ from labeling_provider.quality.geometry import Points
 Size = tuple[int, int]
 """Width and height of a picture, in pixels."""
 
-LEAST_PIXELS: Final = 3.0
+MIN_PIXELS: Final = 3.0
 """Distance at which shapes may still be the same, however small the picture."""
 MAX_PICTURE_SHARE: Final = 0.05
 """Shapes farther apart than this share of the picture's diagonal are not the same."""
 
 
-def polygons(first: Points, second: Points, size: Size, least: float = 0.0) -> float:
+def polygons(first: Points, second: Points, size: Size, min_overlap: float = 0.0) -> float:
     """The Jaccard index of two outlines.
 
-    :param least: a lower index counts as 0 and need not be computed.
+    :param min_overlap: a lower index counts as 0 and need not be computed.
     """
     areas = sorted([area(first), area(second)])
     # Two outlines share at most what their bounding boxes share, and at most the smaller area.
     sides = np.minimum(first.max(axis=0), second.max(axis=0)) - np.maximum(first.min(axis=0), second.min(axis=0))
-    most = min(float(np.prod(np.maximum(sides, 0))), areas[0])
-    if not most or most < least * areas[1]:
+    max_shared = min(float(np.prod(np.maximum(sides, 0))), areas[0])
+    if not max_shared or max_shared < min_overlap * areas[1]:
         return 0.0
     index = geometry.overlap(first, second)
-    return index if index >= least else 0.0
+    return index if index >= min_overlap else 0.0
 
 
 def polylines(first: Points, second: Points, size: Size) -> float:
     """How small the mean distance of two paths is."""
     longest = max(geometry.length(first), geometry.length(second))
-    limit = max(min(0.03 * float(np.hypot(*size)), 0.25 * longest), LEAST_PIXELS)
+    limit = max(min(0.03 * float(np.hypot(*size)), 0.25 * longest), MIN_PIXELS)
     gap = np.maximum(first.min(axis=0), second.min(axis=0)) - np.minimum(first.max(axis=0), second.max(axis=0))
     if gap.max() >= limit:
         return 0.0
@@ -51,14 +51,14 @@ def polylines(first: Points, second: Points, size: Size) -> float:
 def lines(first: Points, second: Points, size: Size) -> float:
     """How near the ends of two lines are, whichever was drawn first."""
     longest = max(geometry.length(first), geometry.length(second))
-    limit = max(min(MAX_PICTURE_SHARE * float(np.hypot(*size)), 0.25 * longest), LEAST_PIXELS)
+    limit = max(min(MAX_PICTURE_SHARE * float(np.hypot(*size)), 0.25 * longest), MIN_PIXELS)
     apart = min(float(np.hypot(*(first - ends).T).mean()) for ends in (second, second[::-1]))
     return max(1 - apart / limit, 0.0)
 
 
 def keypoints(first: Points, second: Points, size: Size) -> float:
     """How near two points are."""
-    limit = max(0.03 * float(np.hypot(*size)), LEAST_PIXELS)
+    limit = max(0.03 * float(np.hypot(*size)), MIN_PIXELS)
     return max(1 - float(np.hypot(*(first[0] - second[0]))) / limit, 0.0)
 
 

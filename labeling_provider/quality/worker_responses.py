@@ -15,6 +15,7 @@ import msgspec
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.layout import WORKER_RESPONSES
+from labeling_provider.groundtruth.renamed import renamed
 from labeling_provider.manifest import Files
 
 _FILE: Final = re.compile(rf"/{WORKER_RESPONSES}/iteration-\d{{1,9}}/(\d{{1,9}})/[^/]+\.json$")
@@ -50,10 +51,11 @@ def answer_file(uri: str) -> AnswerFile | None:
     return AnswerFile(uri, int(match[1])) if match else None
 
 
-def chosen_files(uris: Iterable[str], most: int) -> tuple[list[AnswerFile], int]:
+@renamed(most="max_files")
+def chosen_files(uris: Iterable[str], max_files: int) -> tuple[list[AnswerFile], int]:
     """A sample of the answer files among some URIs: those with the smallest hashes, so the sample is reproducible.
 
-    :param most: the largest number of files to take.
+    :param max_files: the largest number of files to take.
     :return: the sample, and the number of all answer files.
     """
     count = 0
@@ -66,7 +68,7 @@ def chosen_files(uris: Iterable[str], most: int) -> tuple[list[AnswerFile], int]
                 yield file
 
     files = counted()
-    chosen = heapq.nsmallest(most, files, key=_hash)
+    chosen = heapq.nsmallest(max_files, files, key=_hash)
     # If none are wanted, do not look at any.
     for _ in files:
         pass

@@ -60,8 +60,8 @@ def estimate_cost(
     people = by_people * workers_per_object * price
     arithmetic = f"{counted(labeled, 'object')} × ${facts.PRICE_PER_OBJECT_USD} = ${service:,.2f}"
     if price:
-        most = "at most " if automated else ""
-        arithmetic += f" + {most}{counted(by_people, 'object')} × {counted(workers_per_object, 'worker')}"
+        at_most = "at most " if automated else ""
+        arithmetic += f" + {at_most}{counted(by_people, 'object')} × {counted(workers_per_object, 'worker')}"
         arithmetic += f" × ${price} = ${people:,.2f}"
         arithmetic += f"; total ${service + people:,.2f}"
     left_out = [

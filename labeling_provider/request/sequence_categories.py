@@ -27,16 +27,16 @@ class Attribute:
 
     :param is_number: whether it is a number; otherwise it is a string.
     :param choices: the strings to choose from; empty for any string.
-    :param least: smallest number, inclusive; None for no limit.
-    :param most: largest number, inclusive; None for no limit.
+    :param min_value: smallest number, inclusive; None for no limit.
+    :param max_value: largest number, inclusive; None for no limit.
     :param is_locked: in an audit: whether workers may not change it.
     """
 
     name: str
     is_number: bool
     choices: tuple[str, ...]
-    least: float | None
-    most: float | None
+    min_value: float | None
+    max_value: float | None
     is_required: bool
     is_locked: bool
     description: str = ""
@@ -49,8 +49,9 @@ class Attribute:
         if self.is_number:
             if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e300:
                 return "is not a number"
-            if (self.least is not None and value < self.least) or (self.most is not None and value > self.most):
-                return f"is {value}, which is not from {self.least} to {self.most}"
+            low, high = self.min_value, self.max_value
+            if (low is not None and value < low) or (high is not None and value > high):
+                return f"is {value}, which is not from {low} to {high}"
             return ""
         if not isinstance(value, str):
             return "is not a string"
@@ -229,12 +230,12 @@ def _count_problems(given: list[Any], where: str) -> Iterator[Problem]:
         for attribute in given
         if isinstance(attribute, dict) and attribute.get("type") == "string" and "enum" not in attribute
     ]
-    for count, most, of in (
+    for count, max_count, of in (
         (len(given), Quota.ATTRIBUTES, "attributes"),
         (len(texts), Quota.TEXT_ATTRIBUTES, "attributes with free text"),
     ):
-        if count > most:
-            yield _problem(f"{where} are {count} {of}; at most {most} are allowed.", "Remove some.")
+        if count > max_count:
+            yield _problem(f"{where} are {count} {of}; at most {max_count} are allowed.", "Remove some.")
 
 
 def _is_text(value: Any, longest: int, shortest: int = 1) -> TypeGuard[str]:

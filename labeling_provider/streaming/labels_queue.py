@@ -98,9 +98,9 @@ class LabelsQueue:
             raise
         return ReadQueue(self._sqs, answer["QueueUrl"], self._outage)
 
-    def _receive(self, reader: ReadQueue, most: int, seconds: float) -> None:
+    def _receive(self, reader: ReadQueue, max_messages: int, seconds: float) -> None:
         messages = reader.receive(
-            most, wait=seconds, keep=min(self._max_wait + _UNTIL_STORED, Quota.HIDDEN_MESSAGE_SECONDS)
+            max_messages, wait=seconds, keep=min(self._max_wait + _UNTIL_STORED, Quota.HIDDEN_MESSAGE_SECONDS)
         )
         held = {other.message_id for other in self._held}
         for message in messages:

@@ -113,10 +113,10 @@ class Pusher:
         """Stop the threads."""
         self._publisher.close()
 
-    def step(self, most: int = PORTION) -> Step:
+    def step(self, max_objects: int = PORTION) -> Step:
         """Push one portion. All of its objects are published or refused when this returns.
 
-        :param most: most objects to push.
+        :param max_objects: most objects to push.
         :raises LabelingError: if the source can't be read, or the topic can't be published to.
         """
         if (hindrance := self._hindrance()) is not None:
@@ -124,7 +124,7 @@ class Pusher:
         room = self._room()
         if room <= 0:
             return Step(blocked=f"the job's queue has {counted(self._max_backlog, 'object')} already")
-        portion = self.source.take(min(most, room))
+        portion = self.source.take(min(max_objects, room))
         refused = [Refused(item.object_id, item.problem) for item in portion if item.problem]
         refused += self._publisher.publish(_messages(portion))
         for refusal in refused[:10]:

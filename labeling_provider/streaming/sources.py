@@ -58,10 +58,10 @@ class Source(ABC):
     """Whether the last portion contained all objects that were left."""
 
     @abstractmethod
-    def take(self, most: int) -> list[SourceObject]:
+    def take(self, max_objects: int) -> list[SourceObject]:
         """The next portion of objects.
 
-        :param most: most objects to return.
+        :param max_objects: most objects to return.
         :raises LabelingError: if the source can't be read.
         """
 
@@ -170,11 +170,11 @@ class S3Prefix(Source):
             "line": self._line,
         }
 
-    def take(self, most: int) -> list[SourceObject]:
+    def take(self, max_objects: int) -> list[SourceObject]:
         if self._sweep is None:
             self._sweep = self._objects()
-        portion = list(islice(self._sweep, most))
-        self.exhausted = len(portion) < most
+        portion = list(islice(self._sweep, max_objects))
+        self.exhausted = len(portion) < max_objects
         if self.exhausted:
             self._sweep = None
             self._after, self._inside, self._line = "", "", 0
@@ -245,9 +245,9 @@ class Manifest(Source):
         """The number of lines taken."""
         return {"line": self._line}
 
-    def take(self, most: int) -> list[SourceObject]:
+    def take(self, max_objects: int) -> list[SourceObject]:
         portion = []
-        for number, raw in islice(self._lines, most):
+        for number, raw in islice(self._lines, max_objects):
             self._line = number
             try:
                 line = parse_line(raw)
@@ -256,7 +256,7 @@ class Manifest(Source):
                 portion.append(SourceObject({}, f"{self._uri}#{number}", str(error)))
             else:
                 portion.append(SourceObject(line, object_id))
-        self.exhausted = len(portion) < most
+        self.exhausted = len(portion) < max_objects
         return portion
 
     def settle(self) -> None:
@@ -278,15 +278,15 @@ class Notifications(Source):
         self._done: list[str] = []
         self._warned = False
 
-    def take(self, most: int) -> list[SourceObject]:
+    def take(self, max_objects: int) -> list[SourceObject]:
         objects_taken: list[SourceObject] = []
         self.exhausted = False
-        while len(objects_taken) < most:
+        while len(objects_taken) < max_objects:
             if not self._pending and not self._receive(wait=not objects_taken):
                 self.exhausted = True
                 break
             receipt, objects = self._pending[0]
-            wanted = most - len(objects_taken)
+            wanted = max_objects - len(objects_taken)
             portion = list(islice(objects, wanted))
             objects_taken += portion
             if len(portion) < wanted:

@@ -116,7 +116,7 @@ class PushNewObjectsTrigger(LabelingTrigger, BaseEventTrigger):
         total, news, fired_at, blocked = _PushCount(), _PushCount(), time.monotonic(), ""
         try:
             while True:
-                step = await thread.call(partial(_step, pusher, self._most(total)))
+                step = await thread.call(partial(_step, pusher, self._max_portion(total)))
                 exhausted = source.exhausted and not step.blocked
                 total, news = total.with_step(step), news.with_step(step)
                 reason = self._reason(step, total, exhausted)
@@ -161,7 +161,7 @@ class PushNewObjectsTrigger(LabelingTrigger, BaseEventTrigger):
         assert self.manifest_uri is not None  # noqa: S101 - exactly one is given
         return Manifest(ground_truth, self.manifest_uri, position, self.object_keys)
 
-    def _most(self, total: _PushCount) -> int:
+    def _max_portion(self, total: _PushCount) -> int:
         """The largest number of objects for the next step."""
         from labeling_provider.streaming.pusher import PORTION
 
@@ -195,8 +195,8 @@ class PushNewObjectsTrigger(LabelingTrigger, BaseEventTrigger):
         return fingerprint([self.input_topic_arn, source, self.suffixes, self.text, self.relabel_changed])
 
 
-def _step(pusher: Pusher, most: int, _: GroundTruth) -> Step:
-    return pusher.step(most)
+def _step(pusher: Pusher, max_objects: int, _: GroundTruth) -> Step:
+    return pusher.step(max_objects)
 
 
 class _PushCount(NamedTuple):

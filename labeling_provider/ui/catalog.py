@@ -140,14 +140,14 @@ def _stretches(session: Session, dag_ids: Collection[str], run_id: str, after: J
     from airflow.models.dagrun import DagRun
     from sqlalchemy import select
 
-    last, (count, most) = after.run if after else 2**31 - 1, _RUNS_AT_ONCE
+    last, (count, max_count) = after.run if after else 2**31 - 1, _RUNS_AT_ONCE
     while not run_id:
         query = select(DagRun.id).where(DagRun.dag_id.in_(dag_ids), DagRun.id <= last).order_by(DagRun.id.desc())
         first = session.scalar(query.offset(count - 1).limit(1))
         if first is None:
             break
         yield _Stretch(first, last, count)
-        last, count = first - 1, min(4 * count, most)
+        last, count = first - 1, min(4 * count, max_count)
     yield _Stretch(0, last, 0)
 
 
@@ -196,7 +196,7 @@ def _jobs_in(
     if word and word.isascii() and word.isprintable() and not {'"', "\\"} & set(word):
         texts = (XComModel.dag_id, XComModel.run_id, XComModel.task_id, cast(XComModel.value, Text))
         query = query.where(or_(*(text.icontains(word, autoescape=True) for text in texts)))
-    count, most = _ROWS_AT_ONCE
+    count, max_count = _ROWS_AT_ONCE
     while True:
         rows = session.execute((query if after is None else query.where(_is_after(after))).limit(count)).all()
         for row in rows:
@@ -205,7 +205,7 @@ def _jobs_in(
             yield after, read_job(task, row.facts, row.counters)
         if len(rows) < count:
             return
-        count = most
+        count = max_count
 
 
 def _is_after(place: JobPlace) -> ColumnElement[bool]:

@@ -77,16 +77,16 @@ def chart(labels: Labels, job: TaskJob) -> dict[str, Any] | None:
     if len(labels.points) < 2:
         return None
     span, last, machine = labels.points[-1]
-    hours, most = max(span, 1 / 3600), max(job.count("total"), last, 1)
+    hours, objects = max(span, 1 / 3600), max(job.count("total"), last, 1)
 
     def line(counts: Iterable[tuple[float, int]]) -> str:
-        return "0,160 " + " ".join(f"{600 * x / hours:.1f},{160 - 160 * y / most:.1f}" for x, y in counts)
+        return "0,160 " + " ".join(f"{600 * x / hours:.1f},{160 - 160 * y / objects:.1f}" for x, y in counts)
 
     return {
         "points": line((x, total) for x, total, _ in labels.points),
         "machine_points": line((x, by_machine) for x, _, by_machine in labels.points) if machine else "",
         "span": duration(hours * 3600),
-        "most": most,
+        "objects": objects,
         "last": last,
         "machine": machine,
     }

@@ -21,8 +21,8 @@ def send(client: GroundTruth, queue: ReadQueue, count: int) -> None:
         client.client("sqs").send_message(QueueUrl=queue.url, MessageBody=str(number))
 
 
-def bodies(queue: ReadQueue, most: int = MAX_MESSAGES, keep: float = 60) -> list[int]:
-    return sorted(int(message["Body"]) for message in queue.receive(most, wait=0, keep=keep))
+def bodies(queue: ReadQueue, max_messages: int = MAX_MESSAGES, keep: float = 60) -> list[int]:
+    return sorted(int(message["Body"]) for message in queue.receive(max_messages, wait=0, keep=keep))
 
 
 def test_no_more_than_asked_for_is_handed_out_and_nobody_else_gets_it(client: GroundTruth, queue: ReadQueue) -> None:

@@ -112,13 +112,13 @@ def test_many_lists_side_by_side_are_not_deep() -> None:
 
 @example("a\x00\ud800", 9)
 @given(TEXTS, st.integers(0, 9))
-def test_a_plain_text_is_one_that_every_database_takes(text: str, most: int) -> None:
-    kept = plain(text, most)
-    assert len(kept) == min(len(text), most)
+def test_a_plain_text_is_one_that_every_database_takes(text: str, max_characters: int) -> None:
+    kept = plain(text, max_characters)
+    assert len(kept) == min(len(text), max_characters)
     assert is_unicode(kept)
     assert "\x00" not in kept
     if is_unicode(text) and "\x00" not in text:
-        assert kept == text[:most]
+        assert kept == text[:max_characters]
 
 
 @given(st.dictionaries(KEYS, VALUES, max_size=3), st.none() | st.dictionaries(KEYS, VALUES, max_size=3))

@@ -45,7 +45,7 @@ def test_objects_that_are_not_as_they_must_be_are_named_all_at_once(lab: Lab) ->
 
 
 @pytest.mark.parametrize(
-    ("task", "automated", "most"),
+    ("task", "automated", "largest"),
     [
         ("image-classification", False, (10_000, 10_000)),
         ("image-classification", True, (3_840, 2_160)),
@@ -54,15 +54,15 @@ def test_objects_that_are_not_as_they_must_be_are_named_all_at_once(lab: Lab) ->
     ],
 )
 def test_pictures_that_are_too_large_for_the_job_are_named(
-    lab: Lab, task: str, automated: bool, most: tuple[int, int]
+    lab: Lab, task: str, automated: bool, largest: tuple[int, int]
 ) -> None:
     yard = Yard(lab, 0)
-    (width, height), allowed = most, f"at most {most[0] * most[1]:,} in total are allowed"
+    (width, height), allowed = largest, f"at most {largest[0] * largest[1]:,} in total are allowed"
     yard.uris = [
-        yard.put("fits.png", picture(*most)),
+        yard.put("fits.png", picture(*largest)),
         yard.put("wide.png", picture(width + 1, height)),
         yard.put("high.jpg", picture(width, height + 1, "JPEG")),
-        yard.put("fits.jpg", picture(*most, "JPEG")),
+        yard.put("fits.jpg", picture(*largest, "JPEG")),
         yard.put("unknown.jpg", b"\xff\xd8 and what not"),
         yard.put("empty.png", b""),
     ]

@@ -20,7 +20,7 @@ from labeling_provider.manifest.select import Known
 
 def built(
     objects: Iterable[Any],
-    most: int | None = None,
+    max_objects: int | None = None,
     choose: Literal["first", "random"] = "first",
     *,
     known: Iterable[Any] = (),
@@ -36,7 +36,7 @@ def built(
             item if isinstance(item, Candidate) else Candidate.of(item, f"object {number}", data_key)
             for number, item in enumerate(objects, 1)
         )
-        lines = list(building.lines(candidates, most, choose))
+        lines = list(building.lines(candidates, max_objects, choose))
     assert all(line.endswith(b"\n") for line in lines)
     return [json.loads(line) for line in lines], dict(building.counts)
 
@@ -68,22 +68,22 @@ NAMES = st.lists(st.text(st.sampled_from("abc"), min_size=1, max_size=3), max_si
 @settings(deadline=None)
 @given(NAMES, st.integers(0, 6), NAMES)
 def test_a_random_choice_is_the_same_in_any_order_and_grows_with_what_is_asked_for(
-    names: list[str], most: int, more: list[str]
+    names: list[str], max_objects: int, more: list[str]
 ) -> None:
-    chosen, counts = built(names, most, "random")
-    assert len(chosen) == min(most, len(set(names)))
+    chosen, counts = built(names, max_objects, "random")
+    assert len(chosen) == min(max_objects, len(set(names)))
     assert chosen == [line for name in dict.fromkeys(names) if (line := {"source": name}) in chosen], "in their order"
     assert counts["found"] == len(names)
-    assert sorted(map(str, built(reversed(names), most, "random")[0])) == sorted(map(str, chosen))
-    larger = built(names, most + 1, "random")[0]
+    assert sorted(map(str, built(reversed(names), max_objects, "random")[0])) == sorted(map(str, chosen))
+    larger = built(names, max_objects + 1, "random")[0]
     assert all(name in larger for name in chosen)
-    grown = built([*names, *more], most, "random")[0]
+    grown = built([*names, *more], max_objects, "random")[0]
     assert all(line in chosen for line in grown if line["source"] in names), "nobody is chosen because others come"
 
 
 @given(NAMES, st.none() | st.integers(0, 6))
-def test_the_first_are_those_that_come_first(names: list[str], most: int | None) -> None:
-    assert [line["source"] for line in built(names, most)[0]] == list(dict.fromkeys(names))[:most]
+def test_the_first_are_those_that_come_first(names: list[str], max_objects: int | None) -> None:
+    assert [line["source"] for line in built(names, max_objects)[0]] == list(dict.fromkeys(names))[:max_objects]
 
 
 @pytest.mark.parametrize(

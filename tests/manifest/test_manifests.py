@@ -41,7 +41,7 @@ def test_only_new_objects_are_kept(manifests: Manifests, tmp_path: Path) -> None
     assert manifests.new(source, [labeled], tmp_path / "new") == {"kept": 4, "left": 2}
     assert manifests.new(source, [labeled], tmp_path / "new", "bird") == {"kept": 5, "left": 1}
     assert load(tmp_path / "new") == [image(number) for number in range(1, 6)]
-    assert manifests.new(source, [labeled], tmp_path / "new", "bird", most=2) == {"kept": 2, "left": 4}
+    assert manifests.new(source, [labeled], tmp_path / "new", "bird", max_objects=2) == {"kept": 2, "left": 4}
     assert load(tmp_path / "new") == [image(1), image(2)]
 
 

@@ -113,8 +113,8 @@ class Store:
     def __init__(self, body: bytes) -> None:
         self.body = body
 
-    def beginning(self, uri: str, most: int) -> bytes:
-        return self.body[:most]
+    def beginning(self, uri: str, max_bytes: int) -> bytes:
+        return self.body[:max_bytes]
 
 
 def everywhere(body: bytes) -> list[bool]:

@@ -39,8 +39,10 @@ ATOMS = st.sampled_from(
 NAMES = st.sampled_from(['"0"', '"1"', '"a"', '"\\ud800"', '"label"', '"annotations"', '"entities"', '"vertices"'])
 
 
-def an_object(keys: st.SearchStrategy[str], values: st.SearchStrategy[str], most: int = 3) -> st.SearchStrategy[str]:
-    pairs = st.lists(st.tuples(keys, values), max_size=most)
+def an_object(
+    keys: st.SearchStrategy[str], values: st.SearchStrategy[str], max_keys: int = 3
+) -> st.SearchStrategy[str]:
+    pairs = st.lists(st.tuples(keys, values), max_size=max_keys)
     return pairs.map(lambda them: "{" + ", ".join(f"{key}: {value}" for key, value in them) + "}")
 
 

@@ -199,8 +199,8 @@ POINTS = st.tuples(st.floats(-100, 200, allow_nan=False), st.floats(-80, 160, al
 @given(st.data())
 def test_a_distance_is_between_0_and_1_and_the_same_both_ways(data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(["polygons", "polylines", "lines", "keypoints"]))
-    fewest, most = {"polygons": (3, 6), "polylines": (2, 6), "lines": (2, 2), "keypoints": (1, 1)}[kind]
-    points: Any = POINTS if kind == "keypoints" else st.lists(POINTS, min_size=fewest, max_size=most)
+    min_points, max_points = {"polygons": (3, 6), "polylines": (2, 6), "lines": (2, 2), "keypoints": (1, 1)}[kind]
+    points: Any = POINTS if kind == "keypoints" else st.lists(POINTS, min_size=min_points, max_size=max_points)
     drawn = st.lists(st.tuples(st.sampled_from("ab"), points), max_size=3)
     first, another = shapes(kind, *data.draw(drawn)), shapes(kind, *data.draw(drawn))
     distance = first.distance(another)

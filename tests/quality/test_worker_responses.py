@@ -76,9 +76,9 @@ def test_a_file_is_read_no_further_than_answers_about_one_object_go() -> None:
 
 
 @given(st.lists(st.integers(0, 50), unique=True), st.integers(0, 20))
-def test_a_choice_of_files_is_the_same_in_any_order(numbers: list[int], most: int) -> None:
+def test_a_choice_of_files_is_the_same_in_any_order(numbers: list[int], max_files: int) -> None:
     uris = [f"{OUT}/iteration-1/{number}/a.json" for number in numbers]
-    chosen, count = chosen_files(uris, most)
-    assert (len(chosen), count) == (min(most, len(uris)), len(uris))
-    assert chosen == chosen_files(sorted(uris), most)[0]
+    chosen, count = chosen_files(uris, max_files)
+    assert (len(chosen), count) == (min(max_files, len(uris)), len(uris))
+    assert chosen == chosen_files(sorted(uris), max_files)[0]
     assert [answer_file(answers.uri) for answers in chosen] == chosen

@@ -63,16 +63,16 @@ def put(lab: Lab, folder: str, *keys: str, body: bytes | str = b"picture") -> li
     return [lab.put(folder.removeprefix(f"s3://{lab.bucket}/") + key, body) for key in keys]
 
 
-def refs(source: Source, most: int = 100) -> list[str]:
+def refs(source: Source, max_objects: int = 100) -> list[str]:
     """References of the objects that a source hands out next; they are published then."""
-    taken = source.take(most)
+    taken = source.take(max_objects)
     source.settle()
     assert not [item for item in taken if item.problem]
     return [item.line["source-ref"] for item in taken]
 
 
-def texts_of(source: Source, most: int = 100) -> list[str]:
-    return [item.line["source"] for item in source.take(most) if not item.problem]
+def texts_of(source: Source, max_objects: int = 100) -> list[str]:
+    return [item.line["source"] for item in source.take(max_objects) if not item.problem]
 
 
 def test_what_is_under_a_prefix_is_found_in_order_and_later_only_what_is_new(

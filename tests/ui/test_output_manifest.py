@@ -89,9 +89,9 @@ def test_a_late_page_holds_no_more_lines_than_an_early_one() -> None:
         tracemalloc.start()
         labels = read_labels(Files(store), "s3://b/m", "x", Wanted(page=page))
         assert numbers(labels) == list(range((page - 1) * PAGE + 1, page * PAGE + 1))
-        _, most = tracemalloc.get_traced_memory()
+        _, highest = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        return most
+        return highest
 
     # So many lines are 13 MB.
     assert peak(250) - peak(1) < 4_000_000

@@ -122,7 +122,7 @@ def test_a_chart_stays_in_its_box(points: list[tuple[float, int, int]], total: i
         assert drawn is None
         return
     assert drawn is not None
-    assert (drawn["last"], drawn["most"] >= total) == (rising[-1][1], True)
+    assert (drawn["last"], drawn["objects"] >= total) == (rising[-1][1], True)
     for lines in (drawn["points"], drawn["machine_points"]):
         for point in lines.split():
             across, down = map(float, point.split(","))

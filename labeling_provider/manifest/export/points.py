@@ -59,8 +59,8 @@ class NumpyPoints(Format[dict[int, int]]):
         form = format_of_file(example.uri)
         if form is None or example.line.get("source-ref-metadata") is not None:
             form = read_point_frame(example.line, example.uri).format
-        most = MAX_POINTS * form.record if form.is_binary else MAX_TEXT_BYTES
-        cloud = read_point_cloud(files.whole(example.uri, most), form, example.uri)
+        max_bytes = MAX_POINTS * form.record if form.is_binary else MAX_TEXT_BYTES
+        cloud = read_point_cloud(files.whole(example.uri, max_bytes), form, example.uri)
         numbers = read_point_classes(files.whole(label.uri, MAX_PACKED_BYTES), label.uri)
         if len(numbers) != len(cloud.positions):
             count = f"{len(numbers):,} points, but {example.uri} has {len(cloud.positions):,}"

@@ -269,7 +269,7 @@ class SageMakerPipe(Format[_PipeLine]):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._attributes: list[str] = []
-        self._most_boxes = -1
+        self._fullest = -1
 
     def begin(self, set_name: str, stack: ExitStack) -> None:
         """Start the set's manifest."""
@@ -306,7 +306,7 @@ class SageMakerPipe(Format[_PipeLine]):
 
     def write(self, example: Example, content: _PipeLine) -> None:
         """Write the line, byte for byte unless its class ids change."""
-        self._most_boxes = max(self._most_boxes, content.boxes)
+        self._fullest = max(self._fullest, content.boxes)
         if all(number == other for number, other in content.numbers.items()):
             self._sink.write(example.raw)
             return
@@ -339,8 +339,8 @@ class SageMakerPipe(Format[_PipeLine]):
             hyperparameters["num_training_samples"] = str(training[0])
         if self.classes.names:
             hyperparameters["num_classes"] = str(len(self.classes.names))
-        if self._most_boxes >= 0:
-            hyperparameters["label_width"] = str(_BOX_NUMBERS * self._most_boxes + _HEADER)
+        if self._fullest >= 0:
+            hyperparameters["label_width"] = str(_BOX_NUMBERS * self._fullest + _HEADER)
         return {"channels": channels, "hyperparameters": hyperparameters}
 
 

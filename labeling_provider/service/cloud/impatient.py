@@ -47,8 +47,8 @@ class ImpatientObjects(ObjectStore):
     def read(self, uri: str) -> bytes:
         return self._ask(lambda: self._objects.read(uri))
 
-    def beginning(self, uri: str, most: int) -> bytes:
-        return self._ask(lambda: self._objects.beginning(uri, most))
+    def beginning(self, uri: str, max_bytes: int) -> bytes:
+        return self._ask(lambda: self._objects.beginning(uri, max_bytes))
 
     def size(self, uri: str) -> int:
         return self._ask(lambda: self._objects.size(uri))

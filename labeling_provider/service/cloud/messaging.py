@@ -62,10 +62,10 @@ class Messaging(ABC):
         """
 
     @abstractmethod
-    def waiting(self, name: str, most: int) -> list[QueuedMessage]:
+    def waiting(self, name: str, max_messages: int) -> list[QueuedMessage]:
         """The oldest messages that wait in a queue.
 
-        :param most: most messages to return.
+        :param max_messages: most messages to return.
         """
 
     @abstractmethod

@@ -30,13 +30,13 @@ class ObjectStore(ABC):
         :raises MissingObject: if there is none.
         """
 
-    def beginning(self, uri: str, most: int) -> bytes:
+    def beginning(self, uri: str, max_bytes: int) -> bytes:
         """The object's first bytes.
 
-        :param most: how many, at most.
+        :param max_bytes: how many, at most.
         :raises MissingObject: if there is none.
         """
-        return self.read(uri)[:most]
+        return self.read(uri)[:max_bytes]
 
     def size(self, uri: str) -> int:
         """The object's size in bytes.

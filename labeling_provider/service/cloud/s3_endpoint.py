@@ -92,18 +92,18 @@ class EndpointObjectStore(ObjectStore):
     def read(self, uri: str) -> bytes:
         return self._read(uri, None)
 
-    def beginning(self, uri: str, most: int) -> bytes:
-        return self._read(uri, most)
+    def beginning(self, uri: str, max_bytes: int) -> bytes:
+        return self._read(uri, max_bytes)
 
     def size(self, uri: str) -> int:
         bucket, key = split_s3_uri(uri)
         with _missing(uri):
             return int(self._client.head_object(Bucket=bucket, Key=key)["ContentLength"])
 
-    def _read(self, uri: str, most: int | None) -> bytes:
+    def _read(self, uri: str, max_bytes: int | None) -> bytes:
         bucket, key = split_s3_uri(uri)
         with _missing(uri), self._opened(bucket, key) as stream:
-            body: bytes = stream.read(most)
+            body: bytes = stream.read(max_bytes)
         return body
 
     def _opened(self, bucket: str, key: str) -> closing[Any]:

@@ -35,17 +35,17 @@ def add(connection: Connection, job_id: int, rows: Sequence[tuple[str, Mapping[s
     connection.execute(sa.insert(arrivals), new)
 
 
-def unpublished(connection: Connection, job_id: int, most: int) -> list[sa.Row[Any]]:
+def unpublished(connection: Connection, job_id: int, max_objects: int) -> list[sa.Row[Any]]:
     """The first labeled objects that have not been published to the output topic: object_id, line, result.
 
-    :param most: how many, at most.
+    :param max_objects: how many, at most.
     """
     query = (
         sa.select(objects.c.object_id, objects.c.line, objects.c.result)
         .join(arrivals, (arrivals.c.job_id == objects.c.job_id) & (arrivals.c.object_id == objects.c.object_id))
         .where(arrivals.c.job_id == job_id, arrivals.c.published.is_(False), objects.c.state == ObjectState.LABELED)
         .order_by(arrivals.c.object_id)
-        .limit(most)
+        .limit(max_objects)
     )
     return list(connection.execute(query))
 

@@ -44,11 +44,11 @@ def insert(connection: Connection, row: AuditRow) -> None:
     connection.execute(sa.insert(audit_trail).values(_values(row)))
 
 
-def insert_refusal(connection: Connection, row: AuditRow, since: float, most: int) -> bool:
+def insert_refusal(connection: Connection, row: AuditRow, since: float, max_refusals: int) -> bool:
     """Add a row about a refusal, unless its like is there, or too many others.
 
     :param since: from when on others count, in epoch seconds.
-    :param most: most refusals since then.
+    :param max_refusals: most refusals since then.
     :return: whether it was added.
     """
     # The statement does not see what others are just inserting.
@@ -58,7 +58,7 @@ def insert_refusal(connection: Connection, row: AuditRow, since: float, most: in
     like = [audit_trail.c[name] == values[name] for name in _LIKE]
     is_new = ~sa.exists().where(*recent, *like)
     number = sa.select(sa.func.count()).select_from(audit_trail).where(*recent).scalar_subquery()
-    added = sa.select(*(sa.literal(value) for value in values.values())).where(is_new, number < most)
+    added = sa.select(*(sa.literal(value) for value in values.values())).where(is_new, number < max_refusals)
     insert_new = sa.insert(audit_trail).from_select(list(values), added).returning(audit_trail.c.id)
     return connection.execute(insert_new).first() is not None
 

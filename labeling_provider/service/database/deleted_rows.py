@@ -15,18 +15,18 @@ _OF_JOBS: Final = [table for table in metadata.sorted_tables if "job_id" in tabl
 """Every table with rows that belong to jobs."""
 
 
-def delete_rows(connection: Connection, job_id: int, most: int) -> bool:
+def delete_rows(connection: Connection, job_id: int, max_rows: int) -> bool:
     """Delete some of what belongs to a job.
 
-    :param most: how many rows of each table.
+    :param max_rows: how many rows of each table.
     :return: whether there may be more.
     """
     is_more = False
     for table in _OF_JOBS:
         keys = list(table.primary_key.columns)
-        some = sa.select(*keys).where(table.c.job_id == job_id).limit(most)
+        some = sa.select(*keys).where(table.c.job_id == job_id).limit(max_rows)
         place = keys[0] if len(keys) == 1 else sa.tuple_(*keys)
-        is_more |= connection.execute(sa.delete(table).where(place.in_(some))).rowcount >= most
+        is_more |= connection.execute(sa.delete(table).where(place.in_(some))).rowcount >= max_rows
     return is_more
 
 
@@ -37,11 +37,11 @@ def delete_job(connection: Connection, job_id: int, arn: str) -> None:
     connection.execute(sa.delete(jobs).where(jobs.c.id == job_id))
 
 
-def ended_before(connection: Connection, at: float, most: int) -> list[str]:
+def ended_before(connection: Connection, at: float, max_jobs: int) -> list[str]:
     """The names of jobs that ended before a time, earliest first.
 
     :param at: epoch seconds.
-    :param most: how many, at most.
+    :param max_jobs: how many, at most.
     """
     query = sa.select(jobs.c.name).where(jobs.c.status.not_in(RUNNING), jobs.c.modified < at)
-    return list(connection.execute(query.order_by(jobs.c.modified).limit(most)).scalars())
+    return list(connection.execute(query.order_by(jobs.c.modified).limit(max_jobs)).scalars())

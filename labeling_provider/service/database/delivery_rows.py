@@ -58,21 +58,21 @@ def tell(connection: Connection, endpoint: str) -> None:
     notices.tell(connection, f"{DUE}{endpoint}")
 
 
-def in_line(connection: Connection, endpoint: str, most: int) -> int:
+def in_line(connection: Connection, endpoint: str, max_messages: int) -> int:
     """How many messages an endpoint has to get.
 
-    :param most: how many are counted.
+    :param max_messages: how many are counted.
     """
-    line = sa.select(deliveries.c.id).where(deliveries.c.endpoint == endpoint).limit(most).subquery()
+    line = sa.select(deliveries.c.id).where(deliveries.c.endpoint == endpoint).limit(max_messages).subquery()
     return connection.execute(sa.select(sa.func.count()).select_from(line)).scalar_one()
 
 
-def waiting(connection: Connection, most: int) -> int:
+def waiting(connection: Connection, max_messages: int) -> int:
     """How many messages there are for all endpoints.
 
-    :param most: how many are counted.
+    :param max_messages: how many are counted.
     """
-    some = sa.select(deliveries.c.id).limit(most).subquery()
+    some = sa.select(deliveries.c.id).limit(max_messages).subquery()
     return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
 
 

@@ -143,12 +143,12 @@ def jobs_with(connection: Connection, worker_id: str) -> list[int]:
     return list(connection.execute(query.order_by(tasks.c.job_id)).scalars())
 
 
-def answered(connection: Connection, job_id: int, worker_id: str, after: int, most: int) -> list[Row]:
+def answered(connection: Connection, job_id: int, worker_id: str, after: int, max_objects: int) -> list[Row]:
     """The objects of a job that a worker has had a task of and that have all their answers: object_id, iteration,
     answered and stamp, in order.
 
     :param after: the object before; -1 for the first ones.
-    :param most: how many, at most.
+    :param max_objects: how many, at most.
     """
     same = (tasks.c.job_id == objects.c.job_id) & (tasks.c.object_id == objects.c.object_id)
     query = (
@@ -157,7 +157,7 @@ def answered(connection: Connection, job_id: int, worker_id: str, after: int, mo
         .where(objects.c.job_id == job_id, tasks.c.job_id == job_id, tasks.c.worker_id == worker_id)
         .where(objects.c.object_id > after, objects.c.answered.is_not(None))
     )
-    return list(connection.execute(query.order_by(objects.c.object_id).limit(most)))
+    return list(connection.execute(query.order_by(objects.c.object_id).limit(max_objects)))
 
 
 def has_ended(job: Row) -> bool:

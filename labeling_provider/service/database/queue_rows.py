@@ -84,7 +84,7 @@ def repeats(connection: Connection, queue: str, deduplication_id: str, since: in
 
 
 def receive(
-    connection: Connection, queue: str, at: int, until: int, since: int, most: int, *, in_line: bool
+    connection: Connection, queue: str, at: int, until: int, since: int, max_messages: int, *, in_line: bool
 ) -> Sequence[sa.Row[Any]]:
     """Take the oldest messages that can be received; nobody else gets them for a while.
 
@@ -100,7 +100,7 @@ def receive(
         with_receiver = (ahead.c.received > 0) & (ahead.c.visible_at > at)
         same = (ahead.c.queue == queue) & (ahead.c.group_id == messages.c.group_id)
         free = free.where(~sa.exists().where(same & with_receiver))
-    first = free.order_by(messages.c.id).limit(most).with_for_update(skip_locked=True)
+    first = free.order_by(messages.c.id).limit(max_messages).with_for_update(skip_locked=True)
     taken = (
         sa.update(messages)
         .where(messages.c.id.in_(first))
@@ -159,11 +159,11 @@ def delete_all(connection: Connection, queue: str) -> None:
     connection.execute(sa.delete(messages).where(messages.c.queue == queue))
 
 
-def oldest(connection: Connection, queue: str, at: int, most: int) -> Sequence[sa.Row[Any]]:
+def oldest(connection: Connection, queue: str, at: int, max_messages: int) -> Sequence[sa.Row[Any]]:
     """The oldest messages that can be received, which stay as they are."""
     query = sa.select(messages.c.message_id, messages.c.body, messages.c.sent)
     query = query.where(messages.c.queue == queue, messages.c.visible_at <= at)
-    return list(connection.execute(query.order_by(messages.c.id).limit(most)))
+    return list(connection.execute(query.order_by(messages.c.id).limit(max_messages)))
 
 
 def next_visible(connection: Connection, queue: str, at: int) -> int | None:

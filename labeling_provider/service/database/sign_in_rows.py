@@ -93,7 +93,7 @@ def forget_person(connection: Connection, name_key: str) -> None:
 def _is_below(tried: SignInTry, limits: TryLimits, since: float) -> sa.ColumnElement[bool]:
     of_person, of_source = _is_of_person(tried), _is_of_source(tried)
     kinds = ((of_person & of_source, limits.together), (of_person, limits.of_person), (of_source, limits.of_source))
-    return sa.and_(*(_number(which, since) < most for which, most in kinds))
+    return sa.and_(*(_number(which, since) < max_failures for which, max_failures in kinds))
 
 
 def _number(which: sa.ColumnElement[bool], since: float) -> sa.ScalarSelect[int]:

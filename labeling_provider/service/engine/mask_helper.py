@@ -163,8 +163,8 @@ def _point(point: Any, width: int, height: int, where: str) -> dict[str, Any]:
     return {"x": x, "y": y}
 
 
-def _is_number(value: Any, least: float, most: float) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
+def _is_number(value: Any, min_value: float, max_value: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and min_value <= value <= max_value
 
 
 def _as_bytes(image: Any) -> Any:

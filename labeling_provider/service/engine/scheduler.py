@@ -73,7 +73,7 @@ class Scheduler:
         with self._changed:
             for _ in range(_THREADS):
                 self._add_thread(helper=False)
-            self._add_thread(helper=False, most=_QUICK_SECONDS)
+            self._add_thread(helper=False, max_seconds=_QUICK_SECONDS)
             threading.Thread(target=self._send_for_help, name="labeling-helpers", daemon=True).start()
 
     def stop(self) -> None:
@@ -100,13 +100,13 @@ class Scheduler:
                 self._due[job_id] = at
                 self._changed.notify_all()
 
-    def _add_thread(self, *, helper: bool, most: float = math.inf) -> None:
-        thread = threading.Thread(target=self._loop, args=(helper, most), name="labeling", daemon=True)
+    def _add_thread(self, *, helper: bool, max_seconds: float = math.inf) -> None:
+        thread = threading.Thread(target=self._loop, args=(helper, max_seconds), name="labeling", daemon=True)
         self._threads.add(thread)
         thread.start()
 
-    def _loop(self, helper: bool, most: float) -> None:
-        while (job_id := self._next(helper, most)) is not None:
+    def _loop(self, helper: bool, max_seconds: float) -> None:
+        while (job_id := self._next(helper, max_seconds)) is not None:
             delay = self._guarded(job_id)
             with self._changed:
                 self._took[job_id] = time.monotonic() - self._stepping.pop(job_id)
@@ -118,28 +118,28 @@ class Scheduler:
         with self._changed:
             self._threads.discard(threading.current_thread())
 
-    def _first_due(self, most: float = math.inf) -> tuple[float, int]:
+    def _first_due(self, max_seconds: float = math.inf) -> tuple[float, int]:
         """When the next job is due, and its id, among those without a running step; infinity if there is none.
 
-        :param most: longest last step of the job, in seconds.
+        :param max_seconds: longest last step of the job, in seconds.
         """
         waiting = [
             (at, job_id)
             for job_id, at in self._due.items()
-            if job_id not in self._stepping and self._took.get(job_id, 0.0) <= most
+            if job_id not in self._stepping and self._took.get(job_id, 0.0) <= max_seconds
         ]
         return min(waiting, default=(math.inf, 0))
 
-    def _next(self, helper: bool, most: float) -> int | None:
+    def _next(self, helper: bool, max_seconds: float) -> int | None:
         """Wait for the next job that is due.
 
         :param helper: return None if no job is due, instead of waiting.
-        :param most: longest last step of the job, in seconds.
+        :param max_seconds: longest last step of the job, in seconds.
         :return: its id; None if the scheduler stops.
         """
         with self._changed:
             while not self._stopping:
-                at, job_id = self._first_due(most)
+                at, job_id = self._first_due(max_seconds)
                 left = at - time.monotonic()
                 if left <= 0:
                     del self._due[job_id]

@@ -53,8 +53,8 @@ from labeling_provider.service.kinds.skills import Skill
 
 FRAME_ATTRIBUTES: Final = "dataset-object-attributes"
 """The attributes of a cloud, in the metadata of its label."""
-_LEAST_METERS: Final = 2.0
-_LEAST_PIXELS: Final = 20.0
+_MIN_METERS: Final = 2.0
+_MIN_PIXELS: Final = 20.0
 
 
 @runs("3d-point-cloud-object-detection", "3d-point-cloud-object-tracking")
@@ -212,10 +212,10 @@ class DrawnCuboids(DrawnFrames):
     def moved(self, shape: Shape, share: float) -> Shape:
         """A cuboid moved along its own length, by at least 2 m; a box moved sideways, by at least 20 pixels."""
         if _is_box(shape):
-            aside = share * max(shape.geometry["width"], _LEAST_PIXELS / abs(share))
+            aside = share * max(shape.geometry["width"], _MIN_PIXELS / abs(share))
             return shape._replace(geometry={**shape.geometry, "left": round(shape.geometry["left"] + aside)})
         cuboid = cuboid_of(shape)
-        far = share * max(cuboid.size[0], _LEAST_METERS / abs(share))
+        far = share * max(cuboid.size[0], _MIN_METERS / abs(share))
         place = plus(cuboid.center, turn(cuboid.heading, (far, 0.0, 0.0)))
         x, y, z = (min(max(value, -CUBOID.farthest), CUBOID.farthest) for value in place)
         return shape_of(cuboid._replace(center=(x, y, z)))

@@ -175,15 +175,15 @@ class DrawnFrames(Auditable):
         used = {shape.label for frame in answer for shape in frame.shapes}
         return {str(place): label for place, label in enumerate(self.job.labels) if label in used}
 
-    def stored(self, uri: str, most: int, what: str) -> bytes:
+    def stored(self, uri: str, max_bytes: int, what: str) -> bytes:
         """A file with labels.
 
-        :param most: most bytes to read.
+        :param max_bytes: most bytes to read.
         :param what: what it holds, for the error.
         :raises ValueError: if it is missing.
         """
         try:
-            return self.job.object_store.beginning(uri, most)
+            return self.job.object_store.beginning(uri, max_bytes)
         except MissingObject:
             raise ValueError(f"there is no file {uri} with the {what}") from None
 

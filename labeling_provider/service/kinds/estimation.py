@@ -71,7 +71,7 @@ the more it may explain, the more it explains away."""
 _HOPELESS: Final = 5.0
 """By how much the logarithm of the votes' probability must fall with a larger share of guessed objects, so that even
 larger ones are not tried."""
-_LEAST_WEIGHT: Final = 0.03
+_MIN_WEIGHT: Final = 0.03
 """Models with less weight are left out."""
 _MAX_JUDGED: Final = 8_192
 """Models are compared on this many answers at most."""
@@ -87,7 +87,7 @@ _LEARNING: Final = threading.Lock()
 _LIBC: Final = ctypes.CDLL(None)
 MAX_VOTES: Final = 200_000
 """Enough answers to estimate the workers from; older ones are dropped."""
-_LEAST: Final = 1e-6
+_MIN_PROBABILITY: Final = 1e-6
 """The least probability of an answer."""
 
 
@@ -208,10 +208,10 @@ class VoteBook:
             models = self._models
         return table, ((weight, *_learn(model, table)) for model, weight in models)
 
-    def _last_point(self, most: int, ratio: float) -> int:
+    def _last_point(self, end: int, ratio: float) -> int:
         """The last learning point up to a position: the start of a question, beyond the point before by a ratio."""
-        point = min(int(ratio ** int(log(most, ratio) + _LEAST)), most)
-        return self._first_vote_on(self._objects[point]) or most
+        point = min(int(ratio ** int(log(end, ratio) + _MIN_PROBABILITY)), end)
+        return self._first_vote_on(self._objects[point]) or end
 
     def _first_vote_on(self, question: int) -> int:
         """The position of the first vote on a question."""
@@ -311,7 +311,7 @@ class _Table:
     def disagreement(self) -> Floats:
         """The probability that two of each object's votes, drawn with replacement, differ, against the mean of all."""
         differ: Floats = 1 - (self.shares**2).sum(axis=0)
-        return differ / max(float(differ.mean()), _LEAST)
+        return differ / max(float(differ.mean()), _MIN_PROBABILITY)
 
 
 class _Beliefs:
@@ -372,7 +372,7 @@ class _Crowd:
         :param own: what was believed about these objects, if the crowd was learned from them; it is not used for them.
         """
         likely = self._likelihood(table, own)
-        np.log(np.maximum(likely, _LEAST, out=likely), out=likely)
+        np.log(np.maximum(likely, _MIN_PROBABILITY, out=likely), out=likely)
         shares = self._shares[:, None] - (0.0 if own is None else own.known)
         log = np.log(_normalized(shares)) + np.add.reduceat(likely, table.starts, axis=1)
         top = log.max(axis=0)
@@ -477,7 +477,7 @@ class _Crowd:
             same -= itself * table.alike
             all_mistakes -= own.known * table.against
         shares: Floats = np.maximum(same, 0, out=same)
-        shares /= np.maximum(all_mistakes, _LEAST, out=all_mistakes).take(table.objects, axis=1)
+        shares /= np.maximum(all_mistakes, _MIN_PROBABILITY, out=all_mistakes).take(table.objects, axis=1)
         return shares
 
 
@@ -543,7 +543,7 @@ def _weighed(table: _Table) -> list[tuple[_Model, float]]:
     together = {
         model: (1 - _SIMPLE) * weight + _SIMPLE * simple.get(model, 0.0) for model, weight in _weights(scores).items()
     }
-    return [(model, weight) for model, weight in together.items() if weight >= _LEAST_WEIGHT]
+    return [(model, weight) for model, weight in together.items() if weight >= _MIN_WEIGHT]
 
 
 def _weights(scores: dict[_Model, float]) -> dict[_Model, float]:

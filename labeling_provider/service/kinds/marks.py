@@ -87,7 +87,7 @@ class Rules:
     """What differs between kinds of marks.
 
     :param extents: makes the rows of :class:`Marks` from one worker's list.
-    :param least: the lowest Jaccard index of marks of the same thing.
+    :param min_similarity: the lowest Jaccard index of marks of the same thing.
     :param lures: how many places look like a thing, per thing that is there; any share of the workers marks them.
     :param usual: the skill of a worker about whom nothing is known.
     :param middle: the common extents of groups, and the probability that they are right, from extents (groups × workers
@@ -96,7 +96,7 @@ class Rules:
     """
 
     extents: Callable[[Any], Floats]
-    least: float
+    min_similarity: float
     lures: float
     usual: Skill
     middle: Callable[[Floats, Flags, Floats], tuple[Floats, Floats]]
@@ -129,7 +129,7 @@ def evidence(answers: Sequence[Sequence[Any]], class_count: int, rules: Rules) -
     if len(marks) < 2:
         return of_workers
     order = _ranked(marks, [rules.usual] * len(marks))
-    matched = _matched([marks[place] for place in order], rules.least)
+    matched = _matched([marks[place] for place in order], rules.min_similarity)
     if not len(matched.there):
         return of_workers
     probable, visible = _presence(matched.there, [rules.usual] * len(marks), rules.lures)
@@ -172,7 +172,7 @@ def consolidate(
     occurring, marks = _marks_of(answers, rules.extents)
     skills = [rules.usual] * len(answers) if known_skills is None else known_skills
     order = range(1) if len(marks) == 1 else _ranked(marks, skills)
-    matched = _matched([marks[place] for place in order], rules.least)
+    matched = _matched([marks[place] for place in order], rules.min_similarity)
     if not len(matched.there):
         return []
     skilled = [skills[place] for place in order]
@@ -206,10 +206,10 @@ def outvoted(values: npt.NDArray[Any], there: Flags) -> Floats:
     """
     same = (values[:, :, None] == values[:, None]) & there[:, :, None] & there[:, None]
     votes = same.sum(axis=2)
-    most = votes.max(axis=1, keepdims=True)
-    leads = there & (votes == most)
+    top = votes.max(axis=1, keepdims=True)
+    leads = there & (votes == top)
     # A value with the most votes counts once for each of its workers.
-    leading = leads.sum(axis=1, keepdims=True) / np.maximum(most, 1)
+    leading = leads.sum(axis=1, keepdims=True) / np.maximum(top, 1)
     return np.where(leads, 1 - 1 / np.maximum(leading, 1), 1.0) * there
 
 
@@ -223,12 +223,12 @@ def _rows(marks: Marks) -> list[tuple[list[float], int, int]]:
     return sorted(zip(marks.extents.tolist(), marks.labels, range(len(marks.labels)), strict=True))
 
 
-def _matched(marks: Sequence[Marks], least: float) -> _Groups:
+def _matched(marks: Sequence[Marks], min_similarity: float) -> _Groups:
     """The groups of marks that stand for the same thing."""
     borders = marks[0].extents.shape[1]
     rows = [_rows(drawn) for drawn in marks]
     sorted_extents = [np.array([extent for extent, _, _ in own]).reshape(-1, borders) for own in rows]
-    matched = groups([[label for _, label, _ in own] for own in rows], close_pairs(sorted_extents, least))
+    matched = groups([[label for _, label, _ in own] for own in rows], close_pairs(sorted_extents, min_similarity))
     shape = len(matched), len(marks)
     there = np.zeros(shape, dtype=np.bool_)
     labels = np.full(shape, -1, dtype=np.int64)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     Mask = npt.NDArray[np.uint8]
     """Height × width: 0 background, n the n-th label."""
 
-_FEWEST: Final = 3
+_MIN_MASKS: Final = 3
 _OBJECT_WEIGHT: Final = 10.0
 """How much a picture reveals about a worker, as a number of marks: its many pixels are not independent."""
 # How many votes are in memory at once: a large picture with many classes has more than fit into memory.
@@ -319,7 +319,7 @@ def evidence_of_masks(masks: Sequence[Mask]) -> list[Evidence]:
 
     size = _common_size(masks) if masks else ()
     fitting = [mask for mask in masks if mask.shape == size]
-    if len(fitting) < _FEWEST:
+    if len(fitting) < _MIN_MASKS:
         return [Evidence()] * len(masks)
     contested, off = 0, np.zeros(len(masks))
     rows = max(_VOTES_AT_ONCE // max(size[1] * len(masks) * 2, 1), 1)

@@ -78,19 +78,19 @@ def voted(labels: Sequence[Sequence[int]], members: Sequence[Place]) -> tuple[in
     return label, count / len(members)
 
 
-def close_pairs(extents: Sequence[Floats], least: float) -> Iterator[Pair]:
+def close_pairs(extents: Sequence[Floats], min_similarity: float) -> Iterator[Pair]:
     """The pairs of boxes or spans of different workers whose Jaccard index is high enough.
 
     The time is bounded: see :data:`_MAX_COMPARED` and :data:`_MAX_PARTNERS`.
 
     :param extents: for each worker, an array with a row for each mark: where it begins on each axis, then where it
         ends.
-    :param least: the lowest Jaccard index, above 0.
+    :param min_similarity: the lowest Jaccard index, above 0.
     """
     for worker in range(len(extents)):
         for another in range(worker + 1, len(extents)):
             if len(extents[worker]) and len(extents[another]):
-                for row, column, similarity in similar_rows(extents[worker], extents[another], least):
+                for row, column, similarity in similar_rows(extents[worker], extents[another], min_similarity):
                     yield Pair(similarity, Place(worker, row), Place(another, column))
 
 
@@ -117,28 +117,28 @@ def _area(extents: Floats) -> Any:
 
 
 def similar_rows(
-    first: Floats, second: Floats, least: float, most: int = _MAX_PARTNERS
+    first: Floats, second: Floats, min_similarity: float, max_rows: int = _MAX_PARTNERS
 ) -> Iterator[tuple[int, int, float]]:
     """Rows of two arrays of extents whose Jaccard index is at least this, and the index.
 
-    :param most: most rows of the second array for one of the first: the most similar ones.
+    :param max_rows: most rows of the second array for one of the first: the most similar ones.
     """
     import numpy as np
 
-    windows = [_window(first, second, axis, least) for axis in range(first.shape[1] // 2)]
+    windows = [_window(first, second, axis, min_similarity) for axis in range(first.shape[1] // 2)]
     order, begin, count = min(windows, key=lambda window: int(window[2].sum()))
     rows = np.repeat(np.arange(len(first)), count)
     columns = order[np.arange(len(rows)) - np.repeat(np.cumsum(count) - count - begin, count)]
     similar = jaccard(first[rows], second[columns])
-    enough = similar >= least
+    enough = similar >= min_similarity
     rows, columns, similar = rows[enough], columns[enough], similar[enough]
     ranked = np.lexsort((columns, -similar, rows))
     rows, columns, similar = rows[ranked], columns[ranked], similar[ranked]
-    few = np.arange(len(rows)) - np.searchsorted(rows, rows) < most
+    few = np.arange(len(rows)) - np.searchsorted(rows, rows) < max_rows
     yield from zip(rows[few].tolist(), columns[few].tolist(), similar[few].tolist(), strict=True)
 
 
-def _window(first: Floats, second: Floats, axis: int, least: float) -> tuple[Any, Any, Any]:
+def _window(first: Floats, second: Floats, axis: int, min_similarity: float) -> tuple[Any, Any, Any]:
     """Which marks begin near enough to each of others on one axis to be similar enough.
 
     :return: the order of the second ones by where they begin; for each of the first ones the position in it where its
@@ -151,8 +151,8 @@ def _window(first: Floats, second: Floats, axis: int, least: float) -> tuple[Any
     start = first[:, axis]
     size = np.maximum(first[:, first.shape[1] // 2 + axis] - start, 0.0)
     # On each axis, similar extents share at least this part of the longer one.
-    low = np.searchsorted(starts, start - (1 / least - 1) * size)
-    high = np.searchsorted(starts, start + (1 - least) * size, side="right")
+    low = np.searchsorted(starts, start - (1 / min_similarity - 1) * size)
+    high = np.searchsorted(starts, start + (1 - min_similarity) * size, side="right")
     middle = np.searchsorted(starts, start)
     low = np.maximum(low, middle - _MAX_COMPARED // 2)
     return order, low, np.clip(high - low, 0, _MAX_COMPARED)

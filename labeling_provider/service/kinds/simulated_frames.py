@@ -187,7 +187,7 @@ def filled(given: dict[str, Any], rules: Mapping[str, Attribute], rng: Random) -
     values = dict(given)
     for name, rule in rules.items():
         if rule.is_required and values.get(name, "") == "":
-            low = 0 if rule.least is None else rule.least
+            low = 0 if rule.min_value is None else rule.min_value
             values[name] = low if rule.is_number else rng.choice(rule.choices or ("unknown",))
     return values
 

@@ -162,10 +162,10 @@ def _border(offsets: list[float], weights: list[float]) -> tuple[float, float]:
     from math import exp, fsum
 
     votes = {offset: fsum(w for own, w in zip(offsets, weights, strict=True) if own == offset) for offset in offsets}
-    most = max(votes.values())
-    best = [offset for offset, total in votes.items() if most - total < 1e-9]
+    top = max(votes.values())
+    best = [offset for offset, total in votes.items() if top - total < 1e-9]
     # There are also the borders that nobody chose.
-    likely = sum(exp(total - most) for total in votes.values()) + _BORDERS * exp(-most)
+    likely = sum(exp(total - top) for total in votes.values()) + _BORDERS * exp(-top)
     return (best[0] if len(best) == 1 else median_low(offsets)), 1 / likely
 
 

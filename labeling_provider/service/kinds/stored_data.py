@@ -39,9 +39,9 @@ def stored(object_store: ObjectStore, uri: str) -> bytes:
     return body
 
 
-def _first(object_store: ObjectStore, uri: str, most: int) -> bytes:
+def _first(object_store: ObjectStore, uri: str, max_bytes: int) -> bytes:
     try:
-        return object_store.beginning(uri, most)
+        return object_store.beginning(uri, max_bytes)
     except MissingObject:
         raise ValueError(f"there is no object at {uri}") from None
 
@@ -52,11 +52,11 @@ Kept = TypeVar("Kept")
 class Recent(Generic[Kept]):
     """A cache of values computed from the latest files.
 
-    :param most: most values to keep.
+    :param max_values: most values to keep.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, max_values: int) -> None:
+        self._max_values = max_values
         self._kept: OrderedDict[str, Kept] = OrderedDict()
 
     def of(self, key: str, make: Callable[[], Kept]) -> Kept:
@@ -67,6 +67,6 @@ class Recent(Generic[Kept]):
         """
         if key not in self._kept:
             self._kept[key] = make()
-            if len(self._kept) > self._most:
+            if len(self._kept) > self._max_values:
                 self._kept.popitem(last=False)
         return self._kept[key]

@@ -20,7 +20,7 @@ from labeling_provider.service.learning.threshold import Calibration, Judged, ch
 T = TypeVar("T")
 
 _BATCH: Final = 100
-_FEWEST_OF_A_CLASS: Final = 2
+_MIN_OF_A_CLASS: Final = 2
 
 
 class LearningSample(NamedTuple):
@@ -160,7 +160,7 @@ class Learner:
         results = list(judged.values())
         threshold = choose_threshold(results, material.taken, material.group_sizes, self.kind.promised)
         counts = Counter(result.group for result in results)
-        common = {group for group, count in counts.items() if count >= _FEWEST_OF_A_CLASS}
+        common = {group for group, count in counts.items() if count >= _MIN_OF_A_CLASS}
         if patient and common - named - {None}:
             # The model does not know one of the classes yet, and would label its objects wrongly.
             threshold = None

@@ -23,7 +23,7 @@ _MAX_PIXELS: Final = 60_000
 _SMOOTHINGS: Final = (1.0, 3.0, 7.0)
 _SMALLEST_PART: Final = 0.002
 _FEATURES: Final = 18
-_FEWEST_IN_BOX: Final = 0.2
+_MIN_SHARE_IN_BOX: Final = 0.2
 _MAX_BACKGROUND: Final = 0.2
 _EDGES: Final = _SMOOTHINGS[0]
 
@@ -263,7 +263,7 @@ def _joined(samples: Sequence[_Sample]) -> tuple[Array, Array, Array]:
 def _nearly_empty(looks_empty: Array, parts: Array) -> Array:
     """For each box number, whether so little of the box would be left that it is learned unchanged."""
     sizes, left = np.bincount(parts), np.bincount(parts, ~looks_empty)
-    nearly: Array = left < _FEWEST_IN_BOX * sizes
+    nearly: Array = left < _MIN_SHARE_IN_BOX * sizes
     nearly[0] = False
     return nearly
 

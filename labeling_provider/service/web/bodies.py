@@ -100,9 +100,9 @@ class _Checksums:
                 raise ApiError("BadDigest", f"The body does not match {name}.")
 
 
-def _spool(most: int) -> IO[bytes]:
-    """A temporary file for a body of at most ``most`` bytes."""
-    return BytesIO() if most <= MAX_IN_MEMORY else SpooledTemporaryFile(max_size=MAX_IN_MEMORY)
+def _spool(max_bytes: int) -> IO[bytes]:
+    """A temporary file for a body of at most ``max_bytes`` bytes."""
+    return BytesIO() if max_bytes <= MAX_IN_MEMORY else SpooledTemporaryFile(max_size=MAX_IN_MEMORY)
 
 
 async def read_body(request: RequestHead, receive: Receive, limit: int) -> Body:

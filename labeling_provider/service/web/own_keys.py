@@ -88,7 +88,7 @@ class OwnKeys:
             trouble=trouble,
             rights=list(Right),
             may_all=person.role is Role.ADMINISTRATOR,
-            most=MAX_OWN_KEYS,
+            max_keys=MAX_OWN_KEYS,
             days=self._roles.key_seconds / 86_400,
             token=page_token(request, REQUESTER_COOKIE),
         )

@@ -347,18 +347,18 @@ def _link_at_amazon(bucket: str, key: str, seconds: int) -> str:
         return f"s3://{bucket}/{key}"
 
 
-def _text(file: Path, most: int) -> str:
+def _text(file: Path, max_bytes: int) -> str:
     """A file's text.
 
     :raises PreviewError: if it can't be read, or is too large.
     """
     try:
         with file.open("rb") as opened:
-            body = opened.read(most + 1)
+            body = opened.read(max_bytes + 1)
     except OSError as error:
         raise PreviewError(f"{file}: {error.strerror}") from None
-    if len(body) > most:
-        raise PreviewError(f"{file} has more than {most:,} bytes.")
+    if len(body) > max_bytes:
+        raise PreviewError(f"{file} has more than {max_bytes:,} bytes.")
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -206,10 +206,10 @@ def path_for_log(raw_path: bytes) -> str:
     return next((f"{beginning}…" for beginning in _SECRET_BELOW if plain.startswith(beginning)), path)
 
 
-def form_fields(body: bytes, most: int = 20) -> dict[str, list[str]]:
+def form_fields(body: bytes, max_fields: int = 20) -> dict[str, list[str]]:
     """The fields of a form that a browser has sent; none if it is not a form, or has too many."""
     try:
-        return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=most)
+        return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=max_fields)
     except ValueError:
         return {}
 

@@ -113,11 +113,11 @@ Thing = TypeVar("Thing")
 class _KeptValues(Generic[Thing]):
     """A thread-safe cache of recent values.
 
-    :param most: most values to keep.
+    :param max_values: most values to keep.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, max_values: int) -> None:
+        self._max_values = max_values
         self._kept: OrderedDict[str, tuple[float, Thing]] = OrderedDict()
         self._changing = threading.Lock()
 
@@ -132,7 +132,7 @@ class _KeptValues(Generic[Thing]):
         with self._changing:
             self._kept[key] = (time.time(), made)
             self._kept.move_to_end(key)
-            if len(self._kept) > self._most:
+            if len(self._kept) > self._max_values:
                 self._kept.popitem(last=False)
         return made
 
@@ -179,10 +179,10 @@ class Templates:
             self._being_read.discard(uri)
 
     def _read(self, uri: str) -> str:
-        most = MAX_TEMPLATE * _MAX_BYTES_A_CHARACTER
+        max_bytes = MAX_TEMPLATE * _MAX_BYTES_A_CHARACTER
         try:
-            body = self._object_store.beginning(uri, most + 1)
-            if len(body) > most:
+            body = self._object_store.beginning(uri, max_bytes + 1)
+            if len(body) > max_bytes:
                 raise TemplateError("LimitExceeded", f"{uri} has more than {MAX_TEMPLATE:,} characters.")
             return body.decode("utf-8-sig")
         except UnicodeDecodeError:

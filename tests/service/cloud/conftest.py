@@ -49,5 +49,5 @@ def messaging(database: Database) -> EmbeddedMessaging:
     return embedded
 
 
-def bodies(messaging: EmbeddedMessaging, most: int = 9) -> list[str]:
-    return [message.body for message in messaging.waiting(NAME, most)]
+def bodies(messaging: EmbeddedMessaging, max_messages: int = 9) -> list[str]:
+    return [message.body for message in messaging.waiting(NAME, max_messages)]

@@ -22,9 +22,9 @@ def test_each_endpoint_gets_its_messages_in_line(connection: Connection) -> None
         add(connection, endpoint, body)
     assert {"delivery a", "delivery b"} <= connection.info.pop(notices.TOLD).keys()
     assert delivery_rows.endpoints(connection) == ["a", "b"]
-    assert [delivery_rows.in_line(connection, "b", most) for most in (9, 1)] == [2, 1]
+    assert [delivery_rows.in_line(connection, "b", max_messages) for max_messages in (9, 1)] == [2, 1]
     assert delivery_rows.size(connection) == 16
-    assert [delivery_rows.waiting(connection, most) for most in (9, 2)] == [3, 2]
+    assert [delivery_rows.waiting(connection, max_messages) for max_messages in (9, 2)] == [3, 2]
     assert [delivery_rows.oldest(connection, at) for at in (107.0, 104.0)] == [2.0, 0.0]
     first = delivery_rows.take(connection, "b", 5.0, 10.0)
     assert first is not None

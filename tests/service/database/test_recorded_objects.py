@@ -18,11 +18,11 @@ def version(number: int, bucket: str = "lab", state: str = "{}", key: str = "key
 class Watched(BytesIO):
     """A file that notes how many bytes are read at once."""
 
-    most = 0
+    largest = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
         part = super().read(size)
-        self.most = max(self.most, len(part))
+        self.largest = max(self.largest, len(part))
         return part
 
 
@@ -85,7 +85,7 @@ def test_the_bytes_of_a_file_are_kept_and_copied_in_parts(connection: Connection
     place = VersionPlace("lab", "key", "1")
     given = Watched(body)
     record.keep_versions(connection, gone=[], new=[KeptVersion(place, "{}", given)], changed=[])
-    assert 0 < given.most <= 1 << 20
+    assert 0 < given.largest <= 1 << 20
     if connection.dialect.name == "postgresql":
         left = connection.execute(sa.text("SELECT count(*) FROM pg_largeobject_metadata")).scalar_one()
         assert left == 0, "nothing is left of what took the parts"

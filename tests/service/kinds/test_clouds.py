@@ -85,7 +85,7 @@ def test_too_many_points_are_told_without_reading_them(task_type: str, monkeypat
 def test_large_clouds_are_read_only_at_their_beginning(task_type: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Memory, "size", lambda store, uri: 96_000_000)
     monkeypatch.setattr(Memory, "read", refused)
-    monkeypatch.setattr(Memory, "beginning", lambda store, uri, most: store.objects[uri][:most])
+    monkeypatch.setattr(Memory, "beginning", lambda store, uri, max_bytes: store.objects[uri][:max_bytes])
     assert obstacle(task_type) is None
 
 

@@ -78,15 +78,15 @@ def test_the_model_is_not_a_point_less_accurate_than_a_majority_vote(regime: tup
     assert np.mean(gains) >= -0.01
 
 
-@pytest.mark.parametrize(("regime", "classes", "least"), [("leaning workers", 4, 0.07), ("two camps", 6, 0.0)])
-def test_what_workers_are_prone_to_answer_is_found(regime: str, classes: int, least: float) -> None:
+@pytest.mark.parametrize(("regime", "classes", "min_gain"), [("leaning workers", 4, 0.07), ("two camps", 6, 0.0)])
+def test_what_workers_are_prone_to_answer_is_found(regime: str, classes: int, min_gain: float) -> None:
     """Each by their own habit, or half of them alike: they take one class for another."""
     gains = []
     for seed in range(3):
         truth, votes = TUNED[regime].simulate(seed)
         decisions, _ = decided(votes, classes)
         gains.append(float((decisions == truth).mean()) - majority_accuracy(truth, votes, classes))
-    assert np.mean(gains) > least
+    assert np.mean(gains) > min_gain
 
 
 def lenient_and_strict(seed: int) -> tuple[np.ndarray, Votes]:

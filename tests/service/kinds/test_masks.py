@@ -35,10 +35,10 @@ def png(pixels: Any) -> bytes:
 class Files(dict[str, bytes]):
     """A bucket."""
 
-    def beginning(self, uri: str, most: int) -> bytes:
+    def beginning(self, uri: str, max_bytes: int) -> bytes:
         if uri not in self:
             raise MissingObject(uri)
-        return self[uri][:most]
+        return self[uri][:max_bytes]
 
 
 def kind(files: Files) -> SegmentationMasks:

@@ -20,9 +20,9 @@ class Counting(Memory):
 
     asked = 0
 
-    def beginning(self, uri: str, most: int) -> bytes:
-        self.asked = most
-        return super().beginning(uri, most)
+    def beginning(self, uri: str, max_bytes: int) -> bytes:
+        self.asked = max_bytes
+        return super().beginning(uri, max_bytes)
 
 
 def saved(image: Image.Image, kind: str) -> bytes:

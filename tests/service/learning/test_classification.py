@@ -8,15 +8,15 @@ from labeling_provider.service.learning.models import load_arrays, pack, unpack
 from tests.service.learning.some_examples import IMAGE, TEXT, examples, new
 
 
-@pytest.mark.parametrize(("algorithm", "least"), [(TEXT, 0.85), (IMAGE, 0.85)])
-def test_classes_are_learned(algorithm: str, least: float) -> None:
+@pytest.mark.parametrize(("algorithm", "min_share"), [(TEXT, 0.85), (IMAGE, 0.85)])
+def test_classes_are_learned(algorithm: str, min_share: float) -> None:
     labels, data, answers = examples(algorithm, 400)
     model = new(algorithm, labels)
     inputs = [model.read(item) for item in data]
     model.train(inputs[:200], answers[:200])
     predictions = model.predict(inputs[200:])
     right = [said.answer == answer for said, answer in zip(predictions, answers[200:], strict=True)]
-    assert sum(right) / len(right) > least
+    assert sum(right) / len(right) > min_share
     sure = sorted(zip((said.score for said in predictions), right, strict=True), reverse=True)
     assert sum(is_right for _, is_right in sure[:100]) > sum(is_right for _, is_right in sure[100:]), (
         "scores grow with certainty"

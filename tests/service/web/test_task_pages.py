@@ -321,7 +321,7 @@ def test_one_person_waits_for_a_new_template_and_others_get_the_old_one(
     store.objects["s3://lab/template.liquid"] = b"new"
     asked, answer, seen = threading.Event(), threading.Event(), list[str]()
 
-    def hang(uri: str, most: int) -> bytes:
+    def hang(uri: str, max_bytes: int) -> bytes:
         asked.set()
         assert answer.wait(30)
         return store.objects[uri]

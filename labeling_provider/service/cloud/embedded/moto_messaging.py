@@ -79,9 +79,9 @@ class EmbeddedMessaging(Messaging):
         with self._database.write() as connection:
             self._record.messages.put(connection, name, added)
 
-    def waiting(self, name: str, most: int) -> list[QueuedMessage]:
+    def waiting(self, name: str, max_messages: int) -> list[QueuedMessage]:
         with self._database.read() as connection:
-            rows = queue_rows.oldest(connection, self._arn + name, int(time.time() * 1000), most)
+            rows = queue_rows.oldest(connection, self._arn + name, int(time.time() * 1000), max_messages)
         return [QueuedMessage(row.message_id, row.body, row.sent / 1000) for row in rows]
 
     def drop(self, connection: Connection, ids: Sequence[str]) -> None:

@@ -129,7 +129,7 @@ class Messages:
         arn, dead = queue.queue_arn, queue.dead_letter_queue
         # A message moved to its own queue would be received again at once, without end.
         redrives = queue.redrive_policy and dead is not None and dead.queue_arn != arn
-        most = queue.redrive_policy["maxReceiveCount"] if redrives else None
+        max_receives = queue.redrive_policy["maxReceiveCount"] if redrives else None
         with self._database.read() as connection:
             now = _now()
             if not queue_rows.oldest(connection, arn, now, 1):
@@ -142,7 +142,7 @@ class Messages:
                 since = now - 1000 * queue.message_retention_period
                 until = now + 1000 * visible_after
                 rows = queue_rows.receive(connection, arn, now, until, since, count, in_line=queue.fifo_queue)
-                spent = [row.id for row in rows if most is not None and row.received > most]
+                spent = [row.id for row in rows if max_receives is not None and row.received > max_receives]
                 if spent:
                     queue_rows.bury(connection, spent, dead.queue_arn)
                     self._tell(connection, dead.name)

@@ -55,23 +55,23 @@ class VersionsPage(NamedTuple):
     next_version: str | None
 
 
-def page_of_objects(fetch: Fetch, prefix: str, delimiter: str, after: str, most: int) -> ListPage:
+def page_of_objects(fetch: Fetch, prefix: str, delimiter: str, after: str, max_entries: int) -> ListPage:
     """A page of the objects that are there.
 
     :param fetch: reads latest versions.
     :param after: the name after which the page begins; empty for the first page.
-    :param most: most entries on the page.
+    :param max_entries: most entries on the page.
     """
     groups = _groups(fetch, prefix, delimiter, after, markers=False)
-    entries = list(islice((folder or group[0] for folder, group in groups), most + 1)) if most > 0 else []
-    if len(entries) <= most:
+    entries = list(islice((folder or group[0] for folder, group in groups), max_entries + 1)) if max_entries > 0 else []
+    if len(entries) <= max_entries:
         return ListPage(entries, None)
-    last = entries[most - 1]
-    return ListPage(entries[:most], token_of(last if isinstance(last, str) else last.key))
+    last = entries[max_entries - 1]
+    return ListPage(entries[:max_entries], token_of(last if isinstance(last, str) else last.key))
 
 
 def page_of_versions(
-    fetch: Fetch, prefix: str, delimiter: str, key_marker: str, version_marker: str, most: int
+    fetch: Fetch, prefix: str, delimiter: str, key_marker: str, version_marker: str, max_entries: int
 ) -> VersionsPage:
     """A page of all versions, newest first for each key.
 
@@ -90,7 +90,7 @@ def page_of_versions(
             passed = [place for place, row in enumerate(group) if row.version == version_marker]
             rows = rows[passed[0] + 1 :] if passed else []
         for row in rows:
-            if len(versions) + len(prefixes) >= most:
+            if len(versions) + len(prefixes) >= max_entries:
                 return VersionsPage(versions, prefixes, *(last or (None, None)))
             if isinstance(row, str):
                 prefixes.append(row)

@@ -360,11 +360,11 @@ class S3Record:
         return [*keys, *folders], token is not None, token
 
     def _page(
-        self, bucket: str, prefix: str | None, delimiter: str | None, after: str, most: int
+        self, bucket: str, prefix: str | None, delimiter: str | None, after: str, max_entries: int
     ) -> tuple[list[Any], list[str], str | None]:
         with self._database.read() as connection:
             fetch = partial(latest_versions, connection, bucket)
-            entries, token = page_of_objects(fetch, prefix or "", delimiter or "", after, most)
+            entries, token = page_of_objects(fetch, prefix or "", delimiter or "", after, max_entries)
         keys = [self._moto_version(bucket, entry) for entry in entries if not isinstance(entry, str)]
         return keys, [entry for entry in entries if isinstance(entry, str)], token
 

@@ -155,11 +155,11 @@ def _vote(masks: Sequence[Masks], drawn: Sequence[Sequence[Place]]) -> Numbers:
     numbers = np.zeros(masks[0].numbers.shape, dtype=np.uint16)
     for rows in blocks(len(numbers)):
         given = [table[mask.numbers[rows]] for table, mask in zip(group_of, masks, strict=True)]
-        most = np.full(given[0].shape, 0.5, dtype=np.float32)
+        best = np.full(given[0].shape, 0.5, dtype=np.float32)
         for own in given:
             votes = sum((other == own).astype(np.float32) for other in given)
             share = np.where(own > 0, votes / sizes[own], 0)
-            better = share > most
+            better = share > best
             numbers[rows][better] = own[better]
-            most[better] = share[better]
+            best[better] = share[better]
     return numbers

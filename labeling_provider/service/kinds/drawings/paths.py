@@ -66,13 +66,13 @@ class Paths(ABC):
     """One kind of shape.
 
     :param name: the key of the list of shapes, in answers and in labels.
-    :param fewest: the fewest points of a shape.
-    :param most: the most points of a shape.
+    :param min_points: the fewest points of a shape.
+    :param max_points: the most points of a shape.
     """
 
     name: str
-    fewest = 1
-    most = MAX_POINTS
+    min_points = 1
+    max_points = MAX_POINTS
 
     # What each kind defines
 
@@ -119,8 +119,9 @@ class Paths(ABC):
     def _points(self, given: Mapping[str, Any], place: str) -> Iterator[tuple[str, Any]]:
         """The points of a shape, each with its key."""
         points = given.get("vertices")
-        if not isinstance(points, list) or not self.fewest <= len(points) <= self.most:
-            allowed = f"{self.fewest}" if self.fewest == self.most else f"{self.fewest} to {self.most:,}"
+        low, high = self.min_points, self.max_points
+        if not isinstance(points, list) or not low <= len(points) <= high:
+            allowed = f"{low}" if low == high else f"{low} to {high:,}"
             raise AnswerError(f"{place}.vertices is not a list of {allowed} points.")
         return ((f".vertices[{number}]", point) for number, point in enumerate(points))
 
@@ -168,7 +169,7 @@ class Paths(ABC):
 class Polygons(Paths):
     """Outlines; the same if they overlap by half."""
 
-    name, fewest = "polygons", 3
+    name, min_points = "polygons", 3
 
     def similarity(self, first: Points, second: Points, size: tuple[int, int]) -> float:
         return shapes.polygons(first, second, size, _OVERLAP)
@@ -180,7 +181,7 @@ class Polygons(Paths):
 class Polylines(Paths):
     """Paths; the same if their mean distance is small."""
 
-    name, fewest = "polylines", 2
+    name, min_points = "polylines", 2
 
     def common(self, members: Sequence[Points], base: int) -> Points:
         return geometry.middle(_directed(members, base), base, closed=False)
@@ -189,7 +190,7 @@ class Polylines(Paths):
 class Lines(Paths):
     """Two points; the same if the ends are near each other, whichever was drawn first."""
 
-    name, fewest, most = "lines", 2, 2
+    name, min_points, max_points = "lines", 2, 2
 
     def common(self, members: Sequence[Points], base: int) -> Points:
         middle: Points = np.median(_directed(members, base), axis=0)
@@ -280,8 +281,8 @@ def _directed(members: Sequence[Points], base: int) -> list[Points]:
         return bool(((own - ends) ** 2).sum() > ((own[::-1] - ends) ** 2).sum())
 
     is_turned = [turned(path) for path in members]
-    most = 2 * sum(is_turned) > len(members)
-    return [path[::-1] if flag != most else path for path, flag in zip(members, is_turned, strict=True)]
+    majority = 2 * sum(is_turned) > len(members)
+    return [path[::-1] if flag != majority else path for path, flag in zip(members, is_turned, strict=True)]
 
 
 def _near(drawings: Sequence[Drawing]) -> list[tuple[Place, Place]]:

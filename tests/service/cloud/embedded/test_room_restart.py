@@ -347,8 +347,8 @@ class Messages:
         more = {"tags": {"a": "b"}} if tags else {}
         self.sqs.create_queue(QueueName=name, Attributes={**fifo, **options}, **more)
 
-    def redrive(self, name: str, target: str, most: int) -> None:
-        policy = json.dumps({"deadLetterTargetArn": self.arn("sqs", target), "maxReceiveCount": most})
+    def redrive(self, name: str, target: str, max_receives: int) -> None:
+        policy = json.dumps({"deadLetterTargetArn": self.arn("sqs", target), "maxReceiveCount": max_receives})
         self.sqs.set_queue_attributes(QueueUrl=self.url(name), Attributes={"RedrivePolicy": policy})
 
     def set_queue(self, name: str, options: dict[str, str]) -> None:

@@ -54,15 +54,15 @@ def folder(key: str, prefix: str, delimiter: str) -> str:
 
 @given(BUCKETS, PREFIXES, DELIMITERS, st.integers(1, 5))
 def test_the_pages_together_have_every_object_or_its_common_prefix_once(
-    content: dict[str, list[bool]], prefix: str, delimiter: str, most: int
+    content: dict[str, list[bool]], prefix: str, delimiter: str, max_entries: int
 ) -> None:
     present = [key for key, markers in content.items() if not markers[-1] and key.startswith(prefix)]
     expected = sorted({folder(key, prefix, delimiter) or key for key in present})
     seen: list[str] = []
     after: str | None = ""
     while after is not None:
-        page = page_of_objects(Bucket(content).latest, prefix, delimiter, after, most)
-        assert len(page.entries) <= most
+        page = page_of_objects(Bucket(content).latest, prefix, delimiter, after, max_entries)
+        assert len(page.entries) <= max_entries
         seen += [entry if isinstance(entry, str) else entry.key for entry in page.entries]
         after = page.token and name_of(page.token)
     assert seen == expected
@@ -83,7 +83,7 @@ def test_a_list_may_begin_after_any_name(
 
 @given(BUCKETS, PREFIXES, DELIMITERS, st.integers(1, 5))
 def test_the_pages_together_have_every_version_or_its_common_prefix_once(
-    content: dict[str, list[bool]], prefix: str, delimiter: str, most: int
+    content: dict[str, list[bool]], prefix: str, delimiter: str, max_entries: int
 ) -> None:
     within = [row for row in Bucket(content).rows if row.key.startswith(prefix)]
     versions: list[tuple[str, str, bool]] = []
@@ -91,8 +91,8 @@ def test_the_pages_together_have_every_version_or_its_common_prefix_once(
     key: str | None = ""
     version: str | None = ""
     while key is not None:
-        page = page_of_versions(Bucket(content).all, prefix, delimiter, key, version or "", most)
-        assert len(page.versions) + len(page.prefixes) <= most
+        page = page_of_versions(Bucket(content).all, prefix, delimiter, key, version or "", max_entries)
+        assert len(page.versions) + len(page.prefixes) <= max_entries
         versions += [(row.key, row.version, latest) for row, latest in page.versions]
         prefixes += page.prefixes
         key, version = page.next_key, page.next_version

@@ -147,15 +147,17 @@ COORDINATE = st.integers(-100, 200) | st.floats(-100, 200)
 
 @given(st.sampled_from(list(PATHS)), st.data())
 def test_any_drawings_have_something_in_common_or_nothing(name: str, data: st.DataObject) -> None:
-    fewest = PATHS[name].fewest
-    shape = st.lists(st.tuples(COORDINATE, COORDINATE), min_size=fewest, max_size=min(PATHS[name].most, fewest + 2))
+    min_points = PATHS[name].min_points
+    shape = st.lists(
+        st.tuples(COORDINATE, COORDINATE), min_size=min_points, max_size=min(PATHS[name].max_points, min_points + 2)
+    )
     drawing = st.lists(st.tuples(st.sampled_from(list(LABELS)), shape), max_size=3)
     answers = data.draw(st.lists(drawing, min_size=1, max_size=4))
     drawings = PATHS[name].consolidate([PATHS[name].read(drawn(name, *shapes), LABELS) for shapes in answers])
     for consolidated_drawing in drawings:
         assert 0 <= consolidated_drawing.confidence <= 1 + 1e-9
         json.dumps(PATHS[name].annotation(consolidated_drawing.shape.points), allow_nan=False)
-        assert len(consolidated_drawing.shape.points) >= min(fewest, 2)
+        assert len(consolidated_drawing.shape.points) >= min(min_points, 2)
 
 
 def test_only_so_many_pairs_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from labeling_provider.errors import LabelingError
-from labeling_provider.groundtruth.renamed import renamed
 from labeling_provider.groundtruth.uris import as_s3_uri
+from labeling_provider.manifest.former_names import renamed
 from labeling_provider.manifest.reader import LineProblem, ManifestError, split_lines
 
 _CHUNK: Final = 1 << 17

@@ -10,9 +10,9 @@ from itertools import chain, islice
 from typing import Any, Final, NamedTuple, TypeVar
 
 from labeling_provider.groundtruth.objects import ObjectKeys
-from labeling_provider.groundtruth.renamed import renamed
 from labeling_provider.manifest.export import Export, Exported
 from labeling_provider.manifest.files import Files, Store
+from labeling_provider.manifest.former_names import renamed
 from labeling_provider.manifest.merge import Merge
 from labeling_provider.manifest.scan import (
     AnyLine,

@@ -15,8 +15,8 @@ import msgspec
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.layout import WORKER_RESPONSES
-from labeling_provider.groundtruth.renamed import renamed
 from labeling_provider.manifest import Files
+from labeling_provider.manifest.former_names import renamed
 
 _FILE: Final = re.compile(rf"/{WORKER_RESPONSES}/iteration-\d{{1,9}}/(\d{{1,9}})/[^/]+\.json$")
 _MAX_BYTES: Final = 16 << 20

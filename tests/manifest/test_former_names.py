@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from labeling_provider.groundtruth.renamed import renamed
 from labeling_provider.manifest import Files, Manifests
+from labeling_provider.manifest.former_names import renamed
 from labeling_provider.quality import chosen_files
 
 

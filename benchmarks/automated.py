@@ -187,7 +187,9 @@ def at_random(people: list[int], seed: int) -> tuple[int, float]:
         if outcome.model is not None and outcome.threshold is not None:
             threshold = outcome.threshold
             sure = [item for item in material.unlabeled if outcome.scores[item.object_id] >= threshold]
-            labels.update({item.object_id: said.answer for item, said in learner.predictions(outcome.model, sure)})
+            labels.update(
+                {item.object_id: prediction.answer for item, prediction in learner.predictions(outcome.model, sure)}
+            )
             material.taken += [item for item in outcome.judged.values() if item.score >= threshold]
             done = [item for item in material.validation if outcome.judged[item.object_id].score >= threshold]
             material.examples = [*material.examples, *done]

@@ -81,9 +81,9 @@ class Regime:
         guess = (np.eye(classes)[truth] + np.eye(classes)[looks]) / 2
         is_hard = rng.random(self.objects) < self.hard
         rows = np.where(is_hard[:, None, None], guess[:, None, :], rows)
-        said = (rows.cumsum(axis=2) < rng.random((self.objects, self.answers, 1))).sum(axis=2).clip(max=classes - 1)
+        choices = (rows.cumsum(axis=2) < rng.random((self.objects, self.answers, 1))).sum(axis=2).clip(max=classes - 1)
         numbers = np.repeat(np.arange(self.objects), self.answers)
-        return truth, Votes(numbers, chosen.ravel(), said.ravel())
+        return truth, Votes(numbers, chosen.ravel(), choices.ravel())
 
     def known(self, seed: int, votes: Votes) -> Floats:
         """What can be known of each object by who knows the shares and all workers: class probabilities.
@@ -357,11 +357,13 @@ def decided(votes: Votes, classes: int, batch: int | None = None) -> tuple[Ints,
     :param batch: of how many objects answers come in before they are decided; None for all.
     """
     order = votes.objects.argsort(kind="stable")
-    said = [(str(worker), choice) for worker, choice in zip(votes.workers[order], votes.classes[order], strict=True)]
+    judgements = [
+        (str(worker), choice) for worker, choice in zip(votes.workers[order], votes.classes[order], strict=True)
+    ]
     ends = np.bincount(votes.objects).cumsum().tolist()
     book, labels = VoteBook(classes), []
     for number, (start, end) in enumerate(pairwise([0, *ends]), 1):
-        book.add(said[start:end])
+        book.add(judgements[start:end])
         if number == len(ends) or (batch and number % batch == 0):
             labels += book.decide(number - len(labels))
     chosen, sure = zip(*labels, strict=True)
@@ -413,8 +415,8 @@ def cost(votes: int) -> tuple[float, float]:
     objects = votes // 3
     truth = rng.integers(5, size=objects)
     workers = rng.random((objects, 100)).argsort(axis=1)[:, :3].ravel()
-    said = np.where(rng.random(len(workers)) < 0.8, truth.repeat(3), rng.integers(5, size=len(workers)))
-    everything = Votes(np.repeat(np.arange(objects), 3), workers, said)
+    choices = np.where(rng.random(len(workers)) < 0.8, truth.repeat(3), rng.integers(5, size=len(workers)))
+    everything = Votes(np.repeat(np.arange(objects), 3), workers, choices)
     start = time.process_time()
     by_fixed_weights(everything, 5)
     before = time.process_time() - start

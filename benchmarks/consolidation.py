@@ -104,13 +104,13 @@ def _drawn(name: str, truth: Sequence[Thing], off: float, rng: np.random.Generat
     seen = [shape for shape in truth if rng.random() >= MISSED]
     drawing = []
     for label, points in (*seen, *invented):
-        said = label if rng.random() >= MISTAKEN else int(rng.integers(PATH_LABELS))
+        label_given = label if rng.random() >= MISTAKEN else int(rng.integers(PATH_LABELS))
         own = points + rng.normal(0, off, points.shape)
         if name in {"polygons", "instances"}:
             own = np.roll(own, int(rng.integers(len(own))), axis=0)
         if name != "keypoints" and rng.random() < 0.5:
             own = own[::-1]
-        drawing.append((said, own))
+        drawing.append((label_given, own))
     return drawing
 
 
@@ -120,7 +120,7 @@ def _score_paths(name: str, truth: Sequence[Thing], drawn: Sequence[Sequence[Thi
     def score(drawn_shapes: Sequence[Thing]) -> float:
         return quality(
             [
-                [paths.similarity(right, other, size) * (label == said) for said, other in drawn_shapes]
+                [paths.similarity(right, other, size) * (label == other_label) for other_label, other in drawn_shapes]
                 for label, right in truth
             ],
             len(truth),
@@ -326,8 +326,11 @@ def _rated(pairs: Sequence[tuple[Sequence[Thing], Found]], min_similarity: float
     for truth, consolidated in pairs:
         table = np.array(
             [
-                [float(jaccard(box.astype(float), other.astype(float))) * (label == said) for label, box in truth]
-                for said, other, _ in consolidated
+                [
+                    float(jaccard(box.astype(float), other.astype(float))) * (label == other_label)
+                    for label, box in truth
+                ]
+                for other_label, other, _ in consolidated
             ]
         ).reshape(len(consolidated), len(truth))
         is_right = np.zeros(len(consolidated), dtype=bool)

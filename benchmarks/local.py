@@ -83,8 +83,8 @@ def add_jobs(folder: Path) -> None:
         for number in range(JOBS - 1):
             name = f"{(number * 7919) % JOBS:05}-job"
             arn = row["arn"].replace("/bench", f"/{name}")
-            made = {"name": name, "name_key": name, "arn": arn, "created": row["created"] + number / 1000}
-            connection.execute(sa.insert(jobs).values({**row, **made}))
+            own = {"name": name, "name_key": name, "arn": arn, "created": row["created"] + number / 1000}
+            connection.execute(sa.insert(jobs).values({**row, **own}))
     store.close()
 
 

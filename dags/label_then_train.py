@@ -78,8 +78,8 @@ with DAG(
         texts: dict[str, str] = {}
         while len(texts) < MESSAGES:
             kind = chance.choice(KINDS)
-            said = f"{chance.choice(fillers)}{chance.choice(subjects)} {chance.choice(endings[kind])}"
-            texts[f"{said}{chance.choice(['', '!', '.', ' …'])} (no. {chance.randrange(10_000)})"] = kind
+            sentence = f"{chance.choice(fillers)}{chance.choice(subjects)} {chance.choice(endings[kind])}"
+            texts[f"{sentence}{chance.choice(['', '!', '.', ' …'])} (no. {chance.randrange(10_000)})"] = kind
         table = io.StringIO()
         rows = csv.writer(table)
         rows.writerow(["message"])

@@ -67,14 +67,14 @@ def build(root: Path = ROOT, *targets: str) -> Path:
     :param targets: such as ``wheel``, for only that.
     :raises DistError: if they can't be built.
     """
-    made = root / "dist"
-    shutil.rmtree(made, ignore_errors=True)
-    command = [sys.executable, "-m", "hatchling", "build", "-d", str(made)]
+    folder = root / "dist"
+    shutil.rmtree(folder, ignore_errors=True)
+    command = [sys.executable, "-m", "hatchling", "build", "-d", str(folder)]
     command += [part for target in targets for part in ("-t", target)]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     if done.returncode:
         raise DistError(f"the packages can't be built:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
-    (wheel,) = made.glob("*.whl")
+    (wheel,) = folder.glob("*.whl")
     return wheel
 
 

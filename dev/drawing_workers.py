@@ -115,14 +115,14 @@ class _Look(NamedTuple):
 
     :param visible: the share of careful workers who see it.
     :param label: its class, or that which a lure seems to have.
-    :param said: the class that it looks like to some.
+    :param taken_for: the class that it looks like to some.
     :param part: the part of it that some draw.
     :param of_part: the share of workers who do.
     """
 
     visible: float
     label: int
-    said: int
+    taken_for: int
     box: Any
     part: Any
     of_part: float
@@ -139,13 +139,13 @@ def boxes_by(
     looks = []
     for label, box in truth:
         visible = rng.uniform(0, 2 * scene.seen) if rng.random() < scene.hard else 1.0
-        said = (label + 1) % LABELS if rng.random() < scene.alike else label
+        taken_for = (label + 1) % LABELS if rng.random() < scene.alike else label
         part, of_part = box.copy(), 0.0
         if rng.random() < scene.split:
             edge, cut = int(rng.integers(4)), rng.uniform(0.3, 0.55)
             part[edge] += (cut if edge < 2 else -cut) * (box[2:] - box[:2])[edge % 2]
             of_part = rng.uniform(0.25, 0.6)
-        looks.append(_Look(visible, label, said, box, part, of_part))
+        looks.append(_Look(visible, label, taken_for, box, part, of_part))
     for _ in truth:
         if rng.random() < scene.lures:
             label, box = int(rng.integers(LABELS)), _place(scene, truth, rng)
@@ -155,7 +155,7 @@ def boxes_by(
         seen: list[tuple[int, Any, int | None]] = []
         for place, look in enumerate(looks):
             if rng.random() < look.visible * (1 - care.missed):
-                label = look.said if rng.random() < 0.45 else look.label
+                label = look.taken_for if rng.random() < 0.45 else look.label
                 seen.append((label, look.part if rng.random() < look.of_part else look.box, place))
         for _ in truth:
             if rng.random() < care.invented:
@@ -213,9 +213,11 @@ def spans_by(crew: Sequence[Care], scene: Scene, truth: Sequence[Thing], rng: np
         for (label, span), visible, other in zip(truth, hard, alike, strict=True):
             if rng.random() < visible * (1 - care.missed):
                 off = (rng.random(2) < 0.06 * care.off) * rng.choice([-6, 6], 2)
-                said = other if rng.random() < 0.45 else label
-                said = int(rng.integers(LABELS)) if rng.random() < care.mistaken else said
-                own.append((said, np.array([max(span[0] + off[0], 0), max(span[1] + off[1], span[0] + off[0] + 3)])))
+                label_given = other if rng.random() < 0.45 else label
+                label_given = int(rng.integers(LABELS)) if rng.random() < care.mistaken else label_given
+                own.append(
+                    (label_given, np.array([max(span[0] + off[0], 0), max(span[1] + off[1], span[0] + off[0] + 3)]))
+                )
         for _ in truth:
             if rng.random() < care.invented:
                 start = int(rng.integers(1_000))

@@ -85,13 +85,13 @@ def follow_pip(command: Sequence[str], folder: Path, progress: Progress) -> None
     :param folder: the environment; while packages are installed, those that are there are counted.
     :raises InstallError: if pip fails twice, or no index answers.
     """
-    said = _follow_pip(command, folder, progress)
-    if said and not _LOST.search(said):
+    trouble = _follow_pip(command, folder, progress)
+    if trouble and not _LOST.search(trouble):
         # A page of the index that does not come is to pip as if there were no such package.
         progress.tell("pip has failed, and is started again")
-        said = _follow_pip(command, folder, progress)
-    if said:
-        raise InstallError(f"{said}\n{_NETWORK if _LOST.search(said) else _PIP}")
+        trouble = _follow_pip(command, folder, progress)
+    if trouble:
+        raise InstallError(f"{trouble}\n{_NETWORK if _LOST.search(trouble) else _PIP}")
 
 
 def _follow_pip(command: Sequence[str], folder: Path, progress: Progress) -> str:

@@ -77,7 +77,7 @@ def run(
     width = max(map(len, commands))
     lanes: list[Lane] = []
     waiting = list(commands.items())
-    said = began
+    shown = began
     while waiting or any(lane.thread.is_alive() for lane in lanes):
         while waiting and sum(lane.thread.is_alive() for lane in lanes) < at_once:
             name, command = waiting.pop(0)
@@ -86,8 +86,8 @@ def run(
             lane.thread.join(min(silence / 5, 0.1))
         with lock:
             now = time.monotonic()
-            if now - max(said, *(lane.heard for lane in lanes)) >= silence:
-                said = now
+            if now - max(shown, *(lane.heard for lane in lanes)) >= silence:
+                shown = now
                 shares = ", ".join(f"{lane.name} {lane.share}" for lane in lanes)
                 print(f"{(now - began) / 60:.1f} min: {shares}", file=out, flush=True)
     for lane in lanes:

@@ -91,8 +91,8 @@ def messages(count: int, seed: int) -> list[tuple[str, str]]:
 
 def _message(chance: Random) -> tuple[str, str]:
     meant = chance.choice(CLASSES)
-    said = chance.choice(CLASSES) if chance.random() < 1 / 100 else meant
-    parts = [chance.choice(_OPENINGS), _core(said, chance)]
+    topic = chance.choice(CLASSES) if chance.random() < 1 / 100 else meant
+    parts = [chance.choice(_OPENINGS), _core(topic, chance)]
     if chance.random() < 1 / 12:
         parts.append(f"and {_core(chance.choice(CLASSES), chance)}")
     words = " ".join([*parts, chance.choice(_CLOSINGS)]).split()

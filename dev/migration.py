@@ -18,16 +18,16 @@ from labeling_provider.service.database.migrations import config
 
 def main() -> None:
     """Write it."""
-    made = config()
+    configuration = config()
     (message,) = sys.argv[1:]
-    number = len(list(ScriptDirectory.from_config(made).walk_revisions())) + 1
+    number = len(list(ScriptDirectory.from_config(configuration).walk_revisions())) + 1
     slug = "_".join(re.findall("[a-z0-9]+", message.lower()))
-    made.set_main_option("file_template", f"r%%(rev)s_{slug}")
+    configuration.set_main_option("file_template", f"r%%(rev)s_{slug}")
     engine = sa.create_engine("sqlite://")
     with engine.connect() as connection:
-        made.attributes["connection"] = connection
-        command.upgrade(made, "head")
-        command.revision(made, message, autogenerate=True, rev_id=f"{number:04}")
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, "head")
+        command.revision(configuration, message, autogenerate=True, rev_id=f"{number:04}")
 
 
 if __name__ == "__main__":

@@ -130,22 +130,22 @@ def release(root: Path, version: str, day: date, make: Callable[[], Path]) -> Re
     :raises ReleaseError: if it can't be released.
     :raises DistError: if something is wrong with the packages.
     """
-    made = Release(root, version, day)
-    made.check_tree()
-    with made.written():
+    release = Release(root, version, day)
+    release.check_tree()
+    with release.written():
         check_version(make(), version)
-        made.commit()
-    return made
+        release.commit()
+    return release
 
 
 def _dry_run(version: str, day: date) -> None:
     with tempfile.TemporaryDirectory(prefix="labeling-release-") as folder:
-        made = Release(copy_of_tree(Path(folder)), version, day)
-        with made.written():
-            wheel = dist.build(made.root)
+        release = Release(copy_of_tree(Path(folder)), version, day)
+        with release.written():
+            wheel = dist.build(release.root)
             dist.check_contents(wheel)
             check_version(wheel, version)
-    print(f"{made.tag} can be released: {wheel.name} is whole.")
+    print(f"{release.tag} can be released: {wheel.name} is whole.")
 
 
 def main() -> int:

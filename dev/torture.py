@@ -192,10 +192,10 @@ class Labeling(Load):
         sagemaker, s3 = service.client("sagemaker"), service.client("s3")
         pages = sagemaker.get_paginator("list_labeling_jobs").paginate(NameContains=f"{self.dag_id}-label")
         jobs = {job["LabelingJobName"]: job for page in pages for job in page["LabelingJobSummaryList"]}
-        made = {result["job_name"] for result in results.values()}
-        others = {name: jobs[name]["LabelingJobStatus"] for name in jobs.keys() - made}
+        names = {result["job_name"] for result in results.values()}
+        others = {name: jobs[name]["LabelingJobStatus"] for name in jobs.keys() - names}
         assert not others, f"jobs of no task: {others}"
-        assert len(made) == len(jobs) == self.tasks, f"{len(jobs)} jobs for {self.tasks} tasks"
+        assert len(names) == len(jobs) == self.tasks, f"{len(jobs)} jobs for {self.tasks} tasks"
         for number in range(self.tasks):
             result = results[f"label_{number}"]
             job = jobs[result["job_name"]]

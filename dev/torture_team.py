@@ -445,8 +445,8 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="a folder for logs")
     chosen = vars(parser.parse_args())
     keep, seed, began = chosen.pop("keep"), chosen["seed"], time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="labeling-torture-") as made:
-        folder = keep or Path(made)
+    with tempfile.TemporaryDirectory(prefix="labeling-torture-") as temporary:
+        folder = keep or Path(temporary)
         team = Team(folder, **chosen)
         try:
             team.run()

@@ -108,8 +108,8 @@ def _run(what: str, program: str, *arguments: str, quiet: bool = True) -> None:
     env = {**os.environ, "PATH": os.pathsep.join([str(Path(command[0]).parent), os.environ.get("PATH", "")])}
     done = subprocess.run([*command, *arguments], cwd=SOURCES, env=env, capture_output=quiet, text=True, check=False)
     if done.returncode:
-        said = (done.stderr or done.stdout or "").strip()
-        raise BuildError(f"{what} failed" + (f": {said[-2000:]}" if said else ""))
+        output = (done.stderr or done.stdout or "").strip()
+        raise BuildError(f"{what} failed" + (f": {output[-2000:]}" if output else ""))
 
 
 def node_command(program: str) -> list[str]:

@@ -62,7 +62,7 @@ class RenewedClient:
     def __init__(self, renewal: Renewal, make: Callable[[], Any]) -> None:
         self._renewal, self._make = renewal, make
         self._lock = threading.Lock()
-        self._made: tuple[int, Any] | None = None
+        self._newest: tuple[int, Any] | None = None
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -90,12 +90,12 @@ class RenewedClient:
     def _current(self) -> tuple[int, Any]:
         with self._lock:
             generation = self._renewal.generation()
-            if self._made is None or self._made[0] != generation:
-                if self._made is not None:
+            if self._newest is None or self._newest[0] != generation:
+                if self._newest is not None:
                     log.info("Credentials failed; reading the connection again")
                 try:
-                    self._made = generation, self._make()
+                    self._newest = generation, self._make()
                 except Exception:
                     self._renewal.failed(generation)
                     raise
-            return self._made
+            return self._newest

@@ -82,7 +82,7 @@ class LabelingHook(AwsBaseHook):
 
     def _make_client(self, service: str, **settings: Any) -> Any:
         try:
-            return self._made(service, **settings)
+            return self._new_client(service, **settings)
         except ValueError as error:
             raise LabelingError(
                 f"The Airflow connection {self.aws_conn_id} can't be used: {error}. endpoint_url in its extra must be "
@@ -99,7 +99,7 @@ class LabelingHook(AwsBaseHook):
             frame = frame.f_back
         return type(frame.f_locals.get("self")).__name__ if frame else "Unknown"
 
-    def _made(self, service: str, **settings: Any) -> Any:
+    def _new_client(self, service: str, **settings: Any) -> Any:
         keys = self._own_keys(service)
         if service == self.client_type and not settings and not keys:
             return self.get_client_type(region_name=self.region_name)

@@ -158,9 +158,9 @@ class JobMove:
                 plan, f"it was {status} at Amazon. --continue-stopped creates a job for the rest."
             )
             return
-        yield from self._made(plan)
+        yield from self._created(plan)
 
-    def _made(self, plan: Plan) -> Iterator[Entry]:
+    def _created(self, plan: Plan) -> Iterator[Entry]:
         # Whatever may be refused comes before anything is created.
         counts = self._files.count(plan)
         plan.end_if_done(counts)
@@ -241,7 +241,7 @@ class JobMove:
 
     def _stream(self, plan: Plan) -> None:
         """Give a streaming job topics on the service."""
-        made: dict[str, str] = {}
+        arns: dict[str, str] = {}
         for arn in filter(None, (plan.request.input_topic_arn, plan.request.output_topic_arn)):
             name, sns = Arn.parse(arn).resource, self._target.client("sns")
             if self._manner.dry_run:
@@ -252,9 +252,9 @@ class JobMove:
                 f"Creating the topic {name}",
                 outage=self._target.outage,
             )
-            made[arn] = answer["TopicArn"]
-            plan.notes.append(f"Its topic {name} is {made[arn]} here.")
-        plan.request.replace_topics(made)
+            arns[arn] = answer["TopicArn"]
+            plan.notes.append(f"Its topic {name} is {arns[arn]} here.")
+        plan.request.replace_topics(arns)
         if plan.job.is_streaming:
             plan.notes.append("Objects that wait in its queue at Amazon stay there: send them again.")
 

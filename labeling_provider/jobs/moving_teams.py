@@ -74,7 +74,7 @@ class Teams(Mover):
             return
         present = self._find(name)
         if present is None:
-            yield self._made(name)
+            yield self._created(name)
             return
         self._arns[name] = str(present["WorkteamArn"])
         tags, notes = tags_at(self._target, self._arns[name]), list[str]()
@@ -98,7 +98,7 @@ class Teams(Mover):
             self._check_provider()
         return team
 
-    def _made(self, name: str) -> Entry:
+    def _created(self, name: str) -> Entry:
         """:raises MovingError: if it can't be made."""
         team, notes = self._described(name), list[str]()
         tags = {SOURCE_TAG: str(team["WorkteamArn"]), _MEMBERS_TAG: _COMING}

@@ -146,7 +146,7 @@ class LiveJobs:
         self._hooks: _Remembered[Any] = _Remembered(_HOOK_SECONDS)
         self._owned: _Remembered[dict[str, Any]] = _Remembered(_OWNER_SECONDS)
         self._seen: _Remembered[_LastAnswer] = _Remembered()
-        self._begun: _Remembered[bool] = _Remembered(_EVERY_SECONDS)
+        self._recent: _Remembered[bool] = _Remembered(_EVERY_SECONDS)
         self._under_way: dict[TaskConnection, Future[None]] = {}
 
     def confirmed(self, job: TaskJob) -> Confirmed:
@@ -185,9 +185,9 @@ class LiveJobs:
                 wanted.setdefault(job.connection, []).append(job)
         with self._lock:
             for connection, due_jobs in wanted.items():
-                due = self._begun.get(connection) is None or any(self._seen.get(_key(job)) is None for job in due_jobs)
+                due = self._recent.get(connection) is None or any(self._seen.get(_key(job)) is None for job in due_jobs)
                 if due and connection not in self._under_way:
-                    self._begun.put(connection, True)
+                    self._recent.put(connection, True)
                     self._under_way[connection] = self._pool.submit(self._sweep, connection, due_jobs)
             under_way = [self._under_way[connection] for connection in wanted if connection in self._under_way]
         if seconds:

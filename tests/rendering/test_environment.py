@@ -111,7 +111,7 @@ WORDS = {
     "singular if count == 1 else plural",
 }
 NUMBERS = {"number", "pages", "wanted.page", "training.iteration", "job.facts.workers_per_object"}
-KEYS = {"made.access_key_id", "made.secret_access_key", "key.access_key_id", 'key.rights|join(", ")', "right"}
+KEYS = {"new_key.access_key_id", "new_key.secret_access_key", "key.access_key_id", 'key.rights|join(", ")', "right"}
 KEYS |= {"max_keys", "person.worker_id", "language"}
 """What the service has made up itself."""
 ALONE = {

@@ -64,9 +64,9 @@ def find(connection: Connection, name: str) -> Erasure | None:
     """
     columns = (people.c.id, people.c.name, people.c.worker_id, people.c.sub, people.c.settings)
     for row in connection.execute(sa.select(*columns).where(~people_rows.IS_PRESENT).order_by(people.c.id)):
-        begun = Erasure(*row[:-1], json.loads(row.settings)[_PSEUDONYM])
-        if name in {begun.worker_id, begun.pseudonym} or name_key(name) == name_key(begun.name):
-            return begun
+        erasure = Erasure(*row[:-1], json.loads(row.settings)[_PSEUDONYM])
+        if name in {erasure.worker_id, erasure.pseudonym} or name_key(name) == name_key(erasure.name):
+            return erasure
     return None
 
 
@@ -79,8 +79,8 @@ def former(connection: Connection, name: str) -> list[Former]:
         known = (tasks.c.worker_id, remarks.c.worker_id, owners.c.requester, jobs.c.requester, audit_trail.c.who)
         if not any(connection.execute(sa.select(column).where(column == name).limit(1)).first() for column in known):
             return []
-        said = sa.select(audit_trail.c.target).where(_is_own(name), audit_trail.c.target.not_in(("", _ERASED)))
-        latest = connection.execute(said.order_by(audit_trail.c.id.desc()).limit(1)).scalar_one_or_none()
+        targets = sa.select(audit_trail.c.target).where(_is_own(name), audit_trail.c.target.not_in(("", _ERASED)))
+        latest = connection.execute(targets.order_by(audit_trail.c.id.desc()).limit(1)).scalar_one_or_none()
         return [Former((latest or "")[: people_rows.MAX_NAME_CHARACTERS], name)]
     present = sa.exists().where(people.c.worker_id == audit_trail.c.who)
     signed_in = (audit_trail.c.what.in_(_SIGNING_IN), audit_trail.c.role != Role.NOBODY)
@@ -110,12 +110,12 @@ def begin(connection: Connection, *, name: str, worker_id: str, sub: str, pseudo
     return Erasure(connection.execute(added).scalar_one(), name, worker_id, sub, pseudonym)
 
 
-def replace(connection: Connection, begun: Erasure) -> bool:
+def replace(connection: Connection, erasure: Erasure) -> bool:
     """Put the pseudonym in place of the person in every table. The person holds no task any more.
 
     :return: whether there were answers of the person, or tasks that the person has had.
     """
-    old, new = begun.worker_id, begun.pseudonym
+    old, new = erasure.worker_id, erasure.pseudonym
     of_person = tasks.c.worker_id == old
     places = sa.tuple_(objects.c.job_id, objects.c.object_id)
     is_named = places.in_(sa.select(tasks.c.job_id, tasks.c.object_id).where(of_person))
@@ -127,14 +127,14 @@ def replace(connection: Connection, begun: Erasure) -> bool:
     connection.execute(sa.update(remarks).where(remarks.c.worker_id == old).values(worker_id=new))
     connection.execute(sa.update(owners).where(owners.c.requester == old).values(requester=new))
     connection.execute(sa.update(jobs).where(jobs.c.requester == old).values(requester=new))
-    _replace_in_audit(connection, begun)
+    _replace_in_audit(connection, erasure)
     revisions.people_changed(connection)
     return bool(moved)
 
 
-def end(connection: Connection, begun: Erasure) -> None:
+def end(connection: Connection, erasure: Erasure) -> None:
     """Forget a person who is in no file any more."""
-    people_rows.delete_person(connection, begun.id)
+    people_rows.delete_person(connection, erasure.id)
 
 
 def jobs_with(connection: Connection, worker_id: str) -> list[int]:
@@ -165,9 +165,9 @@ def has_ended(job: Row) -> bool:
     return job.status not in RUNNING
 
 
-def _replace_in_audit(connection: Connection, begun: Erasure) -> None:
-    old, new = begun.worker_id, begun.pseudonym
-    names = [name for name in (old, begun.name, begun.sub) if name]
+def _replace_in_audit(connection: Connection, erasure: Erasure) -> None:
+    old, new = erasure.worker_id, erasure.pseudonym
+    names = [name for name in (old, erasure.name, erasure.sub) if name]
     # Under this name, requesters are somebody else.
     of_people = audit_trail.c.role.in_((Role.WORKER, Role.NOBODY))
     _change(connection, of_people & _is_any(audit_trail.c.who, names), who=new, address="", target=_ERASED)
@@ -176,8 +176,8 @@ def _replace_in_audit(connection: Connection, begun: Erasure) -> None:
     _change(connection, (is_done | of_people) & _is_any(audit_trail.c.target, names, more=True), target=_ERASED)
     # As a requester, a person has the worker id as name.
     is_requester = audit_trail.c.who == old
-    if begun.name:
-        _change(connection, is_requester & _is_said(audit_trail.c.target, begun.name, more=True), target=_ERASED)
+    if erasure.name:
+        _change(connection, is_requester & _is_said(audit_trail.c.target, erasure.name, more=True), target=_ERASED)
     _change(connection, is_requester & audit_trail.c.what.in_(_SIGNING_IN), target=_ERASED)
     _change(connection, is_requester, who=new, address="")
     is_of_keys = audit_trail.c.what.startswith("keys ") & _is_said(audit_trail.c.target, old, more=True)
@@ -203,6 +203,6 @@ def _is_said(column: sa.Column[str], name: str, *, more: bool = False) -> sa.Col
     :param more: whether words may follow it.
     """
     in_cases = [(column, name), (sa.func.lower(column), name.lower())]
-    conditions = [place == said for place, said in in_cases]
-    conditions += [place.startswith(f"{said} ", autoescape=True) for place, said in in_cases if more]
+    conditions = [place == spelling for place, spelling in in_cases]
+    conditions += [place.startswith(f"{spelling} ", autoescape=True) for place, spelling in in_cases if more]
     return sa.or_(*conditions)

@@ -95,8 +95,8 @@ class _Files:
     :ivar more: how many others could not be changed.
     """
 
-    def __init__(self, database: Database, object_store: ObjectStore, begun: Erasure) -> None:
-        self._database, self._object_store, self._begun = database, object_store, begun
+    def __init__(self, database: Database, object_store: ObjectStore, erasure: Erasure) -> None:
+        self._database, self._object_store, self._erasure = database, object_store, erasure
         self._away: dict[str, str] = {}
         self.changed, self.more = 0, 0
         self.left: list[str] = []
@@ -107,7 +107,7 @@ class _Files:
         :raises DatabaseError: if the database can't be used.
         """
         with self._database.read() as connection:
-            job_ids = erasure_rows.jobs_with(connection, self._begun.pseudonym)
+            job_ids = erasure_rows.jobs_with(connection, self._erasure.pseudonym)
         for job_id in job_ids:
             with self._database.read() as connection:
                 job = find(connection, job_id)
@@ -143,7 +143,7 @@ class _Files:
         after, stamps = -1, set[tuple[int, int]]()
         while True:
             with self._database.read() as connection:
-                rows = erasure_rows.answered(connection, job.id, self._begun.pseudonym, after, _OBJECTS_AT_ONCE)
+                rows = erasure_rows.answered(connection, job.id, self._erasure.pseudonym, after, _OBJECTS_AT_ONCE)
             if not rows:
                 break
             after, before = rows[-1].object_id, stamps
@@ -161,7 +161,7 @@ class _Files:
         size = 0
         for uri in uris:
             try:
-                changed = without_person(self._object_store, uri, self._begun.worker_id, self._begun.pseudonym)
+                changed = without_person(self._object_store, uri, self._erasure.worker_id, self._erasure.pseudonym)
             except NotChanged as reason:
                 self._leave(f"{uri} ({reason})")
                 continue
@@ -187,7 +187,7 @@ class _Files:
             except MissingObject:
                 return
             source.seek(0)
-            if _copy(source, target, self._begun.worker_id.encode(), self._begun.pseudonym.encode()):
+            if _copy(source, target, self._erasure.worker_id.encode(), self._erasure.pseudonym.encode()):
                 target.seek(0)
                 self._object_store.write_long(uri, target, content_type)
                 self.changed += 1
@@ -207,9 +207,9 @@ def _copy(source: IO[bytes], target: IO[bytes], old: bytes, new: bytes) -> bool:
     return is_changed
 
 
-def _unfinished(begun: Erasure, files: int, work: _Files) -> str:
+def _unfinished(erasure: Erasure, files: int, work: _Files) -> str:
     names = "; ".join(work.left) + (f"; and {work.more:,} more" if work.more else "")
     return (
-        f"In the service's records, this person is now {begun.pseudonym}, and {counted(files, 'file')} in S3 changed. "
-        f"The person may still be in the files of: {names}. Run the command again once they can be reached."
+        f"In the service's records, this person is now {erasure.pseudonym}, and {counted(files, 'file')} in S3 "
+        f"changed. The person may still be in the files of: {names}. Run the command again once they can be reached."
     )

@@ -352,9 +352,9 @@ class _Crowd:
         self._shares = beliefs.known.sum(axis=1) + _PRIOR_WEIGHT
         if model.typical:
             # The crowd's answers (columns) where it is wrong, given each true class (row).
-            said = _sums(table.classes, soft, size)
-            self._right, self._known = said.diagonal(), said.sum(axis=1)
-            self._mistakes = said + _TYPICAL_WEIGHT / max(size - 1, 1)
+            counts = _sums(table.classes, soft, size)
+            self._right, self._known = counts.diagonal(), counts.sum(axis=1)
+            self._mistakes = counts + _TYPICAL_WEIGHT / max(size - 1, 1)
             np.fill_diagonal(self._mistakes, 0.0)
         if model.habits:
             guesses = beliefs.guessed[table.objects]
@@ -415,10 +415,10 @@ class _Crowd:
         likely[chosen] = accuracy[chosen] if self._model.uneven else accuracy
         if np.isfinite(self._model.own):
             cells = table.cells if is_new is None else workers * table.class_count + table.classes
-            said, rows = self._confusions.take(cells, axis=1), self._rows.take(workers, axis=1)
+            confusions, rows = self._confusions.take(cells, axis=1), self._rows.take(workers, axis=1)
             if itself is not None:
-                said, rows = said - itself, rows - itself
-            confused = (said + self._model.own * likely) / (rows + self._model.own)
+                confusions, rows = confusions - itself, rows - itself
+            confused = (confusions + self._model.own * likely) / (rows + self._model.own)
             likely = confused if is_new is None else np.where(is_new, likely, confused)
         return likely
 

@@ -284,13 +284,13 @@ def _names(labels: Sequence[int], skills: Sequence[Skill]) -> _Names:
     right = np.array([1 - skill.misnamed for skill in skills])
     wrong = (1 - right) / _NAMES
     options = np.unique(labels)
-    said = np.array(labels) == options[:, None]
-    none = np.zeros_like(said[:1])
+    named = np.array(labels) == options[:, None]
+    none = np.zeros_like(named[:1])
     # One of the labels that nobody chose stands for all of them.
-    said, counts = np.concatenate([said, none]), np.append(np.ones(len(options)), max(_NAMES + 1 - len(options), 1))
-    clear = np.where(said, right, wrong).prod(axis=1)
-    either = right * np.where(said[:, None], _RIGHT_OF_TWO, 1 - _RIGHT_OF_TWO)
-    contested = np.where(said[:, None] | said, either, wrong).prod(axis=2)
+    named, counts = np.concatenate([named, none]), np.append(np.ones(len(options)), max(_NAMES + 1 - len(options), 1))
+    clear = np.where(named, right, wrong).prod(axis=1)
+    either = right * np.where(named[:, None], _RIGHT_OF_TWO, 1 - _RIGHT_OF_TWO)
+    contested = np.where(named[:, None] | named, either, wrong).prod(axis=2)
     np.fill_diagonal(contested, 0.0)
     share = min(_CONTESTED * float(wrong.mean()) * _NAMES, _MAX_CONTESTED)
     likely = counts * ((1 - share) * clear + share / _NAMES * (contested * counts).sum(axis=1))

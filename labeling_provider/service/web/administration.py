@@ -72,8 +72,8 @@ class Administration:
             outcome = "refused"
             return _answer({"message": str(error)}, 400)
         finally:
-            made = answer.get("access_key_id", "")
-            write_down(self._audit, request, f"keys {name}", " ".join(filter(None, (requester, key, made))), outcome)
+            new_key = answer.get("access_key_id", "")
+            write_down(self._audit, request, f"keys {name}", " ".join(filter(None, (requester, key, new_key))), outcome)
         return _answer(answer)
 
     async def delete(self, request: Request) -> Response:

@@ -65,17 +65,17 @@ class OwnKeys:
         }
         if move not in moves:
             raise HTTPException(404)
-        made: dict[str, str] = {}
+        new_key: dict[str, str] = {}
         trouble, outcome = "", OK
         try:
-            made = moves[move]() or {}
+            new_key = moves[move]() or {}
         except KeysError as error:
             trouble, outcome = str(error), "refused"
-        target = " ".join(filter(None, (key, made.get("access_key_id", ""))))
+        target = " ".join(filter(None, (key, new_key.get("access_key_id", ""))))
         write_down(self._audit, request, f"own-keys {move}", target, outcome)
-        return self._page(request, made, trouble)
+        return self._page(request, new_key, trouble)
 
-    def _page(self, request: Request, made: Mapping[str, str] | None = None, trouble: str = "") -> Response:
+    def _page(self, request: Request, new_key: Mapping[str, str] | None = None, trouble: str = "") -> Response:
         person = _signed_in(request)
         return page(
             request,
@@ -84,7 +84,7 @@ class OwnKeys:
             has_form=True,
             title="API keys",
             keys=self._keys.list(person.worker_id),
-            made=made,
+            new_key=new_key,
             trouble=trouble,
             rights=list(Right),
             may_all=person.role is Role.ADMINISTRATOR,

@@ -123,7 +123,7 @@ class Rights:
         given = who.buckets if asked.operation != "DeleteBucket" else ()
         buckets = {bucket_arn(bucket) for bucket in given}
         if asked.operation in {*_MAKES, "CreateBucket"}:
-            own = self._made(asked)
+            own = self._arn_of_new(asked)
             with self._database.write() as connection:
                 if own is None or not key_rows.claim(connection, own, who.name):
                     raise _denied("The name belongs to somebody else.")
@@ -137,7 +137,7 @@ class Rights:
         if others:
             raise _denied(who.lacks(others))
 
-    def _made(self, asked: Asked) -> str | None:
+    def _arn_of_new(self, asked: Asked) -> str | None:
         """The ARN of what is to be created."""
         if asked.service == Service.S3:
             return bucket_arn(asked.request.bucket_and_key[0])

@@ -128,13 +128,13 @@ class _KeptValues(Generic[Thing]):
         # By the clock with which links are signed.
         if kept and 0 <= time.time() - kept[0] <= _KEPT_SECONDS:
             return kept[1]
-        made = make()
+        built = make()
         with self._changing:
-            self._kept[key] = (time.time(), made)
+            self._kept[key] = (time.time(), built)
             self._kept.move_to_end(key)
             if len(self._kept) > self._max_values:
                 self._kept.popitem(last=False)
-        return made
+        return built
 
     def last(self, key: str) -> Thing | None:
         """The value that was computed last for a key, however long ago; None if it is not kept."""

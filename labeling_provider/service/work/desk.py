@@ -106,7 +106,7 @@ class JobAtDesk:
     workteam_arn: str
     request: JobRequest
     make_kind: Callable[[], Kind]
-    _made: list[Kind] = field(default_factory=list, init=False)
+    _kinds: list[Kind] = field(default_factory=list, init=False)
 
     @property
     def time_limit(self) -> float:
@@ -121,9 +121,9 @@ class JobAtDesk:
         :raises ObjectsAway: if the object store does not answer.
         """
         # A cached_property would have a lock, before Python 3.12 even one for all jobs.
-        if not self._made:
-            self._made.append(self.make_kind())
-        return self._made[0]
+        if not self._kinds:
+            self._kinds.append(self.make_kind())
+        return self._kinds[0]
 
 
 @dataclass(frozen=True)
@@ -451,8 +451,8 @@ class Desk:
     def _remark(
         self, connection: Connection, task: HeldTask, person: Person, kind: RemarkKind, text: str, now: float
     ) -> None:
-        said = text.strip()[:MAX_REMARK_CHARACTERS]
-        people_rows.add_remark(connection, task.job_id, task.object_id, person.worker_id, kind, said, now)
+        remark = text.strip()[:MAX_REMARK_CHARACTERS]
+        people_rows.add_remark(connection, task.job_id, task.object_id, person.worker_id, kind, remark, now)
 
     def _after(self, connection: Connection, person: Person, job: JobAtDesk, task: HeldTask, now: float) -> Handed:
         """The next task, when a person is done with one."""

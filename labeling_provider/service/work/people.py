@@ -125,8 +125,8 @@ class People:
         given = checked_name(name)
         with self._database.write() as connection:
             # Somebody with the same name may have come since it began.
-            if begun := erasure_rows.find(connection, given):
-                return begun
+            if erasure := erasure_rows.find(connection, given):
+                return erasure
             person = people_rows.find_person(connection, given) or people_rows.find_worker(connection, name)
             if person is not None:
                 known = {"name": person.name, "worker_id": person.worker_id, "sub": person.sub}
@@ -135,9 +135,9 @@ class People:
                 worker_id = former.worker_id or people_rows.new_worker_id(self._region)
                 known = {"name": former.name, "worker_id": worker_id, "sub": ""}
             pseudonym = people_rows.new_worker_id(self._region)
-            begun = erasure_rows.begin(connection, **known, pseudonym=pseudonym)
-            put_pseudonym(connection, begun)
-            return begun
+            erasure = erasure_rows.begin(connection, **known, pseudonym=pseudonym)
+            put_pseudonym(connection, erasure)
+            return erasure
 
     def list(self, team: str | None = None) -> list[dict[str, Any]]:
         """Everybody, or the members of a workteam: name, worker id, workteams, and whether a password was chosen.
@@ -207,7 +207,7 @@ class People:
         return known[0]
 
 
-def put_pseudonym(connection: Connection, begun: Erasure) -> bool:
+def put_pseudonym(connection: Connection, erasure: Erasure) -> bool:
     """Put the pseudonym in place of a person who is being erased in every table.
 
     Processes lose their leases on running jobs of which the person has tasks: what they have read before may name the
@@ -215,9 +215,9 @@ def put_pseudonym(connection: Connection, begun: Erasure) -> bool:
 
     :return: whether there were answers of the person, or tasks that the person has had.
     """
-    lease_rows.revoke(connection, lease_rows.has_tasks_of(begun.worker_id))
-    tasks.give_back(connection, begun.worker_id)
-    return erasure_rows.replace(connection, begun)
+    lease_rows.revoke(connection, lease_rows.has_tasks_of(erasure.worker_id))
+    tasks.give_back(connection, erasure.worker_id)
+    return erasure_rows.replace(connection, erasure)
 
 
 def known_person(connection: Connection, name: str) -> PersonRow:

@@ -184,20 +184,20 @@ class MessagingRecord:
                 for key in alive.keys() - rows.keys():
                     dict.pop(alive, key)
                 for key, row in rows.items():
-                    made = dict.get(alive, key)
+                    resource = dict.get(alive, key)
                     known = self._kept[kind].get(key)
-                    if made is not None and known == row:
+                    if resource is not None and known == row:
                         # A request may be about to change it.
                         continue
                     with restoring(str(row["arn"])):
                         # Changes that a request has made but not stored yet are kept.
                         now = row
-                        if made is None:
-                            made = make(row)
+                        if resource is None:
+                            resource = make(row)
                         elif known is not None:
-                            now = recorded_messages.merged(known, row_of(kind, made), row)
-                        apply(kind, made, now, self.sns)
-                        dict.__setitem__(alive, key, made)
+                            now = recorded_messages.merged(known, row_of(kind, resource), row)
+                        apply(kind, resource, now, self.sns)
+                        dict.__setitem__(alive, key, resource)
                 self._kept[kind] = rows
             self.link()
 

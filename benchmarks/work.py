@@ -47,13 +47,17 @@ class Person:
 
     async def connect(self) -> None:
         """Connect and sign in."""
-        name, port = self.host.rsplit(":", 1)
-        self.reader, self.writer = await asyncio.open_connection(name, int(port))
+        await self.open()
         form = urlencode({"name": self.name}).encode()
         _, headers, _ = await self.ask("POST", "/portal/sign-in", form, "application/x-www-form-urlencoded")
         self.cookie = re.search(rb"(?i)set-cookie: (labeling_session=[^;\r]+)", headers)[1].decode()  # type: ignore[index]
         _, _, page = await self.ask("GET", "/portal/")
         self.token = re.search(rb'name="token" value="([0-9a-f]+)"', page)[1].decode()  # type: ignore[index]
+
+    async def open(self) -> None:
+        """Open a connection."""
+        name, port = self.host.rsplit(":", 1)
+        self.reader, self.writer = await asyncio.open_connection(name, int(port))
 
     async def ask(
         self, method: str, path: str, body: bytes = b"", content_type: str = "application/json"
@@ -65,6 +69,10 @@ class Person:
         if method == "POST":
             lines += [f"origin: http://{self.host}", f"content-type: {content_type}", f"content-length: {len(body)}"]
             lines += [f"x-labeling-portal: {self.token}"]
+        if self.reader.at_eof():
+            # The service closes connections that are idle, such as while all others sign in.
+            self.writer.close()
+            await self.open()
         self.writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
         head = await self.reader.readuntil(b"\r\n\r\n")
         length = re.search(rb"(?i)content-length: (\d+)", head)

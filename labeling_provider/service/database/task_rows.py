@@ -328,9 +328,14 @@ def objects_of(connection: Connection, job_id: int, worker: str) -> set[int]:
 
 def count_open(connection: Connection, job_id: int, worker: str, at: float) -> int:
     """How many objects of a job have a free task for a worker."""
+    # Not by _unseen: PostgreSQL knows nothing of a new job, and would look through all its tasks for each of them.
+    seen = sa.select(tasks.c.object_id).where(tasks.c.job_id == job_id, tasks.c.worker_id == worker)
     free = tasks.alias("free")
     query = sa.select(sa.func.count(sa.distinct(free.c.object_id))).where(
-        free.c.job_id == job_id, free.c.state == TaskState.OPEN, free.c.expires > at, _unseen(free, worker)
+        free.c.job_id == job_id,
+        free.c.state == TaskState.OPEN,
+        free.c.expires > at,
+        free.c.object_id.not_in(seen),
     )
     return int(connection.execute(query).scalar_one())
 

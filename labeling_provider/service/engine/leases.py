@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 LEASE_SECONDS: Final = 7.0
 """How long a lease lasts: after a process dies, its jobs wait this long, and for the next look."""
-POLL_SECONDS: Final = 2.0
+POLL_SECONDS: Final = 1.0
 """How often a process that shares its database looks for jobs without a lease: it may have missed a notice."""
 _TELL_SECONDS: Final = 0.05
 """How long notices that can wait are gathered, so that a job is not woken for each answer."""

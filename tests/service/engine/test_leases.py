@@ -211,8 +211,9 @@ def test_a_job_of_a_process_that_is_gone_is_taken_by_another(home: InProcess) ->
 
 
 def test_jobs_of_a_process_that_is_gone_wait_less_than_ten_seconds_on_any_machine() -> None:
-    # As docs/team.md says: the lease was renewed just before, and the other process has just looked.
-    assert timing.LEASE_SECONDS + timing.POLL_SECONDS < 10
+    # As docs/team.md says: the lease was renewed just before, and the other process has just looked. Two seconds are
+    # left for its first step.
+    assert timing.LEASE_SECONDS + timing.POLL_SECONDS <= 8
     # A process that is alive keeps its jobs, even if a renewal comes late.
     assert timing.LEASE_SECONDS / 4 + 2 * timing.POLL_SECONDS < timing.LEASE_SECONDS
 

@@ -73,7 +73,8 @@ def main(arguments: Sequence[str]) -> int:
     elif chosen.move == "erase":
         print(f"{counted(answer['files'], 'file')} in S3 changed")
         print(f"in the service's records, this person is now {answer['worker_id']}")
-        print("not reached: files of jobs that were deleted before, backups, logs, and the identity provider")
+        not_reached = "files of jobs that were deleted before, backups, logs, and the identity provider"
+        print(f"not reached: {not_reached}", file=sys.stderr)
     elif chosen.move == "sign-out":
         print(f"{answer['sessions']} sessions ended")
     return 0

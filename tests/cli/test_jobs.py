@@ -51,9 +51,9 @@ def test_a_job_and_a_person_are_deleted_by_who_has_the_keys_and_it_is_written_do
         assert description["LabelingJobStatus"] == "Completed"
         for move in ("add", "erase"):
             assert workers([*where, move, "Ann"]) == 0
-        erased = capsys.readouterr().out
-        assert "this person is now private." in erased
-        assert "not reached: files of jobs that were deleted before" in erased
+        erased = capsys.readouterr()
+        assert "this person is now private." in erased.out
+        assert "not reached: files of jobs that were deleted before" in erased.err
         assert workers([*where, "erase", "Ann"]) == 1
         audited = [(row["what"], row["target"], row["outcome"]) for row in audit(service)]
         assert ("jobs delete", "cats with its output", "ok") in audited

@@ -114,7 +114,7 @@ class Entrance:
             message = f"This service does not answer for the host {request.host!r}."
             raise ApiError("AccessDenied", message, HTTPStatus.FORBIDDEN)
         if request.method == "OPTIONS" and request.reads_an_object and not request.is_page:
-            # This is a browser's preflight request: it can't be signed, and reads nothing but what pages may do.
+            # This is a browser's preflight request: it can't be signed, and its answer has no data.
             return Admitted(ADMINISTRATOR)
         if request.is_static:
             return Admitted(_ANYBODY)

@@ -120,8 +120,8 @@ class Rights:
             raise _denied("Only queues can subscribe to a requester's topic.")
         arns = self._named(asked)
         # Using somebody else's bucket does not include deleting it.
-        given = who.buckets if asked.operation != "DeleteBucket" else ()
-        buckets = {bucket_arn(bucket) for bucket in given}
+        is_deletion = asked.operation == "DeleteBucket"
+        buckets = set() if is_deletion else {bucket_arn(bucket) for bucket in who.buckets}
         if asked.operation in {*_MAKES, "CreateBucket"}:
             own = self._arn_of_new(asked)
             with self._database.write() as connection:
@@ -129,11 +129,10 @@ class Rights:
                     raise _denied("The name belongs to somebody else.")
         if not arns:
             raise _denied(f"{asked.operation} without a name is for the administrator of the service.")
-        self._check_owned(who, arns - buckets)
-
-    def _check_owned(self, who: Requester, arns: set[str]) -> None:
         with self._database.read() as connection:
-            others = arns - key_rows.owned(connection, who.name, arns)
+            others = arns - buckets - key_rows.owned(connection, who.name, arns)
+        if others and is_deletion:
+            raise _denied("Only its owner and the administrator can delete a bucket.")
         if others:
             raise _denied(who.lacks(others))
 

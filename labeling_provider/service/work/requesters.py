@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from shlex import quote
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -114,10 +115,12 @@ class Requester:
         bucket = others.removeprefix(bucket_arn(""))
         if bucket == others:
             return sentence
+        # Whoever copies the command must not run what somebody has called a bucket.
+        name, bucket = quote(self.name), quote(bucket)
         return (
-            f"{sentence} The administrator can make a key that may use the bucket, `labeling keys "
-            f"add {self.name} --bucket {bucket}`, or share it with all people of the identity provider who are "
-            f"requesters: --requester-bucket {bucket}."
+            f"{sentence} The administrator can make a key that may use the bucket, `labeling keys add {name} --bucket "
+            f"{bucket}`, or share it with all people of the identity provider who are requesters: --requester-bucket "
+            f"{bucket}."
         )
 
     def owns(self, connection: Connection, arn: str) -> bool:

@@ -198,6 +198,8 @@ def test_a_bucket_is_its_maker_s(ann: Key, ben: Key, guarded: Service, run: Run,
         ben.job(bucket=name)
     with pytest.raises(ClientError, match=hint):
         others.list_objects_v2(Bucket=name)
+    with pytest.raises(ClientError, match="Only its owner and the administrator can delete a bucket"):
+        others.delete_bucket(Bucket=name)
     shared = Key(guarded, run, "Ben", "--bucket", name)
     assert shared.client("s3").get_object(Bucket=name, Key="a/b")["Body"].read() == b"x"
     owner("s3").create_bucket(Bucket=f"{name}-admin")

@@ -10,7 +10,7 @@ from labeling_provider.service.cloud.sealing import Seal
 from labeling_provider.service.database import people_rows
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.states import Role
-from labeling_provider.service.work.requesters import MAX_OWN_KEYS, ApiKeys, GroupRoles, KeysError
+from labeling_provider.service.work.requesters import MAX_OWN_KEYS, ApiKeys, GroupRoles, KeysError, Requester
 from tests.service.work.conftest import SetClock
 
 WORKER = "private.us-east-1.0000000000000001"
@@ -119,3 +119,10 @@ def test_whoever_is_gone_gets_no_key(database: Database, clock: SetClock) -> Non
     assert keys.list() == []
     with pytest.raises(KeysError, match="no longer known here"):
         keys.add_own(WORKER, Role.REQUESTER, EVERY)
+
+
+def test_the_command_that_shares_a_bucket_can_be_copied_whatever_its_name() -> None:
+    sentence = Requester("Ben Example").lacks({"arn:aws:s3:::a;reboot"})
+    assert "`labeling keys add 'Ben Example' --bucket 'a;reboot'`" in sentence
+    topic = "arn:aws:sns:us-east-1:000000000000:news"
+    assert Requester("Ben").lacks({topic}) == f"{topic} is not Ben's."

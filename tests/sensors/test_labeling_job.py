@@ -18,14 +18,18 @@ from tests.triggers.waits import fire
 BOTH = pytest.mark.parametrize("deferrable", [True, False])
 
 
+def sensor(name: str, **arguments: Any) -> LabelingJobSensor:
+    defaults = {"task_id": "wait", "job_name": name, "poke_interval": 0.05, "timeout": 30}
+    return LabelingJobSensor(**{**defaults, **arguments})
+
+
 def sense(name: str, deferrable: bool, **arguments: Any) -> Any:
     """Run a sensor to its end, through its trigger if it defers."""
-    defaults = {"task_id": "wait", "job_name": name, "poke_interval": 0.05, "timeout": 30}
-    sensor = LabelingJobSensor(**{**defaults, **arguments}, deferrable=deferrable)
+    sensing = sensor(name, **arguments, deferrable=deferrable)
     try:
-        return sensor.execute(context())
+        return sensing.execute(context())
     except TaskDeferred as deferred:
-        return sensor.resume_execution(deferred.method_name, {"event": fire(deferred.trigger)}, context())
+        return sensing.resume_execution(deferred.method_name, {"event": fire(deferred.trigger)}, context())
 
 
 def waiting_job(lab: Lab) -> str:
@@ -67,6 +71,22 @@ def test_soft_fail_skips(connected: Lab, deferrable: bool) -> None:
         sense(name, deferrable, soft_fail=True)
     with pytest.raises(AirflowSkipException, match="is still InProgress after 0 s" if deferrable else "timed out"):
         sense(waiting_job(connected), deferrable, soft_fail=True, timeout=0.3)
+
+
+def test_an_end_that_nobody_looked_at_before_the_timeout_counts(connected: Lab) -> None:
+    name = waiting_job(connected)
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor(name, timeout=0.1, deferrable=True).execute(context())
+    late = {"job_name": name, "state": None, "timeout": True}
+    with pytest.raises(AirflowSensorTimeout, match="is still InProgress after 30 s"):
+        sensor(name).execute_complete(context(), late)
+    connected.sagemaker.stop_labeling_job(LabelingJobName=name)
+    connected.wait(name)
+    event = fire(deferred.value.trigger)
+    assert event == late, "the triggerer was down past the deadline"
+    with pytest.raises(LabelingJobFailedError, match="ended as Stopped"):
+        sensor(name).execute_complete(context(), event)
+    assert sensor(name, target_statuses=["Stopped"]).execute_complete(context(), event)["status"] == "Stopped"
 
 
 @BOTH

@@ -19,7 +19,15 @@ from sqlalchemy.exc import IntegrityError
 from labeling_provider.service.database import revisions, sign_in_rows
 from labeling_provider.service.database.database import Row, from_row, now
 from labeling_provider.service.database.job_rows import NameTaken
-from labeling_provider.service.database.schema import api_keys, memberships, people, remarks, sessions, tasks
+from labeling_provider.service.database.schema import (
+    IS_SUBMITTED,
+    api_keys,
+    memberships,
+    people,
+    remarks,
+    sessions,
+    tasks,
+)
 from labeling_provider.service.database.states import RemarkKind, TaskState
 
 MAX_NAME_CHARACTERS: Final = 64
@@ -333,7 +341,7 @@ def work_done(connection: Connection, worker_id: str, since: float) -> Row:
     """How many tasks a worker has submitted since some time, and the active seconds of them."""
     seconds = sa.func.coalesce(tasks.c.spent, tasks.c.due - tasks.c.accepted)
     query = sa.select(sa.func.count().label("tasks"), sa.func.coalesce(sa.func.sum(seconds), 0.0).label("seconds"))
-    mine = (tasks.c.worker_id == worker_id, tasks.c.state == TaskState.SUBMITTED, tasks.c.due >= since)
+    mine = (tasks.c.worker_id == worker_id, IS_SUBMITTED, tasks.c.due >= since)
     return connection.execute(query.where(*mine)).one()
 
 

@@ -127,9 +127,12 @@ tasks: Final = sa.Table(
     sa.Column("spent", sa.Float),
     # A worker answers an object only once, even after crashes.
     sa.UniqueConstraint("job_id", "object_id", "worker_id"),
-    sa.Index("tasks_by_state", "job_id", "state"),
+    sa.Index("tasks_by_state", "job_id", "state", "id"),
     **NEVER_AGAIN,
 )
+IS_SUBMITTED: Final = tasks.c.state == sa.literal_column(f"'{TaskState.SUBMITTED}'", tasks.c.state.type)
+"""As the index below has it: SQLite uses that for no condition with a parameter."""
+sa.Index("answers_by_worker", tasks.c.worker_id, tasks.c.due, sqlite_where=IS_SUBMITTED, postgresql_where=IS_SUBMITTED)
 workers: Final = sa.Table(
     # Simulated workers that take time for their tasks.
     "workers",

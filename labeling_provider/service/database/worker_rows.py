@@ -21,10 +21,14 @@ _OCCUPY: Final = (
 
 def introduce(connection: Connection, ids: Collection[str]) -> None:
     """Add workers, with the tasks that they have; known ones stay as they are."""
+    new = set(ids) - set(connection.execute(sa.select(workers.c.id).where(workers.c.id.in_(ids))).scalars())
+    if not new:
+        return
+    # Only a database from before there were workers has tasks of new ones: all tasks are looked through.
     held = sa.select(tasks.c.worker_id, sa.func.max(tasks.c.due)).where(tasks.c.state == TaskState.ACCEPTED)
     busy = {row[0]: row[1] for row in connection.execute(held.group_by(tasks.c.worker_id))}
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    rows = [{"id": worker, "busy_until": busy.get(worker, 0.0)} for worker in sorted(ids)]
+    rows = [{"id": worker, "busy_until": busy.get(worker, 0.0)} for worker in sorted(new)]
     # Several services may start at once.
     connection.execute(insert(workers).on_conflict_do_nothing(), rows)
 

@@ -71,6 +71,8 @@ def test_new_objects_are_told_by_their_bucket_and_what_it_told_before_stays(
     lab.s3.put_object(Bucket=yard, Key="new/2.png", Body=b"picture")
     assert topic.heard(1)[0]["Records"][0]["s3"]["object"]["key"] == "new%2F2.png"
     assert lab.s3.get_bucket_notification_configuration(Bucket=yard)["TopicConfigurations"] == present
+    # That the topic has told of it does not mean that the job has read its queue.
+    counted(lab, result["job_name"], Unlabeled=2)
     lines = stopped(lab, result["job_name"])
     assert [line["source-ref"] for line in lines] == [f"s3://{yard}/new/1.png", f"s3://{yard}/new/2.png"]
 

@@ -126,19 +126,27 @@ class LabelingJobSensor(JobSensor):
         if "error" in event:
             self._fail(LabelingError(event["error"]))
         if event.get("timeout"):
-            return self._at_the_deadline()
+            return self._at_the_deadline(event["state"])
         # The trigger's state may come from a listing, which lacks these two. Its status is the one waited for.
         job = self._described()
         missing = {"label_attribute": job.label_attribute, "final_model_arn": job.state.final_model_arn}
         done = self._judge(JobState.of_dict({**event["state"], **missing}))
         return done.xcom_value if done else None
 
-    def _at_the_deadline(self) -> Any:
-        """The result if the job is where it should be by now: a triggerer that was down may have missed it."""
-        state = self._described().state
-        if done := self._judge(state):
+    def _at_the_deadline(self, known: dict[str, Any] | None) -> Any:
+        """The result if the job is where it should be by now: a triggerer that was down may have missed it.
+
+        :param known: the trigger's last state of the job; None if it has none.
+        """
+        state = None if known is None else JobState.of_dict(known)
+        try:
+            state = JobState.of(self.ground_truth.sagemaker.describe_labeling_job(LabelingJobName=self.job_name))
+        except Exception as error:  # noqa: BLE001 - the time is up, whatever is wrong
+            self.log.warning("No answer about %s at the timeout: %s", self.job_name, error)
+        if state is not None and (done := self._judge(state)):
             return done.xcom_value
-        message = f"Labeling job {state.name} is still {state.status} after {self.timeout:.0f} s."
+        status = "unknown" if state is None else state.status
+        message = f"Labeling job {self.job_name} is still {status} after {self.timeout:.0f} s."
         return self._fail(AirflowSensorTimeout(message))
 
     def poke(self, context: Context) -> PokeReturnValue | bool:

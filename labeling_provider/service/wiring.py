@@ -166,7 +166,8 @@ def make_labeling(
     :param learning: decides who labels which objects in jobs with automated labeling.
     :param shared: whether other processes run jobs in the same database.
     """
-    functions = Functions({**workforce.functions, MASK_FUNCTION: workforce.mask_function.function})
+    own_functions = {**workforce.functions, MASK_FUNCTION: workforce.mask_function.function}
+    functions = Functions(own_functions, object_store.impatient)
     workers = SimulatedWorkers(database, workforce.teams, workforce.seed, truth, clock)
     announcements = Announcements(database, announce, clock)
     inputs, output = Inputs(object_store), Output(database, object_store)

@@ -87,6 +87,8 @@ def test_a_certificate_counts_if_boto3_would_trust_it(tmp_path: Path, monkeypatc
     monkeypatch.setenv("AWS_CA_BUNDLE", str(key))
     with pytest.raises(AskError, match=r"AWS_CA_BUNDLE names .*key\.pem, which is no file of certificates"):
         ask("https://127.0.0.1:9", "/audit")
+    with pytest.raises(AskError, match="does not answer: .*Connection refused"):
+        ask("HTTP://127.0.0.1:9", "/audit")
 
 
 def test_texts_from_outside_are_safe_for_terminals(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
 
 from labeling_provider.errors import LabelingError, LabelingJobFailedError
+from labeling_provider.groundtruth.job import JobState
 from labeling_provider.sensors.labeling_job import LabelingJobSensor
 from tests.airflow_context import context
 from tests.conftest import Lab, texts
@@ -87,6 +88,15 @@ def test_an_end_that_nobody_looked_at_before_the_timeout_counts(connected: Lab) 
     with pytest.raises(LabelingJobFailedError, match="ended as Stopped"):
         sensor(name).execute_complete(context(), event)
     assert sensor(name, target_statuses=["Stopped"]).execute_complete(context(), event)["status"] == "Stopped"
+
+
+def test_a_timeout_while_the_service_is_away_is_a_timeout(connected: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = waiting_job(connected)
+    state = JobState.of(connected.describe(name)).as_dict()
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection("http://127.0.0.1:1"))
+    for known, status in ((state, "InProgress"), (None, "unknown")):
+        with pytest.raises(AirflowSensorTimeout, match=f"{name} is still {status} after 30 s"):
+            sensor(name).execute_complete(context(), {"job_name": name, "state": known, "timeout": True})
 
 
 @BOTH

@@ -26,6 +26,10 @@ class Fault(Exception):
     """A call failed; the text says why."""
 
 
+class Late(Fault):
+    """A call took too long."""
+
+
 class Process:
     """A process that calls one function with one event at a time. It exits when the service does.
 
@@ -61,7 +65,8 @@ class Process:
         :param seconds: how long the call may take.
         :param is_wanted: called regularly while waiting; if it returns False, the call is abandoned.
         :return: the function's answer, any JSON value.
-        :raises Fault: if the function raises, takes too long, exits, or does not return JSON.
+        :raises Late: if the function takes too long.
+        :raises Fault: if it raises, exits, or does not return JSON.
         :raises Outage: if it raises because S3 or the service's API is away.
         :raises InterruptedError: if the answer is no longer wanted.
         """
@@ -136,7 +141,7 @@ def _wait(poll: select.poll, deadline: float, late: str, is_wanted: Callable[[],
     """Wait until a pipe can be used.
 
     :param late: the error after the deadline.
-    :raises Fault: after the deadline.
+    :raises Late: after the deadline.
     :raises InterruptedError: if the answer is no longer wanted.
     """
     while True:
@@ -144,6 +149,6 @@ def _wait(poll: select.poll, deadline: float, late: str, is_wanted: Callable[[],
         if poll.poll(min(max(left, 0), _LOOK_SECONDS) * 1000):
             return
         if left <= 0:
-            raise Fault(late)
+            raise Late(late)
         if is_wanted is not None and not is_wanted():
             raise InterruptedError("the answer is no longer wanted")

@@ -23,6 +23,8 @@ MAX_WRITES_AT_ONCE: Final = 32
 """How many objects are written at once, and how many connections are kept open."""
 
 _MISSING: Final = frozenset({"404", "NoSuchKey", "NoSuchBucket"})
+_UNTRUSTED: Final = "CERTIFICATE_VERIFY_FAILED"
+"""How OpenSSL calls a certificate that it does not trust; other errors of TLS have other causes."""
 _REFUSALS: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _IMPATIENCE: Final = {"connect_timeout": 2, "read_timeout": 4, "retries": {"total_max_attempts": 2}}
 """For people's pages. The second try is for a connection that was kept, and that S3 has ended meanwhile."""
@@ -81,7 +83,7 @@ class EndpointObjectStore(ObjectStore):
         where = f"S3 at {parts.netloc.rpartition('@')[2]}"
         if isinstance(error, NoCredentialsError | CredentialRetrievalError):
             return f"there are no credentials for {where}"
-        if isinstance(error, SSLError):
+        if isinstance(error, SSLError) and _UNTRUSTED in str(error):
             return f"{where} has a certificate that is not trusted; name the file of your authority in AWS_CA_BUNDLE"
         if not isinstance(error, ClientError):
             return f"{where} does not respond ({type(error).__name__})"

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from labeling_provider.groundtruth.documents import TOO_DEEP, is_deep, plain
-from labeling_provider.service.cloud.processes import Fault, Process
+from labeling_provider.service.cloud.object_store import ObjectStore
+from labeling_provider.service.cloud.processes import Fault, Late, Process
 from labeling_provider.service.failures import JobFailure, Outage
 from labeling_provider.service.work.workforce import Function
 
@@ -26,10 +27,13 @@ _SHOWN: Final = 500
 
 
 class Functions:
-    """All functions of the service, by Lambda ARN."""
+    """All functions of the service, by Lambda ARN.
 
-    def __init__(self, known: Mapping[str, Function]) -> None:
-        self._known = known
+    :param objects: asked after a call that took too long; checks within seconds.
+    """
+
+    def __init__(self, known: Mapping[str, Function], objects: ObjectStore) -> None:
+        self._known, self._objects = known, objects
         self._idle: dict[str, list[Process]] = defaultdict(list)
         self._all: set[Process] = set()
         self._changing = threading.Lock()
@@ -44,7 +48,8 @@ class Functions:
         :return: its result, any JSON value.
         :raises JobFailure: naming the function, if it raises, takes too long or does not return JSON. Amazon fails the
             job as well.
-        :raises Outage: naming the function, if it raises because S3 or the service's API is away.
+        :raises Outage: naming the function, if it raises because S3 or the service's API is away, or takes too long
+            while S3 is.
         :raises InterruptedError: if the service stops meanwhile.
         """
         host = self._host(arn)
@@ -57,7 +62,7 @@ class Functions:
             if self._closed:
                 raise InterruptedError("the service is stopping") from None
             text = plain(str(trouble), _SHOWN)
-            if isinstance(trouble, Outage):
+            if isinstance(trouble, Outage) or (isinstance(trouble, Late) and self._objects_are_away()):
                 raise Outage(f"the function {arn} met {text}") from None
             log.warning("the function %s failed: %s", arn, text)
             raise JobFailure(
@@ -97,6 +102,15 @@ class Functions:
             host = Process(self._known[arn].target, MAX_ANSWER, arn)
             self._all.add(host)
             return host
+
+    def _objects_are_away(self) -> bool:
+        """Whether a function may have waited for objects in vain."""
+        try:
+            self._objects.check()
+        except Exception as error:  # noqa: BLE001 - whatever it is, objects can't be read
+            log.warning("a function took too long while objects can't be read: %s", type(error).__name__)
+            return True
+        return False
 
     def _end(self, host: Process) -> None:
         host.end()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import BytesIO
 from pathlib import Path
 
@@ -10,7 +13,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from dev.far_s3 import FarS3, far_s3
-from labeling_provider.service.cloud.object_store import MissingObject
+from dev.identity_provider import make_certificate
+from labeling_provider.service.cloud.object_store import MissingObject, ObjectsAway
 from labeling_provider.service.cloud.s3_endpoint import MAX_WRITES_AT_ONCE, EndpointObjectStore
 from labeling_provider.service.failures import is_outage, may_pass
 from tests.conftest import Lab
@@ -113,3 +117,25 @@ def test_what_breaks_in_the_middle_may_pass(store: EndpointObjectStore) -> None:
             ask()
         assert may_pass(caught.value), repr(caught.value)
         assert is_outage(caught.value), repr(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("has_tls", "words"),
+    [(True, "certificate that is not trusted; name the file"), (False, r"does not respond \(SSLError\)")],
+)
+@pytest.mark.usefixtures("store")
+def test_a_certificate_is_to_blame_only_if_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_tls: bool, words: str
+) -> None:
+    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
+    make_certificate(tmp_path / "own.pem", tmp_path / "key.pem")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(tmp_path / "own.pem", tmp_path / "key.pem")
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        if has_tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        own = EndpointObjectStore(f"https://127.0.0.1:{server.server_port}", "us-east-1")
+        with pytest.raises(ObjectsAway, match=words):
+            own.impatient.check()
+        server.shutdown()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from alembic import command
 
+from dev.stack import wait_until
 from labeling_provider.service.database import arrival_rows, learning_rows, object_rows, task_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.migrations import config
@@ -111,12 +113,19 @@ def test_no_table_with_a_choice_of_indexes_by_job_has_statistics_of_it(
         assert tables == set(connection.execute(never).scalars())
 
 
-def test_the_statistics_of_an_older_version_go(postgresql_url: str) -> None:
-    engine = sa.create_engine(postgresql_url)
+def of_0014(url: str) -> sa.Engine:
+    """A database of the version before."""
+    engine = sa.create_engine(url)
     with engine.begin() as connection:
         configuration = config()
         configuration.attributes["connection"] = connection
         command.upgrade(configuration, "0014")
+    return engine
+
+
+def test_the_statistics_of_an_older_version_go(postgresql_url: str) -> None:
+    engine = of_0014(postgresql_url)
+    with engine.begin() as connection:
         fill(connection, OLD, OBJECTS, job=1, state="labeled")
         connection.execute(sa.text("ANALYZE"))
     known = sa.text("SELECT attname FROM pg_stats WHERE tablename = 'objects'")
@@ -126,4 +135,19 @@ def test_the_statistics_of_an_older_version_go(postgresql_url: str) -> None:
     with engine.begin() as connection:
         connection.execute(sa.text("ANALYZE"))
         assert {"job_id", "object_id"} & set(connection.execute(known).scalars()) == {"object_id"}
+    engine.dispose()
+
+
+def test_an_upgrade_lets_those_go_on_who_use_one_table_after_the_other(postgresql_url: str) -> None:
+    engine = of_0014(postgresql_url)
+    waits = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    with ThreadPoolExecutor(1) as threads, engine.connect() as watching:
+        with engine.begin() as at_work:
+            at_work.execute(sa.text("UPDATE tasks SET tries = 0"))
+            upgrade = threads.submit(lambda: Database(postgresql_url).close())
+            wait_until(lambda: watching.execute(waits).scalar_one(), 30, "the upgrade waits for the tasks", 0.02)
+            # Both would wait for each other for ever.
+            assert at_work.execute(sa.text("SELECT count(*) FROM objects")).scalar_one() == 0
+            assert not upgrade.done()
+        upgrade.result(60)
     engine.dispose()

@@ -31,7 +31,7 @@ def test_a_running_job_does_not_name_who_is_erased_meanwhile(tmp_path: Path) -> 
     ann = people.add("Ann").worker_id
     request = service.prepare(b'{"source": "it purrs"}\n', name="Cats")
     files.objects.update(service.storage.objects)
-    functions = Functions({})
+    functions = Functions({}, files)
     kinds = Kinds(files, functions, Inputs(files))
     with service.store.write() as connection:
         job_id = job_rows.insert_job(

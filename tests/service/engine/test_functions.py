@@ -17,7 +17,7 @@ from labeling_provider.service.database.job_rows import find_job
 from labeling_provider.service.engine.functions import Function, Functions
 from labeling_provider.service.failures import JobFailure, Outage, is_outage, may_pass
 from tests.bad_functions import PIDS
-from tests.service.in_process import FUNCTION, InProcess
+from tests.service.in_process import FUNCTION, InProcess, Memory
 
 HERE = "tests.bad_functions"
 NOWHERE = "http://127.0.0.1:1"
@@ -126,7 +126,7 @@ def in_order(connection: Connection, job_id: int) -> list[int]:
 
 
 def test_a_process_serves_again_and_one_that_is_gone_is_replaced() -> None:
-    known = Functions({"echo": Function(f"{HERE}:echoes"), "bad": Function(f"{HERE}:leaves")})
+    known = Functions({"echo": Function(f"{HERE}:echoes"), "bad": Function(f"{HERE}:leaves")}, Memory())
     try:
         first, second = (known.call("echo", {"number": number}) for number in range(2))
         assert [first["event"], second["event"]] == [{"number": 0}, {"number": 1}]
@@ -144,7 +144,7 @@ def test_a_process_serves_again_and_one_that_is_gone_is_replaced() -> None:
 def test_a_function_that_finds_s3_away_is_not_at_fault(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     for variable, value in {**KEYS, "AWS_ENDPOINT_URL_S3": NOWHERE}.items():
         monkeypatch.setenv(variable, value)
-    known = Functions({FUNCTION + "reads": Function(name)})
+    known = Functions({FUNCTION + "reads": Function(name)}, Memory())
     try:
         with pytest.raises(Outage, match=f"the function {FUNCTION}reads met .*{NOWHERE}") as caught:
             known.call(FUNCTION + "reads", {})
@@ -157,10 +157,28 @@ def test_a_function_that_finds_s3_away_is_not_at_fault(monkeypatch: pytest.Monke
 
 def test_a_function_that_asks_another_place_is_at_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", NOWHERE)
-    known = Functions({"reads": Function(f"{HERE}:finds_s3_away")})
+    known = Functions({"reads": Function(f"{HERE}:finds_s3_away")}, Memory())
     try:
         with pytest.raises(JobFailure, match="The function reads failed with ConnectTimeoutError"):
             known.call("reads", {"where": "http://127.0.0.1:2"})
+    finally:
+        known.close()
+
+
+@pytest.mark.parametrize("name", [f"{HERE}:spins", "tests.waits_when_imported:handler"])
+def test_a_function_that_takes_too_long_is_not_at_fault_while_s3_is_away(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("labeling_provider.service.cloud.processes._START_SECONDS", 3.0)
+    objects = Memory()
+    known = Functions({"slow": Function(name, timeout_seconds=0.5)}, objects)
+    late = r"(Timeout|Runtime\.InitError): .* seconds"
+    try:
+        with pytest.raises(JobFailure, match=f"The function slow failed with {late}"):
+            known.call("slow", {})
+        objects.down = ConnectionError("S3 hangs")
+        with pytest.raises(Outage, match=f"the function slow met {late}"):
+            known.call("slow", {})
     finally:
         known.close()
 

@@ -15,11 +15,12 @@ from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.engine.hand_out import HandOut
 from labeling_provider.service.work.job_run import Run
 from tests.service.engine.some_runs import run_in
+from tests.service.in_process import Memory
 
 
 def hand_out(common: Database) -> HandOut:
     learning: Any = None
-    return HandOut(common, learning, Functions({}), Clock(), seed=4)
+    return HandOut(common, learning, Functions({}, Memory()), Clock(), seed=4)
 
 
 def ids(common: Database, run: Run, state: ObjectState) -> list[int]:

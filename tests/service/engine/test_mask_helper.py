@@ -14,6 +14,7 @@ from PIL import Image
 from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.engine.mask_helper import MASK_FUNCTION, MaskHelper, NoMask
 from labeling_provider.service.work.workforce import PROMPTS, Function
+from tests.service.in_process import Memory
 from tests.service.kinds.some_jobs import HEIGHT, WIDTH, make_kind
 
 KIND = make_kind("semantic-segmentation")
@@ -24,7 +25,7 @@ FUNCTION = Function("tests.functions:mask_of_box", 20)
 
 @pytest.fixture(scope="module")
 def functions() -> Iterator[Functions]:
-    known = Functions({MASK_FUNCTION: FUNCTION})
+    known = Functions({MASK_FUNCTION: FUNCTION}, Memory())
     yield known
     known.close()
 

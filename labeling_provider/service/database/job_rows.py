@@ -217,6 +217,12 @@ def find_job(connection: Connection, name: str) -> JobRow | None:
     return None if row is None else _job(row)
 
 
+def find_job_by_arn(connection: Connection, arn: str) -> JobRow | None:
+    """The job with an ARN, which ends with its name; None if there is none."""
+    job = find_job(connection, arn.rpartition("/")[2])
+    return job if job is not None and job.arn == arn else None
+
+
 def list_jobs(
     connection: Connection, which: JobFilter, order: JobOrder, wanted: PageRequest
 ) -> tuple[list[JobRow], str | None]:

@@ -7,14 +7,16 @@ from collections.abc import Collection, Mapping
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling_provider.service.database.schema import human_task_uis, jobs, tags, workforces, workteams
+from labeling_provider.service.database.job_rows import find_job_by_arn
+from labeling_provider.service.database.schema import human_task_uis, tags, workforces, workteams
 
 
 def is_taggable(connection: Connection, arn: str) -> bool:
     """Whether something that can have tags has this ARN."""
-    return any(
+    # Of these there are few; of jobs there may be many, and their ARNs have no index.
+    return find_job_by_arn(connection, arn) is not None or any(
         connection.execute(sa.select(table.c.arn).where(table.c.arn == arn)).first() is not None
-        for table in (jobs, workteams, workforces, human_task_uis)
+        for table in (workteams, workforces, human_task_uis)
     )
 
 

@@ -252,18 +252,18 @@ class Application:
                 f"not {signature.region!r}.",
                 HTTPStatus.FORBIDDEN,
             )
+        call = call_of(service, operation, request, signature, body)
         if self._entrance.is_demanding:
-            asked = seen.asked = Asked.of(service, operation, request, body)
+            asked = seen.asked = Asked.of(service, request, call)
             if self._rights:
                 await self._threads.run(partial(self._rights.check, who, asked))
         if service == Service.SAGEMAKER:
             document = await self._threads.run(
-                lambda: self._operations.answer(operation, body.bytes(), request.host, who)
+                lambda: self._operations.answer(operation, call.body.read(), request.host, who)
             )
             if document is not None:
                 return amazon_response(HTTPStatus.OK, document, JSON)
-            body.file.seek(0)
-        call = call_of(service, operation, request, signature, body)
+            call.body.seek(0)
         run = self._threads.wait if operation == "ReceiveMessage" else self._threads.run
         answer = await run(lambda: self._services.serve(service, call))
         response = streamed(request, answer)

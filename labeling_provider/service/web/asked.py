@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from labeling_provider.service.cloud.offered import Service
-from labeling_provider.service.web.bodies import Body
+from labeling_provider.service.cloud.offered import Call, Service
 from labeling_provider.service.web.requests import RequestHead
 
 SUBRESOURCES: Final = frozenset(
@@ -63,21 +62,17 @@ class Asked:
     text: str
 
     @classmethod
-    def of(cls, service: Service, operation: str, request: RequestHead, body: Body) -> Asked:
-        """Read a request. Objects are not inspected."""
+    def of(cls, service: Service, request: RequestHead, call: Call) -> Asked:
+        """Read a request as the service will read it. Objects are not inspected."""
         if service == Service.S3:
-            is_settings = bool(request.bucket_and_key[0]) and not request.bucket_and_key[1]
-            text = _content(body).decode("utf-8", "replace") if is_settings else ""
+            is_settings = not request.bucket_and_key[1] and bool(_subresources(request))
+            text = _content(call).decode("utf-8", "replace") if is_settings else ""
             return cls(service, _s3_operation(request), request, (), text)
-        content = _content(body)
-        if request.is_form:
-            pairs = parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True)
-            return cls(service, operation, request, tuple(_with_inner(pairs)), "")
-        try:
-            parameters = json.loads(content or b"{}")
-        except (ValueError, RecursionError):
-            parameters = {}
-        return cls(service, operation, request, (*request.parameters, *_flat("", parameters)), "")
+        content = _content(call)
+        if request.target:
+            return cls(service, call.operation, request, tuple(_flat("", json.loads(content))), "")
+        pairs = parse_qsl(content.decode(), keep_blank_values=True)
+        return cls(service, call.operation, request, tuple(_with_inner(pairs)), "")
 
     @property
     def changes(self) -> bool:
@@ -95,10 +90,14 @@ class Asked:
         return next((named[name] for name in _TARGETS if name in named), "")
 
 
-def _content(body: Body) -> bytes:
-    content = body.bytes()
-    body.file.seek(0)
+def _content(call: Call) -> bytes:
+    content = call.body.read()
+    call.body.seek(0)
     return content
+
+
+def _subresources(request: RequestHead) -> set[str]:
+    return {name for name, _ in request.parameters} & SUBRESOURCES
 
 
 def _s3_operation(request: RequestHead) -> str:
@@ -106,7 +105,7 @@ def _s3_operation(request: RequestHead) -> str:
     bucket, key = request.bucket_and_key
     if not bucket or key:
         return request.method
-    named = sorted({name for name, _ in request.parameters} & SUBRESOURCES)
+    named = sorted(_subresources(request))
     if request.method == "POST" and named == ["delete"]:
         return "DeleteObjects"
     what = "".join(part.capitalize() for name in named for part in name.split("-"))

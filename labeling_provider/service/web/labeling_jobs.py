@@ -124,7 +124,8 @@ class LabelingJobs:
             limits = [f"workteams {', '.join(sorted(who.teams))}"] if who.teams else []
             limits += [f"jobs tagged {name}={value}" for name, value in sorted(who.tags.items())]
             raise _denied(f"The key of {who.name} is for {' and '.join(limits)} only.")
-        uris = filter(None, (job.manifest_uri, job.output_uri, job.category_uri, job.template_uri))
+        model = self._models.initial_uri(job)
+        uris = filter(None, (job.manifest_uri, job.output_uri, job.category_uri, job.template_uri, model))
         buckets = {split_s3_uri(uri)[0] for uri in uris if uri.startswith("s3://")} - who.buckets
         arns = {bucket_arn(bucket) for bucket in buckets}
         arns |= {arn for arn in (job.input_topic_arn, job.output_topic_arn) if arn}

@@ -58,13 +58,7 @@ class Logs:
         if call.operation not in self._operations:
             offered = ", ".join(self._operations)
             raise ApiError("UnknownOperationException", f"Logs are read-only here. The operations are {offered}.")
-        try:
-            request = json.load(call.body) if call.length else {}
-            if not isinstance(request, dict):
-                raise ValueError("the body is not a JSON object")
-            request = {key: value for key, value in request.items() if value is not None}
-        except (ValueError, RecursionError) as error:
-            raise ApiError("SerializationException", str(error)[:200]) from None
+        request = {key: value for key, value in json.load(call.body).items() if value is not None}
         broken = model.violations(call.operation, request, Service.LOGS)
         if broken:
             raise _invalid(constraint_error(broken).message)

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from labeling_provider.groundtruth import model
 from labeling_provider.service.database.paging import BadToken
-from labeling_provider.service.failures import ApiError, constraint_error, validation_error
+from labeling_provider.service.failures import ApiError, constraint_error, not_found, validation_error
 from labeling_provider.service.web.human_task_uis import HumanTaskUis
 from labeling_provider.service.web.labeling_jobs import LabelingJobs
 from labeling_provider.service.web.private_workforces import Workforces
@@ -93,6 +93,8 @@ class Operations:
         if unknown:
             log.warning("%s: left out what botocore does not know: %s", operation, ", ".join(unknown)[:_MAX_SHOWN])
         if not self._is_of_labeling(operation, request):
+            if not who.is_administrator:
+                raise not_found("This is not about labeling, so it is for the administrator of the service.")
             if problems := model.type_problems(operation, request):
                 raise validation_error(problems)
             return None

@@ -130,7 +130,9 @@ class Workforces:
         return {}
 
     def may_enter(self, address: str) -> bool:
-        """Whether people may come to the portal from an IP address: it is in every workforce's SourceIpConfig.
+        """Whether people may come to the portal from an IP address: it is in any workforce's SourceIpConfig.
+
+        Nobody has signed in yet, so it can't be known whose people come.
 
         :raises DatabaseError: if the database does not respond.
         """

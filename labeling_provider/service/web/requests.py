@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit
 
 from labeling_provider.service.cloud.offered import SERVICE_OF_TARGET, SERVICE_OF_VERSION, Service
 from labeling_provider.service.failures import ApiError
@@ -23,15 +23,31 @@ READINESS_PATH: Final = "/readyz"
 METRICS_PATH: Final = "/metrics"
 MAX_LOGGED_PATH: Final = 300
 FORM: Final = "application/x-www-form-urlencoded"
+COPY_SOURCE: Final = "x-amz-copy-source"
 
 _SECRET_BELOW: Final = (f"{PORTAL_PATH}/invitations/", f"{STATIC_PATH}/template/")
 """Whoever knows what comes after these may open it."""
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 _HEADER_NAME: Final = re.compile(r"[a-z0-9!#$%&'*+.^`|~-]+")
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::[0-9]{1,5})?")
+_BUCKET: Final = re.compile(r"[A-Za-z0-9._-]{3,255}")
 _USER_METADATA: Final = "x-amz-meta-"
 # Two values for one of these would be ambiguous.
 _ONCE: Final = ("x-amz-", "sec-fetch-", "content-", "authorization", "host", "origin", "referer", "transfer-encoding")
+
+
+@dataclass(frozen=True)
+class CopySource:
+    """The object that an S3 request copies."""
+
+    bucket: str
+    key: str
+    version_id: str
+
+    @property
+    def header(self) -> str:
+        """The header that names it, in the only spelling that can't be read in two ways."""
+        return quote(f"{self.bucket}/{self.key}") + (f"?versionId={quote(self.version_id)}" if self.version_id else "")
 
 
 @dataclass(frozen=True)
@@ -173,6 +189,21 @@ class RequestHead:
         if "\n" in unquote(key):
             raise _bad("Keys with line breaks are not supported.")
         return unquote(bucket), unquote(key)
+
+    @property
+    def copy_source(self) -> CopySource | None:
+        """What an S3 request copies; None if it copies nothing.
+
+        :raises ApiError: if the header does not name a bucket and a key.
+        """
+        given = self.headers.get(COPY_SOURCE)
+        if given is None:
+            return None
+        path, _, version = given.partition("?versionId=")
+        bucket, _, key = unquote(path).removeprefix("/").partition("/")
+        if not _BUCKET.fullmatch(bucket) or not key:
+            raise ApiError("InvalidArgument", f"{COPY_SOURCE} must be BUCKET/KEY, not {given[:100]!r}.")
+        return CopySource(bucket, key, unquote(version))
 
     @property
     def s3_path(self) -> str:

@@ -151,8 +151,8 @@ class Rights:
         arns = {self._arn(service, name) for service, name in topics_and_queues(asked.text)}
         if asked.service == Service.S3:
             bucket, _ = asked.request.bucket_and_key
-            copied = unquote(asked.request.headers.get("x-amz-copy-source", "")).lstrip("/").partition("/")[0]
-            return arns | {bucket_arn(bucket_name) for bucket_name in (bucket, copied) if bucket_name}
+            source = asked.request.copy_source
+            return arns | {bucket_arn(bucket_name) for bucket_name in (bucket, source and source.bucket) if bucket_name}
         for name, value in asked.fields:
             if name.partition(".")[0] in _CONTENT or any(part in _CONTENT for part in name.split(".")):
                 continue

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
+from io import BytesIO
 from typing import Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from labeling_provider.service.cloud.offered import Call, Service
 from labeling_provider.service.failures import ApiError
 from labeling_provider.service.web.bodies import Body
-from labeling_provider.service.web.requests import RequestHead, service_of_form
+from labeling_provider.service.web.requests import COPY_SOURCE, FORM, RequestHead, service_of_form
 from labeling_provider.service.web.signatures import Signature
 
 MAX_PAGE_BODY_BYTES: Final = 1 << 20
@@ -21,6 +24,9 @@ MAX_OBJECT_BYTES: Final = 1_000_000_000
 _MAX_REQUEST_BYTES: Final = {Service.SAGEMAKER: 1 << 20}
 _MAX_OTHER_BYTES: Final = 4 << 20
 _MAX_FORM_FIELDS: Final = 5_000
+_MAX_SHOWN: Final = 500
+_OF_SIGNATURES: Final = "X-Amz-"
+_JSON: Final[Sequence[str]] = ("application/x-amz-json-1.0", "application/x-amz-json-1.1")
 _SETTINGS_OF_OBJECTS: Final = frozenset({"acl", "tagging", "retention", "legal-hold"})
 _POSTED_TO_OBJECTS: Final = frozenset({"uploads", "uploadId", "restore", "select"})
 
@@ -60,6 +66,8 @@ def service_and_operation(named: Service | None, request: RequestHead, body: Bod
     in_query = any(name in {"Action", "Version"} for name, _ in request.parameters)
     if sum((bool(request.target), request.is_form, in_query)) > 1:
         raise ApiError("InvalidRequest", "Name the operation in one place only: the header, the query or the form.")
+    if named != Service.S3:
+        _check_places(request, body, in_query=in_query)
     if request.target:
         return request.target
     if named == Service.S3:
@@ -105,23 +113,78 @@ def max_body(service: Service | None, request: RequestHead) -> int:
     if request.is_portal:
         return MAX_PORTAL_BODY_BYTES
     if service == Service.S3:
-        posts = request.method == "POST" and request.content_type == "multipart/form-data"
+        posts = request.method == "POST" and request.content_type == "multipart/form-data" and not request.parameters
         return MAX_OBJECT_BYTES if posts or is_upload(request) else _MAX_OTHER_BYTES
     return _MAX_REQUEST_BYTES.get(service, _MAX_OTHER_BYTES) if service else _MAX_OTHER_BYTES
 
 
 def call_of(service: Service, operation: str, request: RequestHead, signature: Signature | None, body: Body) -> Call:
-    """The request in the normalized form that supporting services get."""
-    path = request.s3_path if service == Service.S3 else request.path
+    """The request in the normalized form that supporting services get.
+
+    Rights are decided by the same form, so that a service can't find in the request what they have not seen: outside
+    S3, it is a POST whose body alone has the parameters, and in S3 the source of a copy is spelled in one way.
+
+    :raises ApiError: if the parameters can't be read.
+    """
     scope = signature.scope if signature else None
-    return Call(
-        operation, request.method, path, request.query, request.headers, request.host, scope, body.file, body.length
-    )
+    headers = dict(request.headers)
+    if service == Service.S3:
+        if source := request.copy_source:
+            headers[COPY_SOURCE] = source.header
+        return Call(
+            *(operation, request.method, request.s3_path, request.query, headers, request.host, scope),
+            *(body.file, body.length),
+        )
+    content = _document(body) if request.target else urlencode(_parameters(request, body)).encode()
+    kinds = _JSON if request.target else (FORM,)
+    if request.content_type not in kinds:
+        headers["content-type"] = kinds[0]
+    return Call(operation, "POST", request.path, "", headers, request.host, scope, BytesIO(content), len(content))
 
 
 def _wrong_scope(service: Service) -> ApiError:
     message = f"Credential should be scoped to correct service: {str(service)!r}."
     return ApiError("InvalidSignatureException", message, HTTPStatus.FORBIDDEN)
+
+
+def _check_places(request: RequestHead, body: Body, *, in_query: bool) -> None:
+    """Refuse parameters outside the place that names the operation: they might be taken for others.
+
+    :raises ApiError: if there are any.
+    """
+    if in_query and body.length:
+        raise ApiError("InvalidRequest", "The parameters are in the query, so there must be no body.")
+    strays = () if in_query else _unsigned(request.parameters)
+    if strays and (request.target or request.is_form):
+        raise ApiError(
+            "InvalidRequest", f"The parameters must be in the body, not in the query: {strays[0][0][:100]!r}."
+        )
+
+
+def _unsigned(parameters: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """The parameters that are not a signature's."""
+    return tuple((name, value) for name, value in parameters if not name.startswith(_OF_SIGNATURES))
+
+
+def _parameters(request: RequestHead, body: Body) -> Sequence[tuple[str, str]]:
+    """The parameters of a request in the query protocol."""
+    return _fields(body) if request.is_form else _unsigned(request.parameters)
+
+
+def _document(body: Body) -> bytes:
+    """The parameters of a request in a JSON protocol, each once, in ASCII.
+
+    :raises ApiError: if the body is not a JSON object.
+    """
+    content = body.bytes()
+    body.file.seek(0)
+    try:
+        document = json.loads(content or b"{}")
+        if not isinstance(document, dict):
+            raise ValueError("the body is not a JSON object")
+        return json.dumps(document).encode()
+    except (ValueError, RecursionError) as error:
+        raise ApiError("SerializationException", str(error)[:_MAX_SHOWN]) from None
 
 
 def _fields(body: Body) -> list[tuple[str, str]]:

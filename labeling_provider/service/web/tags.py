@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any
 
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.groundtruth.tag_lists import read_tags, write_tags
-from labeling_provider.service.database import tag_rows
+from labeling_provider.service.database import job_rows, tag_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.failures import ApiError, not_found
 from labeling_provider.service.work.requesters import Requester
@@ -22,12 +23,14 @@ class Tags:
     def add(self, request: dict[str, Any], who: Requester) -> dict[str, Any]:
         """AddTags. A tag with the same key is replaced.
 
-        :raises ApiError: if there is no such resource, it is not the requester's, or it would have too many tags.
+        :raises ApiError: if there is no such resource, it is not the requester's, it would have too many tags, or it
+            would no longer have those that the requester's key is for.
         """
         arn = request["ResourceArn"]
         with self._database.write() as connection:
             _check_taggable(connection, arn, who)
             add_tags(connection, arn, request["Tags"])
+            _check_kept(connection, arn, who)
             return {"Tags": list_tags(connection, arn)}
 
     def list(self, request: dict[str, Any], who: Requester) -> dict[str, Any]:
@@ -42,11 +45,14 @@ class Tags:
     def delete(self, request: dict[str, Any], who: Requester) -> dict[str, Any]:
         """DeleteTags.
 
-        :raises ApiError: if there is no such resource, or it is not the requester's.
+        :raises ApiError: if there is no such resource, it is not the requester's, or it would no longer have the tags
+            that the requester's key is for.
         """
+        arn = request["ResourceArn"]
         with self._database.write() as connection:
-            _check_taggable(connection, request["ResourceArn"], who)
-            tag_rows.delete_tags(connection, request["ResourceArn"], request["TagKeys"])
+            _check_taggable(connection, arn, who)
+            tag_rows.delete_tags(connection, arn, request["TagKeys"])
+            _check_kept(connection, arn, who)
         return {}
 
 
@@ -76,5 +82,21 @@ def is_own_job(connection: Connection, who: Requester, arn: str, workteam_arn: s
 
 def _check_taggable(connection: Connection, arn: str, who: Requester) -> None:
     """:raises ApiError: if the resource can't have tags, or is not the requester's."""
-    if not tag_rows.is_taggable(connection, arn) or not who.owns(connection, arn):
+    if not tag_rows.is_taggable(connection, arn) or not _covers(connection, arn, who):
         raise not_found(f"There is no labeling job, workteam, workforce or worker template {arn}.")
+
+
+def _check_kept(connection: Connection, arn: str, who: Requester) -> None:
+    """:raises ApiError: if the resource no longer has the tags that the requester's key is for."""
+    if not _covers(connection, arn, who):
+        needed = ", ".join(f"{name}={value}" for name, value in sorted(who.tags.items()))
+        message = f"The key of {who.name} is for jobs tagged {needed} only, so these tags must stay."
+        raise ApiError("AccessDenied", message, HTTPStatus.FORBIDDEN)
+
+
+def _covers(connection: Connection, arn: str, who: Requester) -> bool:
+    """Whether a requester's key is for a resource. Requesters own nothing but labeling jobs."""
+    if who.is_administrator:
+        return True
+    job = job_rows.find_job_by_arn(connection, arn)
+    return job is not None and is_own_job(connection, who, arn, job.workteam_arn)

@@ -10,6 +10,7 @@ from typing import Any
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.service.database import model_rows
 from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.model_rows import ModelRow
 from labeling_provider.service.failures import validation_error
 
 
@@ -36,6 +37,11 @@ class TrainedModels:
             raise validation_error(f'Could not find model "{name}".')
         return model.description
 
+    def initial_uri(self, request: JobRequest) -> str | None:
+        """Where the initial model is that a job's request names; None if there is none."""
+        model = self._initial(request)
+        return None if model is None else str(model.description["PrimaryContainer"]["ModelDataUrl"])
+
     def check_initial(self, request: JobRequest) -> None:
         """Check the initial model that a job's request names, if any.
 
@@ -44,10 +50,15 @@ class TrainedModels:
         arn = request.initial_model_arn
         if arn is None:
             return
-        with self._database.read() as connection:
-            model = model_rows.find_by_arn(connection, arn)
+        model = self._initial(request)
         if model is None:
             raise validation_error(f"Could not find model {arn}.")
         algorithm = str(request.algorithm_arn).rpartition("/")[2]
         if model.algorithm != algorithm:
             raise validation_error(f"The model {arn} is for {model.algorithm}, not for {algorithm}.")
+
+    def _initial(self, request: JobRequest) -> ModelRow | None:
+        if request.initial_model_arn is None:
+            return None
+        with self._database.read() as connection:
+            return model_rows.find_by_arn(connection, request.initial_model_arn)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labeling_provider.service.database import tag_rows, workteam_rows
 from labeling_provider.service.database.database import Connection
-from tests.service.database.rows import job
+from labeling_provider.service.database.job_rows import insert_job
 
 
 def test_tags_are_added_replaced_and_taken_away(connection: Connection) -> None:
@@ -21,8 +21,8 @@ def test_tags_are_added_replaced_and_taken_away(connection: Connection) -> None:
 
 
 def test_jobs_and_workteams_have_tags_and_nothing_else_has(connection: Connection) -> None:
-    job(connection)
+    insert_job(connection, name="Cats", arn="job/Cats", reference_code="r", workteam_arn="w", request={})
     workteam_rows.insert(connection, name="herons", arn="team", description="", members=[], settings={})
-    assert tag_rows.is_taggable(connection, "arn-Cats")
+    assert tag_rows.is_taggable(connection, "job/Cats")
     assert tag_rows.is_taggable(connection, "team")
-    assert not tag_rows.is_taggable(connection, "arn-cats")
+    assert not tag_rows.is_taggable(connection, "job/cats")

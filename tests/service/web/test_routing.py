@@ -56,7 +56,43 @@ def test_a_service_is_named_in_one_of_three_places(
     given = body(content)
     assert service_and_operation(named, request_, given) == (service, operation)
     call = call_of(service, operation, request_, None, given)
-    assert (call.operation, call.scope, call.body.read()) == (operation, None, content)
+    assert (call.operation, call.scope) == (operation, None)
+    assert call.body.read() == (LISTED if operation == "ListQueues" else content), "parameters are in the body"
+    assert call.query == ("" if service != Service.S3 else request_.query)
+
+
+def test_a_service_finds_each_parameter_in_one_place() -> None:
+    for request, content, wanted, kind in (
+        (head(x_amz_target="AmazonSQS.A"), b'{"a": 1, "a": 2}', b'{"a": 2}', "application/x-amz-json-1.0"),
+        (head(x_amz_target="AmazonSQS.A", content_type="text/plain"), b"", b"{}", "application/x-amz-json-1.0"),
+        (head(query="b=%26c%3D1&X-Amz-Date=2", method="GET"), b"", b"b=%26c%3D1", FORM),
+        (head(content_type=f"{FORM}; charset=utf-8"), b"a=%C3%A4&a=b+c", b"a=%C3%A4&a=b+c", f"{FORM}; charset=utf-8"),
+    ):
+        call = call_of(Service.SQS, "A", request, None, body(content))
+        assert (call.method, call.query, call.body.read(), call.length) == ("POST", "", wanted, len(wanted))
+        assert call.headers["content-type"] == kind
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted"),
+    [
+        ("own/a", "own/a"),
+        ("/own/a b", "own/a%20b"),
+        ("own%2Fa?versionId=v/1", "own/a?versionId=v/1"),
+        ("own//a?b", "own//a%3Fb"),
+    ],
+)
+def test_a_copy_s_source_has_one_spelling(source: str, wanted: str) -> None:
+    request = head("/lab/a", method="PUT", x_amz_copy_source=source)
+    assert call_of(Service.S3, "", request, None, body()).headers["x-amz-copy-source"] == wanted
+
+
+@pytest.mark.parametrize(
+    "source", ["", "/", "own", "own/", "//own/a", "/%2Fown/a", "https://own/a", "arn:aws:s3:::own/a"]
+)
+def test_a_copy_s_source_names_a_bucket_and_a_key(source: str) -> None:
+    with pytest.raises(ApiError, match="must be BUCKET/KEY"):
+        call_of(Service.S3, "", head("/lab/a", method="PUT", x_amz_copy_source=source), None, body())
 
 
 @pytest.mark.parametrize(
@@ -71,6 +107,9 @@ def test_a_service_is_named_in_one_of_three_places(
         (head(method="PUT"), b"", "MethodNotAllowed"),
         (head(method="OPTIONS"), b"", "MethodNotAllowed"),
         (head(method="GET", x_amz_target="AmazonSQS.ListQueues"), b"", "MethodNotAllowed"),
+        (head(query=LISTED.decode()), b"x", "InvalidRequest"),
+        (head(query="a=b", content_type=FORM), LISTED, "InvalidRequest"),
+        (head(query="a=b", x_amz_target="AmazonSQS.ListQueues"), b"", "InvalidRequest"),
     ],
 )
 def test_what_names_none_or_two_is_refused(request_: RequestHead, content: bytes, code: str) -> None:
@@ -81,7 +120,8 @@ def test_what_names_none_or_two_is_refused(request_: RequestHead, content: bytes
 
 def test_bodies_are_as_large_as_what_they_are_for() -> None:
     uploads = (head("/lab/a", method="PUT"), head("/lab", content_type="multipart/form-data"))
-    settings = (head("/lab/a", "tagging", "PUT"), head("/lab", method="PUT"), head("/lab/a", "uploads"))
+    form = head("/lab", "cors", content_type="multipart/form-data")
+    settings = (form, head("/lab/a", "tagging", "PUT"), head("/lab", method="PUT"), head("/lab/a", "uploads"))
     assert {max_body(Service.S3, request) for request in uploads} == {MAX_OBJECT_BYTES}
     assert max(max_body(Service.S3, request) for request in settings) < MAX_PORTAL_BODY_BYTES
     assert max_body(None, head("/portal/api/tasks/1")) == MAX_PORTAL_BODY_BYTES

@@ -6,13 +6,13 @@ import pytest
 import sqlalchemy as sa
 
 from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.job_rows import insert_job
 from labeling_provider.service.database.schema import owners
 from labeling_provider.service.database.states import Role
 from labeling_provider.service.failures import ApiError
 from labeling_provider.service.web.tags import Tags
 from labeling_provider.service.work.requesters import Requester
 from tests.conftest import Lab, texts
-from tests.service.database.rows import job
 from tests.service.web.test_labeling_jobs import refused
 
 
@@ -35,12 +35,13 @@ def test_a_requester_reads_and_changes_tags_of_own_resources_only(database: Data
     tags = Tags(database)
     with database.write() as connection:
         for name, requester in (("Cats", "Ann"), ("Dogs", "Ben")):
-            job(connection, name)
-            connection.execute(sa.insert(owners).values(arn=f"arn-{name}", requester=requester))
+            arn = f"labeling-job/{name}"
+            insert_job(connection, name=name, arn=arn, reference_code="r", workteam_arn="w", request={})
+            connection.execute(sa.insert(owners).values(arn=arn, requester=requester))
     ann = Requester("Ann", Role.REQUESTER)
-    own = {"ResourceArn": "arn-Cats"}
+    own = {"ResourceArn": "labeling-job/Cats"}
     assert tags.add({**own, "Tags": [{"Key": "a", "Value": "1"}]}, ann) == {"Tags": [{"Key": "a", "Value": "1"}]}
-    other = {"ResourceArn": "arn-Dogs", "Tags": [{"Key": "a", "Value": "1"}], "TagKeys": ["a"]}
+    other = {"ResourceArn": "labeling-job/Dogs", "Tags": [{"Key": "a", "Value": "1"}], "TagKeys": ["a"]}
     for operation in (tags.add, tags.list, tags.delete):
         with pytest.raises(ApiError, match="There is no labeling job"):
             operation(other, ann)

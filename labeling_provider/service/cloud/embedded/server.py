@@ -38,6 +38,8 @@ _LEFT_OUT: Final = frozenset(
     }
 )
 _MOTOS_OWN: Final = "x-moto-"
+# Without a query, moto would look for the operation and its parameters in a text of the JSON body, and in headers.
+_NO_PARAMETERS: Final = "_="
 # A fixed access key: with one that moto issued for a role of another account, it would use that account.
 _KEY: Final = "LOCALLOCALLOCALLOCAL"
 
@@ -146,13 +148,14 @@ def _environ(service: Service, call: Call, region: str) -> dict[str, Any]:
     if service == Service.S3:
         # moto would look for a bucket in any other host name.
         host = "localhost"
+    query = call.query if service == Service.S3 else _NO_PARAMETERS
     return {
         **environ,
         "REQUEST_METHOD": call.method,
         "SCRIPT_NAME": "",
         "PATH_INFO": unquote_to_bytes(call.path).decode("latin-1"),
-        "QUERY_STRING": call.query,
-        "RAW_URI": call.path + (f"?{call.query}" if call.query else ""),
+        "QUERY_STRING": query,
+        "RAW_URI": call.path + (f"?{query}" if query else ""),
         "SERVER_NAME": host,
         "SERVER_PORT": port,
         "SERVER_PROTOCOL": "HTTP/1.1",

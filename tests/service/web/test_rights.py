@@ -190,8 +190,10 @@ def test_a_bucket_is_its_maker_s(ann: Key, ben: Key, guarded: Service, run: Run,
         assert refused(call, Bucket=name, **more) in {"AccessDenied", "403"}, call
     others.create_bucket(Bucket=f"{name}-2")
     copied = {"Bucket": f"{name}-2", "Key": "c"}
-    for source in ({"Bucket": name, "Key": "a/b"}, f"/{name}/a/b", f"{name}%2Fa/b"):
+    for source in ({"Bucket": name, "Key": "a/b"}, f"/{name}/a/b"):
         assert refused(others.copy_object, **copied, CopySource=source) == "AccessDenied"
+    # boto3 encodes it once more, so it names no bucket.
+    assert refused(others.copy_object, **copied, CopySource=f"{name}%2Fa/b") == "InvalidArgument"
     assert refused(s3.put_bucket_policy, Bucket=name, Policy="{}") == "AccessDenied"
     hint = f"is not Ben's. The administrator can make a key .* `labeling keys add Ben --bucket {name}`"
     with pytest.raises(ClientError, match=hint):

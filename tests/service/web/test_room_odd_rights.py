@@ -198,8 +198,8 @@ def test_copies_keep_their_odd_keys_and_versions(ben: Odd) -> None:
 
 
 def test_a_narrowed_key_can_t_widen_itself(guarded: Service, run: Run) -> None:
-    narrow = Key(guarded, run, "Cid", "--tag", "project=birds")
-    wide = Key(guarded, run, "Cid")
+    narrow = Key(guarded, run, "Dee", "--tag", "project=birds")
+    wide = Key(guarded, run, "Dee")
     birds = [{"Key": "project", "Value": "birds"}]
     own, other = narrow.job(Tags=birds), wide.job()
     sagemaker = narrow.client("sagemaker")

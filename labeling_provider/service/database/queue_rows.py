@@ -223,7 +223,8 @@ def depths(connection: Connection, at: int) -> dict[MessageState, int]:
     depth = dict.fromkeys(MessageState, 0)
     # They are rare: what periodic upkeep has not deleted yet.
     expired = [
-        (messages.c.queue == queue) & (messages.c.sent < since) for queue, since in with_expired(connection, at).items()
+        (messages.c.queue == queue) & (messages.c.sent < since)
+        for queue, since in islice(with_expired(connection, at).items(), _MAX_CONDITIONS)
     ]
     query = sa.select(messages.c.queue, *_numbers(at)).where(~sa.or_(sa.false(), *expired)).group_by(messages.c.queue)
     for queue, *numbers in connection.execute(query):

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling_provider.groundtruth.job import RUNNING
-from labeling_provider.service.database import tag_rows
+from labeling_provider.service.database import key_rows, tag_rows
 from labeling_provider.service.database.schema import jobs, metadata, owners
 
 _OF_JOBS: Final = [table for table in metadata.sorted_tables if "job_id" in table.columns]
@@ -30,9 +30,13 @@ def delete_rows(connection: Connection, job_id: int, max_rows: int) -> bool:
     return is_more
 
 
-def delete_job(connection: Connection, job_id: int, arn: str) -> None:
-    """Delete a job of which only its own row, its tags and its owner are left."""
+def delete_job(connection: Connection, job_id: int, arn: str, queue: str) -> None:
+    """Delete a job of which only its own row, its tags and its owners are left.
+
+    :param queue: the ARN of its queue. Whoever still has a queue of that name keeps it.
+    """
     tag_rows.delete_all_tags(connection, arn)
+    key_rows.release(connection, queue)
     connection.execute(sa.delete(owners).where(owners.c.arn == arn))
     connection.execute(sa.delete(jobs).where(jobs.c.id == job_id))
 

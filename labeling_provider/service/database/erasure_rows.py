@@ -17,7 +17,16 @@ from labeling_provider.groundtruth.job import RUNNING
 from labeling_provider.service.database import people_rows, revisions
 from labeling_provider.service.database.database import Row, now
 from labeling_provider.service.database.people_rows import name_key
-from labeling_provider.service.database.schema import audit_trail, jobs, objects, owners, people, remarks, tasks
+from labeling_provider.service.database.schema import (
+    audit_trail,
+    events,
+    jobs,
+    objects,
+    owners,
+    people,
+    remarks,
+    tasks,
+)
 from labeling_provider.service.database.states import Role
 
 _ERASED: Final = "(erased)"
@@ -123,6 +132,7 @@ def replace(connection: Connection, erasure: Erasure) -> bool:
     in_result = objects.c.result.contains(old, autoescape=True)
     renamed = {"result": sa.func.replace(objects.c.result, old, new)}
     connection.execute(sa.update(objects).where(is_named, in_result).values(renamed))
+    _replace_in_errors(connection, erasure)
     moved = connection.execute(sa.update(tasks).where(of_person).values(worker_id=new)).rowcount
     connection.execute(sa.update(remarks).where(remarks.c.worker_id == old).values(worker_id=new))
     connection.execute(sa.update(owners).where(owners.c.requester == old).values(requester=new))
@@ -163,6 +173,16 @@ def answered(connection: Connection, job_id: int, worker_id: str, after: int, ma
 def has_ended(job: Row) -> bool:
     """Whether a job writes no more files."""
     return job.status not in RUNNING
+
+
+def _replace_in_errors(connection: Connection, erasure: Erasure) -> None:
+    """Replace a worker id that a caller's function has said in an error, in logs and failure reasons of jobs."""
+    old, new = erasure.worker_id, erasure.pseudonym
+    # The pseudonym's too: a job may have failed since the tasks were renamed.
+    of_person = sa.select(tasks.c.job_id).where(tasks.c.worker_id.in_((old, new)))
+    for place, job_id in ((events.c.message, events.c.job_id), (jobs.c.failure_reason, jobs.c.id)):
+        named = (job_id.in_(of_person), place.contains(old, autoescape=True))
+        connection.execute(sa.update(place.table).where(*named).values({place: sa.func.replace(place, old, new)}))
 
 
 def _replace_in_audit(connection: Connection, erasure: Erasure) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
@@ -16,6 +17,10 @@ from labeling_provider.service.database.schema import messages, queues
 from labeling_provider.service.database.states import MessageState
 
 _DEAD_LETTER_TARGET: Final = "deadLetterTargetArn"
+_MAX_CONDITIONS: Final = 200
+"""SQLite takes a thousand in one statement."""
+_DEFAULT_RETENTION: Final = 345_600
+"""Seconds: four days. Source: SQS reference, ``SetQueueAttributes``."""
 
 
 class NewMessage(NamedTuple):
@@ -128,6 +133,35 @@ def expire(connection: Connection, queue: str, before: int) -> None:
     connection.execute(sa.delete(messages).where(messages.c.queue == queue, messages.c.sent < before))
 
 
+def with_expired(connection: Connection, at: int) -> dict[str, int]:
+    """The queues that have expired messages: before when they were sent, by the queue's ARN.
+
+    :param at: the time now.
+    """
+    # Messages are stored in the order in which they are sent, so one look into the index says it of a queue.
+    sent = sa.select(messages.c.sent).where(messages.c.queue == queues.c.arn).order_by(messages.c.id).limit(1)
+    first = sent.scalar_subquery().label("first")
+    before = {}
+    for arn, settings, first_sent in connection.execute(sa.select(queues.c.arn, queues.c.settings, first)):
+        since = at - _retention(settings)
+        if first_sent is not None and first_sent < since:
+            before[arn] = since
+    return before
+
+
+def expire_first(connection: Connection, queue: str, before: int, max_messages: int) -> bool:
+    """Delete those of a queue's first messages that were sent before a time.
+
+    :param max_messages: how many to look at.
+    :return: whether there may be more.
+    """
+    first = sa.select(messages.c.id).where(messages.c.queue == queue).order_by(messages.c.id).limit(max_messages)
+    # Somebody else may be deleting them, too.
+    old = sa.select(messages.c.id).where(messages.c.id.in_(first), messages.c.sent < before)
+    gone = sa.delete(messages).where(messages.c.id.in_(old.with_for_update(skip_locked=True)))
+    return connection.execute(gone).rowcount >= max_messages
+
+
 def sent_at(connection: Connection, queue: str, message_id: str) -> int | None:
     """When a message was sent; None if it is not in the queue."""
     this_message = (messages.c.queue == queue, messages.c.message_id == message_id)
@@ -174,19 +208,26 @@ def next_visible(connection: Connection, queue: str, at: int) -> int | None:
 
 
 def counts(connection: Connection, queue: str, at: int) -> Counts:
-    """How many messages a queue has."""
-    query = sa.select(*_numbers(at)).where(messages.c.queue == queue)
+    """How many messages a queue has that have not expired."""
+    settings = connection.execute(sa.select(queues.c.settings).where(queues.c.arn == queue)).scalar_one_or_none()
+    query = sa.select(*_numbers(at)).where(messages.c.queue == queue, messages.c.sent >= at - _retention(settings))
     return Counts(*(int(number or 0) for number in connection.execute(query).one()))
 
 
 def depths(connection: Connection, at: int) -> dict[MessageState, int]:
-    """How many messages of all queues are in each state.
+    """How many messages of all queues are in each state, without those that have expired.
 
     :param at: the time now.
     """
     dead_letter_queues = _dead_letter_queues(connection)
     depth = dict.fromkeys(MessageState, 0)
-    for queue, *numbers in connection.execute(sa.select(messages.c.queue, *_numbers(at)).group_by(messages.c.queue)):
+    # They are rare: what periodic upkeep has not deleted yet.
+    expired = [
+        (messages.c.queue == queue) & (messages.c.sent < since)
+        for queue, since in islice(with_expired(connection, at).items(), _MAX_CONDITIONS)
+    ]
+    query = sa.select(messages.c.queue, *_numbers(at)).where(~sa.or_(sa.false(), *expired)).group_by(messages.c.queue)
+    for queue, *numbers in connection.execute(query):
         visible, hidden, delayed = map(int, numbers)
         if queue in dead_letter_queues:
             depth[MessageState.DEAD] += visible + hidden + delayed
@@ -195,6 +236,12 @@ def depths(connection: Connection, at: int) -> dict[MessageState, int]:
             depth[MessageState.IN_FLIGHT] += hidden
             depth[MessageState.DELAYED] += delayed
     return depth
+
+
+def _retention(settings: str | None) -> int:
+    """For how many milliseconds a queue with these settings keeps messages."""
+    # Version 0.1.0 stored some settings as strings, and left out those that were not set.
+    return 1_000 * int(json.loads(settings or "{}").get("MessageRetentionPeriod") or _DEFAULT_RETENTION)
 
 
 def _numbers(at: int) -> list[sa.ColumnElement[int]]:

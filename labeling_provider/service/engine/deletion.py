@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from labeling_provider.groundtruth.facts import Arn, arn_of
 from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.messaging import Messaging
@@ -72,8 +73,14 @@ class Deletion:
             with self._database.write() as connection:
                 is_more = deleted_rows.delete_rows(connection, job.id, _ROWS_AT_ONCE)
         with self._database.write() as connection:
-            deleted_rows.delete_job(connection, job.id, job.arn)
+            deleted_rows.delete_job(connection, job.id, job.arn, _queue_of(job))
         return deleted
+
+
+def _queue_of(job: JobRow) -> str:
+    """The ARN of the queue that belongs to a job, whether or not there is one."""
+    own = Arn.parse(job.arn)
+    return arn_of("sqs", queue_name(job.name), own.region, own.account)
 
 
 class Retention:

@@ -8,7 +8,7 @@ from labeling_provider.service.database import audit_rows, erasure_rows, lease_r
 from labeling_provider.service.database.audit_rows import AuditRow
 from labeling_provider.service.database.database import Connection
 from labeling_provider.service.database.erasure_rows import Erasure, Former
-from labeling_provider.service.database.schema import audit_trail, jobs, objects, owners, remarks, tasks
+from labeling_provider.service.database.schema import audit_trail, events, jobs, objects, owners, remarks, tasks
 from labeling_provider.service.database.states import RemarkKind, TaskState
 from labeling_provider.service.work.people import put_pseudonym
 from tests.service.database.rows import job
@@ -72,6 +72,29 @@ def test_a_person_is_erased_and_nobody_else(connection: Connection) -> None:
             ("owner", "192.0.2.7", "Annabel team"),
         ]
     )
+
+
+def test_errors_of_functions_name_the_person_no_more(connection: Connection) -> None:
+    own, other = job(connection, states="l"), job(connection, "Dogs", states="l")
+    begun = Erasure(0, "Ann", WORKER, "", NOBODY)
+
+    def say() -> None:
+        for job_id in (own, other):
+            text = f"KeyError: '{WORKER}' beside '{OTHER}'"
+            connection.execute(sa.insert(events).values(job_id=job_id, at=1.0, message=text))
+            connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(failure_reason=text))
+
+    task(connection, own, 0, TaskState.SUBMITTED)
+    task(connection, other, 0, TaskState.SUBMITTED, OTHER)
+    # The second time, after the tasks were renamed.
+    for _ in range(2):
+        say()
+        erasure_rows.replace(connection, begun)
+        for place, job_id in ((events.c.message, events.c.job_id), (jobs.c.failure_reason, jobs.c.id)):
+            texts = connection.execute(sa.select(place).where(job_id == own, place.startswith("KeyError"))).scalars()
+            assert set(texts) == {f"KeyError: '{NOBODY}' beside '{OTHER}'"}
+            kept = sa.select(place).where(job_id == other, place.contains(WORKER, autoescape=True)).limit(1)
+            assert connection.execute(kept).first() is not None
 
 
 def test_nothing_that_was_read_before_is_the_last_word(connection: Connection) -> None:

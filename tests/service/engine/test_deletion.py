@@ -8,9 +8,10 @@ import sqlalchemy as sa
 from dev.stack import wait_until
 from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.database.schema import jobs
+from labeling_provider.service.database.schema import jobs, owners
 from labeling_provider.service.engine.deletion import Deletion, DeletionError, Retention
 from labeling_provider.service.work.audit_trail import AuditTrail
+from labeling_provider.service.work.requesters import Requester
 from tests.service.in_process import ACCOUNT, REGION, InProcess
 
 LINES = b'{"source": "it purrs", "truth": "cat"}\n'
@@ -49,6 +50,28 @@ def test_a_job_goes_with_its_queue_and_its_labels_only_if_they_are_meant(engine:
     assert not {uri for uri in engine.storage.objects if "/out/Cats/" in uri}
     assert {uri for uri in engine.storage.objects if "/out/Cats-too/" in uri}
     assert f"arn:aws:sns:{REGION}:{ACCOUNT}:new" == topic
+
+
+def test_a_name_is_free_for_everybody_once_its_job_is_deleted(engine: InProcess) -> None:
+    ann, ben = (Requester(name, buckets=frozenset({"lab"})) for name in ("Ann", "Ben"))
+
+    def run(who: Requester) -> None:
+        engine.operations.call("CreateLabelingJob", engine.prepare(LINES, name="Cats"), who)
+        engine.wait("Cats")
+
+    run(ann)
+    deletion_of(engine).delete("Cats")
+    with engine.store.read() as connection:
+        assert connection.execute(sa.select(owners)).all() == []
+    run(ben)
+    # A queue of that name that is not the job's stays, and stays its owner's.
+    with engine.messaging.recording():
+        engine.messaging._sqs.create_queue(queue_name("Cats"))
+    deletion_of(engine).delete("Cats")
+    assert engine.messaging.has_queue(queue_name("Cats"))
+    with engine.store.read() as connection:
+        kept = connection.execute(sa.select(owners)).all()
+    assert kept == [(f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue_name('Cats')}", "Ben")]
 
 
 def test_jobs_are_kept_for_as_long_as_the_operator_says(engine: InProcess) -> None:

@@ -15,11 +15,14 @@ from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.service.cloud.embedded.messaging_state import describe_message, message_of, received_message
 from labeling_provider.service.database import notices, queue_rows
 from labeling_provider.service.database.database import Connection, Database
+from labeling_provider.service.repeating import Repeating
 
 _MAX_REPEAT_MS: Final = 300_000
 _LOOK_SECONDS: Final = 5.0
 """How often a waiting receiver looks for messages, even without notice of any."""
 _ARRIVED: Final = "queue "
+_SWEEP_SECONDS: Final = 60.0
+_SWEPT_AT_ONCE: Final = 1_000
 
 
 class Messages:
@@ -230,6 +233,34 @@ class Messages:
             "ApproximateNumberOfMessagesNotVisible": numbers.hidden,
             "ApproximateNumberOfMessagesDelayed": numbers.delayed,
         }
+
+
+class Expiry:
+    """Deletes messages that have expired, also from queues that nobody reads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        trouble = "messages that have expired could not be deleted"
+        self._repeating = Repeating("labeling-expiry", self.sweep, lambda: _SWEEP_SECONDS, trouble)
+
+    def start(self) -> None:
+        """Sweep now, then once a minute, until stopped."""
+        self._repeating.start()
+
+    def stop(self) -> None:
+        """Delete nothing more."""
+        self._repeating.stop()
+
+    def sweep(self) -> None:
+        """Delete what has expired."""
+        with self._database.read() as connection:
+            queues = queue_rows.with_expired(connection, _now())
+        for queue, before in queues.items():
+            is_more = True
+            while is_more and not self._repeating.is_stopping:
+                # Others write in between.
+                with self._database.write() as connection:
+                    is_more = queue_rows.expire_first(connection, queue, before, _SWEPT_AT_ONCE)
 
 
 def _now() -> int:

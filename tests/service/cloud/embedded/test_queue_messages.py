@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 import threading
+import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -13,10 +15,11 @@ from moto.sqs import models
 from moto.sqs.exceptions import InvalidParameterValue, QueueDoesNotExist, ReceiptHandleIsInvalid
 
 from labeling_provider.service.cloud.embedded import queue_messages as timing
-from labeling_provider.service.cloud.embedded.queue_messages import Messages
-from labeling_provider.service.database import recorded_messages
+from labeling_provider.service.cloud.embedded.queue_messages import Expiry, Messages
+from labeling_provider.service.database import queue_rows, recorded_messages
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.recorded_messages import ResourceKind
+from labeling_provider.service.database.states import MessageState
 
 DEAD = SimpleNamespace(name="dead", queue_arn="arn:dead")
 
@@ -175,3 +178,36 @@ def test_what_is_no_receipt_handle_is_refused(both: tuple[Messages, Messages], r
 def test_nothing_is_put_into_a_queue_that_is_gone(both: tuple[Messages, Messages]) -> None:
     with pytest.raises(QueueDoesNotExist):
         send(both[0], queue("gone"), "a")
+
+
+def test_messages_expire_in_queues_that_nobody_reads(
+    both: tuple[Messages, Messages], databases: tuple[Database, Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "_SWEPT_AT_ONCE", 2)
+    first, second = databases
+    now = int(time.time() * 1000)
+    settings = {
+        "news": {"RedrivePolicy": {"deadLetterTargetArn": "arn:dead"}},
+        "dead": {"MessageRetentionPeriod": "60"},
+    }
+    with first.write() as connection:
+        for name, chosen in settings.items():
+            row = {"arn": f"arn:{name}", "name": name, "settings": json.dumps(chosen), "tags": "{}"}
+            recorded_messages.keep(connection, ResourceKind.QUEUE, row)
+        ages = {"dead": (90, 80, 70, 65, 61, 50), "news": (345_700, 90)}
+        for name, seconds in ages.items():
+            old = [queue_rows.NewMessage(f"arn:{name}", f"{name} {age}", now - 1000 * age, "", "{}") for age in seconds]
+            queue_rows.add(connection, old)
+
+    def numbers() -> tuple[int, int, int, int]:
+        with second.read() as connection:
+            depths = queue_rows.depths(connection, int(time.time() * 1000))
+        counts = [both[1].counts(f"arn:{name}")["ApproximateNumberOfMessages"] for name in ages]
+        return depths[MessageState.DEAD], depths[MessageState.WAITING], counts[0], counts[1]
+
+    assert numbers() == (1, 1, 1, 1), "what has expired is not counted"
+    Expiry(second).sweep()
+    every = [f"{name} {age}" for name, seconds in ages.items() for age in seconds]
+    with first.read() as connection:
+        assert queue_rows.present(connection, every) == {"dead 50", "news 90"}
+    assert numbers() == (1, 1, 1, 1)

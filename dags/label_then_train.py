@@ -47,7 +47,7 @@ with DAG(
             WORKTEAMS[0],
             type="string",
             examples=WORKTEAMS,
-            description="private workteam that labels",
+            description="private workteam that labels; `labeling workers new-team` prints the ARN of a new one",
         ),
     },
 ) as dag:

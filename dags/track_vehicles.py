@@ -72,7 +72,8 @@ with DAG(
             WORKTEAMS[0],
             type="string",
             examples=WORKTEAMS,
-            description="private workteam that tracks and adjusts",
+            description="private workteam that tracks and adjusts; "
+            "`labeling workers new-team` prints the ARN of a new one",
         ),
     },
 ) as dag:

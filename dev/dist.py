@@ -13,15 +13,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from html import unescape
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
+from dev.install import InstallError, Progress, follow_pip
 from dev.stack import BIN, ROOT, StackError, free_port, wait_until
 from dev.tree import STATIC, files_of_tree
 
@@ -179,13 +179,17 @@ class Fresh:
 
     :param folder: where everything of it is.
     :param constraints: the versions of the dependencies.
+    :raises DistError: if it can't be made.
     """
 
-    def __init__(self, folder: Path, wheel: Path, constraints: Path) -> None:
+    def __init__(self, folder: Path, wheel: Path, constraints: Path, progress: Progress) -> None:
         self.folder, self.bin = folder, folder / "venv" / "bin"
         self.run(sys.executable, "-m", "venv", str(folder / "venv"), env=os.environ)
-        install = ["install", "--quiet", "--disable-pip-version-check", "--constraint", str(constraints)]
-        self.run(str(self.bin / "python"), "-m", "pip", *install, f"{wheel}[local]", env=os.environ)
+        install = ["install", "--disable-pip-version-check", "--progress-bar=off", "--constraint", str(constraints)]
+        try:
+            follow_pip([str(self.bin / "pip"), *install, f"{wheel}[local]"], folder / "venv", progress)
+        except InstallError as error:
+            raise DistError(str(error)) from None
         self.dags, tools = folder / "dags", folder / "tools"
         self.dags.mkdir()
         tools.mkdir()
@@ -303,23 +307,22 @@ def _first_answer(server: subprocess.Popen[bytes], url: str) -> str:
         raise DistError(str(error)) from None
 
 
-def make(tell: Callable[[str], None]) -> Path:
+def make(progress: Progress) -> Path:
     """Build, check and try out; the wheel.
 
-    :param tell: is called with what is done next.
     :raises DistError: if something is wrong with the packages.
     """
-    tell("building the wheel and the source distribution")
+    progress.tell("building the wheel and the source distribution")
     wheel = build()
     check_contents(wheel)
     for pair, constraints in PAIRS.items():
         with tempfile.TemporaryDirectory(prefix="labeling-dist-") as name:
-            tell(f"installing it beside the {pair} Airflow that is supported")
-            fresh = Fresh(Path(name), wheel, ROOT / constraints)
-            tell(f"running {' and '.join(DAGS)} there")
+            progress.tell(f"installing it beside the {pair} Airflow that is supported")
+            fresh = Fresh(Path(name), wheel, ROOT / constraints, progress)
+            progress.tell(f"running {' and '.join(DAGS)} there")
             fresh.try_out()
             if pair == "newest":
-                tell("writing the bill of materials and the licenses")
+                progress.tell("writing the bill of materials and the licenses")
                 _write_bill(fresh, wheel)
     return wheel
 
@@ -333,24 +336,18 @@ def _write_bill(fresh: Fresh, wheel: Path) -> None:
     (DIST / "sbom.cdx.json").write_text(json.dumps(complete_bill(json.loads(bill), scripts), indent=2) + "\n")
 
 
-def teller() -> Callable[[str], None]:
-    """Prints what is done next, and how long all has taken."""
-    began = time.monotonic()
-    return lambda text: print(f"{time.monotonic() - began:4.0f} s  {text}", flush=True)
-
-
 def main() -> int:
     """Build, check and try out.
 
     :return: the exit status.
     """
-    tell = teller()
     try:
-        make(tell)
+        with Progress() as progress:
+            make(progress)
+            progress.tell(f"{', '.join(sorted(path.name for path in DIST.iterdir()))} are in dist/")
     except DistError as error:
         print(f"make dist: {error}", file=sys.stderr)
         return 1
-    tell(f"{', '.join(sorted(path.name for path in DIST.iterdir()))} are in dist/")
     return 0
 
 

@@ -19,6 +19,7 @@ from typing import Final
 from packaging.version import InvalidVersion, Version
 
 from dev import dist
+from dev.install import Progress
 from dev.stack import ROOT
 from dev.tree import copy_of_tree
 
@@ -162,7 +163,8 @@ def main() -> int:
         if chosen.dry_run:
             _dry_run(chosen.version, today)
             return 0
-        tag = release(ROOT, chosen.version, today, lambda: dist.make(dist.teller())).tag
+        with Progress() as progress:
+            tag = release(ROOT, chosen.version, today, lambda: dist.make(progress)).tag
     except (ReleaseError, dist.DistError) as error:
         print(f"make release: {error}", file=sys.stderr)
         return 1

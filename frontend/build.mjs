@@ -25,20 +25,26 @@ const scripts = {
   "crowd-html-elements-frames": "src/frames/index.ts",
   "crowd-html-elements-clouds": "src/clouds/index.ts",
 };
+// The files that contribute to anything that is built.
 const inputs = new Set();
-for (const [name, entry] of Object.entries(scripts)) {
-  for (const input of await bundled(name, entry)) inputs.add(input);
-}
-await build({ ...shared, entryPoints: ["src/page.css"], outfile: join(out, "crowd-html-elements.css") });
-await build({ ...shared, entryPoints: ["src/portal/index.ts"], format: "iife", outfile: join(out, "portal.js") });
-await build({ ...shared, entryPoints: ["src/portal/portal.css"], outfile: join(out, "portal.css") });
+for (const [name, entry] of Object.entries(scripts)) await bundled(name, entry);
+await made({ entryPoints: ["src/page.css"], outfile: join(out, "crowd-html-elements.css") });
+await made({ entryPoints: ["src/portal/index.ts"], format: "iife", outfile: join(out, "portal.js") });
+await made({ entryPoints: ["src/portal/portal.css"], outfile: join(out, "portal.css") });
 await writeFile(join(out, "crowd-html-elements.licenses.txt"), await licenses(inputs));
 
-/** Bundle a script, with only those words that its sources name. @returns the files that contribute to it */
+/** Build, and remember what contributes to it. @returns esbuild's result, with the paths of these files */
+async function made(options) {
+  const result = await build({ ...shared, ...options });
+  const paths = Object.values(result.metafile.outputs).flatMap((output) => Object.keys(output.inputs));
+  for (const path of paths) inputs.add(path);
+  return { ...result, paths };
+}
+
+/** Bundle a script, with only those words that its sources name. */
 async function bundled(name, entry) {
   const make = (messages, write) =>
-    build({
-      ...shared,
+    made({
       entryPoints: { [name]: entry },
       format: "iife",
       loader: { ".css": "text" },
@@ -50,19 +56,17 @@ async function bundled(name, entry) {
         { name: "messages", setup: (plugin) => given(plugin, messages) },
       ],
     });
-  const { outputs } = (await make({}, false)).metafile;
-  const inside = Object.values(outputs).flatMap((output) => Object.keys(output.inputs));
-  const sources = inside.filter((path) => path.startsWith("src/") && path.endsWith(".ts"));
+  const { paths } = await make({}, false);
+  const sources = paths.filter((path) => path.startsWith("src/") && path.endsWith(".ts"));
   const texts = await Promise.all(sources.map((path) => readFile(join(here, path), "utf8")));
   await make(await messagesOf(texts.join("\n")), true);
-  return inside;
 }
 
 /** Style sheets that the script carries as text are minified as well. */
 function minifiedStyles(plugin) {
   plugin.onLoad({ filter: /\.css$/ }, async ({ path }) => {
-    const made = await build({ ...shared, entryPoints: [path], write: false });
-    return { contents: made.outputFiles[0].text.trim(), loader: "text" };
+    const { outputFiles } = await made({ entryPoints: [path], write: false });
+    return { contents: outputFiles[0].text.trim(), loader: "text" };
   });
 }
 

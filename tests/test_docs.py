@@ -36,9 +36,10 @@ from labeling_provider.service.work.workforce import load_workforce
 from tests.airflow_context import context
 from tests.conftest import Lab
 from tests.operators.test_arguments import classes
+from tests.own_names import own_id
 from tests.snippets import blocks
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SITE = ROOT / "build" / "site"
 SECRETS = {"access_key_id", "secret_access_key", "encryption_key"}
 """Settings that are only in the environment, by the end of their names."""
@@ -56,6 +57,8 @@ ANSWER = "{database:ok,objects:ok}"
 )
 def test_every_python_snippet_runs(code: str) -> None:
     exec(compile(code, "snippet", "exec"), {})
+    assert "deferrable=True" in code or "@task.label(" not in code, "it would occupy a worker while people label"
+    assert "private-simulated" not in code or '"truth"' in code, "simulated workers decline what they know no truth of"
 
 
 def test_the_notebook_of_the_docs_prints_what_the_page_says(capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,14 +80,26 @@ def test_what_the_readme_labels_is_labeled(connected: Lab) -> None:
     line = json.dumps({"source-ref": "s3://bucket/birds/1.jpg", "truth": "stork"})
     connected.s3.put_object(Bucket="bucket", Key="birds/input.manifest", Body=line.encode())
     task = names["label"]
-    task.deferrable, task.poll_interval = False, 0.1
+    assert task.deferrable
+    task.deferrable, task.poll_interval, task.workforce = False, 0.1, PrivateWorkteam(connected.team())
     result = task.execute(context())
     assert result["counters"]["total_labeled"] == 1
     exec(compile(function, "README.md", "exec"), names)
     task = names["labels"].operator
+    assert task.deferrable
     task.deferrable, task.poll_interval, task.workforce = False, 0.1, PrivateWorkteam(connected.team())
     # Simulated workers decline what they know no truth of.
     assert task.execute(context(task_id="notes")) == {"Lovely room.": None, "Cold soup.": None}
+
+
+def test_the_pictures_of_the_tutorial_are_uploaded(connected: Lab, tmp_path: Path) -> None:
+    code, *_ = blocks(ROOT / "docs" / "tutorials" / "dag-author.md", "python")
+    names: dict = {}
+    exec(compile(code, "dag-author.md", "exec"), names)
+    (tmp_path / "heron.jpg").write_bytes(b"a heron")
+    bucket = f"birds-{own_id()}"
+    names["upload"](tmp_path, bucket)
+    assert connected.s3.get_object(Bucket=bucket, Key="photos/heron.jpg")["Body"].read() == b"a heron"
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
@@ -144,7 +159,7 @@ def test_every_command_of_the_docs_exists_with_its_options(line: str) -> None:
 
 PIP_LINES = [
     pytest.param(line, id=f"{path.relative_to(ROOT)}:{number}")
-    for path in (*PAGES, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "labeling_provider").rglob("*.py")))
+    for path in (*PAGES, *sorted((ROOT / "labeling_provider").rglob("*.py")))
     for number, line in enumerate(path.read_text().splitlines(), 1)
     if "pip install" in line
 ]
@@ -169,6 +184,7 @@ def test_a_lead_makes_a_team_with_the_commands_of_the_tutorial(lab: Lab) -> None
     ]
     arn, _, _, invitation, members = said
     assert lab.sagemaker.describe_workteam(WorkteamName="birds")["Workteam"]["WorkteamArn"] == arn.strip()
+    assert arn.strip() in (ROOT / "docs" / "quickstart.md").read_text()
     assert "/portal/" in invitation
     assert "Ada" in members
     assert "Grace" in members
@@ -236,13 +252,13 @@ def test_pages_messages_and_sources_of_pages_are_spelled_as_in_america() -> None
     templates = sorted((ROOT / "labeling_provider").rglob("*.html"))
     frontend = ROOT / "frontend"
     sources = [frontend / "README.md", frontend / "build.mjs", *sorted((frontend / "src").rglob("*.*"))]
-    for path in [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *words, *templates, *sources]:
+    for path in [*PAGES, ROOT / "CHANGELOG.md", *words, *templates, *sources]:
         assert re.findall(british, path.read_text()) == [], path
 
 
 def test_pages_call_a_dag_what_airflow_calls_it() -> None:
     templates = sorted((ROOT / "labeling_provider" / "ui").rglob("*.html"))
-    for path in [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *templates]:
+    for path in [*PAGES, ROOT / "CHANGELOG.md", *templates]:
         prose = re.sub(r"```.*?```|<pre>.*?</pre>|`[^`\n]*`", "", path.read_text(), flags=re.DOTALL)
         assert re.findall(r"\bDAGs?\b", prose) == [], f"{path.name}: Airflow's pages say Dag"
 
@@ -298,6 +314,12 @@ def test_the_site_has_every_page_and_loads_nothing_from_another_host() -> None:
     for name, text in pages.items():
         loaded = re.findall(r"<(?:script|img|link|iframe|source)[^>]* (?:src|href)=\"?((?:https?:)?//[^\" >]+)", text)
         assert loaded == [], name
+    styles = {path.name: path.read_text() for path in SITE.rglob("*.css")}
+    assert styles
+    styles |= {name: "".join(re.findall(r"<style.*?</style>", text, re.DOTALL)) for name, text in pages.items()}
+    for name, text in styles.items():
+        # Fonts, pictures and other style sheets.
+        assert re.findall(r"(?:url\(|@import)\s*[\"']?((?:https?:)?//[^\"') ;]+)", text) == [], name
     assert dead_links({SITE / name: text for name, text in pages.items() if name != "404.html"}) == []
     nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
     titles = {page: title for title, page in entries(nav) if not page.startswith("reference/")}

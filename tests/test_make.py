@@ -28,6 +28,7 @@ def test_an_installation_tells_what_it_does_also_while_pip_is_silent(tmp_path: P
         f"print('Installing collected packages: one, two', flush=True); time.sleep(0.3);"
         f"os.makedirs({str(first)!r}); time.sleep(0.3); os.makedirs({str(two)!r}); time.sleep(0.3)"
     )
+    assert install.QUIET_SECONDS <= 10, "what is silent for longer looks as if it had stopped"
     out = io.StringIO()
     with install.Progress(out, quiet=0.05) as progress:
         install.follow_pip([sys.executable, str(pip)], tmp_path, progress)
@@ -74,6 +75,7 @@ def test_an_environment_that_cannot_be_made_says_what_to_do(
     with pytest.raises(install.InstallError) as failed, install.Progress(io.StringIO()) as progress:
         install.environment(taken, ROOT / "constraints.txt", "dev", progress)
     assert remedy in str(failed.value)
+    assert "\n" not in str(failed.value)
 
 
 def test_a_machine_that_lacks_programs_says_which(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,8 @@ from jsonschema import validate
 
 import labeling_provider
 from dev.stack import ROOT
+from labeling_provider.ui.plugin import PREFIX
+from labeling_provider.ui.showing import STATIC
 
 PACKAGE = ROOT / "labeling_provider"
 
@@ -41,7 +43,8 @@ def test_the_provider_info_is_as_airflow_wants_it_and_leads_to_guides_and_a_logo
     validate(info, json.loads((resources.files("airflow") / "provider_info.schema.json").read_text()))
     (integration,) = info["integrations"]
     assert all((ROOT / guide.lstrip("/")).is_file() for guide in integration["how-to-guide"])
-    assert (PACKAGE / "ui" / "static" / integration["logo"].rpartition("/")[2]).is_file()
+    assert integration["logo"] == f"{PREFIX}/static/icon.svg"
+    assert "icon.svg" in STATIC
 
 
 def test_everything_that_the_provider_info_names_can_be_imported() -> None:
@@ -180,7 +183,9 @@ def test_every_example_says_what_it_is_for_and_what_its_parameters_mean() -> Non
             lacks = wanted.get(ast.unparse(call.func), set()) - {keyword.arg for keyword in call.keywords}
             assert not lacks, f"{path.name}:{call.lineno} lacks {lacks}"
         teams = [value for key, value in _entries(tree) if ast.unparse(key) == "'workteam_arn'"]
-        assert all("examples=WORKTEAMS" in ast.unparse(value) for value in teams), path.name
+        for text in map(ast.unparse, teams):
+            assert "examples=WORKTEAMS" in text, path.name
+            assert "`labeling workers new-team` prints the ARN of a new one" in text, path.name
 
 
 def _entries(tree: ast.AST) -> list[tuple[ast.expr, ast.expr]]:

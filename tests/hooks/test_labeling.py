@@ -54,6 +54,7 @@ def test_the_connection_can_be_tested(connected: Lab, monkeypatch: pytest.Monkey
     assert not works
     assert "EndpointConnectionError" in message
     assert message.endswith("start the service there, or correct endpoint_url in the extra of the Airflow connection")
+    assert "\n" not in message
 
 
 def test_newcomers_are_told_what_to_do_about_their_connection(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,17 +63,21 @@ def test_newcomers_are_told_what_to_do_about_their_connection(monkeypatch: pytes
     works, message = LabelingHook().test_connection()
     assert not works
     assert re.match(words, message)
-    with pytest.raises(LabelingError, match=words):
+    with pytest.raises(LabelingError, match=words) as malformed:
         LabelingHook().ground_truth.find_job("x")
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection("http://127.0.0.1:9"))
-    with pytest.raises(LabelingError, match="start the service there, or correct endpoint_url"):
+    with pytest.raises(LabelingError, match="start the service there, or correct endpoint_url") as away:
         LabelingHook(outage=0).ground_truth.find_job("x")
     monkeypatch.delenv("AIRFLOW_CONN_AWS_DEFAULT")
     for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
-    with pytest.raises(LabelingError, match="check that the Airflow connection exists and has login, password and"):
+    with pytest.raises(
+        LabelingError, match="check that the Airflow connection exists and has login, password and"
+    ) as missing:
         LabelingHook("undefined", outage=0).ground_truth.find_job("x")
+    errors = (message, malformed.value, away.value, missing.value)
+    assert [text for text in map(str, errors) if "\n" in text] == []
 
 
 def test_there_is_an_async_client(connected: Lab) -> None:

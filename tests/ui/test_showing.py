@@ -162,6 +162,7 @@ def test_a_newcomer_is_told_what_to_do_with_links_and_code_that_runs() -> None:
     assert max(len(line) for line in unescape(code).splitlines()) <= 96, "a line is cut off at 1,280 pixels"
     names: dict[str, Any] = {}
     exec(compile(unescape(code), "welcome.html", "exec"), names)
+    assert names["notes"].kwargs["deferrable"], "it would occupy a worker while people label"
     assert names["notes"].function() == ["Lovely room.", "Cold soup."]
 
 

@@ -103,7 +103,9 @@ spec:
           # For some seconds, balancers still send requests to a pod that is to end: it goes on until they know.
           lifecycle: {preStop: {exec: {command: [sleep, "5"]}}}
           {{- end }}
-          livenessProbe: {httpGet: {path: /healthz, port: http}, initialDelaySeconds: 30}
+          startupProbe: {httpGet: {path: /healthz, port: http}, periodSeconds: 5, timeoutSeconds: 5, failureThreshold: 60}
+          # A process that trains may answer late.
+          livenessProbe: {httpGet: {path: /healthz, port: http}, timeoutSeconds: 10}
           readinessProbe: {httpGet: {path: /readyz, port: http}, timeoutSeconds: 6}
           resources: {{- toYaml $own.resources | nindent 12 }}
       {{- with $values.nodeSelector }}

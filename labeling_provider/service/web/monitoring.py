@@ -64,8 +64,7 @@ class Monitoring:
             return PlainTextResponse("ok")
         if path == READINESS_PATH:
             return await self._readiness()
-        content = await to_thread.run_sync(self._metrics, limiter=self._limiter, abandon_on_cancel=True)
-        return Response(content, headers={"content-type": CONTENT_TYPE_LATEST})
+        return Response(await self._metrics(), headers={"content-type": CONTENT_TYPE_LATEST})
 
     @property
     def _limiter(self) -> CapacityLimiter:
@@ -104,11 +103,27 @@ class Monitoring:
         with self._database.read() as connection:
             load.check(connection)
 
-    def _metrics(self) -> bytes:
-        """What this process has counted, then what the database says about all processes."""
+    async def _metrics(self) -> bytes:
+        """What this process has counted, then what the database says about all processes, if it responds."""
+        of_all, responds = b"", False
+        try:
+            with fail_after(MAX_CHECK_SECONDS):
+                of_all = await to_thread.run_sync(self._of_all, limiter=self._limiter, abandon_on_cancel=True)
+            responds = True
+        except TimeoutError:
+            log.warning("metrics: the database does not respond within %d seconds", MAX_CHECK_SECONDS)
+        except (DatabaseError, OSError) as error:
+            log.warning("metrics: the database does not respond: %s", error)
+        up = GaugeMetricFamily("labeling_database_up", "1 if the database responds to this process.", value=responds)
+        own = CollectorRegistry()
+        own.register(_Load(lambda: iter([up])))
+        return generate_latest(REGISTRY) + generate_latest(own) + of_all
+
+    def _of_all(self) -> bytes:
+        """What the database says about all processes."""
         of_all = CollectorRegistry()
         of_all.register(_Load(self._loads))
-        return generate_latest(REGISTRY) + generate_latest(of_all)
+        return generate_latest(of_all)
 
     def _loads(self) -> Iterator[Metric]:
         now = self._clock.now()

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+import anyio
 import pytest
 import sqlalchemy as sa
 import yaml
@@ -20,7 +22,9 @@ from botocore.exceptions import ClientError
 from prometheus_client.parser import text_string_to_metric_families
 
 from dev.stack import PATIENCE, ROOT, Service, wait_until
+from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.database.schema import workforces
+from labeling_provider.service.web.monitoring import Monitoring
 from labeling_provider.service.web.template_links import TEMPLATES_PATH
 from tests.conftest import Lab, texts
 from tests.flaky import Door
@@ -135,6 +139,21 @@ def test_a_service_whose_database_hangs_is_alive(tmp_path: Path, postgresql_url:
         engine.dispose()
 
 
+def test_the_metrics_of_a_process_outlive_its_database(lab: Lab) -> None:
+    assert value(lab.service, "labeling_database_up") == 1
+    database, objects = Mock(), Mock()
+    database.read.side_effect = DatabaseError("it is away")
+    answer = anyio.run(Monitoring(database, objects, Mock(), None).answer, "/metrics")
+    families = {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(bytes(answer.body).decode())
+        for sample in family.samples
+    }
+    assert (answer.status_code, families["labeling_database_up"]) == (200, 0)
+    assert "labeling_step_seconds_count" in families
+    assert "labeling_jobs" not in families
+
+
 def test_metrics_tell_what_is_done_and_what_waits(lab: Lab) -> None:
     before = metrics(lab.service)
     lab.run(texts(4), workers_per_object=2)
@@ -210,7 +229,7 @@ def test_what_the_docs_the_alerts_and_the_dashboard_name_is_there(lab: Lab) -> N
             assert set(aggregate.modifier.labels) <= labels_here, expression
     page = (ROOT / "docs" / "monitoring.md").read_text()
     table = re.findall(r"^\| `(labeling_\w+)`", page, re.MULTILINE)
-    assert len(table) == 14
+    assert len(table) == 15
     for name in table:
         assert exposed.keys() & {name, f"{name}_count"}, name
     state = json.dumps(json.loads(ask(lab.service, "GET", "/readyz")[1]), separators=(",", ":"))

@@ -19,7 +19,6 @@ from labeling_provider.groundtruth.model import service_model
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.clock_watch import ClockWatch
 from labeling_provider.service.cloud.cloud import Cloud
-from labeling_provider.service.cloud.embedded.queue_messages import Expiry
 from labeling_provider.service.cloud.identity import Staff
 from labeling_provider.service.cloud.objects_watch import ObjectsWatch
 from labeling_provider.service.cloud.sender import Sender
@@ -72,7 +71,6 @@ def serve(settings: ServiceSettings) -> None:
         shared=settings.shared,
     )
     sender = Sender(database, clock, shared=settings.shared)
-    expiry = Expiry(database)
     cloud.restore()
     listening = listen(settings.host, settings.port)
     endpoint = _endpoint(settings, listening.getsockname()[1])
@@ -85,7 +83,6 @@ def serve(settings: ServiceSettings) -> None:
     if settings.part.answers:
         service = make_application(
             settings,
-            endpoint,
             database,
             cloud,
             labeling,
@@ -104,7 +101,7 @@ def serve(settings: ServiceSettings) -> None:
     if settings.part.works:
         labeling.engine.start()
         sender.start()
-        expiry.start()
+        cloud.expiry.start()
         if settings.keep_jobs_days is not None:
             Retention(database, deletion, audit, clock, settings.keep_jobs_days).start()
     if is_unspecified(settings.host):
@@ -117,7 +114,7 @@ def serve(settings: ServiceSettings) -> None:
     finally:
         clock_watch.stop()
         watch.stop()
-        expiry.stop()
+        cloud.expiry.stop()
         sender.stop()
         labeling.engine.stop()
         database.close()

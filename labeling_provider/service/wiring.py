@@ -193,7 +193,6 @@ def make_labeling(
 
 def make_application(
     settings: ServiceSettings,
-    endpoint: str,
     database: Database,
     cloud: Cloud,
     labeling: Labeling,
@@ -206,18 +205,18 @@ def make_application(
 ) -> Application:
     """The application that serves the API and the pages.
 
-    :param endpoint: the service's URL on this machine.
     :param credentials: the administrator's; None if everybody on this machine may do everything.
     """
     place = {"region": settings.region, "account": ACCOUNT}
     objects, role_exists = cloud.objects.impatient, cloud.roles.exists
     seal = Seal.from_environment()
     assets = Assets(outside=read_outside(settings.template_assets) if settings.template_assets else None)
-    signer = Signer(objects, make_link_credentials(), settings.region)
+    link_credentials = make_link_credentials(credentials.secret_access_key if credentials else None)
+    signer = Signer(objects, link_credentials, settings.region)
     task_pages = TaskPages(objects, signer, assets)
     workforces = Workforces(database, **place, seal=seal)
-    template_links = TemplateLinks(database, signer.credentials.secret_access_key)
-    templates = HumanTaskUis(database, signer, template_links, endpoint=endpoint, **place, role_exists=role_exists)
+    template_links = TemplateLinks(database, link_credentials.secret_access_key)
+    templates = HumanTaskUis(database, signer, template_links, **place, role_exists=role_exists)
     models = TrainedModels(database)
     operations = Operations(
         LabelingJobs(database, labeling.engine, workforce, models, **place, role_exists=role_exists),
@@ -255,7 +254,7 @@ def make_application(
         threads,
         monitoring,
         credentials,
-        link_credentials=signer.credentials,
+        link_credentials=link_credentials,
         workforces=workforces,
         keys=keys,
         visitors=visitors,

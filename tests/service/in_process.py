@@ -83,9 +83,7 @@ def all_operations(database: Database, engine: Engine, workforce: WorkforceFile)
     jobs = LabelingJobs(database, engine, workforce, models, **place, role_exists=lambda _: True)
     signer = Signer(Memory(), make_link_credentials(), REGION)
     template_links = TemplateLinks(database, signer.credentials.secret_access_key)
-    templates = HumanTaskUis(
-        database, signer, template_links, endpoint="http://localhost", **place, role_exists=lambda _: True
-    )
+    templates = HumanTaskUis(database, signer, template_links, **place, role_exists=lambda _: True)
     workforces = Workforces(database, **place)
     directory = EmbeddedDirectory(database, ACCOUNT, REGION, Staff(simulated_identities(workforce)))
     workteams = Workteams(database, workforce, directory, **place)

@@ -94,10 +94,11 @@ def test_people_label_while_s3_hangs_is_away_and_comes_back(team: Team) -> None:
 
     # It is away.
     third = PeopleJob(lab, texts(1), workers_per_object=1)
+    cyd = Browser(lab.service.endpoint_url).sign_in("Cyd")
+    # A job in progress may still have to read its manifest.
+    new = wait_until(lambda: cyd.next(third.number)["task"], 30, "the job has a task", 0.05)
     s3.shut()
     go_on()
-    cyd = Browser(lab.service.endpoint_url).sign_in("Cyd")
-    new = cyd.next(third.number)["task"]
     status, headers, page = cyd.ask("GET", new["frame"])
     assert (status, "sandbox" in headers["content-security-policy"]) == (HTTPStatus.SERVICE_UNAVAILABLE, True), page
     assert "The store of the pictures and templates does not answer" in page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from labeling_provider.service.cloud.embedded.queue_messages import Expiry
 from labeling_provider.service.cloud.embedded.services import EmbeddedServices
 from labeling_provider.service.cloud.identity import Directory, Roles, Staff
 from labeling_provider.service.cloud.messaging import Announce, Messaging
@@ -42,5 +43,6 @@ class Cloud:
         self.roles: Roles = embedded.roles
         self.directory: Directory = embedded.directory
         self.services: Services = embedded
+        self.expiry = Expiry(database)
         self.restore = embedded.restore
         self.end_waits = embedded.messaging.end_waits

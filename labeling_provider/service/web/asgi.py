@@ -259,7 +259,7 @@ class Application:
                 await self._threads.run(partial(self._rights.check, who, asked))
         if service == Service.SAGEMAKER:
             document = await self._threads.run(
-                lambda: self._operations.answer(operation, call.body.read(), request.host, who)
+                lambda: self._operations.answer(operation, call.body.read(), request.origin, who)
             )
             if document is not None:
                 return amazon_response(HTTPStatus.OK, document, JSON)

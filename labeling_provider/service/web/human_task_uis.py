@@ -29,7 +29,6 @@ class HumanTaskUis:
 
     :param signer: makes the links in rendered templates.
     :param template_links: makes the addresses of templates.
-    :param endpoint: where the service is: ``http://host:port``.
     :param role_exists: returns whether an IAM role of this account exists.
     """
 
@@ -39,13 +38,11 @@ class HumanTaskUis:
         signer: Signer,
         template_links: TemplateLinks,
         *,
-        endpoint: str,
         region: str,
         account: str,
         role_exists: Callable[[str], bool],
     ) -> None:
         self._database, self._signer, self._template_links = database, signer, template_links
-        self._endpoint = endpoint
         self._region, self._account, self._role_exists = region, account, role_exists
 
     def create(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -65,15 +62,16 @@ class HumanTaskUis:
             raise ApiError("ResourceInUse", f"A worker template named {name} already exists.") from None
         return {"HumanTaskUiArn": arn}
 
-    def describe(self, request: dict[str, Any]) -> dict[str, Any]:
+    def describe(self, request: dict[str, Any], origin: str) -> dict[str, Any]:
         """DescribeHumanTaskUi.
 
+        :param origin: the service as the caller reaches it: ``http://host:port``.
         :raises ApiError: if there is no such template.
         """
         with self._database.read() as connection:
             row = _template_of(connection, request["HumanTaskUiName"])
         digest = hashlib.sha256(row.template.encode("utf-8", "replace")).hexdigest()
-        url = f"{self._endpoint}{self._template_links.path(row)}"
+        url = f"{origin}{self._template_links.path(row)}"
         return {
             **_summary(row),
             "HumanTaskUiStatus": "Active",
@@ -97,9 +95,10 @@ class HumanTaskUis:
             tag_rows.delete_all_tags(connection, row.arn)
         return {}
 
-    def render(self, request: dict[str, Any]) -> dict[str, Any]:
+    def render(self, request: dict[str, Any], origin: str) -> dict[str, Any]:
         """RenderUiTemplate. The rendered page submits nothing.
 
+        :param origin: the service as the caller reaches it, for links to objects.
         :raises ApiError: if the role or the template does not exist, or none or both of two templates are given.
         """
         role = Arn.parse(request["RoleArn"])
@@ -117,7 +116,7 @@ class HumanTaskUis:
             task_input = strict_json(request["Task"]["Input"])
         except ValueError as error:
             raise validation_error(f"Task.Input is not JSON: {error}") from None
-        links = self._signer.links(self._endpoint, _LINK_SECONDS)
+        links = self._signer.links(origin, _LINK_SECONDS)
         try:
             return {"RenderedContent": render(source, task_input, links.grant), "Errors": []}
         except TemplateError as error:

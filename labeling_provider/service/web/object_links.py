@@ -6,6 +6,7 @@ object. It is the same within an hour, so that a browser finds a picture that it
 
 from __future__ import annotations
 
+import hmac
 import re
 import secrets
 import time
@@ -24,9 +25,15 @@ _MAX_ADDRESS: Final = 8_192
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]", re.IGNORECASE)
 
 
-def make_link_credentials() -> Credentials:
-    """Keys for links, valid as long as this service runs."""
-    return Credentials(_KEY_ID, secrets.token_urlsafe(32))
+def make_link_credentials(secret: str | None = None) -> Credentials:
+    """Keys for links.
+
+    :param secret: what they follow from, so that each process of a service has the same ones, also after a restart.
+        Without it, they are valid as long as this process runs.
+    """
+    if secret is None:
+        return Credentials(_KEY_ID, secrets.token_urlsafe(32))
+    return Credentials(_KEY_ID, hmac.digest(secret.encode(), _KEY_ID.encode(), "sha256").hex())
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 A request is checked against botocore's model before its operation sees it. What the model does not know is left out, so
 that a newer client works. To add an operation, write a method in the class of its resource and add a
-line to one of the two tables below. moto handles operations that are not about labeling.
+line to one of the three tables below. moto handles operations that are not about labeling.
 """
 
 from __future__ import annotations
@@ -69,19 +69,22 @@ class Operations:
             "UpdateWorkforce": workforces.update,
             "DeleteWorkforce": workforces.delete,
             "CreateHumanTaskUi": templates.create,
-            "DescribeHumanTaskUi": templates.describe,
             "ListHumanTaskUis": templates.list,
             "DeleteHumanTaskUi": templates.delete,
-            "RenderUiTemplate": templates.render,
             "DescribeModel": models.describe,
+        }
+        # Those whose answers have addresses of the service.
+        self._addressed: dict[str, Callable[[dict[str, Any], str], dict[str, Any]]] = {
+            "DescribeHumanTaskUi": templates.describe,
+            "RenderUiTemplate": templates.render,
         }
         self._has_model = models.has
 
-    def answer(self, operation: str, body: bytes, host: str, who: Requester = ADMINISTRATOR) -> bytes | None:
+    def answer(self, operation: str, body: bytes, origin: str, who: Requester = ADMINISTRATOR) -> bytes | None:
         """Answer a raw request.
 
         :param body: the request, as JSON.
-        :param host: the name and port under which the caller reaches this service, for the portal's address.
+        :param origin: this service as the caller reaches it, for addresses: ``http://host:port``.
         :param who: the caller.
         :return: the response, as JSON; None if the request is fine, but not about labeling: moto answers it.
         :raises ApiError: with Amazon's code, if it is refused.
@@ -98,9 +101,9 @@ class Operations:
             if problems := model.type_problems(operation, request):
                 raise validation_error(problems)
             return None
-        answer = self.call(operation, request, who)
+        answer = self.call(operation, request, who, origin)
         for entry in _with_portal(answer):
-            entry["SubDomain"] = host + PORTAL_PATH
+            entry["SubDomain"] = origin.partition("://")[2] + PORTAL_PATH
         return json.dumps(answer).encode()
 
     def _is_of_labeling(self, operation: str, request: dict[str, Any]) -> bool:
@@ -109,11 +112,14 @@ class Operations:
             return resource.split(":", 5)[-1].partition("/")[0] in _OF_LABELING
         if operation == "DescribeModel" and isinstance(name, str):
             return self._has_model(name)
-        return operation in self._functions or operation in self._of_requesters
+        return any(operation in table for table in (self._functions, self._of_requesters, self._addressed))
 
-    def call(self, operation: str, request: dict[str, Any], who: Requester = ADMINISTRATOR) -> dict[str, Any]:
+    def call(
+        self, operation: str, request: dict[str, Any], who: Requester = ADMINISTRATOR, origin: str = ""
+    ) -> dict[str, Any]:
         """Answer a parsed request.
 
+        :param origin: see :meth:`answer`.
         :raises ApiError: with Amazon's code, if it is refused.
         """
         broken = model.violations(operation, request)
@@ -122,6 +128,8 @@ class Operations:
         try:
             if operation in self._of_requesters:
                 return self._of_requesters[operation](request, who)
+            if operation in self._addressed:
+                return self._addressed[operation](request, origin)
             return self._functions[operation](request)
         except BadToken:
             raise validation_error(

@@ -59,6 +59,7 @@ class RequestHead:
     :param headers: values by lower-case name.
     :param host: the Host header.
     :param parameters: names and values in the query, decoded, in order.
+    :param scheme: http or https, as the caller sees it.
     """
 
     method: str
@@ -67,6 +68,7 @@ class RequestHead:
     headers: Mapping[str, str]
     host: str
     parameters: tuple[tuple[str, str], ...] = field(repr=False)
+    scheme: str = "http"
 
     @classmethod
     def of(cls, scope: Mapping[str, Any]) -> RequestHead:
@@ -96,7 +98,7 @@ class RequestHead:
             pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
         except ValueError:
             raise _bad(f"The query has more than {MAX_PARAMETERS} parameters.") from None
-        head = cls(method, path, query, headers, host, tuple(pairs))
+        head = cls(method, path, query, headers, host, tuple(pairs), scope.get("scheme", "http"))
         # A page answers by itself, with the methods that it has.
         if method not in _METHODS and not (head.is_page or head.is_portal):
             raise ApiError("MethodNotAllowed", f"{method[:20]} is not supported.", HTTPStatus.METHOD_NOT_ALLOWED)
@@ -111,6 +113,11 @@ class RequestHead:
         if len(values) > 1:
             raise _bad(f"{name} occurs {len(values)} times in the query.")
         return values[0] if values else None
+
+    @property
+    def origin(self) -> str:
+        """The service as the caller reaches it: ``http://host:port``."""
+        return f"{self.scheme}://{self.host}"
 
     @property
     def host_name(self) -> str:

@@ -7,6 +7,7 @@ import html
 import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -49,6 +50,11 @@ def test_a_template_is_kept_under_its_name(lab: Lab, name: str) -> None:
     url = described["UiTemplate"]["Url"]
     status, body, headers = ask(lab.service, "GET", url)
     assert (status, body) == (200, TEMPLATE.encode())
+    # Through a balancer, it is where the caller has asked.
+    host = f"elsewhere.localhost:{urlsplit(url).port}"
+    named = {"Host": host, "X-Amz-Target": "SageMaker.DescribeHumanTaskUi", "Content-Type": "application/x-amz-json-1.1"}
+    _, answer, _ = ask(lab.service, "POST", "/", named, json.dumps({"HumanTaskUiName": name}).encode())
+    assert json.loads(answer)["UiTemplate"]["Url"] == f"http://{host}{urlsplit(url).path}"
     assert headers["content-type"] == "text/plain; charset=utf-8"
     for wrong in (url[:-1], url[:-64] + "0" * 64, url.replace(name, "other")):
         assert ask(lab.service, "GET", wrong)[0] == 404

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from labeling_provider.service.cloud.s3_endpoint import EndpointObjectStore
-from labeling_provider.service.web.object_links import Links, Signer, object_place
+from labeling_provider.service.web.object_links import Links, Signer, make_link_credentials, object_place
 from labeling_provider.service.web.signatures import Credentials, presigned
 from tests.service.in_process import Memory
 from tests.service.inside import LINKS, REGION, Inside
@@ -34,6 +34,16 @@ def inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
 
 def links(seconds: float = 60) -> Links:
     return Signer(Memory(), LINKS, REGION).links(BASE, seconds)
+
+
+def test_processes_of_a_service_have_the_same_keys_and_nobody_else_has() -> None:
+    keys = make_link_credentials("secret")
+    assert keys == make_link_credentials("secret")
+    assert "secret" not in keys.secret_access_key
+    assert (
+        len({keys.secret_access_key, *(make_link_credentials(other).secret_access_key for other in ("x", None, None))})
+        == 4
+    )
 
 
 @pytest.mark.parametrize(

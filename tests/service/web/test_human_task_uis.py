@@ -52,8 +52,8 @@ def test_a_template_is_kept_under_its_name(lab: Lab, name: str) -> None:
     assert (status, body) == (200, TEMPLATE.encode())
     # Through a balancer, it is where the caller has asked.
     host = f"elsewhere.localhost:{urlsplit(url).port}"
-    named = {"Host": host, "X-Amz-Target": "SageMaker.DescribeHumanTaskUi", "Content-Type": "application/x-amz-json-1.1"}
-    _, answer, _ = ask(lab.service, "POST", "/", named, json.dumps({"HumanTaskUiName": name}).encode())
+    kind = {"X-Amz-Target": "SageMaker.DescribeHumanTaskUi", "Content-Type": "application/x-amz-json-1.1"}
+    _, answer, _ = ask(lab.service, "POST", "/", {**kind, "Host": host}, json.dumps({"HumanTaskUiName": name}).encode())
     assert json.loads(answer)["UiTemplate"]["Url"] == f"http://{host}{urlsplit(url).path}"
     assert headers["content-type"] == "text/plain; charset=utf-8"
     for wrong in (url[:-1], url[:-64] + "0" * 64, url.replace(name, "other")):

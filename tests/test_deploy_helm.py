@@ -20,6 +20,8 @@ EVERYTHING = {
     "ingress": {"className": "nginx"},
     "objects": {"host": "s3.example.com", "service": {"name": "seaweedfs-s3"}},
     "podMonitor": {"enabled": True, "tokenSecret": {"name": "metrics"}},
+    "extraVolumes": [{"name": "workforce", "configMap": {"name": "workforce"}}],
+    "extraVolumeMounts": [{"name": "workforce", "mountPath": "/workforce", "readOnly": True}],
     "podAnnotations": {"a": "b"},
     "nodeSelector": {"disk": "fast"},
     "tolerations": [{"key": "a", "operator": "Exists"}],
@@ -57,6 +59,9 @@ def test_helm_starts_what_the_manifests_do(values: dict[str, Any]) -> None:
             assert [secret] == other["envFrom"]
             assert settings == ([{"configMapRef": {"name": "labeling"}}] if everything else [])
         pauses(part, pod["spec"]["containers"][0], pod["spec"])
+        volumes = EVERYTHING["extraVolumes"], EVERYTHING["extraVolumeMounts"]
+        mounts = pod["spec"]["containers"][0].get("volumeMounts")
+        assert (pod["spec"].get("volumes"), mounts) == (volumes if everything else (None, None))
         variables = {variable["name"]: variable["value"] for variable in pod["spec"]["containers"][0]["env"]}
         assert variables.pop("LABELING_LOCAL_PORT") == image()[0]["LABELING_LOCAL_PORT"]
         assert variables == {variable["name"]: variable["value"] for variable in there["containers"][0].get("env", [])}

@@ -108,6 +108,12 @@ spec:
           livenessProbe: {httpGet: {path: /healthz, port: http}, timeoutSeconds: 10}
           readinessProbe: {httpGet: {path: /readyz, port: http}, timeoutSeconds: 6}
           resources: {{- toYaml $own.resources | nindent 12 }}
+          {{- with $values.extraVolumeMounts }}
+          volumeMounts: {{- toYaml . | nindent 12 }}
+          {{- end }}
+      {{- with $values.extraVolumes }}
+      volumes: {{- toYaml . | nindent 8 }}
+      {{- end }}
       {{- with $values.nodeSelector }}
       nodeSelector: {{- toYaml . | nindent 8 }}
       {{- end }}

@@ -30,6 +30,8 @@ from labeling_provider.service.web.requests import HEALTH_PATH, READINESS_PATH
 log = logging.getLogger(__name__)
 
 MAX_CHECK_SECONDS: Final = 5
+_MAX_METRICS_SECONDS: Final = 8
+"""Prometheus waits for ten by default."""
 _MAX_CHECKS: Final = 4
 _MAX_COUNTED: Final = 10_000
 """How many messages for HTTP endpoints are counted."""
@@ -107,11 +109,11 @@ class Monitoring:
         """What this process has counted, then what the database says about all processes, if it responds."""
         of_all, responds = b"", False
         try:
-            with fail_after(MAX_CHECK_SECONDS):
+            with fail_after(_MAX_METRICS_SECONDS):
                 of_all = await to_thread.run_sync(self._of_all, limiter=self._limiter, abandon_on_cancel=True)
             responds = True
         except TimeoutError:
-            log.warning("metrics: the database does not respond within %d seconds", MAX_CHECK_SECONDS)
+            log.warning("metrics: the database does not respond within %d seconds", _MAX_METRICS_SECONDS)
         except (DatabaseError, OSError) as error:
             log.warning("metrics: the database does not respond: %s", error)
         up = GaugeMetricFamily("labeling_database_up", "1 if the database responds to this process.", value=responds)

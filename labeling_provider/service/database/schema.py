@@ -422,6 +422,7 @@ queues: Final = sa.Table(
     sa.Column("settings", sa.Text, nullable=False),
     sa.Column("tags", sa.Text, nullable=False),
 )
+_HAS_DEDUPLICATION_ID: Final = sa.text("deduplication_id IS NOT NULL")
 messages: Final = sa.Table(
     "messages",
     metadata,
@@ -441,6 +442,13 @@ messages: Final = sa.Table(
     sa.Column("group_id", sa.String(128)),
     sa.Column("deduplication_id", sa.String(128)),
     sa.Index("messages_by_age", "queue", "id"),
+    sa.Index(
+        "messages_by_deduplication_id",
+        "queue",
+        "deduplication_id",
+        sqlite_where=_HAS_DEDUPLICATION_ID,
+        postgresql_where=_HAS_DEDUPLICATION_ID,
+    ),
 )
 deliveries: Final = sa.Table(
     # Messages that HTTP endpoints have not accepted yet.

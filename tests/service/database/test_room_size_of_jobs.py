@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from labeling_provider.groundtruth.job import JobStatus
-from labeling_provider.service.database import object_rows, people_rows, task_rows
+from labeling_provider.service.database import object_rows, people_rows, queue_rows, task_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.job_rows import JobFilter, JobOrder, JobScope, jobs_of_teams, list_jobs
 from labeling_provider.service.database.paging import Between, PageRequest
@@ -115,3 +115,8 @@ def test_the_jobs_of_a_team_that_run_are_found_among_those_that_run(connection: 
 def test_what_a_person_has_done_is_found_by_the_persons_answers(connection: Connection) -> None:
     [step] = plan(connection, lambda: people_rows.work_done(connection, "me", 1.0))
     assert "answers_by_worker (worker_id=? AND due>?)" in step
+
+
+def test_a_repeated_message_is_found_by_its_deduplication_id(connection: Connection) -> None:
+    [step] = plan(connection, lambda: queue_rows.repeats(connection, "q", "a", 0))
+    assert "messages_by_deduplication_id (queue=? AND deduplication_id=?)" in step

@@ -181,7 +181,13 @@ def test_the_settings_are_settings() -> None:
         assert unknown_variables(parser(part), {**made, **given}) == []
         assert {variable for variable in given if not variable.startswith(PREFIX)} == {*OF_S3, "AWS_ENDPOINT_URL"}
     functions = COMPOSE["services"]["work"]["environment"]["AWS_ENDPOINT_URL"]
-    assert functions == f"http://serve-1:{made['LABELING_LOCAL_PORT']}"
+    assert functions == f"http://serve:{made['LABELING_LOCAL_PORT']}"
+    known = {
+        name: service["networks"]["default"]["aliases"]
+        for name, service in COMPOSE["services"].items()
+        if "networks" in service
+    }
+    assert known == {name: ["serve"] for name, part in PARTS.items() if part == ["serve"]}
 
 
 def test_kubernetes_starts_the_same_with_the_same_settings() -> None:

@@ -9,6 +9,7 @@ import msgspec
 
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.structures import make_ready
 
 MAX_BYTES: Final = 256 << 10
 MAX_SECONDS: Final = 10.0
@@ -111,3 +112,6 @@ def _get(client: Any, url: str) -> _Answer:
     finally:
         response.raw.close()
     return _Answer(response.status_code, bytes(body))
+
+
+make_ready(__name__)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
+from labeling_provider.groundtruth.structures import make_ready
+
 
 class FormSize(msgspec.Struct):
     """The size of the picture, in pixels: ``inputImageProperties``."""
@@ -32,3 +34,6 @@ class FormImage(msgspec.Struct, rename="camel"):
     """What was painted: a PNG in base64."""
 
     png_image_data: str
+
+
+make_ready(__name__)

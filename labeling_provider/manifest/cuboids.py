@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from labeling_provider.groundtruth.facts import MetadataType, Quota
+from labeling_provider.groundtruth.structures import make_ready
 from labeling_provider.manifest.label_parts import Cuboid
 from labeling_provider.manifest.point_sequences import MAX_METERS
 from labeling_provider.manifest.sequences import MAX_LABEL_BYTES, SequenceError, read_document
@@ -254,3 +255,6 @@ def turn(heading: Quaternion, vector: Vector) -> Vector:
     """A vector turned by a quaternion of length 1."""
     x, y, z, _ = times(times(heading, (*vector, 0.0)), inverse(heading))
     return x, y, z
+
+
+make_ready(__name__)

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import msgspec
 
+from labeling_provider.groundtruth.structures import make_ready
+
 Number = int | float
 
 
@@ -112,3 +114,6 @@ class Cuboid(msgspec.Struct, frozen=True, rename="kebab"):
     yaw: Number = 0
     object_name: str | None = None
     label_category_attributes: dict[str, Any] = {}
+
+
+make_ready(__name__)

@@ -12,6 +12,7 @@ import msgspec
 
 from labeling_provider.groundtruth.objects import CREATION_DATE, FAILURE_REASON, HUMAN_ANNOTATED, JOB_NAME
 from labeling_provider.groundtruth.point_formats import BACKGROUND as POINT_BACKGROUND
+from labeling_provider.groundtruth.structures import make_ready
 
 BACKGROUND: Final = "BACKGROUND"
 """Ground Truth's name for the pixels of a mask that belong to no class."""
@@ -131,3 +132,6 @@ def _classes_of_annotation(annotation: Any, names: Mapping[str, str]) -> Iterato
 def _is_class_id(value: Any) -> bool:
     """Whether a value can be a class id, which Amazon sometimes writes as a string."""
     return isinstance(value, int | str) and not isinstance(value, bool)
+
+
+make_ready(__name__)

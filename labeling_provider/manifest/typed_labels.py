@@ -19,6 +19,7 @@ from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import MetadataType
 from labeling_provider.groundtruth.objects import METADATA
 from labeling_provider.groundtruth.ready_functions import drawing_type
+from labeling_provider.groundtruth.structures import make_ready
 from labeling_provider.manifest.label_parts import (
     Box,
     Cuboid,
@@ -591,3 +592,6 @@ def by_structure(label: Label) -> Label:
             except LabelError:
                 continue
     return label
+
+
+make_ready(__name__)

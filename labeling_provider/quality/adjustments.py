@@ -15,6 +15,7 @@ import msgspec
 
 from labeling_provider.groundtruth.forms import FormColor, FormImage
 from labeling_provider.groundtruth.layout import ADJUSTED, ADJUSTMENT_STATUS, UNADJUSTED
+from labeling_provider.groundtruth.structures import make_ready
 from labeling_provider.manifest import Files, Label, MaskLabel
 from labeling_provider.manifest.metadata import BACKGROUND
 from labeling_provider.manifest.pictures import open_picture
@@ -178,3 +179,6 @@ def _overlap(before: Mapping[str, Pixels], after: Mapping[str, Pixels]) -> float
 
 def _any(pixels: Pixels | None) -> bool:
     return pixels is not None and bool(pixels.any())
+
+
+make_ready(__name__)

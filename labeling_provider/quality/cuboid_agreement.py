@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, NamedTuple
 import msgspec
 
 from labeling_provider.groundtruth.frame_tools import BOX, CUBOIDS
+from labeling_provider.groundtruth.structures import make_ready
 from labeling_provider.manifest import CuboidsLabel, Files, PointMaskLabel, SequenceLabel
 from labeling_provider.manifest.cuboids import (
     MAX_CUBOIDS,
@@ -318,3 +319,6 @@ def _scaled(vector: Vector, factor: float) -> Vector:
 
 def _dot(first: Vector, second: Vector) -> float:
     return first[0] * second[0] + first[1] * second[1] + first[2] * second[2]
+
+
+make_ready(__name__)

@@ -17,6 +17,7 @@ import msgspec
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.forms import FormColor, FormImage, FormPoint, FormSize
+from labeling_provider.groundtruth.structures import make_ready
 from labeling_provider.manifest import (
     Files,
     InstancesLabel,
@@ -285,3 +286,6 @@ def _painted(
     for number, value in enumerate(own, 1):
         numbers[values == value] = number
     return Painted(size, has_instances, tuple(names), zlib.compress(numbers.tobytes(), 1))
+
+
+make_ready(__name__)

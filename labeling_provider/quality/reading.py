@@ -13,6 +13,7 @@ import msgspec
 
 from labeling_provider.groundtruth.frame_tools import CUBOIDS
 from labeling_provider.groundtruth.objects import METADATA
+from labeling_provider.groundtruth.structures import make_ready
 from labeling_provider.manifest import (
     BoxesLabel,
     ClassesLabel,
@@ -205,3 +206,6 @@ def _bounded(judgement: Judgement | None) -> Judgement | None:
     boxes = judgement.boxes if isinstance(judgement, Boxes) else ()
     spans = judgement.spans if isinstance(judgement, Spans) else ()
     return judgement if len(boxes) + len(spans) <= _MAX_PARTS else None
+
+
+make_ready(__name__)

@@ -15,6 +15,7 @@ import msgspec
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.layout import WORKER_RESPONSES
+from labeling_provider.groundtruth.structures import make_ready
 from labeling_provider.manifest import Files
 from labeling_provider.manifest.former_names import renamed
 
@@ -89,3 +90,6 @@ def read_answers(files: Files, uri: str) -> list[RecordedAnswer]:
         return msgspec.json.decode(body, type=_Answers).answers
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise LabelingError(f"{uri} does not contain workers' answers: {error}") from None
+
+
+make_ready(__name__)

@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.forms import FormPoint, FormSize
+from labeling_provider.groundtruth.structures import make_ready
 from labeling_provider.manifest import (
     BoxesLabel,
     EntitiesLabel,
@@ -237,3 +238,6 @@ def _small(body: bytes, size: tuple[int, int] | None) -> tuple[str, bytes] | Non
     except PictureError:
         return None
     return "jpeg", smaller.getvalue()
+
+
+make_ready(__name__)

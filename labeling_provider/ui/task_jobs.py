@@ -10,6 +10,7 @@ import msgspec
 
 from labeling_provider.groundtruth.facts import PRICE_PER_OBJECT_USD
 from labeling_provider.groundtruth.job import ENDED, JobState
+from labeling_provider.groundtruth.structures import make_ready
 from labeling_provider.xcoms import JOB_KEY, PROGRESS_KEY
 
 MAX_CHARACTERS: Final = 5_000
@@ -187,3 +188,6 @@ def _read(text: str | None, kind: type[T]) -> T:
         return msgspec.json.decode(plain, type=kind)
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
         raise ValueError(str(error)) from None
+
+
+make_ready(__name__)

@@ -12,6 +12,8 @@ from tests.service.database.rows import fill, job
 
 WORKER = "private.us-east-1.0000000000000001"
 
+QUEUE = "arn:aws:sqs:us-east-1:123456789012:GroundTruth-cats"
+
 
 def count(connection: Connection, table: sa.Table, job_id: int) -> int:
     return int(connection.execute(sa.select(sa.func.count()).where(table.c.job_id == job_id)).scalar_one())
@@ -31,7 +33,7 @@ def test_a_job_is_deleted_bit_by_bit_with_all_that_is_of_it(connection: Connecti
     assert deleted_rows.delete_rows(connection, gone, 3)
     while deleted_rows.delete_rows(connection, gone, 3):
         pass
-    deleted_rows.delete_job(connection, gone, "arn-Cats")
+    deleted_rows.delete_job(connection, gone, "arn-Cats", QUEUE)
     assert {table.name: count(connection, table, gone) for table in of_jobs} == dict.fromkeys(before, 0)
     assert {table.name: count(connection, table, kept) for table in of_jobs} == before
     assert running.find(connection, gone) is None
@@ -65,7 +67,7 @@ def test_ids_are_never_given_twice(url: str) -> None:
         with database.write() as connection:
             people_rows.delete_person(connection, person.id)
             deleted_rows.delete_rows(connection, ids[-3], 9)
-            deleted_rows.delete_job(connection, ids[-3], "arn-Cats")
+            deleted_rows.delete_job(connection, ids[-3], "arn-Cats", QUEUE)
     database.close()
     assert ids[:3] == [1, 1, 1]
     assert min(ids[3:]) > 1

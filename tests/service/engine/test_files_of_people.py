@@ -75,7 +75,7 @@ def test_the_files_of_a_job_that_is_deleted_meanwhile_are_left_to_the_next_of_it
         if is_deleted:
             with database.write() as connection:
                 deleted_rows.delete_rows(connection, job_id, 10)
-                deleted_rows.delete_job(connection, job_id, f"arn-{name}")
+                deleted_rows.delete_job(connection, job_id, f"arn-{name}", f"arn:aws:sqs:us-east-1:1:{name}")
         return only_at_files(database, job_id)
 
     monkeypatch.setattr(files_of_people, "only_at_files", begin)

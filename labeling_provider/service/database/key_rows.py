@@ -135,7 +135,7 @@ def release(connection: Connection, arn: str) -> None:
 def _is_there(connection: Connection, arn: str) -> bool:
     """Whether a bucket, a topic or a queue exists."""
     parts = arn.split(":", 5)
-    column = _KEPT_AS_NAMES.get(parts[2])
+    column = _KEPT_AS_NAMES.get(parts[2]) if len(parts) == 6 else None
     if column is None:
         return False
     return connection.execute(sa.select(column).where(column == parts[5])).first() is not None

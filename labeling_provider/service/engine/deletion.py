@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from labeling_provider.groundtruth.facts import Arn, arn_of
 from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.messaging import Messaging
@@ -79,8 +78,8 @@ class Deletion:
 
 def _queue_of(job: JobRow) -> str:
     """The ARN of the queue that belongs to a job, whether or not there is one."""
-    own = Arn.parse(job.arn)
-    return arn_of("sqs", queue_name(job.name), own.region, own.account)
+    place = job.arn.replace(":sagemaker:", ":sqs:").partition("labeling-job/")[0]
+    return place + queue_name(job.name)
 
 
 class Retention:

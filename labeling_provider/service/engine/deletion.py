@@ -82,8 +82,10 @@ def _queue_of(job: JobRow) -> str:
     return place + queue_name(job.name)
 
 
-class Retention:
-    """Deletes jobs that ended long enough ago. Labels in S3 stay.
+class Retention(Repeating):
+    """Deletes jobs that ended long enough ago, every few minutes, or more often if jobs are kept for less.
+
+    Labels in S3 stay.
 
     :param days: how many days ago.
     """
@@ -93,19 +95,11 @@ class Retention:
         self._clock, self._days = clock, days
         pause = min(max(days * _DAY / _LOOKS, _SHORTEST_LOOK_SECONDS), _LOOK_SECONDS)
         trouble = "jobs that ended long ago could not be deleted"
-        self._repeating = Repeating("labeling-retention", self.sweep, lambda: pause, trouble)
-
-    def start(self) -> None:
-        """Sweep every few minutes, or more often if jobs are kept for less, until stopped."""
-        self._repeating.start()
-
-    def stop(self) -> None:
-        """Delete nothing more."""
-        self._repeating.stop()
+        super().__init__("labeling-retention", self.sweep, lambda: pause, trouble)
 
     def sweep(self) -> None:
         """Delete what is old enough."""
-        while not self._repeating.is_stopping:
+        while not self.is_stopping:
             with self._database.read() as connection:
                 names = deleted_rows.ended_before(connection, self._clock.now() - self._days * _DAY, _JOBS_AT_ONCE)
             for name in names:

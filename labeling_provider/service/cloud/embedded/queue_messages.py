@@ -235,21 +235,13 @@ class Messages:
         }
 
 
-class Expiry:
-    """Deletes messages that have expired, also from queues that nobody reads."""
+class Expiry(Repeating):
+    """Deletes messages that have expired, once a minute, also from queues that nobody reads."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         trouble = "messages that have expired could not be deleted"
-        self._repeating = Repeating("labeling-expiry", self.sweep, lambda: _SWEEP_SECONDS, trouble)
-
-    def start(self) -> None:
-        """Sweep now, then once a minute, until stopped."""
-        self._repeating.start()
-
-    def stop(self) -> None:
-        """Delete nothing more."""
-        self._repeating.stop()
+        super().__init__("labeling-expiry", self.sweep, lambda: _SWEEP_SECONDS, trouble)
 
     def sweep(self) -> None:
         """Delete what has expired."""
@@ -257,7 +249,7 @@ class Expiry:
             queues = queue_rows.with_expired(connection, _now())
         for queue, before in queues.items():
             is_more = True
-            while is_more and not self._repeating.is_stopping:
+            while is_more and not self.is_stopping:
                 # Others write in between.
                 with self._database.write() as connection:
                     is_more = queue_rows.expire_first(connection, queue, before, _SWEPT_AT_ONCE)

@@ -137,8 +137,7 @@ def call_of(service: Service, operation: str, request: RequestHead, signature: S
         )
     content = _document(body) if request.target else urlencode(_parameters(request, body)).encode()
     kinds = _JSON if request.target else (FORM,)
-    if request.content_type not in kinds:
-        headers["content-type"] = kinds[0]
+    headers["content-type"] = request.content_type if request.content_type in kinds else kinds[0]
     return Call(operation, "POST", request.path, "", headers, request.host, scope, BytesIO(content), len(content))
 
 

@@ -31,8 +31,14 @@ from benchmarks.work import p95_ms
 from dev.postgresql import PostgreSQL, postgresql
 from dev.processes import cpu_seconds, peak_mb
 from dev.stack import Service, wait_until
+from labeling_provider.cli.asking import KEYS, ask
 
 MAX_SECONDS = 3_000
+TEAM = "private-simulated"
+OFTEN, SELDOM = "often", "seldom"
+"""Requesters, and values of a tag: half of all jobs are the one's, one in a thousand the other's."""
+GUARDED = {**dict.fromkeys(KEYS, "local"), "LABELING_LOCAL_ENCRYPTION_KEY": "of-this-benchmark-and-of-nothing-else"}
+"""A team's service looks at signatures, and requesters have keys."""
 
 
 def create(service: Service, name: str, objects: int) -> None:
@@ -136,8 +142,8 @@ def peak_of(server: PostgreSQL | None, name: str, work: Callable[[Service], None
 
 def add_jobs(url: str, count: int) -> None:
     """Add jobs like the first one, as if one had been made each minute. The service must not run."""
-    engine = sa.create_engine(url)
-    jobs = sa.Table("jobs", sa.MetaData(), autoload_with=engine)
+    engine, known = sa.create_engine(url), sa.MetaData()
+    jobs, owners, tags = (sa.Table(name, known, autoload_with=engine) for name in ("jobs", "owners", "tags"))
     with engine.begin() as connection:
         first = connection.execute(sa.select(jobs).order_by(jobs.c.id)).mappings().first()
         assert first is not None
@@ -150,11 +156,26 @@ def add_jobs(url: str, count: int) -> None:
                 **dict.fromkeys(("name", "name_key"), f"listed-{number:06}"),
                 "arn": first["arn"].replace(first["name"], f"listed-{number:06}"),
                 **dict.fromkeys(("created", "modified"), first["created"] - 60 * number),
+                "requester": OFTEN if number % 2 == 0 else SELDOM if number % 1_000 == 1 else "",
             }
             for number in range(count)
         ]
         connection.execute(sa.insert(jobs), rows)
+        owned = [{"arn": row["arn"], "requester": row["requester"]} for row in rows if row["requester"]]
+        connection.execute(sa.insert(owners), owned)
+        tagged = [
+            {"arn": row["arn"], "key": "project", "value": SELDOM if number % 1_000 == 0 else OFTEN}
+            for number, row in enumerate(rows)
+        ]
+        connection.execute(sa.insert(tags), tagged)
     engine.dispose()
+
+
+def with_key(service: Service, requester: str, **scope: Any) -> Any:
+    """A client with a new key of a requester, which does no more than its scope says."""
+    key = ask(service.endpoint_url, "/keys/add", {"requester": requester, "scope": scope})
+    pair = {f"aws_{name}": key[name] for name in ("access_key_id", "secret_access_key")}
+    return service.client("sagemaker", **pair)
 
 
 def page_ms(service: Service, count: int, times: int) -> dict[str, float]:
@@ -170,14 +191,27 @@ def page_ms(service: Service, count: int, times: int) -> dict[str, float]:
         "changed": {"LastModifiedTimeAfter": middle, "SortOrder": "Descending"},
         "unchanged": {"LastModifiedTimeAfter": datetime.now(UTC)},
     }
+    keys = {
+        "half": with_key(service, OFTEN),
+        "few": with_key(service, SELDOM),
+        "team": with_key(service, OFTEN, teams=[TEAM]),
+        "tag": with_key(service, OFTEN, tags={"project": OFTEN}),
+        "rare_tag": with_key(service, OFTEN, tags={"project": SELDOM}),
+    }
+    calls = [(what, client, filters) for what, filters in asked.items()]
+    calls += [
+        (f"{whose}_by_{order}", key, {"SortBy": order})
+        for whose, key in keys.items()
+        for order in ("CreationTime", "Name", "Status")
+    ]
     taken = {}
-    for what, filters in asked.items():
+    for what, asking, filters in calls:
         seconds = []
         for _ in range(times):
             began = time.perf_counter()
-            page = client.list_labeling_jobs(MaxResults=100, **filters)
+            page = asking.list_labeling_jobs(MaxResults=100, **filters)
             seconds.append(time.perf_counter() - began)
-            assert bool(page["LabelingJobSummaryList"]) == (what != "unchanged"), what
+            assert bool(page["LabelingJobSummaryList"]) != what.endswith("unchanged"), what
         taken[what] = p95_ms(seconds)
     return taken
 
@@ -210,6 +244,7 @@ def describe_p95_ms(service: Service, polls: int, clients: int, seconds: float) 
 
 def measure(server: PostgreSQL | None, chosen: argparse.Namespace) -> dict[str, float]:
     """The figures of a service."""
+    os.environ.update(GUARDED)
     with tempfile.TemporaryDirectory(prefix="labeling-bench-") as name:
         url = server.create("team") if server else f"sqlite:///{name}/data/labeling.sqlite"
         service = Service(Path(name), *(["--database-url", url] if server else []))

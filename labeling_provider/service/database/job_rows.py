@@ -27,6 +27,8 @@ from labeling_provider.service.database.schema import (
 )
 from labeling_provider.service.database.states import UNDECIDED
 
+_FEW: Final = 1_000
+"""As many jobs as are sooner looked up one by one than found in a list of all."""
 JobOrder = Literal["Name", "CreationTime", "Status"]
 
 
@@ -120,12 +122,39 @@ class JobScope:
         """Restrict a query to these jobs."""
         query = query.where(jobs.c.requester == self.requester)
         if self.teams:
-            known = sa.select(workteams.c.arn).where(workteams.c.name.in_(self.teams))
-            query = query.where(jobs.c.workteam_arn.in_(known))
-        for key, value in self.tags.items():
-            tagged = sa.select(tags.c.arn).where(tags.c.key == key, tags.c.value == value)
-            query = query.where(jobs.c.arn.in_(tagged))
+            query = query.where(sa.exists().where(_of_teams(self.teams), workteams.c.arn == jobs.c.workteam_arn))
+        for tag in self.tags.items():
+            query = query.where(sa.exists().where(_with_tag(*tag), tags.c.arn == jobs.c.arn))
         return query
+
+    def few(self, connection: Connection) -> sa.ColumnElement[bool] | None:
+        """Where to look for these jobs if they are few: nothing but their places in a list's order, which is long.
+
+        :return: a condition that all of them meet; None if they may be many.
+        """
+        ways = [sa.select(owners.c.arn).where(owners.c.requester == self.requester)]
+        ways += [sa.select(tags.c.arn).where(_with_tag(*tag)) for tag in self.tags.items()]
+        if self.teams:
+            known = sa.select(workteams.c.arn).where(_of_teams(self.teams))
+            ways.append(sa.select(jobs.c.arn).where(jobs.c.workteam_arn.in_(known)))
+        for way in ways:
+            arns = connection.execute(way.limit(_FEW + 1)).scalars().all()
+            if len(arns) <= _FEW:
+                return jobs.c.name_key.in_([_name_key(arn) for arn in arns])
+        return None
+
+
+def _of_teams(names: Collection[str]) -> sa.ColumnElement[bool]:
+    return workteams.c.name.in_(names)
+
+
+def _with_tag(key: str, value: str) -> sa.ColumnElement[bool]:
+    return sa.and_(tags.c.key == key, tags.c.value == value)
+
+
+def _name_key(arn: str) -> str:
+    """What a job is found by, from its ARN, which has no index."""
+    return arn.rpartition("/")[2].lower()
 
 
 @dataclass(frozen=True)
@@ -219,7 +248,7 @@ def find_job(connection: Connection, name: str) -> JobRow | None:
 
 def find_job_by_arn(connection: Connection, arn: str) -> JobRow | None:
     """The job with an ARN, which ends with its name; None if there is none."""
-    job = find_job(connection, arn.rpartition("/")[2])
+    job = find_job(connection, _name_key(arn))
     return job if job is not None and job.arn == arn else None
 
 
@@ -232,7 +261,8 @@ def list_jobs(
     """
     # The columns that decide the order are in an index; whole rows are read only for the page.
     places = which.narrow(sa.select(jobs.c.id, _ORDERS[order]))
-    page, token = read_page(connection, places, _ORDERS[order], jobs.c.id, wanted, _rows())
+    few = None if which.scope is None else which.scope.few(connection)
+    page, token = read_page(connection, places, _ORDERS[order], jobs.c.id, wanted, _rows(), few)
     return [_job(row) for row in page], token
 
 

@@ -90,6 +90,7 @@ def read_page(
     unique: sa.Column[Any],
     wanted: PageRequest,
     whole: sa.Select[Any] | None = None,
+    where: sa.ColumnElement[bool] | None = None,
 ) -> tuple[list[sa.Row[Any]], str | None]:
     """The rows of a page, and the token for the next page; None if this is the last.
 
@@ -98,9 +99,12 @@ def read_page(
     :param unique: a unique column, which breaks ties.
     :param whole: selects what the rows shall have if the query selects only what is in an index; what the query selects
         follows.
+    :param where: what all rows of the query meet anyway, if it leads to them sooner. Tokens do not depend on it.
     :raises BadToken: if the token was not issued by this list, with these filters and in this order.
     """
     listing = _listing(query, column, wanted)
+    if where is not None:
+        query = query.where(where)
     if wanted.token is not None:
         here = sa.tuple_(column, unique)
         last = sa.tuple_(*(sa.literal(value) for value in _read_token(wanted.token, listing, column, unique)))

@@ -375,6 +375,7 @@ tags: Final = sa.Table(
     sa.Column("arn", sa.String(256), primary_key=True),
     sa.Column("key", sa.String(128), primary_key=True),
     sa.Column("value", sa.String(256), nullable=False),
+    sa.Index("tags_by_value", "key", "value", "arn"),
 )
 s3_buckets: Final = sa.Table(
     "s3_buckets",

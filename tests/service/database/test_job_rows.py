@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 import pytest
 import sqlalchemy as sa
 
 from labeling_provider.groundtruth.job import JobStatus
-from labeling_provider.service.database import job_rows, learning_rows, queue_rows, running, task_rows
+from labeling_provider.service.database import job_rows, learning_rows, queue_rows, running, task_rows, workteam_rows
 from labeling_provider.service.database.database import Connection
-from labeling_provider.service.database.job_rows import JobFilter, NameTaken, TrainingRow
+from labeling_provider.service.database.job_rows import JobFilter, JobOrder, JobScope, NameTaken, TrainingRow
 from labeling_provider.service.database.paging import Between, PageRequest
 from labeling_provider.service.database.queue_rows import NewMessage
 from labeling_provider.service.database.schema import jobs as table
+from labeling_provider.service.database.schema import owners, tags
 from tests.service.database.rows import job
 
 
@@ -52,6 +57,85 @@ def test_jobs_are_narrowed_by_each_part_of_a_filter(connection: Connection) -> N
     assert names(connection, created=Between(after=0.0)) == ["axb", "c"]
     assert names(connection, modified=Between(before=11.0)) == ["a%b"]
     assert [row.name for row in job_rows.latest_jobs(connection, 2)] == ["c", "axb"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job that a scope covers or not."""
+
+    number: int
+    requester: str
+    team: str
+    tags: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        return f"Job-{self.number:04}"
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:sagemaker:us-east-1:000000000000:labeling-job/{self.name.lower()}"
+
+    def is_of(self, scope: JobScope) -> bool:
+        return (
+            self.requester == scope.requester
+            and (not scope.teams or self.team in scope.teams)
+            and scope.tags.items() <= self.tags.items()
+        )
+
+
+def insert_all(connection: Connection, given: Iterable[Job]) -> None:
+    """Insert jobs, each made a second after the one before."""
+    like = {"reference_code": "r", "status": JobStatus.COMPLETED, "request": "{}"}
+    for row in given:
+        named = {"id": row.number, "name": row.name, "name_key": row.name.lower(), "arn": row.arn}
+        made = {"created": float(row.number), "modified": 1.0}
+        of = {"workteam_arn": f"team/{row.team}", "requester": row.requester}
+        connection.execute(sa.insert(table).values({**like, **named, **made, **of}))
+        connection.execute(sa.insert(owners).values(arn=row.arn, requester=row.requester))
+        for key, value in row.tags.items():
+            connection.execute(sa.insert(tags).values(arn=row.arn, key=key, value=value))
+
+
+ROWS = [
+    Job(
+        number,
+        "seldom" if number % 400 == 7 else "often",
+        "small" if number % 300 == 7 else "large",
+        {"project": "birds" if number % 200 == 7 else "pets", **({"year": "2026"} if number % 20 else {})},
+    )
+    for number in range(1, 1_300)
+]
+"""More of the large team, of the frequent tags and of the busy requester than are looked up one by one."""
+
+
+@pytest.mark.parametrize("order", ["Name", "CreationTime", "Status"])
+def test_a_requester_sees_the_jobs_of_a_scope_whether_they_are_few_or_many(
+    connection: Connection, order: JobOrder
+) -> None:
+    for team in ("large", "small", "idle"):
+        workteam_rows.insert(connection, name=team, arn=f"team/{team}", description="", members=[], settings={})
+    insert_all(connection, ROWS)
+    of = [{}, {"project": "pets"}, {"project": "birds"}, {"project": "birds", "year": "2026"}, {"project": "fish"}]
+    teams = [set(), {"large"}, {"small"}, {"small", "large"}, {"idle"}, {"unknown"}]
+    for requester, names, values in itertools.product(("often", "seldom", "nobody"), teams, of):
+        scope = JobScope(requester, frozenset(names), values)
+        page, token = job_rows.list_jobs(connection, JobFilter(scope=scope), order, PageRequest(500))
+        listed = [row.name for row in page]
+        while token is not None:
+            page, token = job_rows.list_jobs(connection, JobFilter(scope=scope), order, PageRequest(500, token=token))
+            listed += [row.name for row in page]
+        assert listed == [job.name for job in ROWS if job.is_of(scope)], scope
+
+
+def test_a_list_goes_on_where_it_was_when_its_few_jobs_become_many(connection: Connection) -> None:
+    insert_all(connection, (Job(number, "often", "large", {}) for number in range(1, 1_001)))
+    which = JobFilter(scope=JobScope("often", frozenset(), {}))
+    page, token = job_rows.list_jobs(connection, which, "Name", PageRequest(600))
+    insert_all(connection, [Job(1_001, "often", "large", {})])
+    others, last = job_rows.list_jobs(connection, which, "Name", PageRequest(600, token=token))
+    assert [row.id for row in page + others] == list(range(1, 1_002))
+    assert last is None
 
 
 def test_a_job_is_asked_to_stop_only_while_it_runs(connection: Connection) -> None:

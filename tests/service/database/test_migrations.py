@@ -161,7 +161,7 @@ def test_whose_jobs_are_is_noted_with_those_of_0011_and_with_those_that_its_proc
 
     def add(*names: str) -> None:
         job = {name: value for name, value in JOB.items() if name not in {"id", "categories"}}
-        rows = [{**job, "name": name, "name_key": name, "arn": f"arn-{name}"} for name in names]
+        rows = [{**job, "name": name, "name_key": name, "arn": f"arn/{name}"} for name in names]
         with engine.begin() as connection:
             table = sa.Table("jobs", sa.MetaData(), autoload_with=connection)
             # SQLite gives them the administrator, but no process of 0011 is beside one of this version there.

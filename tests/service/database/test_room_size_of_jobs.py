@@ -15,6 +15,7 @@ from labeling_provider.service.database import object_rows, people_rows, queue_r
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.job_rows import JobFilter, JobOrder, JobScope, jobs_of_teams, list_jobs
 from labeling_provider.service.database.paging import Between, PageRequest
+from labeling_provider.service.database.schema import owners
 from tests.service.database.rows import job
 
 
@@ -70,15 +71,22 @@ def test_a_task_is_accepted_at_the_same_cost_in_a_job_of_any_size(connection: Co
 
 
 def plan(connection: Connection, act: Callable[[], Any]) -> list[str]:
-    """How SQLite does a statement."""
+    """How SQLite does the last statement."""
     seen: list[tuple[str, Any]] = []
     sa.event.listen(connection, "before_cursor_execute", lambda *call: seen.append((call[2], call[3])))
     act()
-    [(statement, parameters)] = seen
+    statement, parameters = seen[-1]
     return [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
 
 
 MINE = JobScope("Ann", frozenset(), {})
+TAGGED = JobScope("Ann", frozenset(), {"project": "pets"})
+
+
+def own(connection: Connection, count: int) -> None:
+    """Let the requester of these scopes own so many jobs."""
+    rows = [{"arn": f"arn:aws:sagemaker:::labeling-job/own-{number}", "requester": "Ann"} for number in range(count)]
+    connection.execute(sa.insert(owners), rows)
 
 
 @pytest.mark.parametrize(
@@ -100,12 +108,28 @@ MINE = JobScope("Ann", frozenset(), {})
 def test_only_the_jobs_on_a_page_are_looked_at(connection: Connection, order: JobOrder, which: JobFilter) -> None:
     for number in range(5):
         job(connection, f"job-{number}")
+    own(connection, 1_001)
     page, *rest = plan(connection, lambda: list_jobs(connection, which, order, PageRequest(2)))[1:]
     assert "USING COVERING INDEX" in page
     assert [step for step in rest if "TEMP B-TREE" not in step][:2] == [
         "SCAN page",
         "SEARCH jobs USING INTEGER PRIMARY KEY (rowid=?)",
     ]
+
+
+@pytest.mark.parametrize(("owned", "scope"), [(1_000, MINE), (1_001, TAGGED)])
+def test_few_jobs_of_a_requester_or_with_a_tag_are_looked_up_one_by_one(
+    connection: Connection, owned: int, scope: JobScope
+) -> None:
+    own(connection, owned)
+    asked = lambda: list_jobs(connection, JobFilter(scope=scope), "CreationTime", PageRequest(2))  # noqa: E731
+    assert "SEARCH jobs USING INDEX sqlite_autoindex_jobs_1 (name_key=?)" in plan(connection, asked)
+
+
+def test_those_with_a_tag_are_found_by_the_tag(connection: Connection) -> None:
+    own(connection, 1_001)
+    [step] = plan(connection, lambda: TAGGED.few(connection))
+    assert "tags_by_value (key=? AND value=?)" in step
 
 
 def test_the_jobs_of_a_team_that_run_are_found_among_those_that_run(connection: Connection) -> None:

@@ -49,6 +49,14 @@ def test_docker_compose_asks_for_each_secret_that_the_comment_names(tmp_path: Pa
     assert missing == set(SECRETS) == set(re.findall(r"([A-Z_0-9]+)=", comment))
 
 
+@pytest.mark.parametrize(
+    ("settings", "token"), [({}, ""), ({"LABELING_METRICS_TOKEN": "of-prometheus"}, "of-prometheus")]
+)
+def test_whatever_reads_metrics_may_have_a_token(tmp_path: Path, settings: dict[str, str], token: str) -> None:
+    services = composed(tmp_path, **settings)
+    assert {services[part]["environment"]["LABELING_LOCAL_METRICS_TOKEN"] for part in PARTS} == {token}
+
+
 def test_hadolint_finds_nothing_in_the_container_files() -> None:
     files = sorted(DEPLOY.glob("*Containerfile"))
     assert len(files) == 2

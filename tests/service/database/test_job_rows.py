@@ -74,7 +74,7 @@ class Job:
 
     @property
     def arn(self) -> str:
-        return f"arn:aws:sagemaker:us-east-1:000000000000:labeling-job/{self.name.lower()}"
+        return f"arn:aws:sagemaker:us-east-1:000000000000:labeling-job/{self.name}"
 
     def is_of(self, scope: JobScope) -> bool:
         return (

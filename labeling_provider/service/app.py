@@ -25,6 +25,7 @@ from labeling_provider.service.cloud.sender import Sender
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import Migrate
 from labeling_provider.service.engine.deletion import Deletion, Retention
+from labeling_provider.service.heaps import share_heaps
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
 from labeling_provider.service.tracing import set_up_tracing
@@ -49,6 +50,7 @@ def serve(settings: ServiceSettings) -> None:
 
     :raises StartError: if a setting is invalid.
     """
+    share_heaps()
     set_up_tracing()
     credentials = Credentials.from_environment()
     workforce = load_workforce(settings.workforce, seed=settings.seed, region=settings.region, account=ACCOUNT)

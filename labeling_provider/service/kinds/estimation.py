@@ -17,7 +17,6 @@ this is, and where it was worse: ``make bench-consolidation`` and docs/local-ser
 
 from __future__ import annotations
 
-import ctypes
 import threading
 from array import array
 from bisect import bisect_left
@@ -30,6 +29,8 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+
+from labeling_provider.service.heaps import give_back
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -84,7 +85,6 @@ _REWEIGHED: Final = 2.0
 _MANY_VOTES: Final = 20_000
 """With more votes, a book learns only while no other such book does."""
 _LEARNING: Final = threading.Lock()
-_LIBC: Final = ctypes.CDLL(None)
 MAX_VOTES: Final = 200_000
 """Enough answers to estimate the workers from; older ones are dropped."""
 _MIN_PROBABILITY: Final = 1e-6
@@ -117,14 +117,12 @@ class _Model:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Learn while nobody else does, and give the memory back: each thread would keep what it has used."""
+    """Learn while nobody else does, and give the memory back."""
     with _LEARNING:
         try:
             yield
         finally:
-            # Only glibc has it, and needs it.
-            if hasattr(_LIBC, "malloc_trim"):
-                _LIBC.malloc_trim(0)
+            give_back()
 
 
 class VoteBook:

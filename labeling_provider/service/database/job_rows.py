@@ -28,7 +28,7 @@ from labeling_provider.service.database.schema import (
 from labeling_provider.service.database.states import UNDECIDED
 
 _FEW: Final = 1_000
-"""As many jobs as are sooner looked up one by one than found in a list of all."""
+"""So many jobs are found sooner one by one than in a list of all."""
 JobOrder = Literal["Name", "CreationTime", "Status"]
 
 
@@ -128,9 +128,9 @@ class JobScope:
         return query
 
     def few(self, connection: Connection) -> sa.ColumnElement[bool] | None:
-        """Where to look for these jobs if they are few: nothing but their places in a list's order, which is long.
+        """Where to find these jobs if they are few: in the order of a list, they may be far apart.
 
-        :return: a condition that all of them meet; None if they may be many.
+        :return: a condition that all of them meet, and that names them; None if they may be many.
         """
         ways = [sa.select(owners.c.arn).where(owners.c.requester == self.requester)]
         ways += [sa.select(tags.c.arn).where(_with_tag(*tag)) for tag in self.tags.items()]

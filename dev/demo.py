@@ -29,12 +29,14 @@ _STAY = "See the job and its labels: make demo in a terminal, which keeps Airflo
 _YOUR_OWN = "Label your own data:        docs/quickstart.md"
 
 
-def start(folder: Path) -> tuple[Service, Standalone]:
-    """Start the service and Airflow, connected."""
+_ENDS = (signal.SIGINT, signal.SIGTERM)
+
+
+def start(folder: Path) -> Service:
+    """Start the service."""
     workforce = folder / "workforce.json"
     workforce.write_text(json.dumps(WORKFORCE))
-    service = Service(folder, "--workforce", str(workforce), "--minimum-automated", "0", *TRUTH)
-    return service, Standalone(folder, ROOT / "dags", service.connection())
+    return Service(folder, "--workforce", str(workforce), "--minimum-automated", "0", *TRUTH)
 
 
 def follow(airflow: Standalone, service: Service, run_id: str) -> str:
@@ -105,6 +107,13 @@ def show_up(airflow: Standalone, service: Service) -> None:
     )
 
 
+def _end(*_: object) -> None:
+    """End the demo. Further signals must not keep it from stopping what it has started."""
+    for number in _ENDS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def main() -> int:
     """Run the demo, or with ``--up`` just start everything and stay.
 
@@ -114,7 +123,8 @@ def main() -> int:
     options.add_argument("--up", action="store_true", help=f"start everything and {BY_HAND}, and stay")
     chosen = options.parse_args()
     stays = chosen.up or sys.stdin.isatty()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    for number in _ENDS:
+        signal.signal(number, _end)
     started = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="labeling-demo-"))
     service = airflow = None
@@ -123,7 +133,8 @@ def main() -> int:
         print("Starting the self-hosted service and Airflow …", flush=True)
         with Progress() as progress:
             progress.tell("starting them; the first time, Python compiles what it reads", at_once=False)
-            service, airflow = start(folder)
+            service = start(folder)
+            airflow = Standalone(folder, ROOT / "dags", service.connection())
             progress.tell("waiting until Airflow is up; a minute or two", at_once=False)
             airflow.wait_healthy()
         if chosen.up:

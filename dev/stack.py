@@ -143,7 +143,12 @@ class Service:
             self.group = Group(command, self.folder / "service.log", self.env, writer, self.importer())
         finally:
             os.close(writer)
-        line = self._output.readline()
+        try:
+            line = self._output.readline()
+        except BaseException:
+            # Ctrl-C: nobody else knows of it yet.
+            self.group.stop()
+            raise
         if not line:
             raise StackError(f"the local service did not start: {self.group.log.read_text()[-2000:]}")
         self.ready: dict[str, Any] = json.loads(line)

@@ -27,8 +27,6 @@ TRUTH = [
 RUN_SECONDS = 180
 _STAY = "See the job and its labels: make demo in a terminal, which keeps Airflow running until Ctrl-C"
 _YOUR_OWN = "Label your own data:        docs/quickstart.md"
-
-
 _ENDS = (signal.SIGINT, signal.SIGTERM)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -84,17 +84,27 @@ class Job:
         )
 
 
-def insert_all(connection: Connection, given: Iterable[Job]) -> None:
+def insert_all(connection: Connection, given: Sequence[Job]) -> None:
     """Insert jobs, each made a second after the one before."""
-    like = {"reference_code": "r", "status": JobStatus.COMPLETED, "request": "{}"}
-    for row in given:
-        named = {"id": row.number, "name": row.name, "name_key": row.name.lower(), "arn": row.arn}
-        made = {"created": float(row.number), "modified": 1.0}
-        of = {"workteam_arn": f"team/{row.team}", "requester": row.requester}
-        connection.execute(sa.insert(table).values({**like, **named, **made, **of}))
-        connection.execute(sa.insert(owners).values(arn=row.arn, requester=row.requester))
-        for key, value in row.tags.items():
-            connection.execute(sa.insert(tags).values(arn=row.arn, key=key, value=value))
+    like = {"reference_code": "r", "status": JobStatus.COMPLETED, "request": "{}", "modified": 1.0}
+    rows = [
+        {
+            **like,
+            "id": row.number,
+            "name": row.name,
+            "name_key": row.name.lower(),
+            "arn": row.arn,
+            "created": float(row.number),
+            "workteam_arn": f"team/{row.team}",
+            "requester": row.requester,
+        }
+        for row in given
+    ]
+    connection.execute(sa.insert(table), rows)
+    connection.execute(sa.insert(owners), [{"arn": row.arn, "requester": row.requester} for row in given])
+    tagged = [{"arn": row.arn, "key": key, "value": value} for row in given for key, value in row.tags.items()]
+    if tagged:
+        connection.execute(sa.insert(tags), tagged)
 
 
 ROWS = [
@@ -129,7 +139,7 @@ def test_a_requester_sees_the_jobs_of_a_scope_whether_they_are_few_or_many(
 
 
 def test_a_list_goes_on_where_it_was_when_its_few_jobs_become_many(connection: Connection) -> None:
-    insert_all(connection, (Job(number, "often", "large", {}) for number in range(1, 1_001)))
+    insert_all(connection, [Job(number, "often", "large", {}) for number in range(1, 1_001)])
     which = JobFilter(scope=JobScope("often", frozenset(), {}))
     page, token = job_rows.list_jobs(connection, which, "Name", PageRequest(600))
     insert_all(connection, [Job(1_001, "often", "large", {})])

@@ -199,7 +199,7 @@ def measure(who: str, jobs: int, url: str) -> None:
 def measured(who: str, jobs: int, url: str) -> dict[str, float]:
     """One measurement in a fresh process."""
     extra = {"endpoint_url": url, "region_name": "us-east-1"}
-    connection = {"conn_type": "aws", "login": "local", "password": "local", "extra": extra}
+    connection = {"conn_type": "aws", "login": "airflow", "password": "airflow", "extra": extra}
     with tempfile.TemporaryDirectory() as home:
         env = {
             **os.environ,

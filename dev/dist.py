@@ -245,7 +245,7 @@ class Fresh:
             for path in ("/portal/", "/_labeling/"):
                 _read(ready["endpoint_url"] + path)
             extra = {"endpoint_url": ready["endpoint_url"], "region_name": ready["region"]}
-            connection = {"conn_type": "aws", "login": "local", "password": "local", "extra": extra}
+            connection = {"conn_type": "aws", "login": "airflow", "password": "airflow", "extra": extra}
             env = {**self.env, "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection)}
             for dag in DAGS:
                 self.run(airflow, "dags", "test", dag, env=env)

@@ -175,8 +175,8 @@ class Service:
         return json.dumps(
             {
                 "conn_type": "aws",
-                "login": "local",
-                "password": "local",
+                "login": "airflow",
+                "password": "airflow",
                 "extra": {"endpoint_url": self.endpoint_url, "region_name": self.ready["region"]},
             }
         )

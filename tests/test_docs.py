@@ -19,6 +19,7 @@ from urllib.parse import unquote
 
 import pytest
 import yaml
+from airflow.sdk.log import mask_secret, redact
 from airflow.triggers.base import BaseEventTrigger
 
 from dev import site
@@ -155,6 +156,16 @@ def test_every_command_of_the_docs_exists_with_its_options(line: str) -> None:
         assert option in SECRETS or hasattr(parser().parse_args([]), option)
     else:
         assert [program, *words][:2] in (["pip", "install"], ["$", "curl"]) or program in {"export", ANSWER}
+
+
+def test_airflow_hides_no_part_of_a_word_as_the_password_of_a_connection_of_the_docs() -> None:
+    passwords = {
+        password for path in PAGES for password in re.findall(r'"login": "\w+", "password": "(\w+)"', path.read_text())
+    }
+    assert passwords
+    for password in passwords:
+        mask_secret(password)
+        assert redact(f"http://{password}host") == f"http://{password}host"
 
 
 PIP_LINES = [

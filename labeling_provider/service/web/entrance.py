@@ -30,8 +30,12 @@ from labeling_provider.service.work.requesters import ADMINISTRATOR, ApiKeys, Re
 
 log = logging.getLogger(__name__)
 
-WELL_KNOWN: Final = Credentials("local", "local")
-"""The keys on loopback. Other keys are accepted there as well, but can't be checked."""
+WELL_KNOWN: Final = (Credentials("local", "local"), Credentials("airflow", "airflow"))
+"""The keys on loopback. Other keys are accepted there as well, but can't be checked.
+
+Airflow hides a connection's password in its logs and pages, also where it is part of a word, unless it is "airflow".
+Source: ``SECRETS_TO_SKIP_MASKING`` in Airflow's secrets masker.
+"""
 _ANYBODY: Final = Requester("anybody", Role.NOBODY, frozenset())
 """Who asks for what is open to everybody."""
 
@@ -77,7 +81,8 @@ class Entrance:
     ) -> None:
         self._threads, self._monitoring, self._link_credentials = threads, monitoring, link_credentials
         self._workforces, self._keys, self._visitors = workforces, keys, visitors
-        self.is_demanding, self._credentials = credentials is not None, credentials or WELL_KNOWN
+        self.is_demanding = credentials is not None
+        self._administrator_keys = (credentials,) if credentials else WELL_KNOWN
 
     async def may_enter(self, address: str) -> bool:
         """Whether people may come to the portal from an IP address."""
@@ -157,8 +162,9 @@ class Entrance:
 
     async def _known(self, access_key_id: str) -> tuple[Requester, Credentials] | None:
         """The owner of an access key, and the key; None if it is not known."""
-        if hmac.compare_digest(access_key_id.encode(), self._credentials.access_key_id.encode()):
-            return ADMINISTRATOR, self._credentials
+        for own in self._administrator_keys:
+            if hmac.compare_digest(access_key_id.encode(), own.access_key_id.encode()):
+                return ADMINISTRATOR, own
         if not self.is_demanding or self._keys is None:
             return None
         try:
@@ -184,7 +190,7 @@ class Entrance:
         if known is None:
             if not self.is_demanding and not signature.is_presigned:
                 return Admitted(ADMINISTRATOR, signature)
-            ours = self._credentials.access_key_id
+            ours = self._administrator_keys[0].access_key_id
             message = "The access key is not this service's" + ("." if self.is_demanding else f" ({ours!r}).")
             raise ApiError("InvalidClientTokenId", message, HTTPStatus.FORBIDDEN)
         who, credentials = known
@@ -196,7 +202,7 @@ class Entrance:
 
     async def was_used(self, credentials: Credentials) -> None:
         """Note that a requester's key was used; the administrator's are not watched."""
-        if self._keys is not None and credentials is not self._credentials:
+        if self._keys is not None and credentials not in self._administrator_keys:
             await self._threads.run(partial(self._keys.was_used, credentials.access_key_id))
 
     async def _basic(self, authorization: str) -> Requester:

@@ -109,13 +109,16 @@ def test_a_signature_that_nobody_made_opens_nothing(
     assert answer != b"picture"
 
 
-@pytest.mark.parametrize(("secret", "name"), [("wrong", "local"), ("local", "AKIDOTHER")])
+@pytest.mark.parametrize(("secret", "name"), [("wrong", "local"), ("local", "airflow"), ("local", "AKIDOTHER")])
 def test_a_presigned_url_must_be_right_on_loopback_too(lab: Lab, picture: str, secret: str, name: str) -> None:
     assert ask(lab.service, "GET", presigned(lab, picture, secret, name))[0] == 403
 
 
-def test_a_right_one_shows_the_picture_everywhere_and_lets_this_machines_pages_read_it(lab: Lab, picture: str) -> None:
-    url = presigned(lab, picture)
+@pytest.mark.parametrize("name", ["local", "airflow"])
+def test_a_right_one_shows_the_picture_everywhere_and_lets_this_machines_pages_read_it(
+    lab: Lab, picture: str, name: str
+) -> None:
+    url = presigned(lab, picture, name, name)
     for headers in ({}, OWN, EVIL_GET, AIRFLOW):
         status, answer, _ = ask(lab.service, "GET", url, headers)
         assert (status, answer) == (200, b"picture"), headers
@@ -128,9 +131,10 @@ def test_a_right_one_shows_the_picture_everywhere_and_lets_this_machines_pages_r
 def test_other_keys_count_as_none_for_programs_of_this_machine(lab: Lab) -> None:
     other = lab.service.client("s3", aws_access_key_id="AKIAANYBODY", aws_secret_access_key="any")
     assert other.list_buckets()["Buckets"]
-    wrong = lab.service.client("s3", aws_access_key_id="local", aws_secret_access_key="wrong")
-    with pytest.raises(wrong.exceptions.ClientError, match="SignatureDoesNotMatch"):
-        wrong.list_buckets()
+    for known in ("local", "airflow"):
+        wrong = lab.service.client("s3", aws_access_key_id=known, aws_secret_access_key="wrong")
+        with pytest.raises(wrong.exceptions.ClientError, match="SignatureDoesNotMatch"):
+            wrong.list_buckets()
 
 
 def test_a_page_may_be_led_to_but_not_embedded(lab: Lab) -> None:

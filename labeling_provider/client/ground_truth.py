@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from labeling_provider.client.parsing import refuse_foreign_answers, refuse_half_answers
+from labeling_provider.client.queue import MAX_WAIT
 from labeling_provider.client.renewal import Renewal, RenewedClient
 from labeling_provider.client.retries import is_missing, is_name_taken, is_refused, is_transient, persist
 from labeling_provider.client.s3_objects import Objects
@@ -48,6 +49,9 @@ class GroundTruth:
     def client(self, service: str, prepare: Callable[[Any], None] = lambda client: None, **settings: Any) -> Any:
         """A boto3 client, created on first use.
 
+        One of SQS waits for answers as long as SQS waits for messages, and then as long as others do: a message that
+        comes after its request was given up is hidden from everybody.
+
         :param service: the service's name, such as ``sqs``.
         :param prepare: called with the client each time it is created.
         :param settings: botocore configuration on top of the connection's.
@@ -55,6 +59,9 @@ class GroundTruth:
 
         def make() -> Any:
             client = self._make_client(service, **settings)
+            patience = client.meta.config.read_timeout
+            if service == "sqs" and patience is not None and patience < 2 * MAX_WAIT:
+                client = self._make_client(service, **{**settings, "read_timeout": patience + MAX_WAIT})
             refuse_half_answers(client)
             refuse_foreign_answers(client)
             prepare(client)

@@ -10,10 +10,9 @@ import logging
 import time
 from typing import Any, Final, NamedTuple
 
-from labeling_provider.client.queue import MAX_MESSAGES
+from labeling_provider.client.queue import MAX_MESSAGES, MAX_WAIT
 from labeling_provider.groundtruth.events import ended_jobs
 
-_MAX_WAIT: Final = 20
 _KEEP_FOR_OTHERS: Final = 900.0
 
 log = logging.getLogger(__name__)
@@ -46,13 +45,13 @@ class JobEvents:
     def receive(self, seconds: float) -> list[Notice]:
         """Wait for messages. Messages that are not labeling job state changes stay in the queue.
 
-        :param seconds: the longest time to wait for the first message, at most 20 seconds.
+        :param seconds: the longest time to wait for the first message, at most ``MAX_WAIT``.
         :raises botocore.exceptions.BotoCoreError: or ClientError, if the service refuses or does not answer.
         """
         answer = self._sqs.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=MAX_MESSAGES,
-            WaitTimeSeconds=int(min(max(seconds, 0), _MAX_WAIT)),
+            WaitTimeSeconds=int(min(max(seconds, 0), MAX_WAIT)),
             AttributeNames=["SentTimestamp"],
         )
         notices = []

@@ -11,6 +11,8 @@ from labeling_provider.client.retries import answer_to, error_code
 
 MAX_MESSAGES: Final = 10
 """Most messages that SQS returns or deletes in one call. Source: API reference, ReceiveMessage."""
+MAX_WAIT: Final = 20
+"""Most seconds that SQS waits for the first message. Source: API reference, ReceiveMessage."""
 
 
 class ReadQueue:

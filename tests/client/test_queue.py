@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any
+
 import pytest
+from botocore.config import Config
 
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.client.queue import MAX_MESSAGES, ReadQueue, is_missing_queue
 from labeling_provider.errors import LabelingError
+from tests.conftest import Lab
 from tests.own_names import own_id
 
 
@@ -36,6 +41,22 @@ def test_no_more_than_asked_for_is_handed_out_and_nobody_else_gets_it(client: Gr
 def test_more_than_sqs_hands_out_at_once_may_be_asked_for(client: GroundTruth, queue: ReadQueue) -> None:
     send(client, queue, MAX_MESSAGES + 2)
     assert len(bodies(queue, 100)) == MAX_MESSAGES
+
+
+def test_a_message_is_waited_for_longer_than_the_connection_waits_for_answers(lab: Lab) -> None:
+    def impatient(service: str, **settings: Any) -> Any:
+        return lab.service.client(service, config=Config(**{"read_timeout": 0.2, **settings}))
+
+    client = GroundTruth(impatient)
+    sqs = client.client("sqs")
+    queue = ReadQueue(sqs, sqs.create_queue(QueueName=f"read-{own_id().hex[:8]}")["QueueUrl"], 0)
+    assert queue.receive(1, wait=1, keep=60) == []
+    with ThreadPoolExecutor() as pool:
+        later = pool.submit(queue.receive, 1, wait=20, keep=60)
+        assert not wait([later], 0.5).done
+        send(client, queue, 1)
+        assert [message["Body"] for message in later.result()] == ["0"]
+    assert client.sagemaker.meta.config.read_timeout == 0.2
 
 
 def test_a_message_that_is_kept_for_no_time_comes_again_until_it_is_deleted(

@@ -145,7 +145,9 @@ class Portal:
             self.page.evaluate(show, [settings, self.shown])
             task.heard("ready")
         else:
-            with self.page.expect_response(f"{self.origin}/frame?{self.shown}"):
+            # Until the new page takes its place, the one before it is clicked.
+            place = f"{self.origin}/frame?{self.shown}"
+            with self.page.expect_event("framenavigated", lambda frame: frame.url == place):
                 self.page.evaluate(show, [settings, self.shown])
         return task
 

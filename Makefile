@@ -56,8 +56,8 @@ test-rooms: setup
 
 # Several are tested at once: libraries that start a thread for each core would only wait for each other. The longest
 # begin first, so that all places are taken to the end.
-TESTS := test-newest test-newest-airflow test-lowest-airflow test-lowest-service test-newest-pages test-lowest-engine \
-	test-benchmarks test-newest-browser test-newest-jobs test-newest-torture
+TESTS := test-newest test-lowest-service test-lowest-airflow test-lowest-engine test-newest-airflow test-newest-pages \
+	test-benchmarks test-newest-jobs test-newest-browser test-newest-torture
 .PHONY: $(TESTS)
 $(TESTS) test-rooms: export OMP_NUM_THREADS := 1
 $(TESTS) test-rooms: export OPENBLAS_NUM_THREADS := 1

@@ -145,7 +145,7 @@ class Portal:
             self.page.evaluate(show, [settings, self.shown])
             task.heard("ready")
         else:
-            # Until the new page takes its place, the one before it is clicked.
+            # Until the new page has taken its place, clicks go to the one before it.
             place = f"{self.origin}/frame?{self.shown}"
             with self.page.expect_event("framenavigated", lambda frame: frame.url == place):
                 self.page.evaluate(show, [settings, self.shown])

@@ -54,6 +54,12 @@ def echoes(event: dict[str, Any], context: object) -> Any:
     return {"pid": os.getpid(), "event": event}
 
 
+def raises_or_says_what_is_imported(event: dict[str, Any], context: object) -> Any:
+    if event["raise"]:
+        raise ValueError("half a pair")
+    return sorted(sys.modules)
+
+
 def says_whether(event: dict[str, Any], context: object) -> Any:
     """A pre-annotation function that returns what the object says, under the key that it names."""
     line = event["dataObject"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -86,6 +87,9 @@ def met_outage(error: BaseException) -> bool:
     If an error says that the function has asked another place, it is the function's own matter. The exceptions that led
     to this one count as well, because few people write ``raise … from``.
     """
+    if "botocore.exceptions" not in sys.modules:
+        # No client of boto3 has raised anything here. To import botocore now would take time that the function has.
+        return False
     from labeling_provider.service.failures import is_outage_of_server
 
     try:

@@ -52,6 +52,16 @@ def test_an_answer_that_is_not_wanted_any_more_is_not_waited_for(process: Proces
     assert len(asked) == 3
 
 
+@pytest.mark.parametrize("process", ["raises_or_says_what_is_imported"], indirect=True)
+def test_a_function_s_error_is_told_without_importing_what_the_function_has_no_time_for(process: Process) -> None:
+    before = process.ask({"raise": False}, 60)
+    with pytest.raises(Fault, match="ValueError: half a pair"):
+        process.ask({"raise": True}, 60)
+    assert not any(name.partition(".")[0] == "botocore" for name in before)
+    more = set(process.ask({"raise": False}, 60)) - set(before)
+    assert {name for name in more if name.partition(".")[0] in {"botocore", "labeling_provider", "urllib3"}} == set()
+
+
 @pytest.mark.parametrize("process", ["no_such_function"], indirect=True)
 def test_a_function_that_is_not_there_is_told(process: Process) -> None:
     with pytest.raises(Fault, match="its process exited with 1"):

@@ -39,8 +39,8 @@ class Proxy:
     :ivar absent: the end of paths that are answered with 404, as by an older service; None for no path.
     :ivar refused: operations that are answered with AccessDeniedException.
     :ivar shift: seconds by which the service's clock seems to be ahead.
-    :ivar operations: how many requests of each SageMaker operation there were.
-    :ivar told: how many answers about the state of jobs there were.
+    :ivar operations: how many requests of each SageMaker operation have been answered, refused or dropped. The service
+        does nothing more about them, whatever a test changes.
     """
 
     def __init__(self, target: str, seed: int = 0) -> None:
@@ -53,7 +53,6 @@ class Proxy:
         self.refused: set[str] = set()
         self.shift = 0.0
         self.operations: Counter[str] = Counter()
-        self.answers_given = 0
         self.spoilt: Counter[str] = Counter()
         self.changed_status: str | None = None
         self._random = random.Random(seed)
@@ -64,9 +63,7 @@ class Proxy:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
-                if operation:
-                    outer.operations[operation] += 1
+                self.counted = operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
                 key = self.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
                 if outer.absent and self.path.endswith(outer.absent):
                     return self.reply(404, b"<html>There is no such page.</html>", {})
@@ -75,7 +72,7 @@ class Proxy:
                     return self.refuse_key()
                 action = body.partition(b"Action=")[2].partition(b"&")[0].decode(errors="replace")
                 if action in outer.unsupported:
-                    outer.operations[action] += 1
+                    self.counted = action
                     content = b"<ErrorResponse><Error><Code>NotImplemented</Code></Error></ErrorResponse>"
                     return self.reply(501, content, {})
                 if operation in outer.refused:
@@ -107,7 +104,14 @@ class Proxy:
 
             do_GET = do_PUT = do_HEAD = do_DELETE = do_POST
 
+            def count(self) -> None:
+                """Count the request, before its client can go on."""
+                if self.counted:
+                    outer.operations[self.counted] += 1
+                    self.counted = ""
+
             def hang_up(self) -> None:
+                self.count()
                 self.close_connection = True
                 self.connection.close()
 
@@ -127,6 +131,7 @@ class Proxy:
                 return self.reply(403, content, {})
 
             def reply(self, status: int, content: bytes, headers: dict[str, str], half: bool = False) -> None:
+                self.count()
                 self.send_response_only(status)
                 for key, value in headers.items():
                     self.send_header(key, value)
@@ -147,7 +152,7 @@ class Proxy:
 
     @property
     def looks(self) -> int:
-        """Requests for the state of jobs."""
+        """Requests for the state of jobs, once they have been dealt with."""
         return sum(self.operations[name] for name in STATUS_OPERATIONS)
 
     def fault(self, operation: str) -> str | None:
@@ -164,7 +169,6 @@ class Proxy:
 
     def altered(self, content: bytes) -> bytes:
         """An answer by the clock and with the status that the test wants."""
-        self.answers_given += 1
         answer: dict[str, Any] = json.loads(content)
         for job in answer.get("LabelingJobSummaryList", [answer]):
             for key in ("CreationTime", "LastModifiedTime"):
@@ -198,12 +202,13 @@ def running(server: Any) -> Iterator[None]:
         thread.join()
 
 
-def connection(url: str, key: str | None = "local") -> str:
-    """An Airflow connection to a URL, without botocore's own retries and with little patience for a slow answer.
+def connection(url: str, key: str | None = "local", read_timeout: float = SLOW / 2) -> str:
+    """An Airflow connection to a URL, without botocore's own retries.
 
     :param key: the access key id; None to leave the credentials to botocore's own search.
+    :param read_timeout: seconds; by default, a slow answer is not waited for. Neither is any on a busy machine.
     """
-    config = {"retries": {"max_attempts": 0}, "read_timeout": SLOW / 2}
+    config = {"retries": {"max_attempts": 0}, "read_timeout": read_timeout}
     extra = {"endpoint_url": url, "region_name": "us-east-1", "config_kwargs": config}
     credentials = {} if key is None else {"login": key, "password": "local"}
     return json.dumps({"conn_type": "aws", **credentials, "extra": extra})

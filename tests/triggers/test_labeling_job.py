@@ -49,7 +49,7 @@ def test_a_job_that_is_gone_is_an_error(connected: Lab) -> None:
 def test_bursts_of_trouble_are_sat_out(connected: Lab, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     name = connected.create(texts(3))
     with proxy(connected) as between:
-        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(between.url))
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(between.url, read_timeout=60))
         between.trouble = [kind] * 4
         assert fire(trigger(name))["state"]["status"] == "Completed"
         assert not between.trouble

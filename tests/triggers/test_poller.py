@@ -205,7 +205,7 @@ def test_an_event_is_seen_long_before_the_next_sweep_and_what_is_not_ours_stays_
     async def scenario() -> dict[str, Any]:
         (watching,) = watch(connected, [name], poll_interval=3600, events_queue_url=url)
         task = asyncio.create_task(event_of(watching))
-        await asyncio.to_thread(wait_until, lambda: between.answers_given, 30, "the first sweep is over")
+        await sweeps(between, 1)
         await asyncio.to_thread(stop, connected, [other])
         await asyncio.to_thread(wait_until, lambda: messages("NotVisible") == 2, 30, "both were read and left")
         await asyncio.to_thread(stop, connected, [name])

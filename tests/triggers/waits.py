@@ -52,7 +52,7 @@ async def event_of(waiting: BaseTrigger) -> dict[str, Any]:
 
 
 async def sweeps(between: Proxy, more: int, seconds: float = 30) -> None:
-    """Until the service has been asked so many more times."""
+    """Until the service has been asked so many more times, and has said what it has to say."""
     wanted = between.looks + more
     async with asyncio.timeout(seconds):
         while between.looks < wanted:

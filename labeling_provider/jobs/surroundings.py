@@ -172,7 +172,9 @@ class Inspection:
         try:
             answer = iam.simulate_principal_policy(**ask)
         except (BotoCoreError, ClientError) as error:
-            self._findings.not_seen(f"the permissions of the role {name}", error)
+            # A service without this operation, such as ours, does not go by policies: there is nothing to check.
+            if error_code(error) != "InvalidAction":
+                self._findings.not_seen(f"the permissions of the role {name}", error)
             return
         for result in answer["EvaluationResults"]:
             action, resource = result["EvalActionName"], result["EvalResourceName"]

@@ -35,6 +35,11 @@ def test_what_a_service_does_not_do_is_asked_once_and_told_in_a_line(lab: Lab, l
     assert "can't check the permissions of the role labeling-local (NotImplemented)" in line
 
 
+def test_a_service_that_goes_by_no_policies_is_nothing_to_tell_of(lab: Lab, logged: Callable[[], str]) -> None:
+    assert looked_at(lab).run()
+    assert "can't check" not in logged()
+
+
 def test_trouble_can_be_told_or_left_alone(lab: Lab, logged: Callable[[], str]) -> None:
     yard = Yard(lab)
     yard.uris.append(f"s3://{yard.bucket}/gone.png")

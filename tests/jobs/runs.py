@@ -44,6 +44,12 @@ def run(client: GroundTruth, spec: LabelingJobSpec, caller: Caller, **options: A
     return LabelingRun(client, spec, RunOptions(**{"poll_interval": 0.1, "preflight": "off", **options}), caller)
 
 
+def first_try(lab: Lab, client: GroundTruth, spec: LabelingJobSpec, owner: Owner) -> None:
+    """Leave the job of an owner's first try, whose objects have been counted."""
+    result = run(client, spec, Notebook(owner), wait_for_completion=False).run()
+    lab.wait(result["job_name"], {"InProgress"})
+
+
 def for_people(lab: Lab) -> LabelingJobSpec:
     return lab.spec(texts(3), workforce=lab.people)
 

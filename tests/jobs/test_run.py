@@ -23,7 +23,7 @@ from labeling_provider.errors import (
 from labeling_provider.jobs.ownership import Owner, OwnJob, killed_tags
 from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
 from tests.conftest import Lab, texts
-from tests.jobs.runs import Notebook, for_people, run
+from tests.jobs.runs import Notebook, first_try, for_people, run
 from tests.own_names import own_id
 from tests.service.engine.test_stream import KEY, counted, stopped
 
@@ -90,7 +90,9 @@ def test_when_time_is_up_the_job_is_stopped_or_goes_on(
     lab: Lab, client: GroundTruth, owner: Owner, stops: bool, status: str
 ) -> None:
     options = {"job_timeout": timedelta(seconds=1), "stop_job_on_kill": stops}
-    task = run(client, for_people(lab), Notebook(owner), **options)
+    spec = for_people(lab)
+    first_try(lab, client, spec, owner)
+    task = run(client, spec, Notebook(owner, try_number=2), **options)
     with pytest.raises(LabelingTimeoutError, match="0 of 3 objects labeled"):
         task.run()
     name = str(task.job_under_way)

@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import TaskDeferred
 
 from labeling_provider.errors import InvalidRequestError
 from labeling_provider.operators.labeling_job import CreateLabelingJobOperator
+from tests.airflow_context import context
 from tests.conftest import Lab, texts
 from tests.own_names import own_id
 from tests.triggers import waits
@@ -34,6 +35,19 @@ def operator(lab: Lab, lines: Any = None, **arguments: Any) -> CreateLabelingJob
 
 def run_id() -> dict[str, str]:
     return {"run_id": f"manual__{own_id()}"}
+
+
+def first_try(lab: Lab, task: CreateLabelingJobOperator, **identity: Any) -> str:
+    """What the first try of a task has left: a job whose objects have been counted. Its name.
+
+    :param identity: of the task's context.
+    """
+    task.wait_for_completion = False
+    result = task.execute(context(**identity))
+    assert result is not None
+    lab.wait(result["job_name"], {"InProgress"})
+    task.wait_for_completion = True
+    return str(result["job_name"])
 
 
 def fire(deferred: TaskDeferred) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from labeling_provider.errors import LabelingError, LabelingJobStalledError
 from labeling_provider.operators.labeling_job import CreateLabelingJobOperator, StopLabelingJobOperator
 from tests.airflow_context import context, tell_task_states
 from tests.conftest import Lab, texts
-from tests.operators.tasks import operator, run_id
+from tests.operators.tasks import first_try, operator, run_id
 
 
 def stop(**arguments: Any) -> StopLabelingJobOperator:
@@ -21,13 +21,10 @@ def stop(**arguments: Any) -> StopLabelingJobOperator:
 
 def stalled(lab: Lab, run: str, index: int = -1, **arguments: Any) -> dict[str, Any]:
     """What a task that has given up on its job has pushed; the job goes on."""
-    around = context(run_id=run, map_index=index)
-    task = operator(
-        lab,
-        workforce=lab.people,
-        stall_timeout=timedelta(seconds=0.2),
-        **arguments,
-    )
+    identity = {"run_id": run, "map_index": index}
+    task = operator(lab, workforce=lab.people, stall_timeout=timedelta(seconds=0.2), **arguments)
+    first_try(lab, task, **identity)
+    around = context(**identity)
     with pytest.raises(LabelingJobStalledError):
         task.execute(around)
     return dict(around["ti"].pushed)

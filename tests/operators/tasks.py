@@ -37,15 +37,15 @@ def run_id() -> dict[str, str]:
     return {"run_id": f"manual__{own_id()}"}
 
 
-def first_try(lab: Lab, task: CreateLabelingJobOperator, **identity: Any) -> str:
-    """What the first try of a task has left: a job whose objects have been counted. Its name.
+def first_try(lab: Lab, task: CreateLabelingJobOperator, statuses: set[str], **identity: Any) -> str:
+    """What the first try of a task has left: a job that has one of the statuses by now. Its name.
 
     :param identity: of the task's context.
     """
     task.wait_for_completion = False
     result = task.execute(context(**identity))
     assert result is not None
-    lab.wait(result["job_name"], {"InProgress"})
+    lab.wait(result["job_name"], statuses)
     task.wait_for_completion = True
     return str(result["job_name"])
 

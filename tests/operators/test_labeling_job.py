@@ -76,6 +76,17 @@ def test_deferred_it_comes_to_the_same_result(connected: Lab) -> None:
     assert result["counters"]["total_labeled"] == 30
 
 
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_the_counters_of_a_job_that_ended_before_anybody_looked_are_shown(connected: Lab, deferrable: bool) -> None:
+    identity = run_id()
+    task = operator(connected, deferrable=deferrable)
+    name = first_try(connected, task, {"Completed"}, **identity)
+    around = context(**identity)
+    assert run_to_the_end(task, around) is not None
+    shown = around["ti"].pushed["labeling_progress"]
+    assert (shown["job_name"], shown["status"], shown["labeled"]) == (name, "Completed", 6)
+
+
 def test_a_retry_goes_on_with_the_job_of_the_first_try(connected: Lab) -> None:
     identity = run_id()
     first = operator(connected, workforce=connected.people, wait_for_completion=False).execute(context(**identity))
@@ -184,7 +195,7 @@ def test_when_time_is_up_the_job_is_stopped_and_the_task_says_how_far_it_came(co
     task = operator(
         connected, workforce=connected.people, job_timeout=timedelta(seconds=0.5), deferrable=deferrable, job_name=None
     )
-    name = first_try(connected, task, **identity)
+    name = first_try(connected, task, {"InProgress"}, **identity)
     with pytest.raises(LabelingTimeoutError, match=r"0 of 6 objects labeled, 0 failed\. It was stopped"):
         run_to_the_end(task, context(**identity))
     assert connected.wait(name)["LabelingJobStatus"] == "Stopped"
@@ -221,7 +232,7 @@ def test_a_job_on_which_nothing_moves_fails_the_task_with_what_is_known(
     identity = run_id()
     arguments = {"workforce": connected.people, "stall_timeout": timedelta(seconds=0.5), "on_stall": on_stall}
     task = operator(connected, deferrable=deferrable, **arguments)
-    name = first_try(connected, task, **identity)
+    name = first_try(connected, task, {"InProgress"}, **identity)
     with pytest.raises(LabelingJobStalledError) as caught:
         run_to_the_end(task, context(**identity))
     message = str(caught.value)

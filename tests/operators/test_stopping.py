@@ -23,7 +23,7 @@ def stalled(lab: Lab, run: str, index: int = -1, **arguments: Any) -> dict[str, 
     """What a task that has given up on its job has pushed; the job goes on."""
     identity = {"run_id": run, "map_index": index}
     task = operator(lab, workforce=lab.people, stall_timeout=timedelta(seconds=0.2), **arguments)
-    first_try(lab, task, **identity)
+    first_try(lab, task, {"InProgress"}, **identity)
     around = context(**identity)
     with pytest.raises(LabelingJobStalledError):
         task.execute(around)

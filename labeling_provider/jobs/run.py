@@ -18,7 +18,7 @@ from labeling_provider.groundtruth.job import JobStatus, queue_name, service_tim
 from labeling_provider.jobs.caller import Caller, RunOptions, Wait
 from labeling_provider.jobs.create import Creation
 from labeling_provider.jobs.ownership import OwnJob, killed_tags
-from labeling_provider.jobs.progress import stall_report
+from labeling_provider.jobs.progress import Progress, stall_report
 from labeling_provider.jobs.rounds import Rounds
 from labeling_provider.request import LabelingJobSpec
 
@@ -105,6 +105,10 @@ class LabelingRun:
             if job.is_streaming and job.state.status == JobStatus.IN_PROGRESS:
                 return self._takes_objects(job)
             if job.state.has_ended:
+                if event is None or event.get("state") != job.state.as_dict():
+                    # It has ended since anybody looked.
+                    log.info(Progress().line(job.state, time.time()))
+                    self._caller.progressed(job.state, {})
                 self._caller.has_ended(job.state)
                 following = self._after(job)
                 if following is None:

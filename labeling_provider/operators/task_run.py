@@ -53,7 +53,6 @@ class TaskRun(Caller):
         self._operator, self._context, self._spec = operator, context, spec
         self._deferrable, self._started = deferrable, started
         self._task_instance: Any = context["ti"]
-        self._shown: dict[str, Any] | None = None
         limit = operator.execution_timeout
         # Airflow does not resume a task whose deferral times out, so execution_timeout is enforced here.
         deadline = None if limit is None else started + limit.total_seconds()
@@ -168,14 +167,10 @@ class TaskRun(Caller):
 
     def progressed(self, state: JobState, memory: dict[str, Any]) -> None:
         """Push the counters to XCom, for the Airflow UI."""
-        self._shown = state.counters()
-        self._task_instance.xcom_push(key=PROGRESS_KEY, value={**self._shown, **memory})
+        self._task_instance.xcom_push(key=PROGRESS_KEY, value={**state.counters(), **memory})
 
     def has_ended(self, state: JobState) -> None:
-        """Push the last counters, unless they have been, and add the job to Airflow's metrics."""
-        if self._shown != state.counters():
-            # It ended before anybody looked, or a trigger has looked.
-            self.progressed(state, {})
+        """Add a job that has ended to Airflow's metrics."""
         tags = {"dag_id": self.owner.dag_id, "task_id": self.owner.task_id, "status": state.status.value}
         compat.count("labeling.objects.labeled", state.labeled, tags)
         compat.count("labeling.objects.failed", state.failed, tags)

@@ -44,10 +44,10 @@ def run(client: GroundTruth, spec: LabelingJobSpec, caller: Caller, **options: A
     return LabelingRun(client, spec, RunOptions(**{"poll_interval": 0.1, "preflight": "off", **options}), caller)
 
 
-def first_try(lab: Lab, client: GroundTruth, spec: LabelingJobSpec, owner: Owner) -> None:
-    """Leave the job of an owner's first try, whose objects have been counted."""
+def first_try(lab: Lab, client: GroundTruth, spec: LabelingJobSpec, owner: Owner, statuses: set[str]) -> None:
+    """Leave the job of an owner's first try, which has one of the statuses by then."""
     result = run(client, spec, Notebook(owner), wait_for_completion=False).run()
-    lab.wait(result["job_name"], {"InProgress"})
+    lab.wait(result["job_name"], statuses)
 
 
 def for_people(lab: Lab) -> LabelingJobSpec:

@@ -134,7 +134,7 @@ def test_work_that_takes_longer_than_thirty_days_is_carried_on(tmp_path: Path, m
         lab = Lab(service)
         monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", service.connection())
         lines = [{**line, "number": number} for number, line in enumerate(texts(130))]
-        task = operator(lab, lines, workers_per_object=1, time_limit=8 * 3600, on_missing_labels="chain", max_rounds=9)
+        task = operator(lab, lines, workers_per_object=1, time_limit=8 * 3600, on_missing_labels="chain", max_rounds=99)
         result = task.execute(context(**run_id()))
         assert result is not None
         assert len(result["rounds"]) > 1

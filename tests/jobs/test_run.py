@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import threading
 from datetime import timedelta
 from typing import Any
@@ -48,6 +49,23 @@ def test_a_later_try_goes_on_with_the_job_of_an_earlier_one(lab: Lab, client: Gr
     assert second["status"] == "Completed"
 
 
+def test_what_has_come_of_a_job_is_told_once_though_it_ended_before_anybody_looked(
+    lab: Lab, client: GroundTruth, owner: Owner, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    spec = lab.spec(texts(3))
+    first_try(lab, client, spec, owner, {"Completed"})
+    later = Notebook(owner, try_number=2)
+    result = run(client, spec, later).run()
+    assert [(state.status, state.labeled) for state in later.seen] == [("Completed", 3)]
+    assert caplog.text.count(f"{result['job_name']} Completed, 3 of 3 labeled (3 by people)") == 1
+    caplog.clear()
+    seen = Notebook(owner, try_number=3)
+    run(client, spec, seen).resume({"job_name": result["job_name"], "state": later.seen[0].as_dict()})
+    assert (seen.seen, seen.ended) == ([], ["Completed"])
+    assert "3 of 3 labeled" not in caplog.text, "whoever waited has told of it"
+
+
 def test_a_job_of_the_wanted_name_that_is_somebody_else_s_is_left_alone(
     lab: Lab, client: GroundTruth, owner: Owner
 ) -> None:
@@ -73,7 +91,7 @@ def test_what_the_first_round_leaves_over_is_labeled_in_further_ones(
 ) -> None:
     spec = lab.spec(texts(12), workforce=PrivateWorkteam(lab.team("moody")), workers_per_object=1, availability=60)
     caller = Notebook(owner)
-    result = run(client, spec, caller, on_missing_labels="chain", max_rounds=9).run()
+    result = run(client, spec, caller, on_missing_labels="chain", max_rounds=99).run()
     assert result["unlabeled"] == result["failed"] == 0
     assert [turn["job_name"] for turn in result["rounds"]] == caller.followed
     assert len(lab.get(result["output_manifest_uri"]).splitlines()) == 12
@@ -91,7 +109,7 @@ def test_when_time_is_up_the_job_is_stopped_or_goes_on(
 ) -> None:
     options = {"job_timeout": timedelta(seconds=1), "stop_job_on_kill": stops}
     spec = for_people(lab)
-    first_try(lab, client, spec, owner)
+    first_try(lab, client, spec, owner, {"InProgress"})
     task = run(client, spec, Notebook(owner, try_number=2), **options)
     with pytest.raises(LabelingTimeoutError, match="0 of 3 objects labeled"):
         task.run()

@@ -29,6 +29,7 @@ def test_it_fires_at_a_status_that_is_waited_for(connected: Lab) -> None:
 
 def test_it_fires_at_its_deadline(connected: Lab) -> None:
     name = connected.create(texts(5), workforce=connected.people)
+    connected.wait(name, {"InProgress"})
     event = fire(trigger(name, deadline=time.time() + 6))
     assert event["timeout"] is True
     assert event["state"]["unlabeled"] == 5
@@ -36,6 +37,7 @@ def test_it_fires_at_its_deadline(connected: Lab) -> None:
 
 def test_it_fires_when_nothing_moves(connected: Lab) -> None:
     name = connected.create(texts(5), workforce=connected.people)
+    connected.wait(name, {"InProgress"})
     event = fire(trigger(name, stall_timeout=0.5))
     assert event["stalled"] >= 0.5
     assert (event["job_name"], event["state"]["unlabeled"]) == (name, 5)
@@ -48,6 +50,7 @@ def test_a_job_that_is_gone_is_an_error(connected: Lab) -> None:
 @pytest.mark.parametrize("kind", ["ThrottlingException", "InternalFailure", "drop"])
 def test_bursts_of_trouble_are_sat_out(connected: Lab, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     name = connected.create(texts(3))
+    connected.wait(name)
     with proxy(connected) as between:
         monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(between.url, read_timeout=60))
         between.trouble = [kind] * 4

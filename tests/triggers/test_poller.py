@@ -77,7 +77,7 @@ def test_a_trigger_that_is_cancelled_takes_nobody_along_and_the_last_one_ends_th
         tasks[3].cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         threads = [thread for thread in threading.enumerate() if thread.name.startswith("labeling-poller")]
-        await asyncio.to_thread(lambda: [thread.join(10) for thread in threads])
+        await asyncio.to_thread(lambda: [thread.join(60) for thread in threads])
         before = between.looks
         await asyncio.sleep(0.3)
         assert between.looks == before

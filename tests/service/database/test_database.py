@@ -62,7 +62,7 @@ def test_whoever_is_alone_keeps_other_threads_from_writing(opened: Database, tag
         assert other.is_alive()
         with opened.read() as connection:
             assert read_tags(connection, tag) == {}
-    other.join(10)
+    other.join(60)
     with opened.read() as connection:
         assert read_tags(connection, tag) == {"other": "1"}
 
@@ -81,10 +81,10 @@ def test_where_processes_share_it_threads_write_at_the_same_moment_what_is_of_th
         put_tags(connection, "arn", {"first": "1"})
         for thread in threads.values():
             thread.start()
-        threads[True].join(10)
+        threads[True].join(60)
         with database.read() as reader:
             assert read_tags(reader, "arn") == {"True": "1"}
-    threads[False].join(10)
+    threads[False].join(60)
     with database.read() as connection:
         assert read_tags(connection, "arn") == {"True": "1", "False": "1", "first": "1"}
     database.close()

@@ -408,24 +408,24 @@ def test_topics_queues_and_messages_survive_a_kill(own: Lab) -> None:
 
 
 def test_a_job_that_is_idle_for_ten_days_is_stopped_and_objects_expire_after_fourteen(tmp_path: Path) -> None:
-    """A day passes in a quarter of a second."""
+    """A day passes in half a second."""
     workforce = tmp_path / "workforce.json"
     workforce.write_text(json.dumps({"workteams": {"private-simulated": {"workers": 1, "accuracy": 1}}}))
-    service = Service(tmp_path, "--workforce", str(workforce), "--speed", str(86_400 * 4))
+    service = Service(tmp_path, "--workforce", str(workforce), "--speed", str(86_400 * 2))
     try:
         lab = Lab(service)
         idle, busy = Topic(lab), Topic(lab)
-        waiting = stream(lab, busy, workforce=lab.people, max_concurrent_objects=1)
         began = time.monotonic()
-        name = stream(lab, idle)
-        idle.publish(text(1))
+        waiting = stream(lab, busy, workforce=lab.people, max_concurrent_objects=1)
         busy.publish(text(1))
         busy.publish(text(2))
+        name = stream(lab, idle)
+        idle.publish(text(1))
         lab.wait(name, {"Stopped"})
-        assert time.monotonic() - began > 10 / 4
+        assert time.monotonic() - began > 10 / 2
         assert len(lab.output(lab.describe(name))) == 1
         wait_until(lambda: backlog(lab, waiting) == 0, 30, "the second object has expired", 0.05)
-        assert 14 / 4 < time.monotonic() - began < 30 / 4
+        assert time.monotonic() - began > 14 / 2
         assert [line["source"] for line in stopped(lab, waiting)] == ["text 1"]
     finally:
         service.stop()
@@ -493,7 +493,8 @@ _RECORD = st.fixed_dictionaries(
 _MESSAGES = (
     st.dictionaries(st.sampled_from(_KEYS), _JSON, max_size=4)
     | st.fixed_dictionaries({"Records": st.lists(_JSON | _RECORD, max_size=3)})
-    | _JSON
+    # A text is sent as it is, which half a pair can't be.
+    | _JSON.filter(lambda value: not isinstance(value, str) or value.encode(errors="replace").decode() == value)
 )
 
 

@@ -194,7 +194,7 @@ def test_the_command_serves_until_it_is_stopped(tmp_path: Path, static: Path) ->
         with urllib.request.urlopen(process.stdout.readline().strip(), timeout=PATIENCE * 20) as answer:
             assert b"<p>&lt;" in answer.read()
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) in {0, -signal.SIGINT}
+        assert process.wait(60) in {0, -signal.SIGINT}
     finally:
         process.kill()
         process.wait()

@@ -122,7 +122,7 @@ class Site:
         for server in self._servers:
             server.should_exit = True
         for thread in self._threads:
-            thread.join(10)
+            thread.join(60)
         self.inside.stop()
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:

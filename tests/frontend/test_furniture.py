@@ -23,12 +23,16 @@ def test_tabs_by_keyboard(portal: Portal) -> None:
 
 def test_one_toast_at_a_time_and_not_for_long(portal: Portal) -> None:
     task = portal.open("""<crowd-toast id="a" text="One" duration="60000" opened></crowd-toast>
-    <crowd-toast id="b" text="Two" duration="300"></crowd-toast><crowd-form></crowd-form>""")
+    <crowd-toast id="b" text="Two" duration="60000"></crowd-toast>
+    <crowd-toast id="c" text="Three" duration="300"></crowd-toast><crowd-form></crowd-form>""")
     assert task("text=One").is_visible()
     task.evaluate("{ b.opened = true }")
     task("text=Two").wait_for()
     assert not task("text=One").is_visible()
+    task.evaluate("{ c.opened = true }")
+    # It may be gone by the time that one looks, but not without having put an end to the other.
     task("text=Two").wait_for(state="hidden")
+    task("text=Three").wait_for(state="hidden")
 
 
 def test_a_badge_sits_at_the_corner_of_its_element(portal: Portal) -> None:

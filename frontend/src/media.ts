@@ -16,7 +16,8 @@ export type Reporter = (message: string, url: string) => void;
 
 let refresh: Refresher = async () => undefined;
 let report: Reporter = () => undefined;
-const attempts = new WeakMap<Media, { url: string; number: number }>();
+/** The last attempt at each file, and whether the next one is on its way. */
+const attempts = new WeakMap<Media, { url: string; number: number; isWaiting: boolean }>();
 
 export function mediaHelpers(refresher: Refresher, reporter: Reporter): void {
   refresh = refresher;
@@ -48,24 +49,31 @@ async function failed(target: EventTarget | null): Promise<void> {
   const url = addressOf(target);
   if (!url || url.startsWith("data:") || url.startsWith("blob:")) return tell(target, url);
   const before = attempts.get(target);
-  const number = before ? before.number + 1 : 0;
-  attempts.set(target, { url, number });
+  const isSame = before?.url === url;
+  // A browser may load a file twice at first, and both fail.
+  if (isSame && before.isWaiting) return;
+  const number = isSame ? before.number + 1 : 0;
+  const attempt = { url, number, isWaiting: true };
+  attempts.set(target, attempt);
+  const isCurrent = () => attempts.get(target) === attempt && addressOf(target) === url;
   const pause = PAUSES[number];
   if (pause !== undefined) {
     mark(target, "again");
     await new Promise((done) => setTimeout(done, pause));
-    if (addressOf(target) === url) again(target, url);
+    attempt.isWaiting = false;
+    if (isCurrent()) again(target, url);
     return;
   }
   if (number === PAUSES.length) {
     const fresh = await refresh(url);
-    if (addressOf(target) !== url) return;
+    if (!isCurrent()) return;
     if (fresh && fresh !== url) {
-      attempts.set(target, { url: fresh, number });
       setAddress(target, fresh);
+      attempts.set(target, { url: addressOf(target), number, isWaiting: false });
       return;
     }
   }
+  attempt.isWaiting = false;
   tell(target, url);
 }
 

@@ -429,6 +429,23 @@ def test_a_picture_that_can_not_be_had_is_reported_and_tried_again_on_demand(por
     assert task.submit() == {"c": {"label": "a"}}
 
 
+def test_a_picture_that_fails_twice_at_a_time_is_not_given_up_before_its_fresh_link_comes(portal: Portal) -> None:
+    task = portal.open(
+        "<crowd-form><crowd-image-classifier name=c src='/absent.svg' categories=\"['a']\"></crowd-image-classifier>"
+    )
+    task("text=The file could not be loaded. Trying again").wait_for()
+    for _ in range(5):
+        task("img").evaluate("element => element.dispatchEvent(new Event('error'))")
+    url = task.heard("refresh")["url"]
+    task("img").evaluate("element => element.dispatchEvent(new Event('error'))")
+    assert not task.all_heard("trouble")
+    assert task("text=The file could not be loaded. Trying again").is_visible()
+    portal.files["/fresh.svg"] = ("image/svg+xml", PICTURE.encode())
+    task.say("link", url=url, fresh=f"{portal.origin}/fresh.svg")
+    wait_until(lambda: task("img").evaluate("element => element.naturalWidth") == 400, 5, "the picture", pause=0.02)
+    task("text=The file could not be loaded. Trying again").wait_for(state="hidden")
+
+
 def test_work_that_is_too_big_for_a_draft_is_told_and_submitted(portal: Portal) -> None:
     messages = "heard.filter(({type}) => type === %r)"
     for length, keeps in ((3_900_000, True), (4_100_000, False)):

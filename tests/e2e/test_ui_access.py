@@ -125,7 +125,7 @@ def test_a_service_that_does_not_answer_holds_up_no_page(stack: Stack, guarded: 
         for path in ("/", f"/job?{task}", f"/job/progress?{task}"):
             began = time.monotonic()
             assert ask(guarded, "GET", path, viewer)[0] == 200
-            assert time.monotonic() - began < 30
+            assert time.monotonic() - began < 5
         status, body = ask(guarded, "GET", f"/job/labels?{task}", viewer)
         assert (status, 'class="trouble"' in body) == (200, True)
     finally:

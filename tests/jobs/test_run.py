@@ -121,7 +121,9 @@ def test_when_time_is_up_the_job_is_stopped_or_goes_on(
 
 def test_a_job_that_stands_still_is_told_with_its_usual_cause(lab: Lab, client: GroundTruth, owner: Owner) -> None:
     options = {"stall_timeout": timedelta(seconds=1), "on_stall": "stop"}
-    task = run(client, for_people(lab), Notebook(owner), **options)
+    spec = for_people(lab)
+    first_try(lab, client, spec, owner, {"InProgress"})
+    task = run(client, spec, Notebook(owner, try_number=2), **options)
     with pytest.raises(LabelingJobStalledError, match="the workteam has no members.* It was stopped, because on_stall"):
         task.run()
     assert lab.wait(str(task.job_under_way), {"Stopped"})

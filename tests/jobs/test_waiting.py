@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import example, given
@@ -18,7 +19,9 @@ from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.events import DETAIL_TYPE
 from labeling_provider.groundtruth.job import JobState, JobStatus
+from labeling_provider.jobs import waiting
 from labeling_provider.jobs.waiting import Vigil, wait_for_job
+from labeling_provider.request import PrivateWorkteam
 from tests.client.clients import ground_truth
 from tests.conftest import Lab, texts
 from tests.flaky import proxy
@@ -110,6 +113,22 @@ def test_an_event_ends_a_wait_long_before_the_next_look(lab: Lab, client: Ground
     assert "timeout" not in event
     left = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])["Attributes"]
     assert left["ApproximateNumberOfMessages"] == "2", "our event is gone; what is another's stays"
+
+
+def test_a_job_on_which_something_moves_does_not_stall(
+    lab: Lab, client: GroundTruth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred seconds pass with each change, so that only what is not noticed is a standstill."""
+    changes: list[JobState] = []
+    clock = SimpleNamespace(time=lambda: 100.0 * len(changes), monotonic=time.monotonic, sleep=time.sleep)
+    monkeypatch.setattr(waiting, "time", clock)
+    team = PrivateWorkteam(lab.team("steady"))
+    name = lab.create(texts(5), workforce=team, workers_per_object=1)
+    lab.wait(name, {"InProgress"})
+    vigil = Vigil(stall_timeout=150)
+    event = wait_for_job(client, state_of(client, name), vigil, poll_interval=0.05, show=changes.append)
+    assert event["state"]["status"] == "Completed", event
+    assert clock.time() > 150
 
 
 def test_without_its_queue_a_wait_goes_by_its_looks(lab: Lab, client: GroundTruth, name: str) -> None:

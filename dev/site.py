@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import threading
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -161,6 +162,24 @@ class Roles(griffe.Extension):
         """Rewrite a docstring as soon as it has been read."""
         if obj.docstring:
             obj.docstring.value = _ROLE.sub(r"`\1`", obj.docstring.value).replace("``", "`")
+
+
+class NamedTuples(griffe.Extension):
+    """Gives named tuples the parameters that griffe gives to dataclasses: with types and defaults."""
+
+    def on_class_members(self, *, cls: griffe.Class, **_: Any) -> None:
+        """Add ``__init__`` once all fields have been read."""
+        if "NamedTuple" not in map(str, cls.bases):
+            return
+        init = griffe.Function("__init__", lineno=0, endlineno=0, parent=cls, returns="None")
+        init.parameters.add(_parameter("self"))
+        for field in cls.members.values():
+            if isinstance(field, griffe.Attribute) and field.annotation and "property" not in field.labels:
+                init.parameters.add(_parameter(field.name, annotation=field.annotation, default=field.value))
+        cls.set_member("__init__", init)
+
+
+_parameter: Final = partial(griffe.Parameter, kind=griffe.ParameterKind.positional_or_keyword)
 
 
 def main() -> int:

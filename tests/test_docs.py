@@ -322,6 +322,9 @@ def test_the_site_has_every_page_and_loads_nothing_from_another_host() -> None:
     assert "CreateLabelingJobOperator" in operators
     assert "BuildManifestOperator" in operators
     assert "seconds without any answer after which to give up waiting" in operators
+    request = " ".join(re.sub(r"<[^>]+>", " ", pages["reference/request.html"]).split())
+    assert re.search(r"adult_content bool \| None False declares [^|]*? to fewer workers\. None ", request), "a default"
+    assert re.search(r"price_usd float \| str \| Decimal USD paid [^|]*? prices\. required ", request), "none"
     for name, text in pages.items():
         loaded = re.findall(r"<(?:script|img|link|iframe|source)[^>]* (?:src|href)=\"?((?:https?:)?//[^\" >]+)", text)
         assert loaded == [], name

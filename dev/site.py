@@ -164,6 +164,9 @@ class Roles(griffe.Extension):
             obj.docstring.value = _ROLE.sub(r"`\1`", obj.docstring.value).replace("``", "`")
 
 
+_parameter: Final = partial(griffe.Parameter, kind=griffe.ParameterKind.positional_or_keyword)
+
+
 class NamedTuples(griffe.Extension):
     """Gives named tuples the parameters that griffe gives to dataclasses: with types and defaults."""
 
@@ -177,9 +180,6 @@ class NamedTuples(griffe.Extension):
             if isinstance(field, griffe.Attribute) and field.annotation and "property" not in field.labels:
                 init.parameters.add(_parameter(field.name, annotation=field.annotation, default=field.value))
         cls.set_member("__init__", init)
-
-
-_parameter: Final = partial(griffe.Parameter, kind=griffe.ParameterKind.positional_or_keyword)
 
 
 def main() -> int:

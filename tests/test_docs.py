@@ -316,6 +316,7 @@ def test_the_settings_file_of_the_docs_is_one(tmp_path: Path) -> None:
 def test_the_site_has_every_page_and_loads_nothing_from_another_host() -> None:
     done = subprocess.run([sys.executable, "-m", "dev.site"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "griffe:" not in done.stdout + done.stderr, "it can't read a docstring"
     pages = {path.relative_to(SITE).as_posix(): path.read_text() for path in SITE.rglob("*.html")}
     assert {"index.html", "tutorials/worker.html", "changelog.html", "reference/operators.html"} <= pages.keys()
     operators = pages["reference/operators.html"]

@@ -40,8 +40,8 @@ class LabelingHook(AwsBaseHook):
     ``aws_access_key_id`` and ``aws_secret_access_key``, and ``aws_session_token`` if there is one.
 
     :param aws_conn_id: the Airflow connection; None for boto3's default credentials.
+    :param verify: whether to verify TLS certificates, or the path of a CA bundle; None for what the connection says.
     :param region_name: the region; None for the connection's.
-    :param verify: whether to verify TLS certificates, or the path of a CA bundle.
     :param config: botocore configuration.
     :param outage: seconds without any answer after which to give up, on top of botocore's own retries.
     :param ask: calls the function that gets the connection from Airflow, and returns its result.
@@ -50,12 +50,15 @@ class LabelingHook(AwsBaseHook):
 
     def __init__(
         self,
-        *args: Any,
+        aws_conn_id: str | None = "aws_default",
+        verify: bool | str | None = None,
+        region_name: str | None = None,
+        *,
+        config: Config | dict[str, Any] | None = None,
         outage: float = 900,
         ask: Callable[[Callable[[], AwsConnectionWrapper]], AwsConnectionWrapper] = lambda question: question(),
-        **kwargs: Any,
     ) -> None:
-        super().__init__(*args, **{**kwargs, "client_type": "sagemaker"})
+        super().__init__(aws_conn_id, verify, region_name, client_type="sagemaker", config=config)
         self._ask = ask
         self._had_connection = False
         self.ground_truth = GroundTruth(self._make_client, outage=outage, forget=self._forget)
